@@ -1,0 +1,49 @@
+"""Any PNG or JPEG as an 8-bit array of the study's size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+HighDepth = Literal["full", "image"]
+
+
+def decoded(path: str | Path, height: int, width: int, color: bool, high_depth: HighDepth) -> np.ndarray:
+    """uint8 H x W (gray) or H x W x 3 (color) of the file's first frame, antialiased to height x width.
+
+    The picture is squashed, not cropped, to the study's aspect, as in the paper (section 3.1). EXIF orientation is
+    applied; transparency is laid over black; palettes, CMYK and 1-bit files become gray or RGB by Pillow's rules.
+    Depths over 8 bits: `full` maps the format's whole range (65535, or 1.0 for floats) to white, `image` the image's
+    own maximum. Raises ValueError with the reason for what is no readable image.
+    """
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            picture = ImageOps.exif_transpose(opened)
+    except UnidentifiedImageError:
+        raise ValueError("not an image") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"broken image ({error})") from None
+    if picture.mode.startswith(("I", "F")):
+        picture = _eight_bit(picture, high_depth)
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+    picture = picture.convert("RGB" if color else "L")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)  # Pillow's resize is antialiased
+    return np.asarray(picture)
+
+
+def _eight_bit(picture: Image.Image, high_depth: HighDepth) -> Image.Image:
+    values = np.asarray(picture, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("pixel values that are NaN or infinite")
+    top = values.max() if high_depth == "image" else (1.0 if picture.mode == "F" else 65535.0)
+    if high_depth == "full" and values.max() > top:
+        raise ValueError(f"pixel values up to {values.max():g}, above {top:g}; set data.high_depth to image")
+    scaled = values.clip(0) * (255.0 / top if top > 0 else 0.0)
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))

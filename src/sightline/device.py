@@ -1,0 +1,91 @@
+"""Where and how fast: device, precision and memory, from the environment and the hardware, never from params.yaml."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import warnings
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sightline.errors import StudyError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Machine:
+    device: torch.device
+    precision: torch.dtype  # of autocast in training; float32 means no autocast
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which training's forward passes run."""
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+
+    def placed(self, network: nn.Module) -> nn.Module:
+        """`network` on the device, channels-last: convolutions then need no reordering (2 to 3 times on CPUs)."""
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def machine() -> Machine:
+    """The machine as SIGHTLINE_DEVICE and SIGHTLINE_PRECISION say, else the best that is there.
+
+    Precision by default: bfloat16 where the hardware multiplies it (CUDA from Ampere on, CPUs with AVX-512 BF16 or
+    AMX), float16 on older CUDA, float32 elsewhere. Also sets the process up: freed blocks are kept, kernels are
+    the deterministic ones.
+    """
+    name = os.environ.get("SIGHTLINE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    wish = os.environ.get("SIGHTLINE_PRECISION") or ""
+    if wish and wish not in PRECISIONS:
+        raise StudyError(f"SIGHTLINE_PRECISION={wish}: expected one of {', '.join(PRECISIONS)}")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise StudyError(f"SIGHTLINE_DEVICE={name}: not usable here ({str(error).splitlines()[0]})") from None
+    _keep_freed_blocks()
+    _choose_deterministic_kernels()
+    return Machine(device, PRECISIONS[wish] if wish else _best_precision(device))
+
+
+def _best_precision(device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu":
+        # without the instructions bfloat16 is emulated and slower than float32
+        flags = {"avx512_bf16", "amx_bf16"}
+        has_bf16 = flags & _cpu_flags()
+        return torch.bfloat16 if has_bf16 else torch.float32
+    return torch.float32
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return set(next((line for line in file if line.startswith("flags")), "").split())
+    except OSError:
+        return set()  # not Linux: float32
+
+
+def _keep_freed_blocks() -> None:
+    """Tells glibc to keep freed blocks: else every step maps and clears its activations anew (up to 1.5 times)."""
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in musl
+    if mallopt:
+        trim_threshold, mmap_max = -1, -4
+        mallopt(trim_threshold, -1)  # never give the heap's end back
+        mallopt(mmap_max, 0)  # large blocks too lie on the heap
+
+
+def _choose_deterministic_kernels() -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    # a few CUDA pooling gradients have no deterministic kernel; docs/reproducibility says so once
+    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
+    torch.backends.cudnn.benchmark = False
