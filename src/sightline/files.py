@@ -89,7 +89,9 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     """
     text = {name: str for name, kind in columns.items() if kind is str}
     try:
-        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in columns if n not in text})
+        frame = pd.read_csv(
+            path, dtype=text, keep_default_na=False, na_values={n: [""] for n in columns if n not in text}
+        )
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; run the stage that writes it, or put it there") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -105,7 +107,10 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
         bad = numbers.isna() & frame[name].notna()
         if kind is int:
             bad |= numbers.isna() | (numbers % 1 != 0)
-        wrong += [f"{path}, row {row + 2}: {name} is {frame[name][row]!r}, expected {kind.__name__}" for row in np.flatnonzero(bad)]
+        wrong += [
+            f"{path}, row {row + 2}: {name} is {frame[name][row]!r}, expected {kind.__name__}"
+            for row in np.flatnonzero(bad)
+        ]
         frame[name] = numbers if kind is float else numbers.where(~bad, 0).astype(kind)
     if wrong:
         raise StudyError(f"{path}: wrong values", wrong)

@@ -84,7 +84,9 @@ def _build(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
         return float(value)
     if type(value) is kind:
         return value
-    return _wrong(where, {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind], value, problems)
+    return _wrong(
+        where, {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind], value, problems
+    )
 
 
 def _build_dataclass(kind: Any, value: Any, where: str, problems: list[str]) -> Any:

@@ -49,7 +49,9 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
     same: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         same[file.image].append(file.path)
-    problems += [f"{' and '.join(map(str, paths))}: two images of one name" for paths in same.values() if len(paths) > 1]
+    problems += [
+        f"{' and '.join(map(str, paths))}: two images of one name" for paths in same.values() if len(paths) > 1
+    ]
     if problems:
         raise StudyError(f"{root}: {len(problems)} problems with the images; mend them and run again", problems)
     return files

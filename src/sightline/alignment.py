@@ -1,0 +1,184 @@
+"""Do maps and consensus agree: IoU at thresholds, the Pointing Game, and what chance gives.
+
+M maps (one per image), H W image grid, P = H * W pixels, T thresholds, D random fields, A kinds of map of one image
+(model x method).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+RANDOM_GRID = 10  # cells of a random map along each axis, as in the paper
+BLOCK = 4_000_000  # pixels of random fields held at once
+
+
+def threshold_counts(
+    maps_MHW: np.ndarray, masks_MHW: np.ndarray, thresholds_T: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of `map >= t`, and how many of them lie in the map's mask: two int64 M x T, from one pass over the maps.
+
+    `maps_MHW`: float32 or float64; `masks_MHW`: bool, one per map. The thresholds, in any order, are first rounded
+    to the maps' dtype, as NumPy does with a Python float in `map >= 0.3`: the counts equal those of that comparison
+    at every t. (Against a float64 array the same comparison would lift a float32 map to float64, where float32's
+    0.3 is above 0.3 and its 0.7 below 0.7.) A NaN in a map or a threshold raises ValueError.
+    """
+    thresholds_T = np.asarray(thresholds_T).astype(maps_MHW.dtype)
+    num_maps, num_thresholds = len(maps_MHW), len(thresholds_T)
+    if np.isnan(thresholds_T).any() or (maps_MHW.size and np.isnan(maps_MHW.max())):
+        raise ValueError("NaN in maps or thresholds: neither above nor below a threshold")
+    order_T = np.argsort(thresholds_T)
+    passed_MHW = np.searchsorted(thresholds_T[order_T], maps_MHW, side="right")  # how many thresholds a pixel reaches
+    cells_MHW = (2 * np.arange(num_maps)[:, None, None] + masks_MHW.astype(bool)) * (num_thresholds + 1) + passed_MHW
+    histogram = np.bincount(cells_MHW.ravel(), minlength=num_maps * 2 * (num_thresholds + 1))
+    histogram = histogram.reshape(num_maps, 2, num_thresholds + 1)
+    reached = np.cumsum(histogram[:, :, ::-1], axis=2)[:, :, -2::-1]  # pixels that reach at least k + 1 thresholds
+    counts = np.empty_like(reached)
+    counts[:, :, order_T] = reached
+    return counts.sum(axis=1), counts[:, 1]
+
+
+def iou(shared: np.ndarray, map_pixels: np.ndarray, mask_pixels: np.ndarray) -> np.ndarray:
+    """Intersection over union in [0, 1] from pixel counts, of any shapes that broadcast.
+
+    NaN where the mask is empty: there is nothing to find. 0 where the map is empty and the mask is not.
+    """
+    union = np.asarray(map_pixels) + np.asarray(mask_pixels) - shared
+    return np.where(np.asarray(mask_pixels) > 0, shared / np.maximum(union, 1), np.nan)
+
+
+def pointing(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
+    """Pointing Game score of each map, float64 M in [0, 1]: does its maximum lie inside the mask?
+
+    Ties: the share of the pixels at the maximum that lie inside, the expectation of picking one at random; so a flat
+    map scores the mask's share of the image, which is chance. An empty mask gives NaN. Paper: the first maximum in
+    raster order counts, which for a binary map is a pixel near the top edge.
+    """
+    masks_MHW = masks_MHW.astype(bool)
+    peak_MHW = maps_MHW == maps_MHW.max(axis=(1, 2), keepdims=True)
+    score_M = (peak_MHW & masks_MHW).sum(axis=(1, 2)) / peak_MHW.sum(axis=(1, 2))
+    return np.where(masks_MHW.any(axis=(1, 2)), score_M, np.nan)
+
+
+def chance_pointing(mask_share: np.ndarray) -> np.ndarray:
+    """Expected Pointing Game score of a point put anywhere with equal probability: the mask's share of the image, q.
+
+    NaN for an empty mask, as in `pointing`. Paper: prints 0.0, an artefact of its tie rule.
+    """
+    mask_share = np.asarray(mask_share, dtype=float)
+    return np.where(mask_share > 0, mask_share, np.nan)
+
+
+def chance_iou(map_share: np.ndarray, mask_share: np.ndarray) -> np.ndarray:
+    """pq / (p + q - pq): the IoU whose intersection is the one expected of independent regions with shares p and q.
+
+    It is the mean IoU of scattered random pixels up to O(1 / pixels). It is a lower bound of the mean IoU of random
+    regions: IoU is convex in the intersection, and that of *connected* regions varies (see `random_alignment`).
+    NaN for an empty mask, 0 for an empty map.
+    """
+    p, q = np.asarray(map_share, dtype=float), np.asarray(mask_share, dtype=float)
+    either = np.where(q > 0, p + q - p * q, np.nan)
+    return p * q / either
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomAlignment:
+    """What random maps score on each image: means over all fields, and a single draw as in the paper."""
+
+    iou_AM: np.ndarray
+    """Mean IoU over the fields, each cut to the map's own area; NaN for an empty mask."""
+    pointing_M: np.ndarray
+    """Mean Pointing Game score of the fields' peaks, which no area changes; NaN for an empty mask."""
+    published_iou_AM: np.ndarray
+    """IoU of one field, number m modulo D for image m: one random mask per image, as published."""
+    published_pointing_M: np.ndarray
+    """Pointing Game score of that field's peak."""
+
+
+def random_fields(num_fields: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Random maps, float32 D x height x width: a 10 x 10 grid of uniform noise, bilinearly interpolated.
+
+    The grid goes on periodically beyond its edges and is shifted at random, so that all pixels are alike: a field's
+    top a pixels share a * q pixels, on average, with any mask of share q, and its peak lies inside with probability
+    q. With clamped edges, as the maps have, the border would hold the highest values more often than the middle.
+    Paper: a binary grid within the image, its cells drawn with replacement, so that masks are smaller than asked.
+    """
+    noise = rng.random((num_fields, RANDOM_GRID**2 + 2))  # one draw a field, so that fields do not hang on their number
+    grid = noise[:, :-2].reshape(num_fields, RANDOM_GRID, RANDOM_GRID)
+    rows, cols = (_periodic_weights(noise[:, -axis], size) for axis, size in ((2, height), (1, width)))
+    return (rows @ grid @ cols.transpose(0, 2, 1)).astype(np.float32)
+
+
+def _periodic_weights(shift_D: np.ndarray, size: int) -> np.ndarray:
+    """Float64 D x size x 10: bilinear weights along one axis of a periodic grid, shifted by a part of a cell."""
+    places_DH1 = (np.arange(size) + 0.5)[:, None] * (RANDOM_GRID / size) + shift_D[:, None, None]
+    half = RANDOM_GRID / 2
+    distance = np.abs((places_DH1 - np.arange(RANDOM_GRID) + half) % RANDOM_GRID - half)
+    return np.maximum(0, 1 - distance)
+
+
+def random_alignment(
+    areas_AM: np.ndarray, masks_MHW: np.ndarray, num_fields: int, rng: np.random.Generator
+) -> RandomAlignment:
+    """Scores of random maps with exactly the area of the maps that they stand for.
+
+    `areas_AM`: pixels of each binarised map, int, A kinds of map of M images; `masks_MHW`: the images' consensus. A
+    field's top a pixels (ties in raster order) are its map of area a; area 0 gives IoU 0. The same D fields, each
+    sorted once, serve all images, models and methods: differences between models are free of the fields' luck. Each
+    image sees them shifted (periodically) by an own random step, which makes the images' luck differ: the error of
+    a mean over images is some 3 times smaller. The `published_*` draws are different fields for different images as
+    long as M <= D.
+    """
+    num_kinds, num_images = areas_AM.shape
+    _, height, width = masks_MHW.shape
+    field_rng, shift_rng = rng.spawn(2)
+    steps_M2 = shift_rng.integers(0, [height, width], size=(num_images, 2))
+    # to shift the mask back is to shift all fields
+    shifted = [np.roll(mask_HW, -step_2, axis=(0, 1)) for mask_HW, step_2 in zip(masks_MHW, steps_M2, strict=True)]
+    masks_MP = np.reshape(shifted, (num_images, -1)).astype(bool)
+    masks_PM = masks_MP.T.astype(np.float32)
+    mask_pixels_M = masks_MP.sum(axis=1)
+    iou_DAM = np.empty((num_fields, num_kinds, num_images))
+    pointing_DM = np.empty((num_fields, num_images))
+    block = max(1, BLOCK // (height * width))
+    for start in range(0, num_fields, block):
+        size = min(block, num_fields - start)
+        fields_DP = random_fields(size, height, width, field_rng).reshape(size, -1)
+        peak_DP = fields_DP == fields_DP.max(axis=1, keepdims=True)
+        inside_DM = peak_DP.astype(np.float32) @ masks_PM  # exact: counts far below 2**24
+        pointing_DM[start : start + size] = inside_DM / peak_DP.sum(axis=1)[:, None]
+        ranks_DP = _ranks(fields_DP)
+        for image in range(num_images):
+            shared_DA = _ranked_below(ranks_DP[:, masks_MP[image]], areas_AM[:, image], height * width)
+            iou_DAM[start : start + size, :, image] = iou(shared_DA, areas_AM[:, image], mask_pixels_M[image])
+    pointing_DM[:, mask_pixels_M == 0] = np.nan
+    images = np.arange(num_images)
+    own = images % num_fields
+    return RandomAlignment(
+        iou_AM=iou_DAM.mean(axis=0),
+        pointing_M=pointing_DM.mean(axis=0),
+        published_iou_AM=iou_DAM[own, :, images].T,
+        published_pointing_M=pointing_DM[own, images],
+    )
+
+
+def _ranks(fields_DP: np.ndarray) -> np.ndarray:
+    """int32 D x P: each pixel's place in its field from the highest value, 0, down; ties in raster order."""
+    order_DP = np.argsort(-fields_DP, axis=1, kind="stable")
+    ranks_DP = np.empty(fields_DP.shape, dtype=np.int32)
+    places = np.broadcast_to(np.arange(fields_DP.shape[1], dtype=np.int32), fields_DP.shape)
+    np.put_along_axis(ranks_DP, order_DP, places, axis=1)
+    return ranks_DP
+
+
+def _ranked_below(ranks_DG: np.ndarray, areas_A: np.ndarray, num_pixels: int) -> np.ndarray:
+    """int64 D x A: how many of each row's ranks lie below each area; one histogram, whatever the number of areas."""
+    num_rows, num_areas = len(ranks_DG), len(areas_A)
+    order_A = np.argsort(areas_A)
+    bin_of_rank = np.searchsorted(areas_A[order_A], np.arange(num_pixels), side="right")
+    cells_DG = bin_of_rank[ranks_DG] + np.arange(num_rows)[:, None] * (num_areas + 1)
+    histogram = np.bincount(cells_DG.ravel(), minlength=num_rows * (num_areas + 1)).reshape(num_rows, num_areas + 1)
+    below_DA = np.empty((num_rows, num_areas), dtype=np.int64)
+    below_DA[:, order_A] = np.cumsum(histogram, axis=1)[:, :num_areas]
+    return below_DA

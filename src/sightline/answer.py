@@ -1,0 +1,256 @@
+"""What the numbers say in plain words, and no more than they say: the report's first paragraphs, its limits.
+
+Every sentence is computed from the metrics; nothing here knows a result beforehand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sightline.grid import Entry, ExternalMaps
+from sightline.tables import Metrics, method_words, number_at, shown
+
+LEVEL = 0.05
+SAME_ANSWER = 0.05  # recall or specificity below this: the network answers nearly every image alike
+COLUMNS = (
+    "model", "method", "images", "iou", "iou_low", "iou_high", "chance_iou", "random_iou", "p_iou", "p_holm",
+    "is_above_random", "pointing", "chance_pointing", "accuracy", "accuracy_low", "accuracy_high",
+    "auroc", "auroc_low", "auroc_high", "recall", "specificity",
+)  # fmt: skip
+
+
+def primary_method(methods: Sequence[str]) -> str:
+    """The one method that a model is judged by: Grad-CAM, else CAM, else the first by name.
+
+    One per model, chosen before the results are seen; the others are in Table 3.
+    """
+    return next((method for method in ("gradcam", "cam") if method in methods), min(methods))
+
+
+def verdicts(
+    alignment: Metrics, intervals: Metrics, classification: Metrics, models: Mapping[str, Entry]
+) -> pd.DataFrame:
+    """One row per model that has maps scored on at least one image; shares as fractions, NaN where unknown.
+
+    `p_iou` is the one-sided sign-flip test by patient against random maps of the same area, `p_holm` the same after
+    Holm's correction over the models; `is_above_random` means p_iou < 0.05 and an IoU above the random maps'.
+    """
+    rows = []
+    for model in models:
+        scored = {name: values for name, values in alignment.get(model, {}).items() if number_at(values, "images") > 0}
+        if not scored:
+            continue
+        method = primary_method(list(scored))
+        row: dict[str, Any] = {name: number_at(scored[method], name) for name in COLUMNS[2:]}
+        row.update(model=model, method=method)
+        row["iou_low"], row["iou_high"] = (number_at(intervals, model, method, "iou", end) for end in ("low", "high"))
+        for metric in ("accuracy", "auroc"):
+            row[metric] = number_at(classification, model, metric, "value")
+            row[f"{metric}_low"] = number_at(classification, model, metric, "low")
+            row[f"{metric}_high"] = number_at(classification, model, metric, "high")
+        for metric in ("recall", "specificity"):
+            row[metric] = number_at(classification, model, metric, "value")
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["p_holm"] = holm(frame["p_iou"].to_numpy(float))
+    frame["is_above_random"] = (frame["p_iou"] < LEVEL) & (frame["iou"] > frame["random_iou"])
+    return frame
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's adjusted p-values, in [0, 1]; NaN stays NaN and does not count as a comparison."""
+    adjusted = np.full(len(p_values), math.nan)
+    order = np.argsort(p_values, kind="stable")[: np.count_nonzero(~np.isnan(p_values))]
+    steps = np.minimum(1, p_values[order] * np.arange(len(order), 0, -1))
+    adjusted[order] = np.maximum.accumulate(steps)
+    return adjusted
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rank correlation over the pairs without NaN; NaN for fewer than 3 or when one side is constant."""
+    both = pd.DataFrame({"x": x, "y": y}, dtype=float).dropna().rank()
+    if len(both) < 3 or both["x"].nunique() < 2 or both["y"].nunique() < 2:
+        return math.nan
+    return float(np.corrcoef(both["x"], both["y"])[0, 1])
+
+
+def answer(frame: pd.DataFrame, classification: Metrics, consensus: Metrics, experts: str) -> list[str]:
+    """Sentences, the most important first. `frame` is from `verdicts`; `experts` names who drew the regions."""
+    if frame.empty:
+        missing = f"No saliency map could be compared with a region marked by {experts}, so the question stays open: "
+        return [missing + "this page shows what else the study measured.", *_classifiers(classification)]
+    sentences = [*_count(frame, experts), _best(frame, experts)]
+    failed = frame[~frame["is_above_random"]]
+    if len(failed) and len(failed) < len(frame):
+        cases = [f"{row['model']} (IoU {row['iou']:.2f}, p {_p(row['p_iou'])})" for row in failed.to_dict("records")]
+        sentences.append(f"No evidence of it for {listed(cases)}.")
+    sentences += _classifiers(classification)
+    sentences += _correlation(frame)
+    return [*sentences, *human_scale(frame, consensus, experts)]
+
+
+def _count(frame: pd.DataFrame, experts: str) -> list[str]:
+    """The count in one plain sentence, and how it was judged in another."""
+    above = frame[frame["is_above_random"]]
+    count = f"{len(above)} of {len(frame)} models look" if len(above) else f"None of {len(frame)} models looks"
+    if len(frame) == 1:
+        count = "The one model looks" if len(above) else "The one model does not look"
+    elif len(above) == len(frame):
+        count = f"All {len(frame)} models look"
+    methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
+    test = f"one-sided sign-flip test by patient, p < {LEVEL}"
+    if len(frame) > 1:
+        test += f" for each of {len(frame)} comparisons"
+    if len(above) and len(frame) > 1:
+        kept = int((above["p_holm"] < LEVEL).sum())
+        test += f"; after Holm's correction {'the same' if kept == len(above) else kept} remain"
+    return [
+        f"{count} where the {experts} look, more than chance would.",
+        f"Judged by the IoU of {methods} and the consensus on {_range(frame['images'])} images, against random maps "
+        f"of the same area ({test}).",
+    ]
+
+
+def _best(frame: pd.DataFrame, experts: str) -> str:
+    row = frame.to_dict("records")[int(frame["iou"].to_numpy(float).argmax())]
+    interval = "" if math.isnan(row["iou_low"]) else f" [{row['iou_low']:.2f}, {row['iou_high']:.2f}]"
+    closest = "Its" if len(frame) == 1 else f"The highest IoU is that of {row['model']}: its"
+    return (
+        f"{closest} map covers the {experts}' region with an IoU of {row['iou']:.2f}{interval}, "
+        f"random maps reach {row['random_iou']:.2f}; its maximum lies inside the region in "
+        f"{100 * row['pointing']:.0f}% of the images, a point put anywhere would in "
+        f"{100 * row['chance_pointing']:.0f}%."
+    )
+
+
+def _classifiers(classification: Metrics) -> list[str]:
+    """Which networks do not classify, for the map of such a network explains nothing."""
+    sentences = []
+    coins, constants = [], []
+    for model in classification:
+        auroc, low, high = (number_at(classification, model, "auroc", name) for name in ("value", "low", "high"))
+        recall, specificity = (number_at(classification, model, name, "value") for name in ("recall", "specificity"))
+        if low <= 0.5:
+            coins.append(f"{model} (AUROC {auroc:.2f} [{low:.2f}, {high:.2f}])")
+        elif min(recall, specificity) < SAME_ANSWER:
+            constants.append(f"{model} (recall {100 * recall:.0f}%, specificity {100 * specificity:.0f}%)")
+    if coins:
+        sentences.append(
+            f"Not distinguishable from a coin: {listed(coins)}. What such a network looks at explains no diagnosis."
+        )
+    if constants:
+        sentences.append(f"Nearly the same answer for every image, at the 0.5 decision threshold: {listed(constants)}.")
+    return sentences
+
+
+def _correlation(frame: pd.DataFrame) -> list[str]:
+    both = frame.dropna(subset=["accuracy", "iou"])
+    rho = rank_correlation(both["accuracy"].to_numpy(), both["iou"].to_numpy())
+    if math.isnan(rho):
+        return []
+    words = "rise together" if rho > 0.5 else "run against each other" if rho < -0.5 else "show no clear relation"
+    return [
+        f"Over these {len(both)} models accuracy and alignment {words} (Spearman's rank correlation {rho:.2f}); "
+        f"{len(both)} models describe themselves only and prove nothing about others."
+    ]
+
+
+def human_scale(frame: pd.DataFrame, consensus: Metrics, experts: str) -> list[str]:
+    """How much the annotators agree with each other: the scale on which a model's IoU is to be read; [] if unknown."""
+    human, chance = (
+        number_at(consensus, name) / 100 for name in ("expert_expert_iou_percent", "expert_random_iou_percent")
+    )
+    if math.isnan(human):
+        return []
+    text = (
+        f"The human scale: two {experts} who mark the same image overlap with an IoU of {human:.2f}, "
+        f"one of them and a random mask with {shown(chance, 2)}."
+    )
+    if len(frame) and frame["iou"].max() > human:
+        text += (
+            " A model above that is not better than a human: a consensus of several is a steadier target than "
+            "the drawing of one."
+        )
+    return [text]
+
+
+def _p(p_value: float) -> str:
+    text = shown(p_value, -1)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words with commas and a final "and"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _range(numbers: pd.Series) -> str:
+    low, high = int(numbers.min()), int(numbers.max())
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[str]:
+    """Where this study differs from the paper, by its parameters; what the code always does otherwise comes last."""
+    found = []
+    data, train = params.get("data", {}), params.get("train", {})
+    if data.get("source") == "phantom":
+        found.append("Images, lesions and annotators are synthetic (the phantom), not the paper's X-rays and experts.")
+    size = (data.get("height"), data.get("width"))
+    if size != (224, 224):
+        found.append(f"Images are {size[0]} x {size[1]} pixels, the paper's 224 x 224.")
+    if data.get("split") == "patient":
+        found.append("Validation images are whole patients; the paper drew single images.")
+    for name, theirs in {"epochs": 10, "batch_size": 64, "learning_rate": 1e-4}.items():
+        if name in train and train[name] != theirs:
+            found.append(f"Training: {name} is {train[name]}, the paper's {theirs}.")
+    if params.get("saliency", {}).get("target_layer") == "exact":
+        found.append(
+            "Maps come from the feature map that the pooling sees; the paper's code takes a convolution before its "
+            "activation for CAM, and after max-pooling for Grad-CAM."
+        )
+    if params.get("threshold") != 0.5:
+        found.append(f"The threshold is {params.get('threshold')}, the paper's 0.5.")
+    if any(isinstance(entry, ExternalMaps) for entry in models.values()):
+        found.append("Some maps were made elsewhere and are only scored here.")
+    return [
+        *found,
+        "Every training batch is half and half of the two classes exactly, and validation images are never augmented.",
+        "Agreement pairs two different annotators; the paper also paired two annotations of one person.",
+        "Random maps have exactly the area of the map they stand for, and every map many of them; in the paper all "
+        "models shared one running average of areas.",
+        "Pointing Game: ties count by the share of tied pixels inside, and chance is the consensus' share of the "
+        "image; the paper's random row is 0 because the first pixel in reading order was taken.",
+        "Beside the paper's Mann-Whitney test, which takes all values as independent, stands a paired test by patient; "
+        "intervals are around the value on the test set, where the paper prints the bootstrap mean.",
+    ]
+
+
+def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics) -> list[str]:
+    """What this study cannot show."""
+    found = []
+    if params.get("data", {}).get("source") == "phantom":
+        found.append("A phantom tests the method, not medicine: nothing here says how a network looks at a real X-ray.")
+    if len(frame):
+        found.append(
+            f"Alignment is measured on {_range(frame['images'])} images of the positive class, whether a network "
+            "classified them rightly or not; nothing is said about where it looks on negative ones."
+        )
+    found += [
+        "Each network is trained once. Intervals resample test images (or patients), not trainings: another seed may "
+        "move a model by more than its interval.",
+        "A saliency map is a coarse picture of a network (a few cells a side) and one of several methods; "
+        "a low IoU can come from the method or the threshold. The threshold curves show how much hangs on that choice, "
+        "and the best threshold is read from the images it is scored on: it is too favourable.",
+        "Agreement with experts is not correctness. A finding outside the marked region may be real.",
+    ]
+    if number_at(consensus, "annotators") > 0:
+        found.append(
+            f"The consensus of {number_at(consensus, 'annotators'):.0f} annotators is a majority of drawings, not a "
+            "biopsy; it is empty or small where they disagree."
+        )
+    return found

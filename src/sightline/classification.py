@@ -1,0 +1,99 @@
+"""Classification metrics of weighted images, so that a thousand resamples are one matrix product.
+
+B resamples, N images, G patients. A resample is a row of counts: how often it drew each image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+METRICS = ("accuracy", "precision", "recall", "f1", "auroc", "specificity")
+DECISION_THRESHOLD = 0.5  # Paper: section on statistics
+
+
+def resample_counts(num_units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of `num_units` images was drawn, int64 resamples x num_units: draws with replacement.
+
+    Each row sums to num_units. It is the ordinary bootstrap, with counts in place of indices.
+    """
+    drawn_BN = rng.integers(0, num_units, size=(resamples, num_units))
+    cells_BN = drawn_BN + np.arange(resamples)[:, None] * num_units
+    return np.bincount(cells_BN.ravel(), minlength=resamples * num_units).reshape(resamples, num_units)
+
+
+def resample_patient_counts(patients_N: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each image was drawn, int64 resamples x N, when whole patients are: images of one stay together.
+
+    As many patients are drawn as there are; rows sum to N only on average. `patients_N`: any labels; the resamples
+    depend on which images share one and on the labels' order, not on the order of the images.
+    """
+    labels, patient_N = np.unique(patients_N, return_inverse=True)
+    return resample_counts(len(labels), resamples, rng)[:, patient_N]
+
+
+def six_metrics(weights_BN: np.ndarray, label_N: np.ndarray, probability_N: np.ndarray) -> np.ndarray:
+    """Accuracy, precision, recall, F1, AUROC and specificity of each row of weights: float64 B x 6, in [0, 1].
+
+    `weights_BN`: non-negative, counts of a resample or all 1 for the point estimate; `label_N`: 0 or 1;
+    `probability_N` of label 1: at or above 0.5 the decision is 1. AUROC counts a tie between a positive and a
+    negative as one half (mid-ranks), exactly for whole weights.
+
+    NaN where undefined: precision without a positive decision, recall without positives, specificity without
+    negatives, AUROC without either, accuracy without images. F1 is 2 TP / (2 TP + FP + FN): 0 without a true
+    positive, NaN only if there are neither positives nor positive decisions. (scikit-learn warns and says 0.)
+    A NaN probability raises ValueError. Paper: section on statistics, Table 4.
+    """
+    if np.isnan(probability_N).any():
+        raise ValueError("a probability is NaN")
+    weights_BN = np.asarray(weights_BN, dtype=float)
+    positive_N = np.asarray(label_N) == 1
+    decided_N = np.asarray(probability_N) >= DECISION_THRESHOLD
+    cells_N4 = np.stack(
+        [positive_N & decided_N, ~positive_N & decided_N, positive_N & ~decided_N, ~positive_N & ~decided_N], axis=1
+    )
+    tp, fp, fn, tn = (weights_BN @ cells_N4.astype(float)).T
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: undefined, as promised
+        columns = [
+            (tp + tn) / (tp + fp + fn + tn),
+            tp / (tp + fp),
+            tp / (tp + fn),
+            2 * tp / (2 * tp + fp + fn),
+            _auroc(weights_BN, positive_N, np.asarray(probability_N)),
+            tn / (tn + fp),
+        ]
+    return np.stack(columns, axis=1)
+
+
+def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.ndarray) -> np.ndarray:
+    """Float64 B: share of the pairs of a positive and a negative that the probability orders rightly, ties half."""
+    order = np.argsort(probability_N, kind="stable")
+    ordered = probability_N[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=np.nan) != 0)  # of each run of equal probabilities
+    positives, negatives = (
+        np.add.reduceat(weights_BN[:, order] * wanted_N[order], starts, axis=1)
+        for wanted_N in (positive_N, ~positive_N)
+    )
+    below = np.cumsum(negatives, axis=1) - negatives
+    right = (positives * (below + negatives / 2)).sum(axis=1)
+    return right / (positives.sum(axis=1) * negatives.sum(axis=1))
+
+
+def weighted_mean(weights_BN: np.ndarray, value_N: np.ndarray) -> np.ndarray:
+    """Float64 B: mean of the values under each row of weights; a NaN value is left out, no weight at all gives NaN."""
+    known = ~np.isnan(value_N)
+    weights = np.asarray(weights_BN, dtype=float)[:, known]
+    with np.errstate(invalid="ignore"):
+        return weights @ value_N[known] / weights.sum(axis=1)
+
+
+def percentile_interval(values_B: np.ndarray, level: float) -> tuple[float, float]:
+    """Lower and upper end of the percentile interval: the quantiles at (1 - level) / 2 and (1 + level) / 2.
+
+    Linear interpolation between order statistics, as scipy's `bootstrap(method="percentile")`. Resamples in which
+    the metric was undefined (NaN) are left out; if all were, both ends are NaN.
+    """
+    known = values_B[~np.isnan(values_B)]
+    if not known.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

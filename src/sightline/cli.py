@@ -1,0 +1,77 @@
+"""The command `sightline`: choose a study and keep dvc.yaml in step with it.
+
+sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then sync
+sightline sync              make dvc.yaml fit params.yaml's models and the stages' imports
+sightline profiles          name the profiles
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from sightline.errors import StudyError, run_stage
+from sightline.files import written_whole
+from sightline.graph import sync
+from sightline.grid import Entry
+from sightline.parameters import read_params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    models: dict[str, Entry]
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(prog="sightline", description="Does a classifier look where experts look?")
+    commands = parser.add_subparsers(dest="command", required=True)
+    use_parser = commands.add_parser("use", help="copy profiles/<profile>.yaml over params.yaml and sync dvc.yaml")
+    use_parser.add_argument("profile")
+    commands.add_parser("sync", help="make dvc.yaml fit params.yaml's models and the stages' imports")
+    commands.add_parser("profiles", help="name the profiles")
+    arguments = parser.parse_args()
+    if arguments.command == "use":
+        run_stage(lambda: use(arguments.profile))
+    elif arguments.command == "sync":
+        run_stage(sync_file)
+    else:
+        print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
+
+
+def use(profile: str) -> None:
+    """Copies profiles/<profile>.yaml over params.yaml and syncs dvc.yaml; a profile with a wrong model changes nothing."""
+    path = Path("profiles") / f"{profile}.yaml"
+    if not path.is_file():
+        names = sorted(other.stem for other in Path("profiles").glob("*.yaml"))
+        close = difflib.get_close_matches(profile, names, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise StudyError(f"profiles: no profile {profile!r}{hint}; there are {', '.join(names) or 'none here'}")
+    read_params(Models, path)
+    with written_whole("params.yaml") as beside:
+        beside.write_bytes(path.read_bytes())
+    sync_file()
+    print(f"params.yaml is now {path}")
+
+
+def sync_file() -> None:
+    """Rewrites dvc.yaml where it does not fit params.yaml and the imports."""
+    path = Path("dvc.yaml")
+    if not path.is_file():
+        raise StudyError("dvc.yaml: not there; run from the project's root")
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    graph = yaml.load(path)
+    sync(graph, read_params(Models).models, Path("src"))
+    with written_whole(path) as beside, open(beside, "w") as file:
+        yaml.dump(graph, file)
+    print("dvc.yaml fits params.yaml")
+
+
+if __name__ == "__main__":
+    main()

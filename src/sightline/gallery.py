@@ -1,0 +1,83 @@
+"""Small pictures for the report: X-rays with the consensus, the maps and their binarised regions drawn over them.
+
+H W image grid, h w tile grid. Tiles are RGB uint8, encoded as JPEG data URIs.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from PIL import Image
+
+TILE = 176  # pixels of a tile's longer side
+CONSENSUS_COLOUR = (64, 212, 255)  # drawn thick with a dark rim: stands out on gray and on every colour of the map
+MAP_COLOUR = (255, 255, 255)
+OPACITY = 0.6  # of the map where it is 1
+
+
+def spread_images(alignment: pd.DataFrame, count: int) -> list[str]:
+    """Up to `count` image names, evenly spaced from the highest to the lowest mean IoU over models and methods.
+
+    Both ends are among them (one image: the highest), so the pictures are neither the best nor the worst ones only.
+    `alignment` has `image` and `iou`; images without an IoU are left out; ties in order of name.
+    """
+    means = alignment.groupby("image")["iou"].mean().dropna().reset_index()
+    ranked = means.sort_values(["iou", "image"], ascending=[False, True])["image"].tolist()
+    if len(ranked) <= count:
+        return ranked
+    return [ranked[place] for place in np.linspace(0, len(ranked) - 1, count).round().astype(int)]
+
+
+def tile(
+    image: np.ndarray, consensus_HW: np.ndarray | None = None, map_HW: np.ndarray | None = None, threshold: float = 0.5
+) -> np.ndarray:
+    """RGB uint8 h x w x 3: the X-ray, under it `map_HW` in colour, the outlines of its binarised region and consensus.
+
+    `image` uint8 H x W or H x W x 3; `map_HW` in [0, 1], binarised at `>= threshold`; without a map or consensus,
+    the X-ray alone. An empty region has no outline.
+    """
+    height, width = image.shape[:2]
+    scale = TILE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = np.asarray(Image.fromarray(image).convert("RGB").resize(size, Image.Resampling.BILINEAR), np.float32)
+    if map_HW is not None:
+        small = np.asarray(Image.fromarray(map_HW.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+        alpha = OPACITY * np.clip(small, 0, 1)[..., None]
+        picture = picture * (1 - alpha) + 255 * colormaps["inferno"](np.clip(small, 0, 1))[..., :3] * alpha
+        picture = np.where(edge(_resized(map_HW >= threshold, size), 1)[..., None], MAP_COLOUR, picture)
+    if consensus_HW is not None:
+        region = _resized(consensus_HW, size)
+        picture = np.where(edge(region, 4)[..., None], (0, 0, 0), picture)
+        picture = np.where(edge(region, 2)[..., None], CONSENSUS_COLOUR, picture)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def filled(image: np.ndarray, mask_HW: np.ndarray) -> np.ndarray:
+    """The X-ray as `tile`, with the inside of `mask_HW` tinted and outlined."""
+    return tile(image, mask_HW, 0.55 * mask_HW.astype(np.float32), threshold=np.inf)
+
+
+def edge(mask_hw: np.ndarray, pixels: int) -> np.ndarray:
+    """The inner border of a mask, `pixels` wide (4-neighbours); the image's own border does not count as an edge."""
+    inside = mask_hw
+    for _ in range(pixels):
+        padded = np.pad(inside, 1, mode="edge")
+        inside = inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask_hw & ~inside
+
+
+def data_uri(tile_hw3: np.ndarray) -> str:
+    """The tile as a JPEG data URI; the same pixels give the same text."""
+    encoded = io.BytesIO()
+    Image.fromarray(tile_hw3).save(encoded, "JPEG", quality=76)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
+
+
+def _resized(mask_HW: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The mask on the tile's grid: at least half of the interpolated pixel."""
+    gray = Image.fromarray(np.where(mask_HW, 255, 0).astype(np.uint8))
+    return np.asarray(gray.resize(size, Image.Resampling.BILINEAR)) >= 128

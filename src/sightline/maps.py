@@ -1,0 +1,71 @@
+"""Raw saliency maps on the feature grid to the maps that are scored: ReLU, upsampling, min-max.
+
+M maps, h w feature grid, H W image grid. Everything is computed in float64 and rounded once, to float32, at the end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# A map whose span after upsampling is below this share of its span before is flat: what is left is rounding.
+ROUNDING = 1e-12
+
+
+def bilinear_weights(n_in: int, n_out: int) -> np.ndarray:
+    """Weights of bilinear interpolation along one axis, float64 n_out x n_in; each row sums to 1.
+
+    Half-pixel centres, edges clamped, no smoothing when n_out < n_in: `weights @ values` is torch's
+    `F.interpolate(mode="bilinear", align_corners=False, antialias=False)` along that axis. n_in == n_out gives the
+    identity exactly. Sizes below 1 raise ValueError.
+    """
+    if n_in < 1 or n_out < 1:
+        raise ValueError(f"sizes of a grid are at least 1, got {n_in} and {n_out}")
+    centres = np.clip((np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5, 0, n_in - 1)
+    left = np.floor(centres).astype(int)
+    right = np.minimum(left + 1, n_in - 1)
+    weights = np.zeros((n_out, n_in))
+    rows = np.arange(n_out)
+    weights[rows, left] = 1 - (centres - left)
+    weights[rows, right] += centres - left  # adds nothing at the clamped edge, where left == right
+    return weights
+
+
+def upsampled(maps_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The maps on the image grid, float64 M x height x width: bilinear, half-pixel centres, edges clamped."""
+    _, h, w = maps_Mhw.shape
+    return bilinear_weights(h, height) @ maps_Mhw @ bilinear_weights(w, width).T
+
+
+def not_finite_maps(raw_Mhw: np.ndarray) -> np.ndarray:
+    """Indices of the maps that hold a NaN or an infinity."""
+    return np.flatnonzero(~np.isfinite(raw_Mhw).all(axis=(1, 2)))
+
+
+def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
+    """What is scored: float32 M x height x width in [0, 1], from raw signed maps of any range.
+
+    1. ReLU; 2. bilinear upsampling; 3. min-max of each map by itself (Paper: section on saliency). A map that is not
+    flat reaches 0 and 1 exactly. A flat map, constant after ReLU and upsampling, becomes all 0: it is empty at every
+    threshold above 0, and `is_flat` finds it. A NaN or an infinity raises ValueError with the indices of such maps.
+    """
+    broken = not_finite_maps(raw_Mhw)
+    if broken.size:
+        raise ValueError(f"maps that are not finite: {', '.join(map(str, broken))}")
+    positive_Mhw = np.maximum(raw_Mhw.astype(np.float64), 0)
+    # Min-max forgets the minimum anyway; without it a constant map is exactly 0 before and after the products,
+    # where c * (1 - w) + c * w need not round to c.
+    positive_Mhw -= positive_Mhw.min(axis=(1, 2), keepdims=True)
+    maps_MHW = upsampled(positive_Mhw, height, width)
+    maps_MHW -= maps_MHW.min(axis=(1, 2), keepdims=True)
+    span_M = maps_MHW.max(axis=(1, 2))
+    flat_M = span_M <= ROUNDING * positive_Mhw.max(axis=(1, 2))
+    maps_MHW /= np.where(flat_M, 1, span_M)[:, None, None]
+    maps_MHW[flat_M] = 0
+    # Rounding to float32 also joins again the ties (plateaus at the clamped edges) that a product's order of
+    # summation splits in the last bit of float64.
+    return maps_MHW.astype(np.float32)
+
+
+def is_flat(scaled_MHW: np.ndarray) -> np.ndarray:
+    """Bool M: the maps of `scaled_maps` that are all 0, that is, had no peak to point at."""
+    return scaled_MHW.max(axis=(1, 2)) == 0
