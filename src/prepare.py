@@ -190,6 +190,7 @@ def write_images(
 
 def write_index(params: Params, files: list[ImageFile], patients: list[str], hashes: list[str]) -> None:
     """Writes index.csv, row i for images.npy's row i, and prints what the study holds."""
+    data = params.data
     train = np.array([file.part == "train" for file in files])
     labels = np.array([file.label for file in files])
     split = np.where(train, "train", "test").astype("U5")
@@ -200,8 +201,8 @@ def write_index(params: Params, files: list[ImageFile], patients: list[str], has
             labels[rows],
             [patients[row] for row in rows],
             [hashes[row] for row in rows],
-            params.data.val_share,
-            params.data.split == "patient",
+            data.val_share,
+            data.split == "patient",
             rng,
         )
         split[rows[chosen]] = "val"
@@ -218,14 +219,16 @@ def write_index(params: Params, files: list[ImageFile], patients: list[str], has
     empty = [
         f"split {name}, class {kind}"
         for name in (("train", "val", "test") if len(rows) else ())
-        for label, kind in enumerate((params.data.negative, params.data.positive))
+        for label, kind in enumerate((data.negative, data.positive))
         if not ((split == name) & (labels == label)).any()
     ]
     if empty:
         raise StudyError("no image is left in a class; add images or change data.val_share", empty)
     write_csv(OUT / "index.csv", index)
-    for (name, label), count in index.groupby(["split", "label"]).size().items():  # type: ignore[misc]
-        print(f"{name} {params.data.positive if label else params.data.negative}: {count} images")
+    for part, kinds in (
+        pd.crosstab(index.split, index.label).rename(columns={0: data.negative, 1: data.positive}).iterrows()
+    ):
+        print(f"{part}: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
     both = set(index.patient[split == "test"]) & set(index.patient[split != "test"])
     print(f"patients on both sides of train and test: {len(both)}")
 

@@ -231,7 +231,7 @@ def test_the_answer_comes_first_and_from_the_metrics(
     path.write_text(json.dumps(metrics))
     words = words_of(written(tmp_path / "copy", monkeypatch))
     assert "2 of 3 models look where" in words
-    assert "alexnet-scratch-fc (IoU 0.04, p = 0.420)" in words
+    assert "By the Pointing Game only: alexnet-scratch-fc (IoU 0.04, random 0.06, p = 0.420;" in words
     row = pd.read_csv(tmp_path / "copy/plots/tables/table3.csv").set_index("model").loc["alexnet-scratch-fc"]
     assert row["iou"] == pytest.approx(4.37)
 

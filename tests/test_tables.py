@@ -31,12 +31,12 @@ def classified(**values: float) -> dict[str, Any]:
     }
 
 
-def aligned(iou: float, p_iou: float | None, images: int = 50) -> dict[str, Any]:
+def aligned(iou: float, p_iou: float | None, images: int = 50, **others: float) -> dict[str, Any]:
     return {
         "iou": iou, "pointing": 0.4, "chance_iou": 0.05, "chance_pointing": 0.09, "random_iou": 0.06,
         "random_pointing": 0.08, "p_iou": p_iou, "p_pointing": 0.04, "p_iou_published": 0.2,
         "p_pointing_published": None, "images": images, "flat_maps": 0,
-    }  # fmt: skip
+    } | others  # fmt: skip
 
 
 def test_annotation_table_puts_ours_beside_the_papers() -> None:
@@ -161,22 +161,30 @@ def said(
     return answer.answer(frame, classification, consensus or {}, "experts")
 
 
-def test_the_count_needs_both_a_small_p_and_more_than_random() -> None:
+def test_the_count_needs_both_measures_above_random_and_significant() -> None:
     alignment = {
         "good": {"gradcam": aligned(0.2, 0.001)},
         "chance": {"gradcam": aligned(0.07, 0.3)},
         "below": {"gradcam": aligned(0.05, 0.01)},
-        "edge": {"gradcam": aligned(0.1, 0.04)},
+        "covers": {"gradcam": aligned(0.2, 0.001, pointing=0.03, p_pointing=0.998)},
+        "neither": {"gradcam": aligned(0.06, 0.5, pointing=0.08, p_pointing=0.5)},
+        "also": {"gradcam": aligned(0.1, 0.001, p_pointing=0.0001)},
     }
     sentences = said(alignment, {})
-    assert sentences[0] == "2 of 4 models look where the experts look, more than chance would."
-    assert "4 comparisons; after Holm's correction 1 remain" in sentences[1]
+    assert sentences[0] == "2 of 6 models look where the experts look, more than chance would."
+    # The larger p of each: 0.04, 0.3, 0.04, 0.998, 0.5, 0.001. Holm: 0.001 * 6 < 0.05 < 0.04 * 5
+    assert "each of 6 models; 1 after Holm's correction" in sentences[1]
     assert "good" in sentences[2]
     assert "0.20" in sentences[2]
-    assert "No evidence of it for chance (IoU 0.07, p = 0.300) and below (IoU 0.05, p = 0.010)." in sentences
-    assert said({"a": alignment["chance"], "b": alignment["chance"]}, {})[0].startswith("None of 2 models looks")
+    text = " ".join(sentences)
+    assert "more often than chance: covers (IoU 0.20, random 0.06, p = 0.001; Pointing Game 3%, random 8%" in text
+    assert "By the Pointing Game only: chance (IoU 0.07, random 0.06, p = 0.300; Pointing Game 40%" in text
+    assert "By neither: neither (IoU 0.06" in text
+    assert said({"a": alignment["chance"], "b": alignment["covers"]}, {})[0].startswith(
+        "No evidence that any of the 2 models looks"
+    )
     assert said({"a": alignment["good"]}, {})[0].startswith("The one model looks")
-    assert said({"a": alignment["good"], "b": alignment["edge"]}, {})[0].startswith("All 2 models look")
+    assert said({"a": alignment["good"], "b": alignment["also"]}, {})[0].startswith("All 2 models look")
 
 
 def test_grad_cam_is_judged_though_another_method_scores_higher() -> None:

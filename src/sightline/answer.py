@@ -18,8 +18,9 @@ from sightline.tables import Metrics, method_words, number_at, shown
 LEVEL = 0.05
 SAME_ANSWER = 0.05  # recall or specificity below this: the network answers nearly every image alike
 COLUMNS = (
-    "model", "method", "images", "iou", "iou_low", "iou_high", "chance_iou", "random_iou", "p_iou", "p_holm",
-    "is_above_random", "pointing", "chance_pointing", "accuracy", "accuracy_low", "accuracy_high",
+    "model", "method", "images", "iou", "iou_low", "iou_high", "chance_iou", "random_iou", "p_iou",
+    "pointing", "chance_pointing", "random_pointing", "p_pointing", "p_both", "p_holm",
+    "is_iou_above", "is_pointing_above", "is_above", "accuracy", "accuracy_low", "accuracy_high",
     "auroc", "auroc_low", "auroc_high", "recall", "specificity",
 )  # fmt: skip
 
@@ -37,8 +38,11 @@ def verdicts(
 ) -> pd.DataFrame:
     """One row per model that has maps scored on at least one image; shares as fractions, NaN where unknown.
 
-    `p_iou` is the one-sided sign-flip test by patient against random maps of the same area, `p_holm` the same after
-    Holm's correction over the models; `is_above_random` means p_iou < 0.05 and an IoU above the random maps'.
+    `p_iou` and `p_pointing` are the one-sided sign-flip tests by patient against random maps of the same area;
+    `is_iou_above` and `is_pointing_above` mean p < 0.05 and a mean above the random maps'. A model is above chance,
+    `is_above`, only if both are: a map that is large and near covers some of any region without pointing at it.
+    `p_both` is the larger p, which needs no correction for two tests that must both hold, and `p_holm` the same
+    after Holm's correction over the models.
     """
     rows = []
     for model in models:
@@ -57,8 +61,11 @@ def verdicts(
             row[metric] = number_at(classification, model, metric, "value")
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame["p_holm"] = holm(frame["p_iou"].to_numpy(float))
-    frame["is_above_random"] = (frame["p_iou"] < LEVEL) & (frame["iou"] > frame["random_iou"])
+    frame["p_both"] = np.maximum(frame["p_iou"].to_numpy(float), frame["p_pointing"].to_numpy(float))
+    frame["p_holm"] = holm(frame["p_both"].to_numpy(float))
+    for metric in ("iou", "pointing"):
+        frame[f"is_{metric}_above"] = (frame[f"p_{metric}"] < LEVEL) & (frame[metric] > frame[f"random_{metric}"])
+    frame["is_above"] = frame["is_iou_above"] & frame["is_pointing_above"]
     return frame
 
 
@@ -84,11 +91,7 @@ def answer(frame: pd.DataFrame, classification: Metrics, consensus: Metrics, exp
     if frame.empty:
         missing = f"No saliency map could be compared with a region marked by {experts}, so the question stays open: "
         return [missing + "this page shows what else the study measured.", *_classifiers(classification)]
-    sentences = [*_count(frame, experts), _best(frame, experts)]
-    failed = frame[~frame["is_above_random"]]
-    if len(failed) and len(failed) < len(frame):
-        cases = [f"{row['model']} (IoU {row['iou']:.2f}, p {_p(row['p_iou'])})" for row in failed.to_dict("records")]
-        sentences.append(f"No evidence of it for {listed(cases)}.")
+    sentences = [*_count(frame, experts), _best(frame, experts), *_others(frame)]
     sentences += _classifiers(classification)
     sentences += _correlation(frame)
     return [*sentences, *human_scale(frame, consensus, experts)]
@@ -96,23 +99,27 @@ def answer(frame: pd.DataFrame, classification: Metrics, consensus: Metrics, exp
 
 def _count(frame: pd.DataFrame, experts: str) -> list[str]:
     """The count in one plain sentence, and how it was judged in another."""
-    above = frame[frame["is_above_random"]]
-    count = f"{len(above)} of {len(frame)} models look" if len(above) else f"None of {len(frame)} models looks"
+    above = frame[frame["is_above"]]
+    count = (
+        f"{len(above)} of {len(frame)} models look"
+        if len(above)
+        else f"No evidence that any of the {len(frame)} models looks"
+    )
     if len(frame) == 1:
-        count = "The one model looks" if len(above) else "The one model does not look"
+        count = "The one model looks" if len(above) else "No evidence that the one model looks"
     elif len(above) == len(frame):
         count = f"All {len(frame)} models look"
     methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
-    test = f"one-sided sign-flip test by patient, p < {LEVEL}"
+    test = f"one-sided sign-flip tests by patient, both with p < {LEVEL}"
     if len(frame) > 1:
-        test += f" for each of {len(frame)} comparisons"
+        test += f", for each of {len(frame)} models"
     if len(above) and len(frame) > 1:
         kept = int((above["p_holm"] < LEVEL).sum())
-        test += f"; after Holm's correction {'the same' if kept == len(above) else kept} remain"
+        test += f"; {'as many' if kept == len(above) else kept} after Holm's correction"
     return [
         f"{count} where the {experts} look, more than chance would.",
-        f"Judged by the IoU of {methods} and the consensus on {_range(frame['images'])} images, against random maps "
-        f"of the same area ({test}).",
+        f"Judged on {_range(frame['images'])} images by {methods}: both its IoU with the consensus and its Pointing "
+        f"Game must be above those of random maps of the same area ({test}).",
     ]
 
 
@@ -125,6 +132,29 @@ def _best(frame: pd.DataFrame, experts: str) -> str:
         f"random maps reach {row['random_iou']:.2f}; its maximum lies inside the region in "
         f"{100 * row['pointing']:.0f}% of the images, a point put anywhere would in "
         f"{100 * row['chance_pointing']:.0f}%."
+    )
+
+
+def _others(frame: pd.DataFrame) -> list[str]:
+    """Which models are above chance by one measure only, and by none."""
+    by_iou, by_pointing = frame["is_iou_above"], frame["is_pointing_above"]
+    kinds = {
+        "By IoU only, with no evidence that the maximum lies in the region more often than chance": by_iou
+        & ~by_pointing,
+        "By the Pointing Game only": by_pointing & ~by_iou,
+        "By neither": ~by_iou & ~by_pointing,
+    }
+    return [
+        f"{words}: {listed([_case(row) for row in frame[chosen].to_dict('records')])}."
+        for words, chosen in kinds.items()
+        if chosen.any()
+    ]
+
+
+def _case(row: Mapping[Any, Any]) -> str:
+    return (
+        f"{row['model']} (IoU {row['iou']:.2f}, random {row['random_iou']:.2f}, p {_p(row['p_iou'])}; Pointing Game "
+        f"{100 * row['pointing']:.0f}%, random {100 * row['random_pointing']:.0f}%, p {_p(row['p_pointing'])})"
     )
 
 

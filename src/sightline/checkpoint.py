@@ -22,12 +22,10 @@ from sightline.files import sha256_of, written_whole
 
 def fingerprint(config: Mapping[str, Any], files: list[Path]) -> str:
     """Hexadecimal SHA-256 of what a run's result depends on: config, data files, our loaded code, PyTorch's version."""
-    source = Path(__file__).parents[1]
-    loaded = {Path(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
+    source = Path(__file__).resolve().parents[1]
+    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    loaded = {Path(name).resolve() for name in names if name}
     code = sorted(path for path in loaded if path.suffix == ".py" and path.is_relative_to(source))
-    main = sys.modules["__main__"]
-    if getattr(main, "__file__", None) and Path(main.__file__).resolve() not in code:  # type: ignore[arg-type]
-        code.append(Path(main.__file__))  # type: ignore[arg-type]
     digest = hashlib.sha256(json.dumps(dict(config), sort_keys=True).encode())
     for path in [*code, *files]:
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())
@@ -49,9 +47,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, stamp: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
-    """The groups of tensors, on the CPU, and the state of the checkpoint at `path`; None if absent, unreadable or of another run.
+    """The groups of tensors, on the CPU, and the state of the checkpoint at `path`.
 
-    The caller starts again then; the reason is printed unless there is no file.
+    None if it is absent, unreadable or of another run: the caller starts again. The reason is printed unless there
+    is no file.
     """
     if not path.exists():
         return None
@@ -62,7 +61,7 @@ def load_checkpoint(path: Path, stamp: str) -> tuple[dict[str, dict[str, Tensor]
                 print(f"{path}: of other parameters, data or code; training starts again")
                 return None
             groups: dict[str, dict[str, Tensor]] = {}
-            for flat in file.keys():  # noqa: SIM118  safe_open is no dictionary
+            for flat in file.keys():  # noqa: SIM118  no dictionary
                 group, name = flat.split("/", 1)
                 groups.setdefault(group, {})[name] = file.get_tensor(flat)
             return groups, json.loads(metadata["state"])

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def use(profile: str) -> None:
-    """Copies profiles/<profile>.yaml over params.yaml and syncs dvc.yaml; a profile with a wrong model changes nothing."""
+    """Copies profiles/<profile>.yaml over params.yaml and syncs dvc.yaml; a wrong profile changes nothing."""
     path = Path("profiles") / f"{profile}.yaml"
     if not path.is_file():
         names = sorted(other.stem for other in Path("profiles").glob("*.yaml"))

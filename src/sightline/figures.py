@@ -48,11 +48,13 @@ def alignment_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry], human_
         axes.plot(
             frame["random_iou"], rows, linestyle="none", marker="|", markersize=11, color=INK, markeredgewidth=1.6
         )
+        reach = 1.05 * float(np.nanmax([human_iou, *frame["iou_high"], *frame["iou"], *frame["random_iou"]]))
+        axes.set_xlim(0, reach)
         if not np.isnan(human_iou):
             axes.axvline(human_iou, color=MUTED, linestyle=":", linewidth=1.4)
-            axes.text(human_iou, -0.75, "annotators among themselves", ha="center", va="bottom", fontsize=8.5)
+            side = "right" if human_iou > 0.6 * reach else "center"
+            axes.text(human_iou, -0.75, "annotators among themselves", ha=side, va="bottom", fontsize=8.5)
         axes.set_yticks(rows, list(frame["model"]))
-        axes.set_xlim(left=0)
         axes.set_xlabel("IoU with the consensus")
 
     height = 1.0 + 0.27 * len(frame)
@@ -182,10 +184,11 @@ def agreement_figure(agreement: pd.DataFrame) -> str:
         ranks = np.arange(1, len(frame) + 1)
         axes.plot(ranks, frame["iou"], "o", color=SERIES[0], markersize=4)
         axes.plot(ranks, frame["random_iou"], "_", color=SERIES[1], markersize=5, markeredgewidth=1.4)
-        for (words, mean), colour in zip(means.items(), SERIES[:2], strict=True):
+        # Highest first leaves the upper right corner free for the words.
+        for line, ((words, mean), colour) in enumerate(zip(means.items(), SERIES[:2], strict=True)):
             axes.axhline(mean, color=colour, linewidth=0.8, linestyle=":")
             label = f"{words}, mean {mean:.2f}"
-            axes.text(1, mean, label, transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=colour)
+            axes.text(0.99, 0.97 - 0.1 * line, label, transform=axes.transAxes, ha="right", va="top", color=colour)
         axes.set_ylim(bottom=0)
         axes.locator_params(axis="x", integer=True)
         axes.set_xlabel("images, by agreement")
@@ -214,7 +217,7 @@ def profession_figure(professions: pd.DataFrame) -> str:
         axes.set_yticks(np.arange(len(frame)), list(frame["profession"]))
         axes.set_ylim(len(frame) - 0.5, -0.5)
         # Room for the notes, which are longer than the bars.
-        axes.set_xlim(0, 2.6 * max(1, frame["annotators"].max()))
+        axes.set_xlim(0, 3.4 * max(1, frame["annotators"].max()))
         axes.locator_params(axis="x", integer=True)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("annotators")

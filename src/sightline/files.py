@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -78,7 +79,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
-    except (ValueError, OSError, EOFError, KeyError) as error:
+    except (BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
         raise StudyError(f"{path}: not a readable NPZ ({error})") from error
 
 

@@ -51,7 +51,7 @@ def tile(
         picture = np.where(edge(_resized(map_HW >= threshold, size), 1)[..., None], MAP_COLOUR, picture)
     if consensus_HW is not None:
         region = _resized(consensus_HW, size)
-        picture = np.where(edge(region, 4)[..., None], (0, 0, 0), picture)
+        picture = np.where(edge(region, 3)[..., None], (0, 0, 0), picture)
         picture = np.where(edge(region, 2)[..., None], CONSENSUS_COLOUR, picture)
     return np.clip(picture, 0, 255).astype(np.uint8)
 

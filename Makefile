@@ -1,0 +1,40 @@
+# Everything a user types. PYTHON is any Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test test-slow fresh lint setup lock clean
+
+repro: setup ## run what is stale of the study in params.yaml; the embedded phantom as shipped
+	dvc repro
+
+test: setup lint ## lint, types and the fast tests
+	python -m pytest
+
+test-slow: setup ## simulations and whole data sets
+	python -m pytest -m slow
+
+fresh: setup ## do the committed results belong to the committed code?
+	@if [ -e data/prepared/images.npy ]; then dvc status --quiet; else dvc repro --dry --allow-missing > /dev/null; fi \
+	  || { echo "error: metrics/, plots/ or dvc.lock are not those of this code and params.yaml; run make repro and commit them" >&2; exit 1; }
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy
+
+setup: .venv/.installed
+
+# the stamp is written last, so a broken installation is done again
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Sightline needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock: ## renew requirements.lock from pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+
+clean: ## what the stages made, not the environment
+	rm -rf data/prepared data/models data/saliency data/checkpoints data/consensus.npz data/annotations.npz data/alignment.csv

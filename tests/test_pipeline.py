@@ -1,0 +1,221 @@
+"""Stages together: the authors' own maps through the pipeline, a planted shortcut, and DVC's reruns."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from test_prepare import ROOT, stage, study
+
+SHARED = ROOT.parent / "shared" / "data"
+KEY = "alexnet-scratch-gap"
+
+
+def run(folder: Path, *names: str) -> None:
+    for name in names:
+        script, *arguments = name.split()
+        done = stage(script, folder, *arguments)
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+
+
+def change(folder: Path, **values: object) -> None:
+    """Sets top-level keys of params.yaml."""
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    params.update(values)
+    yaml.dump(params, folder / "params.yaml")
+
+
+def maps_study(folder: Path, images: list[str]) -> Path:
+    """A study of external maps alone on blank 224-pixel images; the caller fills maps/ and masks/."""
+    study(
+        folder, data__source="folder", data__root="raw", data__height=224, data__width=224,
+        consensus__source="masks", consensus__folder="masks", align__random_maps=20, align__permutations=500,
+    )  # fmt: skip
+    change(folder, threshold=0.765, models={"peer": {"maps": "maps", "method": "lime"}})
+    for name in ("raw/test/PNEUMONIA", "maps", "masks"):
+        (folder / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for image in images:
+        pixels = rng.integers(0, 255, (224, 224), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"raw/test/PNEUMONIA/{image}.png")
+        mask = np.zeros((224, 224), np.uint8)
+        mask[50:100, 60:120] = 255
+        Image.fromarray(mask).save(folder / f"masks/{image}.png")
+    return folder
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' maps (shared/data) are not beside this checkout")
+def test_the_authors_maps_give_the_printed_ious(tmp_path: Path) -> None:
+    cases = pd.read_csv(SHARED / "paper-cases/cases.csv")
+    stems = [Path(name).stem for name in cases.image]
+    folder = study(
+        tmp_path, data__source="folder", data__root="raw", data__height=224, data__width=224,
+        consensus__source="masks", consensus__folder=str(SHARED / "paper-cases/consensus"),
+    )  # fmt: skip
+    models = {
+        f"authors-{arch}": {"maps": str(SHARED / f"paper-cases/cam-{arch}"), "method": "cam"}
+        for arch in ("vgg16", "resnet50")
+    }
+    change(folder, threshold=0.765, models=models)
+    (folder / "raw/test/PNEUMONIA").mkdir(parents=True)
+    for name in cases.image:
+        shutil.copy(SHARED / "kermany224/test/PNEUMONIA" / name, folder / "raw/test/PNEUMONIA")
+    imports = [f"import_maps {key}" for key in models]
+    run(folder, "prepare", "augment_preview", *imports, "consensus", "align", "bootstrap", "report")
+    found = pd.read_csv(folder / "data/alignment.csv").set_index(["model", "image"]).iou
+    for arch in ("vgg16", "resnet50"):
+        printed = cases[f"printed_iou_{arch}"].to_numpy()
+        ours = np.array([found[f"authors-{arch}", stem] for stem in stems])
+        assert np.abs(ours - printed).max() <= 0.011, arch
+    metrics = json.loads((folder / "metrics/alignment.json").read_text())
+    assert metrics["authors-vgg16"]["cam"]["iou"] == pytest.approx(found["authors-vgg16"].mean(), abs=1e-6)
+    assert "authors-vgg16" in (folder / "plots/report.html").read_text()
+
+
+def test_maps_made_elsewhere_by_hand(tmp_path: Path) -> None:
+    """A map that is the mask itself scores 1, one beside it 0; PNG and NPY, sizes mixed."""
+    folder = maps_study(tmp_path, ["a", "b", "c"])
+    hit = np.zeros((224, 224))
+    hit[50:100, 60:120] = 1
+    np.save(folder / "maps/a.npy", hit * 7)
+    Image.fromarray((np.roll(hit, 100, axis=0) * 255).astype(np.uint8)).save(folder / "maps/b.png")
+    np.save(folder / "maps/c.npy", np.kron(hit, np.ones((2, 2))))
+    run(folder, "prepare", "import_maps peer", "consensus", "align")
+    table = pd.read_csv(folder / "data/alignment.csv").set_index("image")
+    assert table.iou["a"] == 1
+    assert table.pointing["a"] == 1
+    assert table.iou["b"] == table.pointing["b"] == 0
+    assert table.iou["c"] == pytest.approx(1, abs=0.1)  # brought down by bilinear interpolation
+    assert table.chance_pointing.tolist() == pytest.approx([50 * 60 / 224**2] * 3, abs=1e-6)
+
+
+def test_bad_maps_are_all_listed(tmp_path: Path) -> None:
+    folder = maps_study(tmp_path, ["a", "b", "c", "d"])
+    broken = np.ones((8, 8))
+    broken[2, 3] = np.nan
+    np.save(folder / "maps/a.npy", broken)
+    np.save(folder / "maps/b.npy", np.ones((8, 8, 3)))
+    Image.new("RGB", (8, 8)).save(folder / "maps/c.png")
+    np.save(folder / "maps/stranger.npy", np.ones((8, 8)))
+    (folder / "maps/d.png").write_text("no picture")
+    run(folder, "prepare")
+    done = stage("import_maps", folder, "peer")
+    assert done.returncode == 1
+    for name, reason in (
+        ("a.npy", "1 values that are NaN"), ("b.npy", "expected H x W"), ("c.png", "a coloured overlay is no map"),
+        ("stranger.npy", "in no split of the study"), ("d.png", "not a readable PNG"),
+    ):  # fmt: skip
+        assert any(name in line and reason in line for line in done.stderr.splitlines()), done.stderr
+    assert not (folder / "data/saliency").exists()
+
+
+def test_an_image_without_a_map_is_said(tmp_path: Path) -> None:
+    folder = maps_study(tmp_path, ["a", "b"])
+    np.save(folder / "maps/a.npy", np.eye(8))
+    run(folder, "prepare", "import_maps peer", "consensus")
+    done = stage("align", folder)
+    assert done.returncode == 1
+    assert "peer" in done.stderr
+    assert " b" in done.stderr
+    assert not (folder / "data/alignment.csv").exists()
+
+
+@pytest.mark.slow
+def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path) -> None:
+    """The paper's thesis with a known answer, on three seeds of the same network and recipe."""
+    results: dict[float, list[tuple[float, float]]] = {0.0: [], 1.0: []}
+    for shortcut, found in results.items():
+        for seed in range(3):
+            folder = study(
+                tmp_path / f"{shortcut}-{seed}", data__height=128, data__width=128, phantom__train_images=400,
+                phantom__test_images=200, phantom__annotated_images=50, phantom__shortcut=shortcut, train__epochs=3,
+                train__batch_size=32, train__learning_rate=0.0003,
+            )  # fmt: skip
+            change(folder, seed=seed, models={KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}})
+            run(folder, "prepare", f"train {KEY}", f"saliency {KEY}", "consensus", "align", "bootstrap")
+            classification, alignment_of = (
+                json.loads((folder / f"metrics/{name}.json").read_text())[KEY]
+                for name in ("classification", "alignment")
+            )
+            found.append((classification["accuracy"]["value"], alignment_of["cam"]["iou"]))
+    accuracy = {shortcut: np.mean([pair[0] for pair in found]) for shortcut, found in results.items()}
+    alignment = {shortcut: np.mean([pair[1] for pair in found]) for shortcut, found in results.items()}
+    assert accuracy[1.0] > accuracy[0.0], results
+    assert alignment[1.0] < alignment[0.0], results
+
+
+has_dvc = pytest.mark.skipif(importlib.util.find_spec("dvc") is None, reason="dvc is not installed")
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+@has_dvc
+def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
+    for name in ("src", "profiles", "data/raw", "data/annotations"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    dvc(tmp_path, "init", "-q")
+    study(tmp_path)
+    entry = {"arch": "alexnet", "init": "scratch", "head": "gap"}
+    fc = {**entry, "head": "fc"}
+    change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": fc})
+    sync = [sys.executable, "-m", "sightline.cli", "sync"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    subprocess.run(sync, cwd=tmp_path, env=environment, check=True, capture_output=True)
+
+    # a kill in the middle of a stage: the next run succeeds without cleaning up by hand
+    first = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "plots/augment_preview.png").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    both = ["alexnet-scratch-gap", "alexnet-scratch-fc"]
+    late = ["align", "bootstrap", "report"]
+    done = stages_run(dvc(tmp_path, "repro"))
+    assert set(done) >= {*(f"saliency@{key}" for key in both), "consensus", *late}
+    for name in ("alignment", "classification", "consensus", "intervals"):
+        assert json.loads((tmp_path / f"metrics/{name}.json").read_text())
+
+    assert stages_run(dvc(tmp_path, "repro")) == []
+    change(tmp_path, threshold=0.4)
+    assert stages_run(dvc(tmp_path, "repro")) == late
+    # a dry run names the stages that are stale now; what follows them is known when they have run
+    text = (tmp_path / "params.yaml").read_text()
+    assert "learning_rate: 0.0003" in text
+    (tmp_path / "params.yaml").write_text(text.replace("learning_rate: 0.0003", "learning_rate: 0.0001"))
+    assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*(f"train@{key}" for key in both), "report"}
+    (tmp_path / "params.yaml").write_text(text)
+    change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
+    stale = {"train@alexnet-scratch-fc", "saliency@alexnet-scratch-fc", *late}
+    assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == stale
