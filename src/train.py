@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -29,10 +28,11 @@ from sightline.checkpoint import (
     optimizer_tensors,
     restore_optimizer,
     save_checkpoint,
+    write_tensors,
 )
 from sightline.device import Machine, machine
 from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_csv, written_whole
+from sightline.files import read_csv, write_csv
 from sightline.fitting import auroc, balanced_batches, mean_loss, one_cycle_rate, predicted_logits
 from sightline.grid import Network
 from sightline.networks import Classifier, build_network, num_parameters
@@ -103,9 +103,8 @@ def main() -> None:
     predictions = index.loc[rows.cpu().numpy(), ["image", "split", "label"]]
     predictions["probability"] = logits.double().sigmoid().numpy()
     config |= {"num_parameters": num_parameters(network), "torch": torch.__version__}
-    with written_whole(MODELS / f"{key}.safetensors") as beside:
-        weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-        save_file(weights, beside, metadata={"config": json.dumps(config, sort_keys=True)})
+    metadata = {"config": json.dumps(config, sort_keys=True)}
+    write_tensors(MODELS / f"{key}.safetensors", network.state_dict(), metadata)
     write_csv(MODELS / f"{key}.history.csv", pd.DataFrame(history))
     write_csv(MODELS / f"{key}.predictions.csv", predictions)
     (CHECKPOINTS / f"{key}.safetensors").unlink(missing_ok=True)

@@ -158,6 +158,33 @@ def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path)
     assert alignment[1.0] < alignment[0.0], results
 
 
+def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
+    """Every stage, with files limited to a kilobyte as a full disk limits them."""
+    folder = study(tmp_path, train__epochs=1, phantom__train_images=32, train__batch_size=8)
+    change(folder, models={KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}})
+    for name in (
+        "prepare",
+        "augment_preview",
+        f"train {KEY}",
+        f"saliency {KEY}",
+        "consensus",
+        "align",
+        "bootstrap",
+        "report",
+    ):
+        script, *arguments = name.split()
+        command = [sys.executable, str(ROOT / "src" / f"{script}.py"), *arguments]
+        full = subprocess.run(
+            ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *command], cwd=folder, capture_output=True, text=True
+        )
+        assert full.returncode == 1, name
+        assert full.stderr.startswith("error: "), full.stderr
+        assert "could not be written" in full.stderr
+        assert "Traceback" not in full.stderr
+        assert not list(folder.rglob("*.partial")), name
+        run(folder, name)
+
+
 has_dvc = pytest.mark.skipif(importlib.util.find_spec("dvc") is None, reason="dvc is not installed")
 
 

@@ -41,9 +41,17 @@ def save_checkpoint(
     An earlier checkpoint stays until this one is whole.
     """
     flat = {f"{group}/{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
+    write_tensors(path, flat, {"fingerprint": stamp, "state": json.dumps(dict(state))})
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Writes a whole safetensors file, contiguous; a full disk is a StudyError and leaves nothing."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as beside:
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in flat.items()}
-        save_file(plain, beside, metadata={"fingerprint": stamp, "state": json.dumps(dict(state))})
+        try:
+            save_file(plain, beside, metadata=metadata)
+        except SafetensorError as error:  # which hides the operating system's error in its text
+            raise OSError(None, str(error)) from error
 
 
 def load_checkpoint(path: Path, stamp: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
