@@ -12,7 +12,7 @@ from sightline.phantom import phantom_image
 
 
 def published_clean_up(drawn: np.ndarray, height: int, width: int) -> np.ndarray:
-    """spec/paper.md, "Annotations and consensus", in OpenCV, at 224 x 224."""
+    """The published clean-up in OpenCV, at 224 x 224."""
 
     def ellipse(side: int) -> np.ndarray:
         return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

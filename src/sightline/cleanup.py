@@ -1,4 +1,4 @@
-"""From an annotator's strokes to a region: the clean-up of spec/paper.md, "Annotations and consensus".
+"""From an annotator's strokes to a region: the clean-up of the paper's section on annotations and of its code.
 
 Paper: the published sizes (3x3, 7x7, 5x5 pixels; 20 pixels of area) belong to a 224 x 224 grid. On another grid they
 are scaled with its side and its area, since a pen's width is a share of the picture; at 224 x 224 they are as

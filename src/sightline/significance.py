@@ -40,7 +40,7 @@ def sign_flip_p(differences_N: np.ndarray, groups_N: np.ndarray, flips: int, rng
 
     Differences that are skewed to the right with mean 0 (scores against their own chance value) make the test
     conservative, not liberal. A NaN difference is dropped; no difference left gives NaN; all 0 gives 1.0.
-    Source: spec/metrics.md, section 7; the count of the observed pattern itself, Phipson and Smyth 2010.
+    The observed pattern itself counts (Phipson and Smyth 2010).
     """
     if flips < 1:
         raise ValueError(f"flips: expected at least 1, got {flips}")
