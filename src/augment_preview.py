@@ -54,7 +54,7 @@ def sheet_rows(split_N: np.ndarray, label_N: np.ndarray, seed: int) -> np.ndarra
 def contact_sheet(images_RVCHW: torch.Tensor) -> np.ndarray:
     """uint8 sheet, R images down, V variants across, white gaps; H' x W' (gray) or H' x W' x 3."""
     pixels = images_RVCHW.mul(255).round().to(torch.uint8).permute(0, 1, 3, 4, 2)
-    padded = torch.nn.functional.pad(pixels, (0, 0, GAP, 0, GAP, 0), value=255)
+    padded = torch.nn.functional.pad(pixels, (0, 0, 0, GAP, 0, GAP), value=255)
     count, across, height, width, channels = padded.shape
     sheet = padded.permute(0, 2, 1, 3, 4).reshape(count * height, across * width, channels)
     return sheet.numpy().squeeze(2) if channels == 1 else sheet.numpy()
