@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,8 @@ def test_use_and_sync(tmp_path: Path) -> None:
 
     def sightline(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "sightline.cli", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     def graph() -> dict:
         return YAML(typ="safe").load(tmp_path / "dvc.yaml")
