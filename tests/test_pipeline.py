@@ -134,28 +134,28 @@ def test_an_image_without_a_map_is_said(tmp_path: Path) -> None:
     assert not (folder / "data/alignment.csv").exists()
 
 
-@pytest.mark.slow
 def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path) -> None:
-    """The paper's thesis with a known answer, on three seeds of the same network and recipe."""
-    results: dict[float, list[tuple[float, float]]] = {0.0: [], 1.0: []}
-    for shortcut, found in results.items():
-        for seed in range(3):
-            folder = study(
-                tmp_path / f"{shortcut}-{seed}", data__height=128, data__width=128, phantom__train_images=400,
-                phantom__test_images=200, phantom__annotated_images=50, phantom__shortcut=shortcut, train__epochs=3,
-                train__batch_size=32, train__learning_rate=0.0003,
-            )  # fmt: skip
-            change(folder, seed=seed, models={KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}})
-            run(folder, "prepare", f"train {KEY}", f"saliency {KEY}", "consensus", "align", "bootstrap")
-            classification, alignment_of = (
-                json.loads((folder / f"metrics/{name}.json").read_text())[KEY]
-                for name in ("classification", "alignment")
-            )
-            found.append((classification["accuracy"]["value"], alignment_of["cam"]["iou"]))
-    accuracy = {shortcut: np.mean([pair[0] for pair in found]) for shortcut, found in results.items()}
-    alignment = {shortcut: np.mean([pair[1] for pair in found]) for shortcut, found in results.items()}
-    assert accuracy[1.0] > accuracy[0.0], results
-    assert alignment[1.0] < alignment[0.0], results
+    """The paper's thesis with a known answer: the same network, recipe and seed, without and with the marker.
+
+    At 224 pixels, where AlexNet's feature grid has 6 x 6 cells: the shipped 128 pixels leave 3 x 3, and a cell that
+    holds the marker then holds the top of a lung too, so that no map can tell them apart.
+    """
+    results = {}
+    for shortcut in (0.0, 1.0):
+        folder = study(
+            tmp_path / str(shortcut), data__height=224, data__width=224, phantom__train_images=800,
+            phantom__test_images=200, phantom__annotated_images=50, phantom__shortcut=shortcut, train__epochs=4,
+            train__batch_size=32, train__learning_rate=0.0002, train__patience=4,
+        )  # fmt: skip
+        change(folder, models={KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}})
+        run(folder, "prepare", f"train {KEY}", f"saliency {KEY}", "consensus", "align", "bootstrap")
+        classification = json.loads((folder / "metrics/classification.json").read_text())[KEY]
+        alignment = json.loads((folder / "metrics/alignment.json").read_text())[KEY]["gradcam"]
+        results[shortcut] = classification["accuracy"]["value"], alignment["iou"], alignment["pointing"]
+    accuracy, iou, pointing = zip(results[0.0], results[1.0], strict=True)
+    assert accuracy[1] > accuracy[0] + 0.05, results
+    assert iou[1] < iou[0] - 0.03, results
+    assert pointing[1] < pointing[0] - 0.05, results
 
 
 def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
