@@ -81,10 +81,18 @@ class Params:
     data: Data
     phantom: Phantom
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed: at least 0, got {self.seed}")
+
 
 def workers() -> int:
     """Processes or threads at once: SIGHTLINE_WORKERS, else the cores this process may use."""
-    return int(os.environ.get("SIGHTLINE_WORKERS") or len(os.sched_getaffinity(0)))
+    wish = os.environ.get("SIGHTLINE_WORKERS") or ""
+    if wish and not (wish.isdecimal() and int(wish) > 0):
+        raise StudyError(f"SIGHTLINE_WORKERS={wish}: expected a whole number above 0")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(wish or cores or 1)
 
 
 def main() -> None:

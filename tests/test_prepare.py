@@ -223,6 +223,16 @@ def test_phantom_study_is_the_same_twice_and_on_more_workers(tmp_path: Path, mon
     assert has_lesion == index[index.split == "test"].label.astype(bool).to_dict()
 
 
+def test_wrong_seed_and_workers_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = study(tmp_path)
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("seed: 0", "seed: -1"))
+    assert "seed: at least 0, got -1" in stage("prepare", folder).stderr
+    (folder / "params.yaml").write_text(text)
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "many")
+    assert stage("prepare", folder).stderr.startswith("error: SIGHTLINE_WORKERS=many: expected a whole number")
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the 5,840 real X-rays are not beside this checkout")
 @pytest.mark.slow
 def test_all_real_images(tmp_path: Path) -> None:
