@@ -34,7 +34,7 @@ setup: .venv/.installed
 	touch $@
 
 lock: ## renew requirements.lock from pyproject.toml
-	uv pip compile --universal --python-version 3.11 --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra annotate --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
 
 clean: ## what the stages made, not the environment
 	rm -rf data/prepared data/models data/saliency data/checkpoints data/consensus.npz data/annotations.npz data/alignment.csv

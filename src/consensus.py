@@ -21,11 +21,12 @@ from sightline.agreement import (
     Rule,
     consensus_mask,
     image_agreement,
+    iou_matrix,
     mean_known,
     pixel_share,
     profession_pairs,
 )
-from sightline.annotation_files import read_annotations, read_finished
+from sightline.annotation_files import Cleanup, read_annotations, read_finished
 from sightline.errors import StudyError, run_stage
 from sightline.files import read_csv, write_csv, write_json, write_npz
 from sightline.parameters import read_params
@@ -38,7 +39,7 @@ PROFESSION_COLUMNS = ["profession", "annotators", "annotations", "pairs", "iou"]
 SINGLE_METRICS = (  # of Table 1, what finished masks cannot tell
     *("annotations", "valid_annotations", "annotations_per_image", "annotators", "active_pixels_percent"),
     *("expert_expert_iou_percent", "expert_expert_iou_by_image_percent", "expert_random_iou_percent"),
-    *("p_value_published", "p_value_permutation"),
+    *("p_value_published", "p_value_permutation", "repeats", "self_iou_percent"),
 )
 
 
@@ -47,6 +48,10 @@ class Consensus:
     source: Literal["annotations", "masks", "none"]
     folder: str
     """Of annotations.csv and masks/, or of the finished masks."""
+    cleanup: Cleanup
+    """paper: strokes become regions by the published clean-up; none: the masks are regions already."""
+    empty: Literal["dropped", "votes"]
+    """What an annotation without a region does."""
     rule: Rule
     min_share: float
     """Of an image's annotations that must mark a pixel, for rule mean."""
@@ -77,7 +82,7 @@ def main() -> None:
     index = read_csv(INDEX, {"image": str, "split": str, "patient": str, "source": str})
     grid = grid_size()
     if params.consensus.source == "annotations":
-        table, masks_AHW = read_annotations(Path(params.consensus.folder), index, grid)
+        table, masks_AHW = read_annotations(Path(params.consensus.folder), index, grid, params.consensus.cleanup)
         write_annotated(params, index, table, masks_AHW)
     elif params.consensus.source == "masks":
         write_finished(*read_finished(Path(params.consensus.folder), index, grid))
@@ -97,9 +102,16 @@ def grid_size() -> tuple[int, int]:
 
 
 def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, masks_AHW: np.ndarray) -> None:
-    """Merges the annotations of each image and writes everything; empty annotations are counted, not used."""
+    """Merges the annotations of each image and writes everything.
+
+    Empty annotations are counted and, unless they vote, not used. An annotator has one vote an image, the first in
+    time that is valid; later ones tell how far annotators agree with themselves.
+    """
     settings = params.consensus
-    valid = np.flatnonzero(masks_AHW.any(axis=(1, 2)))
+    valid = np.flatnonzero(masks_AHW.any(axis=(1, 2)) | (settings.empty == "votes"))
+    first, again = first_readings(table.iloc[valid].reset_index(drop=True))
+    self_iou = np.array([iou_matrix(masks_AHW[[valid[a]]], masks_AHW[[valid[b]]])[0, 0] for a, b in again])
+    valid = valid[first]
     used, used_AHW = table.iloc[valid].reset_index(drop=True), masks_AHW[valid]
     images = list(dict.fromkeys(table.image))
     rows_of = {image: np.flatnonzero(used.image == image) for image in images}
@@ -131,6 +143,8 @@ def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, ma
         "valid_annotations": len(used),
         "annotations_per_image": len(used) / len(images),
         "annotators": used.annotator.nunique(),
+        "repeats": len(again),
+        "self_iou_percent": 100 * mean_known(self_iou),
         "active_pixels_percent": 100 * mean_known(used_AHW.mean(axis=(1, 2))),
         # Paper: Table 1 takes the mean over all pairs, to which an image of many annotations gives more
         "expert_expert_iou_percent": 100 * mean_known(pairs),
@@ -157,6 +171,24 @@ def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, ma
         f"IoU of two annotators {metrics['expert_expert_iou_percent']:.1f}%, "
         f"of one and chance {metrics['expert_random_iou_percent']:.1f}%"
     )
+
+
+def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Rows of each annotator's first annotation of each image, in the table's order; pairs of first and later row.
+
+    First by created_at (ISO 8601; what is no time comes last), then by the annotation's name.
+    """
+    at = pd.to_datetime(table.created_at, format="ISO8601", utc=True, errors="coerce")
+    order = table.assign(at=at).sort_values(["at", "annotation"], kind="stable", na_position="last")
+    first: dict[tuple[str, str], int] = {}
+    again = []
+    for row in order.index.tolist():
+        who = (table.image[row], table.annotator[row])
+        if who in first:
+            again.append((first[who], row))
+        else:
+            first[who] = row
+    return np.array(sorted(first.values()), int), sorted(again)
 
 
 def profession_table(

@@ -46,7 +46,10 @@ class Study:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.own = folder, folder / "own"
-        self.settings = {"source": "annotations", "folder": "own", "rule": "mean", "min_share": 0.5, "random_masks": 20}
+        self.settings = {
+            "source": "annotations", "folder": "own", "cleanup": "paper", "empty": "dropped", "rule": "mean",
+            "min_share": 0.5, "random_masks": 20,
+        }  # fmt: skip
         (folder / "data/prepared").mkdir(parents=True)
         (self.own / "masks").mkdir(parents=True)
         np.save(folder / "data/prepared/images.npy", np.zeros((5, SIDE, SIDE), np.uint8))
@@ -146,6 +149,55 @@ def test_order_of_the_rows_changes_no_byte(study: Study) -> None:
     study.rows = [study.rows[place] for place in np.random.default_rng(0).permutation(len(study.rows))]
     study.succeed()
     assert before == [(study.folder / name).read_bytes() for name in outputs]
+
+
+def test_an_annotator_votes_once_and_repeats_tell_of_the_annotator(study: Study) -> None:
+    """Anna's second reading of `one` (half of her first) neither votes nor pairs with the others."""
+    study.succeed()
+    before = study.array("consensus")
+    Image.fromarray(np.where(np.arange(2 * SIDE)[:, None] < 25, square(10, 10, 30), 0).astype(np.uint8)).save(
+        study.own / "masks/again.png"
+    )
+    study.rows.insert(0, ["a000", "one", "anna", "student", "again.png", "2025-01-01T01:00:00+00:00"])
+    study.succeed()
+    after, metrics = study.array("consensus"), study.metrics()
+    np.testing.assert_array_equal(after["consensus"], before["consensus"])
+    assert after["count"].tolist() == [3, 2, 3]
+    assert (metrics["annotations"], metrics["valid_annotations"], metrics["repeats"]) == (10, 8, 1)
+    # 15 x 15 on the grid; of rows 5 to 19, those below 25 / 2 = 12.5 stay: 8 of 15
+    assert metrics["self_iou_percent"] == pytest.approx(100 * 8 / 15, abs=1e-4)
+    study.rows[0][-1] = "2024-12-31T23:00:00-05:00"  # later than midnight in UTC
+    study.succeed()
+    np.testing.assert_array_equal(study.array("consensus")["consensus"], before["consensus"])
+    study.rows[0][-1] = "2024-12-31T23:00:00+00:00"  # now the half comes first, and votes
+    study.succeed()
+    assert study.array("annotations")["masks"].sum(axis=(1, 2)).tolist().count(8 * 15) == 1
+
+
+def test_cleanup_none_takes_masks_as_they_are(study: Study) -> None:
+    """A thin ring is a region of its own, not an outline to fill."""
+    ring = square(20, 20, 80)
+    ring[24:96, 24:96] = 0
+    Image.fromarray(ring).save(study.own / "masks/ring.png")
+    study.rows = [["a0", "one", "anna", "student", "ring.png", "2025-01-01T00:00:00"]]
+    study.succeed()
+    assert study.array("consensus")["consensus"].sum() > 36 * 36 - 40  # filled, less the line's width
+    study.settings["cleanup"] = "none"
+    study.succeed()
+    assert study.array("consensus")["consensus"].sum() == 40 * 40 - 36 * 36
+
+
+def test_an_empty_annotation_votes_if_told(study: Study) -> None:
+    """`three`: three squares and an empty sheet; `one` with two empty sheets more: two of five are less than half."""
+    study.rows += [[f"b{n}", "one", f"empty{n}", "", "a8.png", "2025-01-01T00:00:00"] for n in range(2)]
+    study.succeed()
+    assert study.array("consensus")["consensus"].sum(axis=(1, 2)).tolist() == [225, 600, 0]
+    study.settings["empty"] = "votes"
+    study.succeed()
+    merged = study.array("consensus")
+    assert merged["count"].tolist() == [5, 2, 4]
+    assert merged["consensus"].sum(axis=(1, 2)).tolist() == [0, 600, 0]
+    assert merged["share"][0].max() == np.float32(0.4)
 
 
 def test_rules(study: Study) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,18 @@ from sightline.cleanup import clean_annotation, nearest
 from sightline.errors import StudyError
 from sightline.files import read_csv
 
+Cleanup = Literal["paper", "none"]
 ASPECT_TOLERANCE = 0.02  # a sheet may differ this much in its aspect: sides are whole pixels, and pages crop a little
 COLUMNS = ("annotation", "image", "annotator", "profession", "mask", "created_at")
 
 
-def read_annotations(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> tuple[pd.DataFrame, np.ndarray]:
+def read_annotations(
+    folder: Path, index: pd.DataFrame, grid: tuple[int, int], cleanup: Cleanup = "paper"
+) -> tuple[pd.DataFrame, np.ndarray]:
     """The A rows of annotations.csv and their clean masks, bool A x H x W, empty ones included.
+
+    `cleanup` paper: strokes that clean_annotation makes regions of; none: regions already, brought to the grid by
+    nearest neighbour, inside above 128.
 
     Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order;
     an unstated profession reads so. Raises StudyError with all that is wrong: an image that is no test image, a mask
@@ -54,7 +61,7 @@ def read_annotations(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -
         if isinstance(drawn, str):
             problems.append(f"{where} mask {drawn}")
         elif not problems:
-            masks.append(clean_annotation(drawn, *grid))
+            masks.append(clean_annotation(drawn, *grid) if cleanup == "paper" else nearest(drawn, *grid) > 128)
     if problems:
         raise StudyError(f"{path}: {len(problems)} wrong annotations; mend or remove them", problems)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
