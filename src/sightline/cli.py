@@ -3,12 +3,14 @@
 sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then sync
 sightline sync              make dvc.yaml fit params.yaml's models and the stages' imports
 sightline profiles          name the profiles
+sightline annotate ...      the experts' drawing page: serve, invite, status, export, withdraw, import
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +36,26 @@ def main() -> None:
     use_parser.add_argument("profile")
     commands.add_parser("sync", help="make dvc.yaml fit params.yaml's models and the stages' imports")
     commands.add_parser("profiles", help="name the profiles")
+    annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
+    if sys.argv[1:2] == ["annotate"]:  # what the page needs is loaded for the page alone
+        run_stage(lambda: _add_annotate(annotate_parser))
     arguments = parser.parse_args()
     if arguments.command == "use":
         run_stage(lambda: use(arguments.profile))
     elif arguments.command == "sync":
         run_stage(sync_file)
+    elif arguments.command == "annotate":
+        run_stage(lambda: arguments.run(arguments))
     else:
         print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
+
+
+def _add_annotate(parser: argparse.ArgumentParser) -> None:
+    try:
+        from sightline.annotate.commands import add_arguments
+    except ModuleNotFoundError as error:
+        raise StudyError(f"annotate: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
+    add_arguments(parser)
 
 
 def use(profile: str) -> None:

@@ -1,0 +1,251 @@
+"""The commands below `sightline annotate`: a store opened, something done, a line or a table said.
+
+sightline annotate serve [--host --port --url --tls-cert --tls-key] [--new-admin-secret]
+sightline annotate invite [NAME ...] [--count N] [--url URL]; sightline annotate invite --renew READER
+sightline annotate status
+sightline annotate people
+sightline annotate export [--to FOLDER] [--format folder|coco|records] [--replace]
+sightline annotate withdraw READER
+sightline annotate import label-studio|cvat|coco|chexlocalize FILE [--to FOLDER] [...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from sightline import __version__
+from sightline.annotate.assignment import Plan, planned_tasks
+from sightline.annotate.coco import coco_document
+from sightline.annotate.export import export_folder, export_records, rows_of
+from sightline.annotate.images import Params, Pictures, study_index, study_plan
+from sightline.annotate.imports import FORMATS, import_file
+from sightline.annotate.live import live_overview
+from sightline.annotate.progress import status_lines
+from sightline.annotate.server import create_app
+from sightline.annotate.store import Store
+from sightline.errors import StudyError
+from sightline.files import write_json
+from sightline.parameters import read_params
+
+FOLDER = "data/annotations"
+PORT = 8000
+NEXT_STEPS = "set consensus.source: annotations, consensus.folder: {folder}, consensus.cleanup: none; then dvc repro"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands to the parser of `sightline annotate`; the chosen one is the argument `run`."""
+    commands = parser.add_subparsers(dest="annotate_command", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    def url(to: argparse.ArgumentParser, default: str | None) -> None:
+        to.add_argument("--url", default=default, help="address under which readers reach the page")
+
+    serve_parser = command("serve", serve, "serve the page to readers until stopped")
+    serve_parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all")
+    serve_parser.add_argument("--port", type=int, default=PORT)
+    serve_parser.add_argument("--tls-cert", help="certificate file; with --tls-key, the page is served over TLS")
+    serve_parser.add_argument("--tls-key", help="key file")
+    serve_parser.add_argument("--new-admin-secret", action="store_true", help="end the old one and print a new link")
+    url(serve_parser, None)
+    invite_parser = command("invite", invite, "print a personal link for each new reader")
+    invite_parser.add_argument("names", nargs="*", help="for whom, for your own list; never exported")
+    invite_parser.add_argument("--count", type=int, help="so many readers, without names")
+    invite_parser.add_argument("--renew", metavar="READER", help="a new link for a reader who lost the old one")
+    url(invite_parser, f"http://127.0.0.1:{PORT}")
+    command("status", status, "print coverage, pace and agreement")
+    command("people", people, "print who is behind the pseudonyms; keep it to yourself")
+    export_parser = command("export", export, "write what was drawn so far for the pipeline")
+    export_parser.add_argument("--to", help=f"folder (default {FOLDER}), or file for coco and records")
+    export_parser.add_argument("--format", choices=("folder", "coco", "records"), default="folder")
+    export_parser.add_argument("--finding", default="pneumonia", help="name of the category, for coco")
+    export_parser.add_argument("--replace", action="store_true", help="replace annotations that came from elsewhere")
+    withdraw_parser = command("withdraw", withdraw, "delete all data of a reader who withdraws")
+    withdraw_parser.add_argument("reader", help="pseudonym, as status prints it")
+    import_parser = command("import", import_, "turn another tool's file into the study's annotations")
+    import_parser.add_argument("format", choices=sorted(FORMATS))
+    import_parser.add_argument("file")
+    import_parser.add_argument("--to", default=FOLDER, help=f"folder to write (default {FOLDER})")
+    import_parser.add_argument("--labels", nargs="+", help="labels, categories or findings that count (default: all)")
+    import_parser.add_argument("--annotator", help="who drew, where the file does not say")
+    import_parser.add_argument("--profession", default="", help="of the annotators")
+    import_parser.add_argument("--replace", action="store_true", help="replace annotations that stand there")
+
+
+def store_url() -> str:
+    """SQLAlchemy's URL of the store: SIGHTLINE_STORE (a URL or a file), else a file in the user's data folder.
+
+    The store holds names, so a file inside a Git repository is refused.
+    """
+    wish = os.environ.get("SIGHTLINE_STORE") or ""
+    if "://" in wish and not wish.startswith("sqlite"):
+        return wish
+    here = Path.cwd()
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sightline"
+    default = data / f"{here.name}-{hashlib.sha256(str(here).encode()).hexdigest()[:8]}.sqlite"
+    path = Path(wish.removeprefix("sqlite:///") or default).absolute()
+    repository = next((folder for folder in path.parents if (folder / ".git").exists()), None)
+    if repository is not None:
+        raise StudyError(
+            f"SIGHTLINE_STORE={path}: lies in the repository {repository}; the store holds readers' names: name a file "
+            "outside"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # names: nobody else on this machine
+    return f"sqlite:///{path}"
+
+
+def opened_study() -> tuple[Store, Params, Plan, str, Pictures]:
+    """The store of the study in this folder, begun if it is new: store, parameters, plan, when it was begun, images.
+
+    StudyError if the store was begun with another plan: what readers were given must not change under them.
+    """
+    params, index = read_params(Params), study_index()
+    plan = study_plan(params, index)
+    pictures = Pictures(params.data, index)
+    shown = (*plan.images, *plan.controls, *plan.practice)
+    content = {**asdict(plan), "sha256": {image: pictures.sha256[image] for image in shown}}
+    url = store_url()
+    store = Store(url)
+    begun = store.begun_plan()
+    if begun is None:
+        store.begin(content)
+        begun = store.begun_plan() or {}
+    was = {key: tuple(value) if isinstance(value, list) else value for key, value in begun.items()}
+    changed = [key for key, value in content.items() if was.get(key) != value]
+    if changed:
+        raise StudyError(
+            f"{url}: was begun with another study ({', '.join(changed)} differ); put params.yaml and the images back, "
+            "or name another store in SIGHTLINE_STORE"
+        )
+    return store, params, plan, begun["made_at"], pictures
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    """Serves until stopped."""
+    is_tls = bool(arguments.tls_cert and arguments.tls_key)
+    if bool(arguments.tls_cert) != bool(arguments.tls_key):
+        raise StudyError("--tls-cert and --tls-key: give both or neither")
+    is_local = arguments.host in ("127.0.0.1", "localhost", "::1")
+    if not is_local and not arguments.url:
+        raise StudyError(f"--host {arguments.host}: say with --url under which address readers reach the page")
+    url = (arguments.url or f"{'https' if is_tls else 'http'}://{arguments.host}:{arguments.port}").rstrip("/")
+    store, params, plan, begun_at, pictures = opened_study()
+    grid = params.data.height, params.data.width
+    for image in (*plan.images, *plan.controls, *plan.practice):
+        pictures.size(image)  # what is missing is told now, not to a reader
+    is_https = urlsplit(url).scheme == "https"
+    app = create_app(
+        store,
+        pictures,
+        live_overview(store, plan, begun_at, grid),
+        contact=params.annotate.contact,
+        is_https=is_https,
+        hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
+    )
+    secret = store.admin_secret(renew=arguments.new_admin_secret)
+    print(f"Sightline {__version__}: {len(plan.images)} images; readers open their personal links at {url}")
+    print(f"admin: {url}/admin" + (f"#secret={secret}  (kept hashed: note it now)" if secret else ""), flush=True)
+    if not is_https and not is_local:
+        print("warning: without TLS, links and drawings can be read on the way", flush=True)
+    uvicorn.run(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        ssl_certfile=arguments.tls_cert,
+        ssl_keyfile=arguments.tls_key,
+        log_level="warning",
+        server_header=False,
+    )
+    store.close()
+
+
+def invite(arguments: argparse.Namespace) -> None:
+    """Prints one link a line, behind the pseudonym and the name."""
+    if arguments.count is not None and (arguments.names or arguments.count < 1):
+        raise StudyError("invite: give names or --count N (1 or more), not both")
+    store, _, plan, _, _ = opened_study()
+    url = arguments.url.rstrip("/")
+    if arguments.renew:
+        token = store.renew_invite(arguments.renew)
+        if token is None:
+            raise StudyError(f"invite: no reader {arguments.renew!r}; sightline annotate status names them")
+        print(f"{arguments.renew}\t{url}/#invite={token}")
+        return
+    for name in arguments.names or [""] * (arguments.count or 1):
+        pseudonym, token = store.invite(name, lambda slot, coverage: planned_tasks(plan, slot, coverage))
+        print("\t".join([pseudonym, *([name] if name else []), f"{url}/#invite={token}"]))
+
+
+def status(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+    """Prints coverage, pace and agreement."""
+    store, params, plan, begun_at, _ = opened_study()
+    print("\n".join(status_lines(live_overview(store, plan, begun_at, (params.data.height, params.data.width))())))
+
+
+def people(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+    """Prints pseudonym, name of the invitation, own name and e-mail, tab-separated."""
+    store, *_ = opened_study()
+    for row in store.people():
+        print("\t".join(value or "-" for value in row))
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Writes annotations, COCO or records, and says what was left out."""
+    store, _, _, _, pictures = opened_study()
+    if arguments.format == "records":
+        path = Path(arguments.to or "records.jsonl")
+        print(f"{path}: {export_records(store, pictures, path)} answers with strokes, corrections and controls")
+        return
+    if arguments.format == "coco":
+        path = Path(arguments.to or "annotations.coco.json")
+        document = coco_document(list(rows_of(store, "study")), arguments.finding)
+        write_json(path, document)
+        print(f"{path}: {len(document['annotations'])} regions on {len(document['images'])} images")
+        return
+    folder = Path(arguments.to or FOLDER)
+    counted = export_folder(store, pictures, folder, arguments.replace)
+    print(
+        f"{folder}: {counted['annotations']} annotations ({counted['regions']} with a region, {counted['repeats']} "
+        f"hidden repeats) of {counted['images']} images by {counted['annotators']} annotators; {counted['controls']} "
+        f"of normal controls in controls/; {counted['cannot']} answers “cannot judge”, in readings.csv alone"
+    )
+    print(NEXT_STEPS.format(folder=folder))
+
+
+def withdraw(arguments: argparse.Namespace) -> None:
+    """Deletes a reader's data."""
+    store, *_ = opened_study()
+    if not store.withdraw(arguments.reader):
+        raise StudyError(f"withdraw: no reader {arguments.reader!r}; sightline annotate status names them")
+    print(f"{arguments.reader}: all data deleted; export again to take the annotations out of {FOLDER}")
+
+
+def import_(arguments: argparse.Namespace) -> None:
+    """Writes another tool's regions as the study's annotations."""
+    index = study_index()
+    pictures = Pictures(read_params(Params).data, index)
+    done = import_file(
+        arguments.format,
+        arguments.file,
+        arguments.to,
+        known_images={image: pictures.size(image) for image in index.image[index.split == "test"]},
+        labels=arguments.labels,
+        annotator=arguments.annotator,
+        profession=arguments.profession,
+        replace=arguments.replace,
+    )
+    print(f"{arguments.to}: " + ", ".join(f"{value} {name}" for name, value in done.items()))
+    print(NEXT_STEPS.format(folder=arguments.to))

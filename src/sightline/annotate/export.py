@@ -1,0 +1,159 @@
+"""What readers drew, out of the store: the study's folder of annotations, the readings beside it, COCO, and records.
+
+Practice never leaves. Nobody's name or e-mail is read here: annotators are pseudonyms.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Row as Found
+
+from sightline.annotate.folder import Row, write_folder
+from sightline.annotate.images import Pictures
+from sightline.annotate.rle import mask_of
+from sightline.annotate.store import Store
+from sightline.errors import StudyError
+from sightline.files import written_whole
+
+READINGS = (
+    *("annotation", "image", "annotator", "profession", "years", "kind", "repeat", "answer", "confidence"),
+    *("strokes", "active_seconds", "opened_at", "submitted_at", "received_at", "version", "height", "width"),
+    *("image_sha256", "tool_version", "mask"),
+)
+
+
+def annotation_name(answer: Found[Any]) -> str:
+    """The name of a reading's annotation: image, reader, and r2 for the second time that the image was shown."""
+    return f"{answer.image}.{answer.reader}" + (f".r{answer.repeat + 1}" if answer.repeat else "")
+
+
+def mask_of_answer(answer: Found[Any]) -> np.ndarray | None:
+    """The mask, bool H x W in image pixels; all false for `none`, None for `cannot`."""
+    if answer.answer == "cannot":
+        return None
+    if answer.counts is None:
+        return np.zeros((answer.height, answer.width), bool)
+    return mask_of(json.loads(answer.counts), answer.height, answer.width)
+
+
+def rows_of(store: Store, kind: str) -> Iterator[Row]:
+    """The newest answer of every task of one kind that says region or none, as an annotation of the study's folder."""
+    profession = {row.reader: row.profession or "" for row in store.readers()}
+    for answer in store.submissions():
+        mask = mask_of_answer(answer)
+        if answer.kind == kind and mask is not None:
+            yield Row(
+                annotation=annotation_name(answer),
+                image=answer.image,
+                annotator=answer.reader,
+                profession=profession[answer.reader],
+                created_at=answer.received_at,  # the server's clock: a reader's may be wrong
+                mask=mask,
+            )
+
+
+def readings_table(store: Store, sha256: dict[str, str]) -> pd.DataFrame:
+    """One row for each answered task but practice, controls and `cannot` among them; columns READINGS.
+
+    `mask` names a file in masks/, for controls in controls/masks/; empty for `cannot`.
+    """
+    readers = {row.reader: row for row in store.readers()}
+    lines = []
+    for answer in store.submissions():
+        if answer.kind == "practice":
+            continue
+        who = readers[answer.reader]
+        events = store.events(answer.task)[: answer.num_events]
+        name = annotation_name(answer)
+        lines.append(
+            {
+                "annotation": name,
+                "image": answer.image,
+                "annotator": answer.reader,
+                "profession": who.profession,
+                "years": who.years,
+                "kind": answer.kind,
+                "repeat": answer.repeat,
+                "answer": answer.answer,
+                "confidence": answer.confidence,
+                "strokes": sum(event["kind"] == "stroke" for event in events),
+                "active_seconds": answer.active_seconds,
+                "opened_at": answer.opened_at,
+                "submitted_at": answer.submitted_at,
+                "received_at": answer.received_at,
+                "version": answer.version,
+                "height": answer.height,
+                "width": answer.width,
+                "image_sha256": sha256.get(answer.image, ""),
+                "tool_version": answer.tool_version,
+                "mask": "" if answer.answer == "cannot" else f"{name}.png",
+            }
+        )
+    frame = pd.DataFrame(lines, columns=list(READINGS)).sort_values(["image", "annotation"], ignore_index=True)
+    return frame.astype({"confidence": "Int64", "years": "Int64"})
+
+
+def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool) -> dict[str, int]:
+    """Writes annotations.csv, masks/ and readings.csv, and the controls' below controls/; returns what was counted.
+
+    An earlier export is replaced; annotations of another origin only with `replace`. StudyError, and nothing written,
+    if no study image has been answered yet.
+    """
+    table = readings_table(store, pictures.sha256)
+    study = table[(table.kind == "study") & (table.answer != "cannot")]
+    if study.empty:
+        raise StudyError("nothing to export: no reader has answered a study image yet; see sightline annotate status")
+    replace = replace or (folder / "readings.csv").exists()
+    written = write_folder(folder, rows_of(store, "study"), table, replace=replace)
+    controls = table[(table.kind == "control") & (table.answer != "cannot")]
+    if len(controls):
+        write_folder(folder / "controls", rows_of(store, "control"), replace=replace)
+    elif (folder / "controls").is_dir():
+        shutil.rmtree(folder / "controls")  # of readers who have withdrawn
+    return {
+        "annotations": written,
+        "regions": int((study.answer == "region").sum()),
+        "repeats": int((study.repeat > 0).sum()),
+        "controls": len(controls),
+        "cannot": int((table.answer == "cannot").sum()),
+        "annotators": study.annotator.nunique(),
+        "images": study.image.nunique(),
+    }
+
+
+def export_records(store: Store, pictures: Pictures, path: Path) -> int:
+    """Writes every answer, corrected ones and controls too, as one JSON object a line; returns how many.
+
+    image, image_sha256, reader, kind, repeat, version, answer, confidence, strokes (the whole log of events, in image
+    pixels), mask (COCO run lengths or null), size, tool_version and times: nothing has to be guessed later.
+    """
+    answers = [answer for answer in store.submissions(only_newest=False) if answer.kind != "practice"]
+    with written_whole(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        for answer in answers:
+            record = {
+                "image": answer.image,
+                "image_sha256": pictures.sha256.get(answer.image, ""),
+                "reader": answer.reader,
+                "kind": answer.kind,
+                "repeat": answer.repeat,
+                "version": answer.version,
+                "answer": answer.answer,
+                "confidence": answer.confidence,
+                "strokes": store.events(answer.task)[: answer.num_events],
+                "mask": json.loads(answer.counts) if answer.counts else None,
+                "size": [answer.height, answer.width],
+                "tool_version": answer.tool_version,
+                "opened_at": answer.opened_at,
+                "submitted_at": answer.submitted_at,
+                "received_at": answer.received_at,
+                "active_seconds": answer.active_seconds,
+            }
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    return len(answers)

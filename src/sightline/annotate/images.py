@@ -1,0 +1,176 @@
+"""The images that a study shows its readers: which they are, and each as a PNG at its own size."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from sightline.annotate.assignment import Plan
+from sightline.annotation_files import picture_size
+from sightline.decode import HighDepth, decoded
+from sightline.errors import StudyError
+from sightline.files import read_csv
+
+PREPARED = Path("data/prepared")
+DRAW = 401  # tag of this draw's generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotate:
+    """Section `annotate` of params.yaml."""
+
+    images: int
+    image_list: str
+    readers: int
+    readers_per_image: int
+    repeats: float
+    controls: float
+    practice: int
+    contact: str
+
+    def __post_init__(self) -> None:
+        if self.images < 0 or self.practice < 0:
+            raise ValueError("images, practice: 0 or more")
+        if not 1 <= self.readers_per_image <= self.readers:
+            raise ValueError(f"readers_per_image: from 1 to readers ({self.readers}), got {self.readers_per_image}")
+        for name in ("repeats", "controls"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: must be in [0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Section `data` of params.yaml, as prepare reads it; the page needs the last three."""
+
+    source: Literal["phantom", "folder"]
+    root: str
+    negative: str
+    positive: str
+    height: int
+    width: int
+    split: Literal["patient", "random"]
+    val_share: float
+    patient_pattern: str
+    color: bool
+    high_depth: HighDepth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    seed: int
+    data: Data
+    annotate: Annotate
+
+
+def study_index() -> pd.DataFrame:
+    """The index of prepared images."""
+    return read_csv(PREPARED / "index.csv", {"image": str, "split": str, "label": int, "source": str, "sha256": str})
+
+
+def study_plan(params: Params, index: pd.DataFrame) -> Plan:
+    """Who could be shown what: study images (positive test images), normal controls, practice images.
+
+    Drawn by `seed` from the names in sorted order, so the index's order does not matter. Practice images come from the
+    validation split, or, in a study without one, from the test images that nothing else uses. StudyError where there
+    are too few images, or a listed name is none of the study's.
+    """
+    wanted = params.annotate
+    rng = np.random.default_rng([params.seed, DRAW])
+    test, val = index[index.split == "test"], index[index.split == "val"]
+    positive, normal = (sorted(test.image[test.label == label]) for label in (1, 0))
+    asked_images = wanted.images or len(positive)
+    images = _listed(wanted.image_list, set(test.image)) if wanted.image_list else _drawn(rng, positive, asked_images)
+    used = set(images)
+    controls = _drawn(rng, [name for name in normal if name not in used], math.ceil(wanted.controls * len(images)))
+    pool = sorted(val.image[val.label == 1]) or [name for name in positive if name not in used]
+    practice = _drawn(rng, pool, wanted.practice)
+    short = [
+        f"annotate.{name}: {asked} wanted, the study has {len(found)}"
+        for name, asked, found in (
+            ("images", 0 if wanted.image_list else wanted.images, images),
+            ("controls", math.ceil(wanted.controls * len(images)), controls),
+            ("practice", wanted.practice, practice),
+        )
+        if len(found) < asked
+    ]
+    if short or not images:
+        raise StudyError(
+            "params.yaml: too few images for the experts' page; lower these, or add images",
+            short or ["annotate.images: the study has no positive test image"],
+        )
+    return Plan(
+        seed=params.seed,
+        images=tuple(images),
+        controls=tuple(controls),
+        practice=tuple(practice),
+        readers=wanted.readers,
+        readers_per_image=wanted.readers_per_image,
+        repeat_share=wanted.repeats,
+        control_share=wanted.controls,
+    )
+
+
+def _drawn(rng: np.random.Generator, names: list[str], count: int) -> list[str]:
+    """`count` of the names, or all if they are fewer, in a random order."""
+    return [names[place] for place in rng.permutation(len(names))[:count]]
+
+
+def _listed(path: str, known: set[str]) -> list[str]:
+    try:
+        names = [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+    except OSError as error:
+        raise StudyError(f"{path}: not readable ({error.strerror}); see annotate.image_list") from None
+    problems = [f"{path}: {name!r} is no test image of the study" for name in names if name not in known]
+    problems += [f"{path}: {name!r} stands there twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    if problems or not names:
+        raise StudyError(f"{path}: mend annotate.image_list", problems or [f"{path}: names no image"])
+    return names
+
+
+class Pictures:
+    """The study's images as they are shown: 8 bits, upright, at the size of their files; the phantom's as prepared."""
+
+    def __init__(self, data: Data, index: pd.DataFrame) -> None:
+        self._data = data
+        self._source = dict(zip(index.image, index.source, strict=True))
+        self._row = {image: row for row, image in enumerate(index.image)}
+        self.sha256: dict[str, str] = dict(zip(index.image, index.sha256, strict=True))
+        """Of each image's source file."""
+        self._png = lru_cache(maxsize=64)(self._encoded)
+        self._size = lru_cache(maxsize=None)(self._measured)
+
+    def png(self, image: str) -> bytes:
+        """The image as PNG, gray or RGB. StudyError if its file is gone or broken."""
+        return self._png(image)
+
+    def size(self, image: str) -> tuple[int, int]:
+        """Height and width in pixels, of the picture and of its masks."""
+        return self._size(image)
+
+    def _measured(self, image: str) -> tuple[int, int]:
+        if self._data.source == "phantom":
+            return self._data.height, self._data.width
+        size = picture_size(self._source[image])
+        if size is None:
+            raise StudyError(f"{self._source[image]}: image {image!r} is not there or broken; put it back")
+        return size
+
+    def _encoded(self, image: str) -> bytes:
+        if self._data.source == "phantom":
+            pixels: Any = np.load(PREPARED / "images.npy", mmap_mode="r", allow_pickle=False)[self._row[image]]
+        else:
+            try:
+                pixels = decoded(self._source[image], *self.size(image), self._data.color, self._data.high_depth)
+            except ValueError as error:
+                raise StudyError(f"{self._source[image]}: {error}; put the image back") from None
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", compress_level=3)
+        return buffer.getvalue()

@@ -1,0 +1,66 @@
+"""How the study goes, from the store: what `sightline annotate status` prints and the admin's page shows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sightline.annotate.assignment import Plan
+from sightline.annotate.export import mask_of_answer
+from sightline.annotate.progress import Assigned, Reader, Reading, overview
+from sightline.annotate.store import Store
+from sightline.cleanup import nearest
+
+
+def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]) -> Callable[[], dict[str, Any]]:
+    """A function that returns the overview as of now.
+
+    Masks are held on the study's `grid` (rows, columns), so that an agreement is the one that the stage consensus finds
+    with cleanup `none` and empty annotations that vote; a mask is brought there once, answers being immutable.
+    """
+    known: dict[tuple[str, int], np.ndarray | None] = {}
+    lock = threading.Lock()
+
+    def now() -> dict[str, Any]:
+        readers = [
+            Reader(
+                reader=row.reader,
+                profession=row.profession,
+                years=row.years,
+                state="withdrawn" if row.withdrawn_at else "enrolled" if row.enrolled_at else "invited",
+                last_seen=max((at for at in (row.drew, row.came) if at), default=None),
+            )
+            for row in store.readers()
+        ]
+        assigned = [
+            Assigned(task=row.task, reader=row.reader, image=row.image, kind=row.kind, repeat=row.repeat)
+            for row in store.tasks()
+        ]
+        readings = []
+        with lock:
+            for answer in store.submissions():
+                key = (answer.task, answer.version)
+                if key not in known:
+                    mask = mask_of_answer(answer)
+                    known[key] = None if mask is None else nearest(mask, *grid)
+                readings.append(
+                    Reading(
+                        task=answer.task,
+                        reader=answer.reader,
+                        image=answer.image,
+                        kind=answer.kind,
+                        repeat=answer.repeat,
+                        answer=answer.answer,
+                        confidence=answer.confidence,
+                        submitted_at=answer.received_at,
+                        active_seconds=answer.active_seconds,
+                        versions=answer.version,
+                        mask=known[key],
+                    )
+                )
+        return overview(plan, readers, assigned, readings, begun_at)
+
+    return now

@@ -1,0 +1,190 @@
+"""What the page may send and what it gets back: strict, bounded, described for OpenAPI."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+PROFESSIONS = ("student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other")
+MAX_SIDE = 16_384  # pixels
+MAX_NUMBERS = 20_000  # of one stroke: two for each point
+MAX_RUNS = 400_000
+
+Identity = Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{8,40}$")]
+Line = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
+]
+Number = Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+Answer = Literal["region", "none", "cannot"]
+
+
+class Strict(BaseModel):
+    """No stranger, no conversion of types but whole numbers to decimals."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Knock(Strict):
+    token: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class AdminKnock(Strict):
+    secret: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Enrolment(Strict):
+    name: Line
+    email: Annotated[str, Field(max_length=200, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = None
+    profession: Literal["student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other"]
+    years: Annotated[int, Field(ge=0, le=80)]
+    language: Language
+    consent_version: Annotated[str, Field(min_length=1, max_length=40)]
+    consent: Literal[True]
+
+
+class ChosenLanguage(Strict):
+    language: Language
+
+
+class Withdrawal(Strict):
+    confirm: Literal["withdraw"]
+
+
+class Step(Strict):
+    id: Identity
+    seq: Annotated[int, Field(ge=0, le=100_000)]
+    at: Annotated[AwareDatetime, Field(strict=False)]
+
+
+class StrokeStep(Step):
+    kind: Literal["stroke"]
+    tool: Literal["brush", "outline", "polygon"]
+    mode: Literal["add", "remove"]
+    radius: Annotated[float, Field(ge=0.5, le=512, allow_inf_nan=False)]
+    points: Annotated[list[Number], Field(min_length=2, max_length=MAX_NUMBERS)]
+
+    @model_validator(mode="after")
+    def _has_whole_points(self) -> StrokeStep:
+        least = 2 if self.tool == "brush" else 6
+        if len(self.points) % 2 or len(self.points) < least:
+            raise ValueError(f"points: x and y in turn, at least {least} numbers for {self.tool}")
+        return self
+
+
+class OtherStep(Step):
+    kind: Literal["undo", "redo", "clear"]
+
+
+Event = Annotated[StrokeStep | OtherStep, Field(discriminator="kind")]
+
+
+class Events(Strict):
+    events: Annotated[list[Event], Field(min_length=1, max_length=200)]
+
+    @field_validator("events")
+    @classmethod
+    def _are_in_order(cls, events: list[StrokeStep | OtherStep]) -> list[StrokeStep | OtherStep]:
+        if any(after.seq != before.seq + 1 for before, after in pairwise(events)):
+            raise ValueError("seq must rise by 1 from event to event")
+        if len({event.id for event in events}) != len(events):
+            raise ValueError("two events have one id")
+        return events
+
+
+class Mask(Strict):
+    size: Annotated[list[Annotated[int, Field(ge=1, le=MAX_SIDE)]], Field(min_length=2, max_length=2)]
+    counts: Annotated[list[Annotated[int, Field(ge=0, le=MAX_SIDE**2)]], Field(min_length=1, max_length=MAX_RUNS)]
+
+
+class Submission(Strict):
+    id: Identity
+    base_version: Annotated[int, Field(ge=0, le=100_000)]
+    answer: Answer
+    confidence: Annotated[int, Field(ge=1, le=5)] | None = None
+    num_events: Annotated[int, Field(ge=0, le=100_000)]
+    mask: Mask | None = None
+    opened_at: Annotated[AwareDatetime, Field(strict=False)]
+    submitted_at: Annotated[AwareDatetime, Field(strict=False)]
+    active_seconds: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _fits_its_answer(self) -> Submission:
+        if (self.answer == "region") != (self.mask is not None):
+            raise ValueError("mask: needed for the answer region and for no other")
+        if (self.answer == "cannot") != (self.confidence is None):
+            raise ValueError("confidence: 1 to 5 for region and none, null for cannot")
+        return self
+
+
+# what goes back
+
+
+class Detail(BaseModel):
+    code: str
+    message: str
+    events: list[dict[str, Any]] | None = None
+    version: int | None = None
+
+
+class Refusal(BaseModel):
+    detail: Detail
+
+
+class Session(BaseModel):
+    reader: str
+    csrf: str
+    enrolled: bool
+    language: str | None
+    contact: str
+    tool_version: str
+    professions: list[str]
+    withdrawn: bool = False
+
+
+class Place(BaseModel):
+    task: str
+    number: int
+    practice: bool
+    done: bool
+
+
+class Progress(BaseModel):
+    done: int
+    total: int
+    practice: int
+    tasks: list[Place]
+
+
+class Task(BaseModel):
+    task: str
+    number: int
+    total: int
+    practice: bool
+    width: int
+    height: int
+    image: str
+    events: list[dict[str, Any]]
+    version: int
+    answer: Answer | None
+    confidence: int | None
+
+
+class NoTask(BaseModel):
+    task: None = None
+
+
+class Saved(BaseModel):
+    saved: int
+
+
+class Recorded(BaseModel):
+    version: int
+    done: int
+    total: int
+
+
+class AdminSession(BaseModel):
+    csrf: str

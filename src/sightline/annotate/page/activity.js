@@ -1,0 +1,60 @@
+/** How long a reader really looked at an image. */
+
+const IDLE_MS = 60000;
+const TICK_MS = 1000;
+
+/**
+ * A clock that runs while the page is visible and the reader did something within the last minute. What it counted
+ * survives a reload on this device.
+ * @param {string} name of what is timed, such as the task's id.
+ * @returns {{seconds: () => number, close: () => void, forget: () => void}}
+ */
+export function openClock(name) {
+  const place = `sightline.active.${name}`;
+  let active = storedSeconds(place) * 1000;
+  let lastInput = performance.now();
+  let lastTick = lastInput;
+
+  const onInput = () => (lastInput = performance.now());
+  const tick = () => {
+    const now = performance.now();
+    const isActive = document.visibilityState === "visible" && now - lastInput < IDLE_MS;
+    if (isActive) active += Math.min(now - lastTick, 2 * TICK_MS); // a sleeping computer's hours are not looking
+    lastTick = now;
+    store(place, active / 1000);
+  };
+  const kinds = ["pointerdown", "pointermove", "keydown", "wheel"];
+  for (const kind of kinds) window.addEventListener(kind, onInput, { capture: true, passive: true });
+  const timer = setInterval(tick, TICK_MS);
+
+  return {
+    seconds() {
+      tick();
+      return Math.round(active / 100) / 10;
+    },
+    close() {
+      clearInterval(timer);
+      for (const kind of kinds) window.removeEventListener(kind, onInput, { capture: true });
+    },
+    forget: () => store(place, null),
+  };
+}
+
+// Where storage is blocked the clock starts at 0 after a reload: a shorter time, never a wrong drawing.
+function storedSeconds(place) {
+  try {
+    const seconds = Number(localStorage.getItem(place));
+    return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function store(place, seconds) {
+  try {
+    if (seconds === null) localStorage.removeItem(place);
+    else localStorage.setItem(place, String(Math.round(seconds * 10) / 10));
+  } catch {
+    return;
+  }
+}

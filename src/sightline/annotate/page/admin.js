@@ -1,0 +1,163 @@
+/** The admin's page: sign-in with the study's secret, then how the study goes, renewed by itself. */
+
+import { ApiError, openApi } from "./api.js";
+import { imageTable, paceChart, readerTable, totals } from "./overview.js";
+import { button, element } from "./elements.js";
+import { allLanguages, language, loadWords, setLanguage, t } from "./words.js";
+
+const SECRET = /^#secret=([^&]+)$/;
+const REFRESH_SECONDS = 30;
+
+const api = openApi("/api/admin/session");
+const main = document.getElementById("main");
+const places = {}; // the parts of the overview that are filled anew
+const sorting = {}; // each table's order outlives the refresh
+let latest = null; // {overview, at}
+let timer = null;
+
+function header(isOpen) {
+  const codes = Object.entries(allLanguages());
+  const picker = element(
+    "select",
+    { id: "language", "aria-label": t("frame.language"), on: { change: (event) => choose(event.target.value) } },
+    ...codes.map(([code, name]) => element("option", { value: code, text: name, selected: code === language(), lang: code })),
+  );
+  async function choose(code) {
+    await setLanguage(code);
+    if (isOpen) openOverview();
+    else openSignIn();
+    document.getElementById("language").focus();
+  }
+  document.title = `${t("admin.title")} · Sightline`;
+  document.getElementById("header").replaceChildren(
+    element("p", { class: "brand" }, element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }), "Sightline"),
+    picker,
+    ...(isOpen ? [button(t("admin.sign_out"), signOut, { id: "sign-out" })] : []),
+  );
+}
+
+function openSignIn(problemKey = null) {
+  clearInterval(timer);
+  header(false);
+  const problem = element("p", { class: "problem", id: "secret-problem", role: "alert", hidden: !problemKey, text: problemKey ? t(problemKey) : "" });
+  const secret = element("input", {
+    id: "secret",
+    type: "password",
+    autocomplete: "current-password",
+    "aria-describedby": "secret-hint secret-problem",
+    "aria-invalid": problemKey ? "true" : null,
+  });
+  const form = element(
+    "form",
+    { class: "fields" },
+    element(
+      "div",
+      { class: "field" },
+      element("label", { for: "secret", text: t("admin.secret") }),
+      element("p", { class: "hint", id: "secret-hint", text: t("admin.secret.hint") }),
+      secret,
+      problem,
+    ),
+    element("div", { class: "actions" }, element("button", { type: "submit", class: "primary", text: t("admin.open"), id: "open" })),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    signIn(secret.value.trim());
+  });
+  main.replaceChildren(element("div", { class: "page narrow" }, element("h1", { text: t("admin.enter.title") }), form));
+  secret.focus();
+}
+
+async function signIn(secret) {
+  try {
+    api.adopt(await api.post("/api/admin/session", { secret }, { tries: 2 }));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const keys = { 401: "admin.invalid", 422: "admin.invalid", 429: "admin.many" };
+    return openSignIn(keys[error.status] ?? "error.offline");
+  }
+  return openOverview();
+}
+
+async function signOut() {
+  await api.remove("/api/admin/session");
+  latest = null;
+  openSignIn();
+}
+
+function openOverview() {
+  header(true);
+  for (const name of ["facts", "totals", "pace", "readers", "images"]) places[name] = element("div", { class: name });
+  places.time = element("p", { class: "note", id: "as-of", role: "status" });
+  main.replaceChildren(
+    element(
+      "div",
+      { class: "board" },
+      element(
+        "div",
+        { class: "board-head" },
+        element("div", {}, element("h1", { text: t("admin.title") }), places.facts),
+        element("div", { class: "board-time" }, places.time, button(t("admin.refresh"), refresh, { id: "refresh" })),
+      ),
+      places.totals,
+      section("pace", t("admin.pace")),
+      section("readers", t("admin.readers")),
+      section("images", t("admin.images")),
+      element("p", { class: "note", text: t("admin.legend") }),
+    ),
+  );
+  if (latest) fill();
+  refresh();
+  clearInterval(timer);
+  timer = setInterval(() => document.visibilityState === "visible" && refresh(), 1000 * REFRESH_SECONDS);
+}
+
+function section(name, title) {
+  return element("section", {}, element("h2", { text: title }), places[name]);
+}
+
+async function refresh() {
+  try {
+    latest = { overview: await api.get("/api/admin/overview"), at: new Date() };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) return openSignIn();
+    places.time.textContent = latest ? t("admin.stale", { time: clock(latest.at) }) : t("error.offline");
+    return undefined;
+  }
+  return fill();
+}
+
+function fill() {
+  const { overview, at } = latest;
+  const { images, readers_per_image: per, planned_readers: planned, begun_at: begun } = overview.study;
+  const day = begun ? new Date(begun).toLocaleDateString(language(), { dateStyle: "long" }) : "–";
+  places.time.textContent = t("admin.as_of", { time: clock(at), seconds: REFRESH_SECONDS });
+  places.facts.replaceChildren(element("p", { class: "note", text: t("admin.study", { images, per, planned, day }) }));
+  places.totals.replaceChildren(...totals(overview));
+  places.pace.replaceChildren(paceChart(overview.pace));
+  places.readers.replaceChildren(readerTable(overview.readers, sorting));
+  places.images.replaceChildren(imageTable(overview.images, sorting));
+}
+
+function clock(at) {
+  return at.toLocaleTimeString(language(), { timeStyle: "medium" });
+}
+
+async function start() {
+  await loadWords();
+  const found = SECRET.exec(location.hash);
+  if (found) {
+    history.replaceState(null, "", location.pathname); // the secret leaves the address bar and the history
+    return signIn(decodeURIComponent(found[1]));
+  }
+  try {
+    api.adopt(await api.get("/api/admin/session"));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return openSignIn(error.isTemporary ? "error.offline" : null);
+  }
+  return openOverview();
+}
+
+start();

@@ -1,0 +1,131 @@
+/** Requests to the server: JSON both ways, the CSRF token, one kind of error, and patience with the network. */
+
+const TIMEOUT_MS = 20000;
+const FIRST_WAIT_MS = 400;
+
+/** A request that brought no result: refused by the server, or never answered. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status of HTTP; 0 when no answer came.
+   * @param {string} code the server's word for it; "offline" when no answer came.
+   * @param {string} message an English sentence.
+   * @param {object} details what else the server said.
+   */
+  constructor(status, code, message, details = {}) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+
+  /** Whether the same request may well succeed later: no answer, the server is restarting, or too many at once. */
+  get isTemporary() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/**
+ * The server as one reader's (or the admin's) page sees it. The CSRF token lives in memory alone.
+ * @param {string} sessionPath where the session is asked for again when its CSRF token has changed.
+ * @returns {{get, post, put, remove, keepalive, adopt}}
+ */
+export function openApi(sessionPath = "/api/session") {
+  let csrf = null;
+  let reader = null;
+
+  function adopt(session) {
+    csrf = session.csrf;
+    reader = session.reader ?? null;
+    return session;
+  }
+
+  async function once(method, path, body) {
+    const headers = { Accept: "application/json" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (csrf && method !== "GET") headers["X-CSRF-Token"] = csrf;
+    let answer;
+    try {
+      answer = await fetch(path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (cause) {
+      throw new ApiError(0, "offline", `no answer from the server (${cause.name})`);
+    }
+    return read(answer);
+  }
+
+  async function send(method, path, body, tries) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await once(method, path, body);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (error.status === 403 && method !== "GET" && attempt === 1 && (await sameReaderAgain())) continue;
+        if (!error.isTemporary || attempt >= tries) throw error;
+        await pause(FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
+      }
+    }
+  }
+
+  // Another tab may have opened the session anew: then the token changed, and perhaps the reader, who must not inherit
+  // this tab's strokes.
+  async function sameReaderAgain() {
+    const session = await once("GET", sessionPath);
+    if (reader !== null && session.reader !== reader) {
+      throw new ApiError(401, "no_session", "another reader's session is open in this browser");
+    }
+    const changed = session.csrf !== csrf;
+    csrf = session.csrf;
+    return changed;
+  }
+
+  return {
+    adopt,
+    get: (path, { tries = 3 } = {}) => send("GET", path, undefined, tries),
+    post: (path, body, { tries = 1 } = {}) => send("POST", path, body, tries),
+    put: (path, body, { tries = 3 } = {}) => send("PUT", path, body, tries),
+    remove: (path, { tries = 2 } = {}) => send("DELETE", path, undefined, tries),
+    /** Sends while the page goes away; no answer is awaited, so only what may safely be sent again. */
+    keepalive(path, body) {
+      const text = JSON.stringify(body);
+      if (text.length > 60000) return; // browsers refuse more; the vault still has it
+      const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+      fetch(path, { method: "POST", headers, body: text, credentials: "same-origin", keepalive: true }).catch(
+        (error) => console.info("not sent while leaving, kept on this device:", error.message),
+      );
+    },
+  };
+}
+
+async function read(answer) {
+  if (answer.status === 204) return null;
+  const text = await answer.text();
+  let content = null;
+  try {
+    content = text ? JSON.parse(text) : null;
+  } catch {
+    content = null; // a proxy's own page: the status says enough
+  }
+  if (answer.ok) {
+    if (content === null) throw new ApiError(502, "not_json", "the server's answer was not JSON");
+    return content;
+  }
+  const detail = content?.detail;
+  if (detail && typeof detail === "object" && !Array.isArray(detail)) {
+    throw new ApiError(answer.status, detail.code ?? "refused", detail.message ?? "refused", detail);
+  }
+  throw new ApiError(answer.status, "refused", `HTTP ${answer.status}`, { detail });
+}
+
+/**
+ * @param {number} milliseconds
+ * @returns {Promise<void>} done after that time.
+ */
+export function pause(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}

@@ -1,0 +1,124 @@
+/** Who reads: name, profession, years of experience, an e-mail if they like. */
+
+import { ApiError } from "./api.js";
+import { button, element } from "./elements.js";
+import { consentScreen } from "./welcome.js";
+import { language, t } from "./words.js";
+
+/** The enrolment form; every problem stands next to its field. */
+export function enrolmentScreen(app) {
+  const draft = app.draft;
+  const professions = app.session.professions;
+  const fields = {
+    name: field("name", element("input", { id: "name", type: "text", maxlength: 200, autocomplete: "name", required: true })),
+    profession: field(
+      "profession",
+      element(
+        "select",
+        { id: "profession", required: true },
+        element("option", { value: "", text: t("enrolment.choose") }),
+        ...professions.map((name) => element("option", { value: name, text: t(`profession.${name}`) })),
+      ),
+    ),
+    years: field("years", element("input", { id: "years", type: "text", inputmode: "numeric", maxlength: 2, autocomplete: "off", required: true })),
+    email: field("email", element("input", { id: "email", type: "email", maxlength: 200, autocomplete: "email" })),
+  };
+  for (const [name, { control }] of Object.entries(fields)) {
+    control.value = draft[name] ?? "";
+    control.addEventListener("input", () => {
+      draft[name] = control.value;
+      if (control.hasAttribute("aria-invalid")) tell(fields[name], problems(fields)[name]);
+    });
+  }
+  const refusal = element("p", { class: "problem", role: "alert", hidden: true, id: "enrolment-problem" });
+  const submit = element("button", { type: "submit", text: t("enrolment.submit"), id: "continue", class: "primary" });
+  const form = element(
+    "form",
+    { class: "fields", novalidate: true, id: "enrolment" },
+    ...Object.values(fields).map(({ node }) => node),
+    refusal,
+    element("div", { class: "actions" }, button(t("button.back"), () => app.show(consentScreen), { id: "back" }), submit),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const wrong = Object.entries(problems(fields)).filter(([name, problem]) => tell(fields[name], problem));
+    if (wrong.length > 0) return fields[wrong[0][0]].control.focus();
+    return enrol(app, fields, refusal, submit);
+  });
+  return {
+    name: "enrolment",
+    title: t("enrolment.title"),
+    content: [
+      element(
+        "div",
+        { class: "page narrow" },
+        element("p", { class: "eyebrow", text: t("enrolment.step", { step: 2, steps: 2 }) }),
+        element("h1", { text: t("enrolment.title") }),
+        element("p", { class: "lead", text: t("enrolment.text") }),
+        form,
+      ),
+    ],
+  };
+}
+
+/** A labelled control with a hint and a place for its problem. */
+function field(name, control) {
+  const problem = element("p", { class: "problem", id: `${name}-problem`, hidden: true });
+  const hint = element("p", { class: "hint", id: `${name}-hint`, text: t(`enrolment.${name}.hint`) });
+  control.setAttribute("aria-describedby", `${name}-hint ${name}-problem`);
+  const label = element("label", { for: name, text: t(`enrolment.${name}`) });
+  return { control, problem, node: element("div", { class: "field" }, label, hint, control, problem) };
+}
+
+/** The key of each field's problem, null where there is none. */
+function problems({ name, profession, years, email }) {
+  const count = years.control.value.trim();
+  const address = email.control.value.trim();
+  return {
+    name: name.control.value.trim() ? null : "enrolment.name.missing",
+    profession: profession.control.value ? null : "enrolment.profession.missing",
+    years: /^\d{1,2}$/.test(count) && Number(count) <= 80 ? null : "enrolment.years.wrong",
+    email: address === "" || /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(address) ? null : "enrolment.email.wrong",
+  };
+}
+
+function tell({ control, problem }, key) {
+  problem.hidden = key === null;
+  problem.textContent = key === null ? "" : t(key);
+  if (key === null) control.removeAttribute("aria-invalid");
+  else control.setAttribute("aria-invalid", "true");
+  return key !== null;
+}
+
+async function enrol(app, { name, profession, years, email }, refusal, submit) {
+  refusal.hidden = true;
+  submit.disabled = true;
+  try {
+    app.session = app.api.adopt(
+      await app.api.post("/api/enrolment", {
+        name: name.control.value.trim(),
+        email: email.control.value.trim() || null,
+        profession: profession.control.value,
+        years: Number(years.control.value.trim()),
+        language: language(),
+        consent_version: t("consent.version"),
+        consent: true,
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) return app.signedOut();
+    if (error.code === "already_enrolled") return app.begin(); // an earlier try's answer was lost on the way
+    refusal.textContent = t(refusalKey(error), { message: error.message });
+    refusal.hidden = false;
+    submit.disabled = false;
+    return submit.focus();
+  }
+  app.draft = {};
+  return app.resume();
+}
+
+function refusalKey(error) {
+  if (error.code === "consent_changed") return "enrolment.consent_changed";
+  return error.isTemporary ? "error.offline" : "error.refused";
+}

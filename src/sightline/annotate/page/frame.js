@@ -1,0 +1,113 @@
+/** The page's header: the name, the language, and the reader's menu. */
+
+import { imagesScreen } from "./closing.js";
+import { confirmWithdrawal } from "./dialogs.js";
+import { button, element } from "./elements.js";
+import { instructionsScreen } from "./instructions.js";
+import { areSingleKeysOn, guardSingleKeys, setSingleKeys } from "./keys.js";
+import { allLanguages, language, setLanguage, t } from "./words.js";
+
+/**
+ * @param {object} app
+ * @returns {{renew: Function, warn: (text: string) => void}} renew rebuilds the header for a screen; warn shows a
+ *   message above it until it is dismissed, an empty one takes it away.
+ */
+export function openFrame(app) {
+  const header = document.getElementById("header");
+  const banner = document.getElementById("banner");
+  guardSingleKeys();
+
+  function warn(text) {
+    banner.hidden = !text;
+    if (!text) return banner.replaceChildren();
+    const dismiss = button("×", () => warn(""), { class: "plain", "aria-label": t("frame.dismiss") });
+    return banner.replaceChildren(element("p", { text }), dismiss);
+  }
+
+  function renew() {
+    document.getElementById("skip").textContent = t("frame.skip");
+    const isReader = Boolean(app.session?.enrolled) && !app.session.withdrawn;
+    header.replaceChildren(
+      element("p", { class: "brand" }, element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }), "Sightline"),
+      languagePicker(app),
+      ...(isReader ? [menu(app)] : []),
+    );
+  }
+
+  return { renew, warn };
+}
+
+function languagePicker(app) {
+  const codes = Object.entries(allLanguages());
+  const picker = element(
+    "select",
+    { id: "language", "aria-label": t("frame.language"), on: { change: (event) => choose(event.target.value) } },
+    ...codes.map(([code, name]) => element("option", { value: code, text: name, selected: code === language(), lang: code })),
+  );
+  async function choose(code) {
+    if (!(await setLanguage(code))) return;
+    app.again();
+    document.getElementById("language").focus();
+    if (app.session?.enrolled) {
+      app.session.language = code;
+      await app.api.put("/api/language", { language: code });
+    }
+  }
+  return picker;
+}
+
+function menu(app) {
+  const choose = (action) => () => {
+    close();
+    action();
+  };
+  const keys = button("", () => {
+    setSingleKeys(!areSingleKeysOn());
+    keys.setAttribute("aria-pressed", String(areSingleKeysOn()));
+  });
+  keys.textContent = t("menu.keys");
+  keys.setAttribute("aria-pressed", String(areSingleKeysOn()));
+  keys.className = "switch";
+
+  const list = element(
+    "div",
+    { class: "menu-list", id: "menu-list", hidden: true },
+    element("p", { class: "menu-who", text: t("menu.reader", { reader: app.session.reader }) }),
+    button(t("menu.continue"), choose(() => app.resume()), { id: "menu-continue" }),
+    button(t("menu.images"), choose(() => app.show(imagesScreen)), { id: "menu-images" }),
+    button(t("menu.instructions"), choose(() => app.show(instructionsScreen)), { id: "menu-instructions" }),
+    keys,
+    button(t("menu.sign_out"), choose(() => signOut(app)), { id: "menu-sign-out" }),
+    button(t("menu.withdraw"), choose(() => confirmWithdrawal(app)), { id: "menu-withdraw", class: "dangerous" }),
+  );
+  const toggle = button(t("menu.open"), () => (list.hidden ? open() : close()), {
+    id: "menu",
+    "aria-expanded": "false",
+    "aria-controls": "menu-list",
+  });
+  const nav = element("nav", { class: "menu", "aria-label": t("menu.open") }, toggle, list);
+
+  function open() {
+    list.hidden = false;
+    toggle.setAttribute("aria-expanded", "true");
+  }
+  function close() {
+    list.hidden = true;
+    toggle.setAttribute("aria-expanded", "false");
+  }
+  nav.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || list.hidden) return;
+    event.stopPropagation();
+    close();
+    toggle.focus();
+  });
+  nav.addEventListener("focusout", (event) => {
+    if (!nav.contains(event.relatedTarget)) close();
+  });
+  return nav;
+}
+
+async function signOut(app) {
+  await app.api.remove("/api/session");
+  location.assign("/");
+}

@@ -1,0 +1,127 @@
+// The marks as they are shown over the X-ray: a tint, and the exact border of the marked pixels as a light line in a
+// dark one, so that nobody has to tell colours apart to see it.
+
+const TILE = 256; // image pixels; a stroke makes anew only the borders of the tiles that it touches
+
+/** Draws a mask; the canvas has the image's size, the border is made of lines along the sides of pixels. */
+export class Marks {
+  /** @param {number} height @param {number} width @param {string} color any CSS colour */
+  constructor(height, width, color) {
+    this.height = height;
+    this.width = width;
+    this.canvas = document.createElement("canvas");
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.context = this.canvas.getContext("2d");
+    this.color = color;
+    this.word = wordOf(color);
+    this.tilesAcross = Math.ceil(width / TILE);
+    /** @type {(Path2D | null)[]} null: to be made when next shown */
+    this.borders = new Array(this.tilesAcross * Math.ceil(height / TILE)).fill(null);
+  }
+
+  /** Takes over the pixels of a box from a mask. @param {Uint8Array} mask @param {import("./drawing.js").Box} box */
+  update(mask, box) {
+    this.mask = mask;
+    const wide = box.right - box.left;
+    const high = box.bottom - box.top;
+    if (wide <= 0 || high <= 0) return;
+    const tint = this.context.createImageData(wide, high);
+    const words = new Uint32Array(tint.data.buffer);
+    for (let row = 0; row < high; row += 1) {
+      const start = (box.top + row) * this.width + box.left;
+      for (let col = 0; col < wide; col += 1) if (mask[start + col]) words[row * wide + col] = this.word;
+    }
+    this.context.putImageData(tint, box.left, box.top);
+    this.#eachTile(grown(box, 1, this.height, this.width), (tile) => {
+      this.borders[tile] = null;
+    });
+  }
+
+  /**
+   * Paints the marks of a box on a context whose unit is one image pixel.
+   * @param {CanvasRenderingContext2D} context @param {import("./drawing.js").Box} box
+   * @param {number} unit length of one CSS pixel in image pixels @param {number} opacity of the tint, 0..1
+   */
+  paint(context, box, unit, opacity) {
+    context.globalAlpha = opacity;
+    context.drawImage(this.canvas, 0, 0);
+    context.globalAlpha = 1;
+    const paths = [];
+    this.#eachTile(grown(box, Math.ceil(3 * unit), this.height, this.width), (tile, top, left) => {
+      this.borders[tile] ??= this.#border(top, left);
+      paths.push(this.borders[tile]);
+    });
+    context.lineCap = "square";
+    for (const [width, color] of [
+      [3.5 * unit, "rgba(0, 0, 0, 0.75)"],
+      [1.5 * unit, this.color],
+    ]) {
+      context.lineWidth = width;
+      context.strokeStyle = color;
+      for (const path of paths) context.stroke(path);
+    }
+  }
+
+  #eachTile(box, visit) {
+    for (let top = box.top - (box.top % TILE); top < box.bottom; top += TILE) {
+      for (let left = box.left - (box.left % TILE); left < box.right; left += TILE) {
+        visit((top / TILE) * this.tilesAcross + left / TILE, top, left);
+      }
+    }
+  }
+
+  /** The left and upper sides of a tile's pixels across which the mask changes; right and lower ones at the image's end. */
+  #border(top, left) {
+    const path = new Path2D();
+    const bottom = Math.min(this.height, top + TILE);
+    const right = Math.min(this.width, left + TILE);
+    for (let row = top; row < bottom + (bottom === this.height ? 1 : 0); row += 1) {
+      this.#sides(left, right, (col) => this.#at(row, col) !== this.#at(row - 1, col), (from, to) => {
+        path.moveTo(from, row);
+        path.lineTo(to, row);
+      });
+    }
+    for (let col = left; col < right + (right === this.width ? 1 : 0); col += 1) {
+      this.#sides(top, bottom, (row) => this.#at(row, col) !== this.#at(row, col - 1), (from, to) => {
+        path.moveTo(col, from);
+        path.lineTo(col, to);
+      });
+    }
+    return path;
+  }
+
+  #sides(from, to, changes, add) {
+    for (let i = from; i < to; i += 1) {
+      if (!changes(i)) continue;
+      const start = i;
+      while (i < to && changes(i)) i += 1;
+      add(start, i);
+    }
+  }
+
+  #at(row, col) {
+    return row >= 0 && col >= 0 && row < this.height && col < this.width ? this.mask[row * this.width + col] : 0;
+  }
+}
+
+/** A box with `margin` pixels more on each side, inside the image. */
+export function grown(box, margin, height, width) {
+  return {
+    top: Math.max(0, box.top - margin),
+    bottom: Math.min(height, box.bottom + margin),
+    left: Math.max(0, box.left - margin),
+    right: Math.min(width, box.right + margin),
+  };
+}
+
+/** A CSS colour as one pixel of an ImageData's memory. */
+function wordOf(color) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 1;
+  canvas.height = 1;
+  const context = canvas.getContext("2d");
+  context.fillStyle = color;
+  context.fillRect(0, 0, 1, 1);
+  return new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer)[0];
+}

@@ -1,0 +1,123 @@
+// The stroke that is being drawn: its points in image pixels as they will be recorded, and its preview. Until the pen
+// is lifted (a polygon: closed) nothing of it is part of the drawing.
+
+const CLOSER_THAN = 0.25; // image pixels: points nearer than this to the last one say nothing new
+const MAX_NUMBERS = 20000; // of x and y values in one stroke
+export const RADII = Object.freeze({ smallest: 0.5, largest: 512 });
+
+/** A radius or coordinate as it is recorded, to an eighth of a pixel. */
+export function toEighth(value) {
+  return Math.round(value * 8) / 8;
+}
+
+/** The points of one stroke, from the first touch on. */
+export class Pen {
+  /** @param {{tool: string, mode: string, radius: number}} style @param {number} height @param {number} width */
+  constructor(style, height, width) {
+    Object.assign(this, { ...style, radius: toEighth(style.radius), height, width });
+    this.points = [];
+    this.last = null; // the newest point even where thinning left it out, so that a stroke ends where the pen did
+  }
+
+  /** Adds a point. @returns {boolean} whether it was far enough from the last to be kept */
+  add({ x, y }) {
+    const at = [toEighth(clamp(x, this.width)), toEighth(clamp(y, this.height))];
+    const n = this.points.length;
+    this.last = at;
+    if (n && Math.hypot(at[0] - this.points[n - 2], at[1] - this.points[n - 1]) < CLOSER_THAN) return false;
+    this.points.push(...at);
+    return true;
+  }
+
+  /** Takes the newest point away (of a polygon). */
+  removeLast() {
+    this.points.length = Math.max(0, this.points.length - 2);
+    this.last = this.points.length ? this.points.slice(-2) : null;
+  }
+
+  get numPoints() {
+    return this.points.length / 2;
+  }
+
+  /**
+   * The strokes to record, usually one. A brush stroke with too many points for one is split, each part beginning
+   * where the one before ends; an outline's are thinned by leaving out every other one. None if a region has fewer
+   * than 3 points.
+   * @returns {{tool: string, mode: string, radius: number, points: number[]}[]}
+   */
+  strokes() {
+    const { tool, mode, radius } = this;
+    let { points } = this;
+    if (!points.length) return [];
+    const [x, y] = points.slice(-2);
+    if (this.last[0] !== x || this.last[1] !== y) points = [...points, ...this.last];
+    if (tool === "brush") {
+      const parts = [];
+      for (let at = 0; at === 0 || at + 2 < points.length; at += MAX_NUMBERS - 2) {
+        parts.push({ tool, mode, radius, points: points.slice(at, at + MAX_NUMBERS) });
+      }
+      return parts;
+    }
+    while (points.length > MAX_NUMBERS) points = points.filter((_, i) => i % 4 < 2);
+    return points.length < 6 ? [] : [{ tool, mode, radius, points }];
+  }
+}
+
+/**
+ * Paints a region in progress: filled as it would be if it ended at the pointer.
+ * @param {CanvasRenderingContext2D} context in CSS pixels of the stage
+ * @param {import("./view.js").View} view @param {Pen} pen
+ * @param {{pointer: {x: number, y: number} | null, color: string}} look `pointer` is the rubber band's end, image pixels
+ */
+export function paintRegion(context, view, pen, { pointer, color }) {
+  const corners = [];
+  for (let i = 0; i < pen.points.length; i += 2) corners.push(view.stagePoint(pen.points[i], pen.points[i + 1]));
+  const ends = pen.tool === "polygon" && pointer ? [...corners, view.stagePoint(pointer.x, pointer.y)] : corners;
+  const path = new Path2D();
+  for (const { x, y } of ends) path.lineTo(x, y);
+  const isRemoving = pen.mode === "remove";
+  context.globalAlpha = isRemoving ? 0.55 : 0.3;
+  context.fillStyle = isRemoving ? "#000" : color;
+  context.fill(path, "nonzero");
+  context.globalAlpha = 1;
+  context.lineJoin = "round";
+  line(context, path, isRemoving ? "#fff" : color, isRemoving ? [5, 4] : []);
+  if (ends.length > 1) {
+    const closing = new Path2D();
+    closing.moveTo(ends[ends.length - 1].x, ends[ends.length - 1].y);
+    closing.lineTo(ends[0].x, ends[0].y);
+    line(context, closing, "#fff", [2, 4]);
+  }
+  if (pen.tool !== "polygon") return;
+  corners.forEach(({ x, y }, i) => {
+    const corner = new Path2D();
+    corner.arc(x, y, i === 0 ? 6 : 3.5, 0, 2 * Math.PI);
+    context.fillStyle = i === 0 ? "#fff" : color;
+    context.fill(corner);
+    line(context, corner, i === 0 ? color : "#fff", []);
+  });
+}
+
+/** Paints the brush's circle at a point of the stage; dashed when it removes. */
+export function paintBrush(context, { x, y }, radius, isRemoving) {
+  const circle = new Path2D();
+  circle.arc(x, y, Math.max(1.5, radius), 0, 2 * Math.PI);
+  line(context, circle, "#fff", isRemoving ? [5, 4] : []);
+}
+
+/** A light line in a dark one: seen on black, on white and on the marks. */
+function line(context, path, color, dashes) {
+  context.setLineDash([]);
+  context.lineWidth = 3.5;
+  context.strokeStyle = "rgba(0, 0, 0, 0.7)";
+  context.stroke(path);
+  context.setLineDash(dashes);
+  context.lineWidth = 1.5;
+  context.strokeStyle = color;
+  context.stroke(path);
+  context.setLineDash([]);
+}
+
+function clamp(value, side) {
+  return Math.min(side, Math.max(0, value));
+}

@@ -1,0 +1,99 @@
+// The desk's keyboard: one table, from which the handler, the buttons' titles and the help card are made.
+
+import { element } from "./elements.js";
+import { isTyping } from "./keys.js";
+
+/**
+ * `keys` are values of KeyboardEvent.key in lower case; `ctrl` ones need Ctrl or Cmd, the others forbid both. `shown`
+ * is what the help card prints. The comma and the full stop stand in for brackets, which some keyboards hide.
+ */
+export const SHORTCUTS = Object.freeze([
+  { action: "brush", keys: ["b"], shown: "B" },
+  { action: "outline", keys: ["o"], shown: "O" },
+  { action: "polygon", keys: ["p"], shown: "P" },
+  { action: "eraser", keys: ["e"], shown: "E" },
+  { action: "remove", keys: ["x"], shown: "X" },
+  { action: "smaller", keys: ["[", ","], shown: "[  ," },
+  { action: "larger", keys: ["]", "."], shown: "]  ." },
+  { action: "undo", keys: ["z"], ctrl: true, shift: false, shown: "Ctrl Z" },
+  { action: "redo", keys: ["z"], ctrl: true, shift: true, shown: "Ctrl Shift Z" },
+  { action: "redo", keys: ["y"], ctrl: true, shown: "Ctrl Y" },
+  { action: "zoomIn", keys: ["+", "="], shown: "+" },
+  { action: "zoomOut", keys: ["-", "_"], shown: "-" },
+  { action: "fit", keys: ["0"], shift: false, shown: "0" },
+  { action: "oneToOne", keys: ["1"], shift: false, shown: "1" },
+  { action: "left", keys: ["arrowleft"], shown: "← ↑ ↓ →", label: "desk.pan" },
+  { action: "up", keys: ["arrowup"] },
+  { action: "down", keys: ["arrowdown"] },
+  { action: "right", keys: ["arrowright"] },
+  { action: "hand", keys: [" "], shown: "desk.space", label: "desk.hand" },
+  { action: "window", keys: ["w"], shown: "W" },
+  { action: "invert", keys: ["i"], shown: "I" },
+  { action: "reset", keys: ["r"], shown: "R" },
+  { action: "marks", keys: ["m"], shown: "M" },
+  { action: "close", keys: ["enter"], shown: "desk.enter", label: "desk.polygon.close" },
+  { action: "back", keys: ["backspace"], shown: "desk.backspace", label: "desk.polygon.back" },
+  { action: "cancel", keys: ["escape"], shown: "Esc", label: "desk.escape" },
+  { action: "help", keys: ["?"], shown: "?" },
+]);
+
+const OF_THE_BUTTON = [" ", "enter"]; // keys that press a button or a choice when it has the focus
+const OF_THE_SLIDER = ["arrowleft", "arrowright", "arrowup", "arrowdown"]; // and that move a slider or a choice
+
+/** The action of a key event, or null: fields, sliders and buttons keep their own keys. */
+export function actionOf(event) {
+  const key = event.key.toLowerCase();
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return null;
+  if (OF_THE_BUTTON.includes(key) && event.target.closest?.("button, a, input, summary")) return null;
+  if (OF_THE_SLIDER.includes(key) && event.target.closest?.("input")) return null;
+  const isAltGr = event.getModifierState("AltGraph"); // brackets on many keyboards; Windows says Ctrl and Alt too
+  const ctrl = (event.ctrlKey || event.metaKey) && !isAltGr;
+  if (event.altKey && !isAltGr && key.length === 1) return null;
+  const found = SHORTCUTS.find(
+    (one) => one.keys.includes(key) && Boolean(one.ctrl) === ctrl && (one.shift ?? event.shiftKey) === event.shiftKey,
+  );
+  return found?.action ?? null;
+}
+
+/** The keys of an action as printed, such as "Ctrl Z", or "". */
+export function keysOf(action) {
+  return SHORTCUTS.find((one) => one.action === action)?.shown ?? "";
+}
+
+/**
+ * The help card: a closed dialog with all keys, and what mouse, fingers and pen do.
+ * @param {(key: string) => string} t
+ * @returns {HTMLDialogElement}
+ */
+export function helpCard(t) {
+  const keys = SHORTCUTS.filter((one) => one.shown).map(({ action, shown, label }) => [
+    (shown.startsWith("desk.") ? t(shown) : shown).split(/ {2}/),
+    t(label ?? `desk.${action}`),
+  ]);
+  const gestures = ["draw", "wheel", "drag", "fingers", "pen", "alt", "double"].map((name) => [
+    [t(`desk.help.${name}.how`)],
+    t(`desk.help.${name}`),
+  ]);
+  const close = element("button", { type: "button", class: "desk-button desk-help-close", text: t("desk.help.close") });
+  const title = element("h2", { id: "desk-help-title", text: t("desk.help.title") });
+  const card = element(
+    "dialog",
+    { class: "desk-help", "aria-labelledby": "desk-help-title" },
+    element("div", { class: "desk-help-head" }, title, close),
+    element("h3", { text: t("desk.help.pointers") }),
+    list(gestures, "desk-help-how"),
+    element("h3", { text: t("desk.help.keys") }),
+    list(keys, "desk-help-keys"),
+  );
+  close.addEventListener("click", () => card.close());
+  card.addEventListener("click", (event) => event.target === card && card.close()); // on the backdrop
+  return card;
+}
+
+function list(rows, className) {
+  const items = rows.flatMap(([keys, text]) => [
+    element("dt", {}, ...keys.map((key) => element(className === "desk-help-keys" ? "kbd" : "span", { text: key }))),
+    element("dd", { text }),
+  ]);
+  return element("dl", { class: className }, ...items);
+}

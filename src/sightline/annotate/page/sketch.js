@@ -1,0 +1,181 @@
+// What is under the pen: from the first touch to the event that records it. Brush strokes show at once in the pixels
+// that they will mark; outlines and polygons show as shapes until they are closed.
+
+import { Pen, paintBrush, paintRegion } from "./pen.js";
+import { applyStroke, strokeBox } from "./raster.js";
+
+const DOUBLE_MS = 400; // two clicks within this close a polygon
+const REACH = { mouse: 9, pen: 12, touch: 22 }; // CSS pixels from a polygon's first corner that still hit it
+
+/** The stroke or polygon under way, and the mask as shown: the recorded one and what the brush has marked since. */
+export class Sketch {
+  /**
+   * @param {import("./drawing.js").Drawing} drawing @param {import("./view.js").View} view
+   * @param {import("./marks.js").Marks} marks
+   * @param {{onEvent: (event: object) => void, onSmall: () => void}} hooks onEvent is told of each recorded stroke,
+   *   onSmall of a region that went round no pixel and was dropped
+   */
+  constructor(drawing, view, marks, { onEvent, onSmall }) {
+    Object.assign(this, { drawing, view, marks, onEvent, onSmall });
+    /** @type {Pen | null} */
+    this.pen = null;
+    /** Last point of the window under a mouse or pen, or under the finger that draws. */
+    this.pointer = null;
+    this.pointerType = "mouse";
+    this.lastCorner = null; // {at, x, y} of a polygon's last click
+    this.shown = drawing.mask.slice();
+    this.showMask({ top: 0, bottom: drawing.height, left: 0, right: drawing.width });
+  }
+
+  /** Whether a polygon has corners but is not closed. */
+  get isPolygonOpen() {
+    return this.pen?.tool === "polygon" && this.pen.numPoints > 0;
+  }
+
+  get numCorners() {
+    return this.isPolygonOpen ? this.pen.numPoints : 0;
+  }
+
+  /** The pen is put down. @param {{tool: string, mode: string, radius: number}} style */
+  begin(style, point, pointerType) {
+    const { height, width } = this.drawing;
+    this.pointer = point;
+    this.pointerType = pointerType;
+    if (style.tool === "polygon") {
+      this.pen ??= new Pen(style, height, width);
+    } else {
+      const { x, y } = this.view.imagePoint(point.x, point.y);
+      const isFar = x < -style.radius || y < -style.radius || x > width + style.radius || y > height + style.radius;
+      if (style.tool === "brush" && isFar) return; // a click beside the image is no stroke along its side
+      this.pen = new Pen(style, height, width);
+      this.#add(point);
+    }
+    this.view.repaintLive();
+  }
+
+  /** The pen moves while it is down. */
+  move(points) {
+    this.pointer = points[points.length - 1];
+    if (this.pen && this.pen.tool !== "polygon") for (const point of points) this.#add(point);
+    this.view.repaintLive();
+  }
+
+  /** The pen is lifted: a stroke is recorded, a polygon gets a corner or is closed. */
+  lift() {
+    if (this.pen?.tool === "polygon") this.#corner();
+    else if (this.pen) this.finish();
+  }
+
+  /** Drops what the pen drew since it was put down; an open polygon keeps its corners. */
+  cancel() {
+    if (!this.isPolygonOpen) this.drop();
+    this.view.repaintLive();
+  }
+
+  /** Drops what is under way. */
+  drop() {
+    if (!this.pen) return;
+    const box = this.#box(this.pen);
+    this.pen = null;
+    this.lastCorner = null;
+    this.showMask(box);
+  }
+
+  /** Takes an open polygon's last corner away, and with its only one the polygon. */
+  removeCorner() {
+    this.pen.removeLast();
+    this.lastCorner = null;
+    if (!this.pen.numPoints) this.drop();
+  }
+
+  /** Records what is under way; a region that goes round no pixel's centre is dropped. */
+  finish() {
+    const { pen } = this;
+    const strokes = pen.strokes();
+    this.pen = null;
+    this.lastCorner = null;
+    if (pen.tool !== "brush" && !strokes.some((stroke) => this.#holdsPixels(stroke))) this.onSmall();
+    else for (const stroke of strokes) this.onEvent(this.drawing.stroke(stroke).event);
+    this.showMask(this.#box(pen));
+  }
+
+  /** Shows the recorded mask in a box. @param {import("./drawing.js").Box} box */
+  showMask(box) {
+    const { mask, width } = this.drawing;
+    for (let row = box.top; row < box.bottom; row += 1) {
+      const start = row * width + box.left;
+      this.shown.set(mask.subarray(start, start + Math.max(0, box.right - box.left)), start);
+    }
+    this.marks.update(this.shown, box);
+    this.view.repaintMarks(box);
+    this.view.repaintLive();
+  }
+
+  /**
+   * Paints a region under way, or else the brush's circle at the pointer.
+   * @param {CanvasRenderingContext2D} context in CSS pixels of the stage
+   * @param {{brush: {mode: string, radius: number} | null, atMiddle: boolean}} what the brush to show, null for none;
+   *   atMiddle: where no pointer is, in the middle of the stage
+   */
+  paint(context, { brush, atMiddle }) {
+    const { pen, pointer, view } = this;
+    if (pointer) view.makeRoom(pointer);
+    if (pen && pen.tool !== "brush") {
+      const end = pointer && view.imagePoint(pointer.x, pointer.y);
+      const inside = end && {
+        x: Math.min(this.drawing.width, Math.max(0, end.x)),
+        y: Math.min(this.drawing.height, Math.max(0, end.y)),
+      };
+      paintRegion(context, view, pen, { pointer: inside, color: this.marks.color });
+    } else if (brush) {
+      const middle = atMiddle ? { x: view.stageWidth / 2, y: view.stageHeight / 2 } : null;
+      const at = pointer ? view.onStage(pointer) : middle;
+      if (at) paintBrush(context, at, (pen ?? brush).radius * view.scale, (pen ?? brush).mode === "remove");
+    }
+  }
+
+  #add(point) {
+    const { pen } = this;
+    const isFirst = pen.numPoints === 0;
+    if (!pen.add(this.view.imagePoint(point.x, point.y)) || pen.tool !== "brush") return;
+    const step = { tool: "brush", mode: pen.mode, radius: pen.radius, points: pen.points.slice(isFirst ? -2 : -4) };
+    const box = this.#box(step);
+    applyStroke(this.shown, step, this.drawing.height, this.drawing.width);
+    this.marks.update(this.shown, box);
+    this.view.repaintMarks(box);
+  }
+
+  #corner() {
+    const { pen, pointer, view } = this;
+    const now = performance.now();
+    const reach = REACH[this.pointerType] ?? REACH.mouse;
+    const isAgain = this.lastCorner && now - this.lastCorner.at < DOUBLE_MS && distance(this.lastCorner, pointer) < reach;
+    const first = pen.numPoints && view.stagePoint(pen.points[0], pen.points[1]);
+    const isFirst = first && distance(first, view.onStage(pointer)) < reach;
+    if (pen.numPoints >= 3 && (isAgain || isFirst)) {
+      this.finish();
+      return;
+    }
+    if (!isAgain) pen.add(view.imagePoint(pointer.x, pointer.y));
+    this.lastCorner = { at: now, ...pointer };
+    view.repaintLive();
+  }
+
+  #holdsPixels(stroke) {
+    const box = this.#box(stroke);
+    const high = Math.max(0, box.bottom - box.top);
+    const wide = Math.max(0, box.right - box.left);
+    const points = stroke.points.map((value, i) => value - (i % 2 ? box.top : box.left));
+    const alone = new Uint8Array(high * wide);
+    applyStroke(alone, { ...stroke, mode: "add", points }, high, wide);
+    return alone.includes(1);
+  }
+
+  #box(stroke) {
+    return strokeBox(stroke, this.drawing.height, this.drawing.width);
+  }
+}
+
+function distance(a, b) {
+  return Math.hypot(a.x - b.x, a.y - b.y);
+}

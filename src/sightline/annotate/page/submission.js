@@ -1,0 +1,69 @@
+/** Handing a task's answer in, once however often the network asks. */
+
+import { ApiError } from "./api.js";
+import { partsOf } from "./parts.js";
+import { number, t } from "./words.js";
+
+const TRIES = 4;
+
+/**
+ * Submits the answer of an open task, whose events the server already has. A repeated try of the same answer carries
+ * the same id, so that it is recorded once.
+ * @param {object} app
+ * @param {object} open the task, its desk and its clock; remembers the last try.
+ * @param {"region"|"none"|"cannot"} answer
+ * @param {number|null} confidence 1-5, null for "cannot".
+ * @param {{size: number[], counts: number[]}|null} mask null unless the answer is "region".
+ * @returns {Promise<void>} done when it is recorded; ApiError otherwise.
+ */
+export async function submission(app, open, answer, confidence, mask) {
+  const { task, desk, clock, openedAt } = open;
+  const said = JSON.stringify([answer, confidence, desk.events.length]);
+  if (open.tried?.said !== said) {
+    const body = {
+      id: randomId(),
+      base_version: task.version,
+      answer,
+      confidence,
+      num_events: desk.events.length,
+      mask,
+      opened_at: openedAt,
+      submitted_at: new Date().toISOString(),
+      active_seconds: clock.seconds(),
+    };
+    open.tried = { said, body };
+  }
+  try {
+    await app.api.post(`/api/tasks/${encodeURIComponent(task.task)}/submission`, open.tried.body, { tries: TRIES });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== "already_recorded") throw error;
+  }
+}
+
+/**
+ * What a practice answer gets back: a fact about the drawing, never about the truth.
+ * @param {"region"|"none"|"cannot"} answer
+ * @param {{size: number[], counts: number[]}|null} mask
+ * @returns {string}
+ */
+export function coverageText(answer, mask) {
+  if (answer !== "region") return t(`feedback.${answer}`);
+  const { pixels, parts } = partsOf(mask);
+  const share = (100 * pixels) / (mask.size[0] * mask.size[1]);
+  const percent = share < 0.1 ? `< ${number(0.1, 1)}` : number(share, 1);
+  const lines = [t(parts === 1 ? "feedback.region_one" : "feedback.region_many", { percent, parts })];
+  if (share < 0.1) lines.push(t("feedback.tiny"));
+  else if (share > 40) lines.push(t("feedback.huge"));
+  else if (parts > 8) lines.push(t("feedback.scattered"));
+  return lines.join("\n");
+}
+
+/** A version 4 UUID, also over plain http, where crypto.randomUUID is missing. */
+function randomId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}

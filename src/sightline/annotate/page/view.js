@@ -1,0 +1,295 @@
+// Where the image is on the screen, and its painting: the X-ray, the marks and what is under the pen, one canvas each,
+// so that a moving pen repaints neither of the others. Screen lengths are CSS pixels; `scale` is CSS per image pixel.
+
+import { grown } from "./marks.js";
+
+const MAX_SCALE = 40;
+const SHARP_FROM = 2; // device pixels per image pixel from which each image pixel is shown as a square
+const OVERVIEW = 112; // longest side of the overview, CSS pixels
+
+/** Zoom, pan and painting of one image in a container. */
+export class View {
+  /**
+   * @param {HTMLElement} stage is filled, and followed when its size changes
+   * @param {import("./xray.js").Xray} xray @param {import("./marks.js").Marks} marks
+   * @param {{paintLive: (context: CanvasRenderingContext2D) => void, onChange: () => void}} hooks
+   *   paintLive draws the top layer in CSS pixels of the stage; onChange is told of each zoom or pan
+   */
+  constructor(stage, xray, marks, { paintLive, onChange }) {
+    Object.assign(this, { stage, xray, marks, paintLive, onChange });
+    this.height = marks.height;
+    this.width = marks.width;
+    this.showsMarks = true;
+    this.opacity = 0.3;
+    [this.base, this.top, this.live] = ["base", "marks", "canvas"].map((name) => layer(stage, `desk-layer desk-${name}`));
+    this.overview = layer(stage, "desk-overview");
+    this.contexts = new Map([this.base, this.top, this.live, this.overview].map((c) => [c, c.getContext("2d")]));
+    this.stale = { base: true, marks: true, live: true };
+    this.dirty = null; // the box of marks to repaint; null for all
+    this.scale = 1;
+    this.x = 0; // of the image's corner on the stage
+    this.y = 0;
+    this.fitted = true;
+    this.#resize();
+    this.observer = new ResizeObserver(() => {
+      this.#resize();
+      this.#paint(); // at once: setting a canvas's size empties it, and until the next frame that would show
+    });
+    this.observer.observe(stage);
+  }
+
+  /** Stops following the stage and takes the canvases away. */
+  close() {
+    this.observer.disconnect();
+    cancelAnimationFrame(this.frame);
+    for (const canvas of this.contexts.keys()) canvas.remove();
+  }
+
+  /** Image point under a point of the window (clientX, clientY). @returns {{x: number, y: number}} image pixels */
+  imagePoint(clientX, clientY) {
+    const box = this.live.getBoundingClientRect();
+    return {
+      x: (clientX - box.left - this.x) / this.scale,
+      y: (clientY - box.top - this.y) / this.scale,
+    };
+  }
+
+  /** Point of the stage under a point of the window. @returns {{x: number, y: number}} CSS pixels */
+  onStage({ x, y }) {
+    const box = this.live.getBoundingClientRect();
+    return { x: x - box.left, y: y - box.top };
+  }
+
+  /** Point of the stage at which an image point is shown. @returns {{x: number, y: number}} CSS pixels */
+  stagePoint(x, y) {
+    return { x: this.x + x * this.scale, y: this.y + y * this.scale };
+  }
+
+  /** Shows the whole image, as large as it fits. */
+  fit() {
+    this.scale = this.#fitScale();
+    this.x = this.#onDevice((this.stageWidth - this.width * this.scale) / 2);
+    this.y = this.#onDevice((this.stageHeight - this.height * this.scale) / 2);
+    this.#moved(true);
+  }
+
+  /** Shows one image pixel on one device pixel, about the middle of the stage. */
+  oneToOne() {
+    this.zoom(1 / this.ratio / this.scale);
+    this.x = this.#onDevice(this.x); // pixel on pixel: between them everything would be blurred
+    this.y = this.#onDevice(this.y);
+    this.#moved(false);
+  }
+
+  /** Zooms by a factor about a point of the window, by default the middle of the stage. */
+  zoom(factor, clientX, clientY) {
+    const box = this.live.getBoundingClientRect();
+    const atX = clientX === undefined ? this.stageWidth / 2 : clientX - box.left;
+    const atY = clientY === undefined ? this.stageHeight / 2 : clientY - box.top;
+    const smallest = Math.min(this.#fitScale() / 2, 1 / this.ratio);
+    const scale = Math.min(MAX_SCALE, Math.max(smallest, this.scale * factor));
+    this.x = atX - ((atX - this.x) * scale) / this.scale;
+    this.y = atY - ((atY - this.y) * scale) / this.scale;
+    this.scale = scale;
+    this.#moved(false);
+  }
+
+  /** Moves the image by CSS pixels. */
+  pan(dx, dy) {
+    this.x += dx;
+    this.y += dy;
+    this.#moved(false);
+  }
+
+  /** Has the overview out of a pointer's way. @param {{x: number, y: number}} point of the window */
+  makeRoom(point) {
+    const { x, y } = this.onStage(point);
+    const isNear = y > this.stageHeight - OVERVIEW - 60;
+    if (isNear && x < OVERVIEW + 60) this.overview.classList.add("desk-aside");
+    else if (isNear && x > this.stageWidth - OVERVIEW - 60) this.overview.classList.remove("desk-aside");
+  }
+
+  /** Asks for the X-ray to be painted again. @param {() => void} prepare is called once before that, the last one asked */
+  repaintBase(prepare) {
+    this.prepare = prepare;
+    this.#ask({ base: true });
+  }
+
+  /** Asks for the marks of a box to be painted again, or all. @param {import("./drawing.js").Box} [box] */
+  repaintMarks(box) {
+    if (this.stale.marks) this.dirty = box && this.dirty ? union(this.dirty, box) : null;
+    else this.dirty = box ?? null;
+    this.#ask({ marks: true });
+  }
+
+  /** Asks for the top layer to be painted again. */
+  repaintLive() {
+    this.#ask({ live: true });
+  }
+
+  #fitScale() {
+    return Math.min(this.stageWidth / this.width, this.stageHeight / this.height);
+  }
+
+  #onDevice(length) {
+    return Math.round(length * this.ratio) / this.ratio;
+  }
+
+  /** Keeps a part of the image in sight and has everything painted. */
+  #moved(fitted) {
+    this.fitted = fitted;
+    const keep = (at, size, room) => {
+      const least = Math.min(size, room, Math.max(64, room / 4));
+      return Math.min(room - least, Math.max(least - size, at));
+    };
+    this.x = keep(this.x, this.width * this.scale, this.stageWidth);
+    this.y = keep(this.y, this.height * this.scale, this.stageHeight);
+    this.dirty = null;
+    this.#ask({ base: true, marks: true, live: true });
+    this.onChange();
+  }
+
+  #resize() {
+    const middle = this.stageWidth && {
+      x: (this.stageWidth / 2 - this.x) / this.scale,
+      y: (this.stageHeight / 2 - this.y) / this.scale,
+    };
+    this.stageWidth = Math.max(1, this.stage.clientWidth);
+    this.stageHeight = Math.max(1, this.stage.clientHeight);
+    this.ratio = window.devicePixelRatio || 1;
+    for (const canvas of [this.base, this.top, this.live]) {
+      canvas.width = Math.round(this.stageWidth * this.ratio);
+      canvas.height = Math.round(this.stageHeight * this.ratio);
+    }
+    if (this.fitted || !middle) {
+      this.fit();
+    } else {
+      this.x = this.stageWidth / 2 - middle.x * this.scale;
+      this.y = this.stageHeight / 2 - middle.y * this.scale;
+      this.#moved(false);
+    }
+  }
+
+  #ask(stale) {
+    Object.assign(this.stale, stale);
+    this.frame ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    if (this.stale.base) this.#paintBase();
+    if (this.stale.marks) this.#paintMarks();
+    if (this.stale.live) {
+      const context = this.#cleared(this.live);
+      context.scale(this.ratio, this.ratio);
+      this.paintLive(context);
+    }
+    this.stale = { base: false, marks: false, live: false };
+    this.dirty = null;
+  }
+
+  #cleared(canvas) {
+    const context = this.contexts.get(canvas);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    return context;
+  }
+
+  #toImage(context) {
+    const k = this.ratio;
+    context.setTransform(k * this.scale, 0, 0, k * this.scale, k * this.x, k * this.y);
+    context.imageSmoothingEnabled = k * this.scale < SHARP_FROM;
+    context.imageSmoothingQuality = "high";
+  }
+
+  #paintBase() {
+    this.prepare?.();
+    this.prepare = null;
+    const context = this.#cleared(this.base);
+    this.#toImage(context);
+    context.drawImage(this.xray.canvas, 0, 0);
+    this.#paintOverview();
+  }
+
+  #paintMarks() {
+    const context = this.contexts.get(this.top);
+    const seen = this.#seen();
+    context.save();
+    if (this.dirty) {
+      this.#toImage(context);
+      const unit = 1 / this.scale;
+      const box = grown(this.dirty, Math.ceil(4 * unit) + 1, this.height, this.width);
+      context.beginPath();
+      context.rect(box.left - 4 * unit, box.top - 4 * unit, box.right - box.left + 8 * unit, box.bottom - box.top + 8 * unit);
+      context.clip();
+      context.clearRect(-4 * unit, -4 * unit, this.width + 8 * unit, this.height + 8 * unit);
+      if (this.showsMarks) this.marks.paint(context, intersection(grown(box, Math.ceil(4 * unit), this.height, this.width), seen), unit, this.opacity);
+    } else {
+      this.#cleared(this.top);
+      this.#toImage(context);
+      if (this.showsMarks) this.marks.paint(context, seen, 1 / this.scale, this.opacity);
+    }
+    context.restore();
+  }
+
+  /** The image pixels in sight. */
+  #seen() {
+    return {
+      left: Math.max(0, Math.floor(-this.x / this.scale) - 1),
+      top: Math.max(0, Math.floor(-this.y / this.scale) - 1),
+      right: Math.min(this.width, Math.ceil((this.stageWidth - this.x) / this.scale) + 1),
+      bottom: Math.min(this.height, Math.ceil((this.stageHeight - this.y) / this.scale) + 1),
+    };
+  }
+
+  /** The small map of what part is in sight, while it is not the whole. */
+  #paintOverview() {
+    const seen = this.#seen();
+    const whole = seen.left === 0 && seen.top === 0 && seen.right === this.width && seen.bottom === this.height;
+    this.overview.hidden = whole;
+    if (whole) return;
+    const k = OVERVIEW / Math.max(this.width, this.height);
+    this.overview.width = Math.round(this.width * k * this.ratio);
+    this.overview.height = Math.round(this.height * k * this.ratio);
+    this.overview.style.width = `${Math.round(this.width * k)}px`;
+    this.overview.style.height = `${Math.round(this.height * k)}px`;
+    const context = this.contexts.get(this.overview);
+    context.scale(k * this.ratio, k * this.ratio);
+    context.imageSmoothingQuality = "low";
+    context.drawImage(this.xray.canvas, 0, 0);
+    for (const [width, color] of [
+      [4 / k, "#000"],
+      [2 / k, "#fff"],
+    ]) {
+      context.lineWidth = width;
+      context.strokeStyle = color;
+      context.strokeRect(seen.left, seen.top, seen.right - seen.left, seen.bottom - seen.top);
+    }
+  }
+}
+
+function layer(stage, className) {
+  const canvas = document.createElement("canvas");
+  canvas.className = className;
+  canvas.setAttribute("aria-hidden", "true");
+  return stage.appendChild(canvas);
+}
+
+function union(a, b) {
+  return {
+    top: Math.min(a.top, b.top),
+    bottom: Math.max(a.bottom, b.bottom),
+    left: Math.min(a.left, b.left),
+    right: Math.max(a.right, b.right),
+  };
+}
+
+function intersection(a, b) {
+  return {
+    top: Math.max(a.top, b.top),
+    bottom: Math.min(a.bottom, b.bottom),
+    left: Math.max(a.left, b.left),
+    right: Math.min(a.right, b.right),
+  };
+}

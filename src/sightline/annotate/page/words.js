@@ -1,0 +1,96 @@
+/** The page's texts: one file of strings per language, the reader's choice remembered on this device. */
+
+const DEFAULT_LANGUAGE = "it"; // the paper's readers were Italian
+const CHOICE = "sightline.language";
+
+let strings = {};
+let languages = {};
+let current = DEFAULT_LANGUAGE;
+
+/**
+ * The text of a key, with {name} filled in from `values`; `{finding}` is always known. A key that the language lacks
+ * comes out in brackets.
+ * @param {string} key such as "welcome.title".
+ * @param {Object<string, string|number>} values
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  if (!(key in strings)) return `[${key}]`;
+  return strings[key].replace(/\{(\w+)\}/g, (whole, name) => {
+    if (name in values) return String(values[name]);
+    return name === "finding" && "finding" in strings ? strings.finding : whole;
+  });
+}
+
+/** @returns {string} the language shown, such as "it". */
+export function language() {
+  return current;
+}
+
+/** @returns {Object<string, string>} the names of all languages by their codes, as they call themselves. */
+export function allLanguages() {
+  return languages;
+}
+
+/**
+ * A number as the language writes it.
+ * @param {number} value
+ * @param {number} digits after the comma, at most.
+ * @returns {string}
+ */
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(current, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+}
+
+/**
+ * Loads the list of languages and the strings of the first wanted one that there is: the choice made on this device,
+ * the browser's languages, Italian.
+ * @returns {Promise<void>}
+ */
+export async function loadWords() {
+  languages = (await json("/page/strings/index.json")).languages;
+  const browser = (navigator.languages ?? [navigator.language]).map((tag) => tag.toLowerCase().split("-")[0]);
+  const wanted = [storedChoice(), ...browser, DEFAULT_LANGUAGE, ...Object.keys(languages)];
+  await readStrings(wanted.find((code) => code in languages));
+}
+
+/**
+ * Shows the page in another language from now on; one that there is not changes nothing.
+ * @param {string} code such as "en".
+ * @returns {Promise<boolean>} whether the language changed.
+ */
+export async function setLanguage(code) {
+  if (!(code in languages) || code === current) return false;
+  await readStrings(code);
+  storeChoice(code);
+  return true;
+}
+
+async function readStrings(code) {
+  strings = await json(`/page/strings/${code}.json`);
+  current = code;
+  document.documentElement.lang = code;
+}
+
+async function json(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address}: HTTP ${answer.status}`);
+  return answer.json();
+}
+
+// Browsers that block storage throw at the mere mention of it; the choice is then forgotten at reload, nothing else.
+function storedChoice() {
+  try {
+    return localStorage.getItem(CHOICE);
+  } catch {
+    return null;
+  }
+}
+
+function storeChoice(code) {
+  try {
+    localStorage.setItem(CHOICE, code);
+  } catch {
+    return;
+  }
+}

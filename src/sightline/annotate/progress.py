@@ -1,0 +1,300 @@
+"""How a study goes: coverage, pace, agreement and who reads unlike the rest, from plain records.
+
+Practice counts in a reader's done and total alone. A hidden repeat counts as a reading, but agreement between readers
+is of first readings of study images only: nobody is held against themselves. Records of readers who
+withdrew, or who are not listed, are left out. The records' order does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from sightline.agreement import iou_matrix, mean_known
+from sightline.annotate.assignment import Kind, Plan
+
+MIN_READINGS = 5  # of a reader, before the reader is compared with others
+MIN_READERS = 4  # so compared, before one of them can stand out
+MAX_Z = 3.5  # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): 0.6745 (x - median) / MAD beyond it
+LEAST_SECONDS = 1.0  # a shorter time is as odd as this one
+LEAST_AREA = 1e-3  # percent, half a pixel at 224 x 224: a small region may be lost on the study's grid
+Z_SCALE = 0.6745  # median absolute deviation of a normal sample, in standard deviations
+HEADINGS = {  # of the terminal's columns, where a field's own name is long
+    "median_seconds": "seconds",
+    "mean_area_percent": "area %",
+    "self_agreement": "self",
+    "controls_marked": "controls",
+}
+
+Row = dict[str, Any]
+Pair = tuple[str, str, float]  # two readers of an image and their IoU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Someone who was invited."""
+
+    reader: str
+    """The pseudonym."""
+    profession: str | None
+    years: int | None
+    state: Literal["invited", "enrolled", "withdrawn"]
+    last_seen: str | None
+    """ISO 8601."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assigned:
+    """A task of a reader, done or not."""
+
+    task: str
+    reader: str
+    image: str
+    kind: Kind
+    repeat: int
+    """0 for the first reading, 1 for the hidden second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The newest version of a reader's answer to a task; one per task."""
+
+    task: str
+    reader: str
+    image: str
+    kind: Kind
+    repeat: int
+    answer: Literal["region", "none", "cannot"]
+    confidence: int | None
+    submitted_at: str
+    """ISO 8601; UTC where it names no offset."""
+    active_seconds: float
+    versions: int
+    """Submissions so far: 1, and 1 for each correction."""
+    mask: np.ndarray | None
+    """bool H x W on the study's grid; all false for `none`, None for `cannot`."""
+
+
+def overview(
+    plan: Plan, readers: Sequence[Reader], assigned: Sequence[Assigned], readings: Sequence[Reading], begun_at: str
+) -> dict[str, Any]:
+    """What the admin's page shows, ready for JSON: numbers are unrounded, and what is undefined is None.
+
+    Agreement is the IoU of two distinct readers' first readings of a study image: 0 where one marks a region and one
+    answers `none`, undefined and left out where both answer `none`; `cannot` has no mask and no pair. (A consensus that
+    drops empty annotations, as the paper does, has no pairs with 0 for `none`.) An image's `pairs` are those that its
+    mean is of; the study's mean is over all pairs. Images that nobody has yet are listed too.
+
+    Of `totals`, `invited` is everyone listed, `enrolled` those now taking part, `finished` those of them who have done
+    all their tasks; `tasks`, `submitted`, `cannot` and `corrections` count repeats and controls too.
+    """
+    active = {person.reader: person for person in readers if person.state != "withdrawn"}
+    mine = [task for task in assigned if task.reader in active]
+    done = sorted((item for item in readings if item.reader in active), key=lambda item: (item.reader, item.task))
+    counted = [item for item in done if item.kind != "practice"]
+    first = [item for item in counted if item.kind == "study" and item.repeat == 0]
+    pairs_of = {image: _pairs([item for item in first if item.image == image]) for image in sorted(plan.images)}
+    reader_rows = _reader_rows(active, mine, done, [pair for pairs in pairs_of.values() for pair in pairs])
+    known = np.array([iou for pairs in pairs_of.values() for _, _, iou in pairs])
+    return {
+        "study": {
+            "images": len(plan.images),
+            "readers_per_image": plan.readers_per_image,
+            "planned_readers": plan.readers,
+            "begun_at": begun_at,
+        },
+        "totals": {
+            "invited": len(readers),
+            "enrolled": sum(person.state == "enrolled" for person in active.values()),
+            "finished": sum(row["done"] == row["total"] > 0 for row in reader_rows),
+            "withdrawn": len(readers) - len(active),
+            "tasks": sum(task.kind != "practice" for task in mine),
+            "submitted": len(counted),
+            "cannot": sum(item.answer == "cannot" for item in counted),
+            "corrections": sum(item.versions - 1 for item in counted),
+        },
+        "readers": reader_rows,
+        "images": _image_rows(plan.readers_per_image, mine, first, pairs_of),
+        "pace": [{"day": day, "submitted": count} for day, count in sorted(Counter(map(_day, counted)).items())],
+        "agreement": {"mean": _mean(known), "pairs": len(known)},
+    }
+
+
+def _pairs(readings: Sequence[Reading]) -> list[Pair]:
+    """Each pair of distinct readers of one image and their IoU; without pairs of two empty masks."""
+    drawn = [item for item in readings if item.mask is not None]
+    if len(drawn) < 2:
+        return []
+    masks_RHW = np.array([item.mask for item in drawn])
+    iou_RR = iou_matrix(masks_RHW, masks_RHW)
+    return [
+        (drawn[one].reader, drawn[other].reader, float(iou_RR[one, other]))
+        for one, other in zip(*np.triu_indices(len(drawn), 1), strict=True)
+        if drawn[one].reader != drawn[other].reader and not np.isnan(iou_RR[one, other])
+    ]
+
+
+def _image_rows(
+    target: int, assigned: Sequence[Assigned], first: Sequence[Reading], pairs_of: Mapping[str, Sequence[Pair]]
+) -> list[Row]:
+    """One row per study image, by name: who has it, what they answered in their first reading, how they agree."""
+    num_assigned = Counter(task.image for task in assigned if task.kind == "study" and task.repeat == 0)
+    answers = Counter((item.image, item.answer) for item in first)
+    return [
+        {
+            "image": image,
+            "target": target,
+            "assigned": num_assigned[image],
+            "submitted": sum(answers[image, answer] for answer in ("region", "none", "cannot")),
+            **{answer: answers[image, answer] for answer in ("region", "none", "cannot")},
+            "pairs": len(pairs),
+            "agreement": _mean(iou for _, _, iou in pairs),
+        }
+        for image, pairs in pairs_of.items()
+    ]
+
+
+def _reader_rows(
+    readers: Mapping[str, Reader], assigned: Sequence[Assigned], done: Sequence[Reading], pairs: Sequence[Pair]
+) -> list[Row]:
+    """One row per reader, by pseudonym, with the codes of what stands out."""
+    total = Counter(task.reader for task in assigned)
+    readings_of: dict[str, list[Reading]] = defaultdict(list)
+    for item in done:
+        readings_of[item.reader].append(item)
+    ious_of: dict[str, list[float]] = defaultdict(list)
+    for one, other, iou in pairs:
+        ious_of[one].append(iou)
+        ious_of[other].append(iou)
+    rows: list[Row] = []
+    compared: list[bool] = []
+    for name, person in sorted(readers.items()):
+        counted = [item for item in readings_of[name] if item.kind != "practice"]
+        first = [item for item in counted if item.kind == "study" and item.repeat == 0]
+        masks = [item.mask for item in first if item.answer == "region" and item.mask is not None]
+        seconds = [item.active_seconds for item in counted]
+        rows.append(
+            {
+                "reader": name,
+                "profession": person.profession,
+                "years": person.years,
+                "done": len(readings_of[name]),
+                "total": total[name],
+                "last_seen": person.last_seen,
+                "median_seconds": float(np.median(seconds)) if seconds else None,
+                "none_share": _mean(item.answer == "none" for item in first),
+                "mean_area_percent": _mean(100 * mask.mean() for mask in masks),
+                "agreement": _mean(ious_of[name]),
+                "self_agreement": _self_agreement(counted),
+                "controls_marked": _mean(item.answer == "region" for item in counted if item.kind == "control"),
+            }
+        )
+        compared.append(len(counted) >= MIN_READINGS)
+    return [{**row, "outlier": codes} for row, codes in zip(rows, _outliers(rows, compared), strict=True)]
+
+
+def _self_agreement(readings: Sequence[Reading]) -> float | None:
+    """Mean IoU of one reader's first and second readings of an image; None without a pair.
+
+    As between readers: two empty masks are left out, one is 0, `cannot` has none.
+    """
+    masks: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
+    for item in readings:
+        if item.mask is not None:
+            masks[item.image][item.repeat] = item.mask
+    both = [(by_repeat[0], by_repeat[1]) for _, by_repeat in sorted(masks.items()) if {0, 1} <= by_repeat.keys()]
+    return _mean(float(iou_matrix(first[None], second[None])[0, 0]) for first, second in both)
+
+
+def _outliers(rows: Sequence[Row], compared: Sequence[bool]) -> list[list[str]]:
+    """Codes of what stands out about each reader: fast, slow, small, large, disagrees.
+
+    By robust z-scores over the readers who are `compared`. Time and area enter by their logarithms: they are skewed,
+    and below a median of the usual spread no time could be far enough off to count as fast.
+    """
+    seconds = [_log(row["median_seconds"], LEAST_SECONDS) for row in rows]
+    areas = [_log(row["mean_area_percent"], LEAST_AREA) for row in rows]
+    agreements = [row["agreement"] for row in rows]
+    codes: list[list[str]] = [[] for _ in rows]
+    for values, low, high in ((seconds, "fast", "slow"), (areas, "small", "large"), (agreements, "disagrees", None)):
+        scores = _robust_z([value if use else None for value, use in zip(values, compared, strict=True)])
+        for found, score in zip(codes, scores, strict=True):
+            code = high if score > MAX_Z else low if score < -MAX_Z else None
+            found += [code] if code else []
+    return codes
+
+
+def _log(value: float | None, least: float) -> float | None:
+    """Logarithm of a value or, if that is more, of `least`; None for None."""
+    return None if value is None else math.log(max(value, least))
+
+
+def _robust_z(values: Sequence[float | None]) -> np.ndarray:
+    """0.6745 (x - median) / MAD of each value, float64; 0 for None, for fewer than 4 values, and where MAD is 0."""
+    numbers = np.array([np.nan if value is None else value for value in values], np.float64)
+    is_known = ~np.isnan(numbers)
+    scores = np.zeros(len(numbers))
+    if is_known.sum() < MIN_READERS:
+        return scores
+    off = numbers[is_known] - np.median(numbers[is_known])
+    deviation = np.median(np.abs(off))
+    if deviation > 1e-12:  # rounding is no spread
+        scores[is_known] = Z_SCALE * off / deviation
+    return scores
+
+
+def _day(reading: Reading) -> str:
+    """The UTC day of a reading, YYYY-MM-DD."""
+    at = datetime.fromisoformat(reading.submitted_at)
+    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).date().isoformat()
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    """Mean of what is not NaN, None if nothing is."""
+    mean = mean_known(np.array([*values], np.float64))
+    return None if np.isnan(mean) else mean
+
+
+def status_lines(overview: Mapping[str, Any]) -> list[str]:
+    """An overview as text for the terminal: totals, then a table each of readers, images and pace."""
+    study, totals, agreement = overview["study"], overview["totals"], overview["agreement"]
+    share = f" ({totals['submitted'] / totals['tasks']:.0%})" if totals["tasks"] else ""
+    lines = [
+        f"study     {study['images']} images, {study['readers_per_image']} readers each, "
+        f"{study['planned_readers']} readers planned, since {study['begun_at']}",
+        f"readers   {totals['invited']} invited, {totals['enrolled']} enrolled, {totals['finished']} finished, "
+        f"{totals['withdrawn']} withdrawn",
+        f"readings  {totals['submitted']} of {totals['tasks']}{share}, {totals['cannot']} cannot judge, "
+        f"{totals['corrections']} corrections",
+        f"agreement {_cell(agreement['mean'])} mean IoU of {agreement['pairs']} pairs",
+    ]
+    for rows in (overview["readers"], overview["images"], overview["pace"]):
+        if rows:
+            lines += ["", *_table(rows)]
+    return lines
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    """Rows under their headings in columns as wide as what is in them: words to the left, numbers to the right."""
+    columns = []
+    for key in rows[0]:
+        cells = [HEADINGS.get(key, key.replace("_", " ")), *(_cell(row[key]) for row in rows)]
+        is_words = any(isinstance(row[key], str | list) for row in rows)
+        width = max(map(len, cells))
+        columns.append([cell.ljust(width) if is_words else cell.rjust(width) for cell in cells])
+    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+
+
+def _cell(value: Any) -> str:
+    """A value as a table shows it: `-` for None, two decimals, codes with commas."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return ", ".join(value) if isinstance(value, list) else str(value)

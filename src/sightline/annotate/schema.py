@@ -1,0 +1,162 @@
+"""The store's tables, and the engine that opens them: SQLite by default, PostgreSQL by its URL.
+
+Names and e-mails stand in `person` alone, which no export reads. `event` and `submission` are append-only: the database
+itself refuses to change their rows. Times are UTC, ISO 8601.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    Column,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+
+metadata = MetaData()
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("one", Integer, primary_key=True),  # always 1: a store holds one study
+    Column("made_at", String(40), nullable=False),
+    Column("content", Text, nullable=False),  # JSON
+)
+secret = Table("secret", metadata, Column("name", String(20), primary_key=True), Column("hash", String(64)))
+consent = Table(
+    "consent",
+    metadata,
+    Column("version", String(40), primary_key=True),
+    Column("language", String(20), primary_key=True),
+    Column("text", Text, nullable=False),  # as it was shown
+)
+reader = Table(
+    "reader",
+    metadata,
+    Column("reader", String(20), primary_key=True),  # the pseudonym
+    Column("slot", Integer, unique=True),  # place in the design; none after a withdrawal
+    Column("token_hash", String(64), unique=True),
+    Column("invited_at", String(40), nullable=False),
+    Column("enrolled_at", String(40)),
+    Column("profession", String(40)),
+    Column("years", Integer),
+    Column("language", String(20)),
+    Column("consent_version", String(40)),
+    Column("consent_language", String(20)),
+    Column("withdrawn_at", String(40)),
+)
+person = Table(
+    "person",
+    metadata,
+    Column("reader", ForeignKey("reader.reader"), primary_key=True),
+    Column("invited_as", Text),
+    Column("name", Text),
+    Column("email", Text),
+)
+session = Table(
+    "session",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("reader", ForeignKey("reader.reader"), index=True),  # none: the admin's
+    Column("begun_at", String(40), nullable=False),
+    Column("ends_at", String(40), nullable=False),
+)
+task = Table(
+    "task",
+    metadata,
+    Column("task", String(40), primary_key=True),  # random: tells neither image nor kind
+    Column("reader", ForeignKey("reader.reader"), nullable=False),
+    Column("number", Integer, nullable=False),  # from 1, the reader's order
+    Column("image", Text, nullable=False),
+    Column("kind", String(10), nullable=False),  # practice, study or control
+    Column("repeat", Integer, nullable=False),
+    UniqueConstraint("reader", "number"),
+    UniqueConstraint("reader", "image", "repeat"),
+)
+drawing = Table(
+    "event",
+    metadata,
+    Column("task", ForeignKey("task.task"), primary_key=True),
+    Column("seq", Integer, primary_key=True),  # from 0, without a gap
+    Column("id", String(40), nullable=False),
+    Column("received_at", String(40), nullable=False),
+    Column("content", Text, nullable=False),  # JSON, as the page sent it
+    UniqueConstraint("task", "id"),
+)
+submission = Table(
+    "submission",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("task", ForeignKey("task.task"), nullable=False),
+    Column("version", Integer, nullable=False),  # from 1; a correction is a new version
+    Column("answer", String(10), nullable=False),  # region, none or cannot
+    Column("confidence", Integer),  # 1 to 5
+    Column("num_events", Integer, nullable=False),  # the drawing is the first so many events
+    Column("height", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("counts", Text),  # JSON, COCO's run lengths of the mask; none without a region
+    Column("opened_at", String(40), nullable=False),  # by the reader's clock
+    Column("submitted_at", String(40), nullable=False),  # by the reader's clock
+    Column("received_at", String(40), nullable=False),
+    Column("active_seconds", Float, nullable=False),
+    Column("tool_version", String(40), nullable=False),
+    UniqueConstraint("task", "version"),
+)
+
+for table in (drawing, submission):
+    event.listen(
+        table,
+        "after_create",
+        DDL(
+            f"CREATE TRIGGER {table.name}_is_append_only BEFORE UPDATE ON {table.name} "
+            "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+    event.listen(
+        table,
+        "after_create",
+        DDL(
+            f"CREATE OR REPLACE FUNCTION {table.name}_append_only() RETURNS trigger AS "
+            "$$ BEGIN RAISE EXCEPTION 'append-only'; END $$ LANGUAGE plpgsql; "
+            f"CREATE TRIGGER {table.name}_is_append_only BEFORE UPDATE ON {table.name} "
+            f"FOR EACH ROW EXECUTE FUNCTION {table.name}_append_only()"
+        ).execute_if(dialect="postgresql"),
+    )
+
+
+def opened(url: str) -> Engine:
+    """An engine on the store at an SQLAlchemy URL, its tables made where they are missing.
+
+    On SQLite a transaction that carries the option `write` takes the write lock at its start, so that none fails half
+    way, and a commit is on the disk when it returns.
+    """
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _on_connect(connection: Any, _: Any) -> None:
+            connection.isolation_level = None  # transactions are begun below, not by the driver
+            for pragma in (
+                *("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 20000", "foreign_keys = ON"),
+                "secure_delete = ON",  # what a reader withdraws is overwritten
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _on_begin(connection: Any) -> None:
+            is_write = connection.get_execution_options().get("write", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    metadata.create_all(engine)
+    return engine

@@ -1,0 +1,154 @@
+"""Tokens, the guard in front of every request, and how often one may knock.
+
+A token is 128 random bits or more and is stored as its SHA-256 alone: what cannot be guessed needs no slow hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Set
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 4 * 2**20  # bytes; a mask of a 3,000 x 3,000 image with a ragged outline takes some 100 kB
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def new_token() -> str:
+    """A random token of 128 bits, safe in a URL."""
+    return secrets.token_urlsafe(16)
+
+
+def hash_of(token: str) -> str:
+    """What is stored of a token, 64 hexadecimal digits."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def csrf_of(cookie: str) -> str:
+    """The token that a page must send back with whatever changes something; it follows from the session's cookie."""
+    return hashlib.sha256(b"csrf:" + cookie.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def is_csrf(cookie: str, sent: str) -> bool:
+    """Whether `sent` is the session's own token, compared in constant time."""
+    return secrets.compare_digest(csrf_of(cookie).encode(), sent.encode("utf-8", "surrogatepass"))
+
+
+class Limiter:
+    """So many actions at once and then so many a second, for each key apart; forgotten when this process ends."""
+
+    def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst, self._rate, self._clock = burst, per_second, clock
+        self._left: dict[str, tuple[float, float]] = {}  # key -> actions left, as of when
+        self._lock = threading.Lock()
+
+    def allows(self, key: str) -> bool:
+        """Whether `key` may act now; if so, the action is counted."""
+        with self._lock:
+            now = self._clock()
+            left, then = self._left.get(key, (self._burst, now))
+            left = min(self._burst, left + (now - then) * self._rate)
+            if left < 1:
+                self._left[key] = (left, now)
+                return False
+            self._left[key] = (left - 1, now)
+            if len(self._left) > 10_000:  # those that are full again need not be remembered
+                full = [k for k, (n, at) in self._left.items() if n + (now - at) * self._rate >= self._burst]
+                for old in full:
+                    del self._left[old]
+            return True
+
+    def is_spent(self, key: str) -> bool:
+        """Whether `key` may not act now; nothing is counted."""
+        with self._lock:
+            left, then = self._left.get(key, (self._burst, self._clock()))
+            return min(self._burst, left + (self._clock() - then) * self._rate) < 1
+
+
+class Guard:
+    """Refuses strange host names, requests that another site started and large bodies; adds the security headers."""
+
+    def __init__(self, app: ASGIApp, is_https: bool, hosts: Set[str] | None) -> None:
+        """`hosts`: names under which the page may be asked for, None for any; without, a strange site's name could be
+        made to point here and its pages would count as ours."""
+        self._app = app
+        self._hosts = hosts
+        self._headers = dict(HEADERS)
+        if is_https:
+            self._headers["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                for name, value in self._headers.items():
+                    if name.encode() not in present:
+                        message["headers"].append((name.encode(), value.encode()))
+                if scope["path"].startswith("/api/") and b"cache-control" not in present:
+                    message["headers"].append((b"cache-control", b"no-store"))
+            await send(message)
+
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "")
+        if self._hosts is not None and host not in self._hosts and host.rpartition(":")[0] not in self._hosts:
+            await _refuse(with_headers, 400, "unknown_host", "this page is not served under that name")
+            return
+        if scope["method"] in UNSAFE and not _is_same_origin(headers):
+            await _refuse(with_headers, 403, "cross_site", "this request came from another site")
+            return
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY:
+            await _refuse(with_headers, 413, "too_large", f"more than {MAX_BODY} bytes")
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > MAX_BODY:
+                await _refuse(with_headers, 413, "too_large", f"more than {MAX_BODY} bytes")
+                return
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self._app(scope, replay, with_headers)
+
+
+def _is_same_origin(headers: dict[str, str]) -> bool:
+    """Whether the browser says that the page itself asked; what is no browser sends neither header."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2] == headers.get("host", "")
+
+
+async def _refuse(send: Callable[[Message], Any], status: int, code: str, message: str) -> None:
+    body = json.dumps({"detail": {"code": code, "message": message}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,393 @@
+"""The page's server: one FastAPI application over a store, the study's pictures and the page's files.
+
+A reader's cookie opens that reader's tasks and images and nothing else; nothing that a request says becomes a path.
+"""
+
+import json
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Cookie, Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Row
+from starlette.exceptions import HTTPException
+
+from sightline import __version__
+from sightline.annotate import messages
+from sightline.annotate.images import Pictures
+from sightline.annotate.rle import mask_of
+from sightline.annotate.security import Guard, Limiter, csrf_of, is_csrf
+from sightline.annotate.store import Conflict, OutOfStep, Recorded, Store, Submitted
+from sightline.annotate.strokes import drawn_mask, effective_strokes
+
+PAGE = Path(__file__).parent / "page"
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429)
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How often one may knock; the page itself stays far below."""
+
+    failures: Limiter = field(default_factory=lambda: Limiter(burst=10, per_second=1 / 30))
+    """Wrong tokens and secrets, by network address."""
+    requests: Limiter = field(default_factory=lambda: Limiter(burst=100, per_second=20))
+    """Of one session."""
+
+
+class Refused(Exception):
+    """A request that is answered with a 4xx."""
+
+    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = {"code": code, "message": message, **more}
+
+
+def create_app(
+    store: Store,
+    pictures: Pictures,
+    overview: Callable[[], dict[str, Any]],
+    contact: str = "",
+    is_https: bool = False,
+    hosts: Set[str] | None = None,
+    limits: Limits | None = None,
+) -> FastAPI:
+    """The application.
+
+    `overview`: what the admin's page shows; `is_https`: cookies are sent over TLS alone; `hosts`: names under which the
+    page may be asked for, None for any.
+    """
+    limits = limits or Limits()
+    app = FastAPI(
+        title="Sightline annotation",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.add_middleware(Guard, is_https=is_https, hosts=hosts)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(OutOfStep, _out_of_step)
+    prefix = "__Host-" if is_https else ""
+    cookies = {"reader": f"{prefix}reader", "admin": f"{prefix}admin"}
+    texts = consent_texts()
+
+    def knock(request: Request, opened: Callable[[], str | None], code: str, message: str) -> str:
+        address = request.client.host if request.client else ""
+        if limits.failures.is_spent(address):
+            raise Refused(429, "too_many", "too many wrong links from this address; wait some minutes")
+        cookie = opened()
+        if cookie is None:
+            limits.failures.allows(address)
+            raise Refused(401, code, message)
+        return cookie
+
+    def set_cookie(response: Response, kind: str, cookie: str, seconds: int) -> None:
+        response.set_cookie(
+            cookies[kind], cookie, max_age=seconds, httponly=True, samesite="strict", secure=is_https, path="/"
+        )
+
+    def allowed(request: Request, cookie: str | None, sent: str | None) -> str:
+        if not cookie:
+            raise Refused(401, "no_session", "open your personal link again")
+        if not limits.requests.allows(cookie):
+            raise Refused(429, "too_many", "too many requests; wait a moment")
+        if request.method not in ("GET", "HEAD") and not (sent and is_csrf(cookie, sent)):
+            raise Refused(403, "csrf", "the header X-CSRF-Token is missing or not this session's; reload the page")
+        return cookie
+
+    def this_reader(
+        request: Request,
+        cookie: Annotated[str | None, Cookie(alias=cookies["reader"])] = None,
+        sent: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
+    ) -> Row[Any]:
+        row = store.reader_of(allowed(request, cookie, sent))
+        if row is None:
+            raise Refused(401, "no_session", "open your personal link again")
+        return row
+
+    def enrolled_reader(row: Annotated[Row[Any], Depends(this_reader)]) -> Row[Any]:
+        if row.enrolled_at is None:
+            raise Refused(403, "not_enrolled", "say who you are and consent first")
+        return row
+
+    def this_admin(
+        request: Request,
+        cookie: Annotated[str | None, Cookie(alias=cookies["admin"])] = None,
+        sent: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
+    ) -> str:
+        cookie = allowed(request, cookie, sent)
+        if not store.is_admin(cookie):
+            raise Refused(401, "no_session", "open the admin link again")
+        return cookie
+
+    Reader = Annotated[Row[Any], Depends(this_reader)]
+    Enrolled = Annotated[Row[Any], Depends(enrolled_reader)]
+    Admin = Annotated[str, Depends(this_admin)]
+
+    def session_of(row: Row[Any], cookie: str) -> messages.Session:
+        return messages.Session(
+            reader=row.reader,
+            csrf=csrf_of(cookie),
+            enrolled=row.enrolled_at is not None,
+            language=row.language,
+            contact=contact,
+            tool_version=__version__,
+            professions=list(messages.PROFESSIONS),
+        )
+
+    # sessions
+
+    @app.post("/api/session", responses=REFUSALS)
+    def open_session(sent: messages.Knock, request: Request, response: Response) -> messages.Session:
+        cookie = knock(request, lambda: store.open_session(sent.token), "invalid_token", "this link is not valid")
+        set_cookie(response, "reader", cookie, 60 * 24 * 3600)
+        row = store.reader_of(cookie)
+        if row is None:
+            raise Refused(401, "no_session", "open your personal link again")
+        return session_of(row, cookie)
+
+    @app.get("/api/session", responses=REFUSALS)
+    def current_session(request: Request, row: Reader) -> messages.Session:
+        return session_of(row, request.cookies[cookies["reader"]])
+
+    @app.delete("/api/session", status_code=204, responses=REFUSALS)
+    def close_session(request: Request, response: Response, row: Reader) -> None:  # noqa: ARG001
+        store.close_session(request.cookies[cookies["reader"]])
+        response.delete_cookie(cookies["reader"], httponly=True, samesite="strict", secure=is_https)
+
+    @app.post("/api/enrolment", responses=REFUSALS)
+    def enrol(sent: messages.Enrolment, request: Request, row: Reader) -> messages.Session:
+        text = texts.get(sent.language)
+        if text is None:
+            raise Refused(422, "malformed", f"language: the page speaks {', '.join(sorted(texts))}")
+        if text["version"] != sent.consent_version:
+            raise Refused(409, "consent_changed", "the consent text has changed; reload the page and read it again")
+        facts = {"profession": sent.profession, "years": sent.years, "language": sent.language}
+        if not store.enrol(row.reader, sent.name.strip(), sent.email, facts, text):
+            raise Refused(409, "already_enrolled", "you have enrolled already")
+        cookie = request.cookies[cookies["reader"]]
+        changed = store.reader_of(cookie)
+        return session_of(changed if changed is not None else row, cookie)
+
+    @app.put("/api/language", status_code=204, responses=REFUSALS)
+    def choose_language(sent: messages.ChosenLanguage, row: Reader) -> None:
+        if sent.language not in texts:
+            raise Refused(422, "malformed", f"language: the page speaks {', '.join(sorted(texts))}")
+        store.choose_language(row.reader, sent.language)
+
+    @app.post("/api/withdrawal", status_code=204, responses=REFUSALS)
+    def withdraw(sent: messages.Withdrawal, response: Response, row: Reader) -> None:  # noqa: ARG001
+        store.withdraw(row.reader)
+        response.delete_cookie(cookies["reader"], httponly=True, samesite="strict", secure=is_https)
+
+    # tasks
+
+    def shown(row: Row[Any], total: int) -> messages.Task:
+        found = store.task(row.reader, row.task)
+        if found is None:
+            raise Refused(404, "no_task", "no such image among yours")
+        _, events, newest = found
+        height, width = pictures.size(row.image)
+        return messages.Task(
+            task=row.task,
+            number=row.number,
+            total=total,
+            practice=row.kind == "practice",
+            width=width,
+            height=height,
+            image=f"/api/tasks/{row.task}/image",
+            events=events,
+            version=row.versions,
+            answer=newest.answer if newest else None,
+            confidence=newest.confidence if newest else None,
+        )
+
+    @app.get("/api/progress", responses=REFUSALS)
+    def progress(row: Enrolled) -> messages.Progress:
+        tasks = store.tasks_of(row.reader)
+        places = [
+            messages.Place(task=t.task, number=t.number, practice=t.kind == "practice", done=t.versions > 0)
+            for t in tasks
+        ]
+        return messages.Progress(
+            done=sum(place.done for place in places),
+            total=len(places),
+            practice=sum(place.practice for place in places),
+            tasks=places,
+        )
+
+    @app.get("/api/tasks/next", responses=REFUSALS)
+    def next_task(row: Enrolled) -> messages.Task | messages.NoTask:
+        tasks = store.tasks_of(row.reader)
+        waiting = [task for task in tasks if not task.versions]
+        return shown(waiting[0], len(tasks)) if waiting else messages.NoTask()
+
+    def own_task(row: Row[Any], name: str) -> tuple[Row[Any], int]:
+        tasks = store.tasks_of(row.reader)
+        for task in tasks:
+            if task.task == name:
+                return task, len(tasks)
+        raise Refused(404, "no_task", "no such image among yours")
+
+    @app.get("/api/tasks/{name}", responses=REFUSALS)
+    def one_task(name: str, row: Enrolled) -> messages.Task:
+        return shown(*own_task(row, name))
+
+    @app.get("/api/tasks/{name}/image", responses={**REFUSALS, 200: {"content": {"image/png": {}}}})
+    def image(name: str, row: Enrolled) -> Response:
+        found = store.image_of(row.reader, name)
+        if found is None:
+            raise Refused(404, "no_task", "no such image among yours")
+        return Response(pictures.png(found), media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+
+    @app.post("/api/tasks/{name}/events", responses=REFUSALS)
+    def save_events(name: str, sent: messages.Events, row: Enrolled) -> messages.Saved:
+        found = store.image_of(row.reader, name)
+        if found is None:
+            raise Refused(404, "no_task", "no such image among yours")
+        height, width = pictures.size(found)
+        for event in sent.events:
+            if isinstance(event, messages.StrokeStep) and not _is_inside(event.points, height, width):
+                raise Refused(422, "malformed", f"event {event.seq}: a point outside the {width} x {height} image")
+        return messages.Saved(saved=store.save_events(name, [event.model_dump(mode="json") for event in sent.events]))
+
+    @app.post("/api/tasks/{name}/submission", responses=REFUSALS)
+    def submit(name: str, sent: messages.Submission, row: Enrolled) -> messages.Recorded:
+        found = store.task(row.reader, name)
+        if found is None:
+            raise Refused(404, "no_task", "no such image among yours")
+        task, events, _ = found
+        height, width = pictures.size(task.image)
+        counts = None
+        if sent.mask is not None:
+            counts = _checked_mask(sent.mask, events[: sent.num_events], height, width)
+        try:
+            version = store.submit(
+                name,
+                Submitted(
+                    id=sent.id,
+                    base_version=sent.base_version,
+                    answer=sent.answer,
+                    confidence=sent.confidence,
+                    num_events=sent.num_events,
+                    height=height,
+                    width=width,
+                    counts=counts,
+                    opened_at=sent.opened_at.isoformat(),
+                    submitted_at=sent.submitted_at.isoformat(),
+                    active_seconds=sent.active_seconds,
+                    tool_version=__version__,
+                ),
+            )
+        except Recorded as repeated:
+            raise Refused(409, "already_recorded", str(repeated), version=repeated.version) from None
+        except Conflict:
+            raise Refused(409, "conflict", "this image was answered elsewhere meanwhile; reload the page") from None
+        tasks = store.tasks_of(row.reader)
+        return messages.Recorded(version=version, done=sum(t.versions > 0 for t in tasks), total=len(tasks))
+
+    # the admin
+
+    @app.post("/api/admin/session", responses=REFUSALS)
+    def open_admin(sent: messages.AdminKnock, request: Request, response: Response) -> messages.AdminSession:
+        cookie = knock(request, lambda: store.open_admin_session(sent.secret), "invalid_secret", "not the admin secret")
+        set_cookie(response, "admin", cookie, 12 * 3600)
+        return messages.AdminSession(csrf=csrf_of(cookie))
+
+    @app.get("/api/admin/session", responses=REFUSALS)
+    def current_admin(cookie: Admin) -> messages.AdminSession:
+        return messages.AdminSession(csrf=csrf_of(cookie))
+
+    @app.delete("/api/admin/session", status_code=204, responses=REFUSALS)
+    def close_admin(response: Response, cookie: Admin) -> None:
+        store.close_session(cookie)
+        response.delete_cookie(cookies["admin"], httponly=True, samesite="strict", secure=is_https)
+
+    @app.get("/api/admin/overview", responses=REFUSALS)
+    def admin_overview(cookie: Admin) -> dict[str, Any]:  # noqa: ARG001
+        return overview()
+
+    # the page
+
+    @app.get("/", include_in_schema=False)
+    def reader_page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    @app.get("/admin", include_in_schema=False)
+    def admin_page() -> FileResponse:
+        return FileResponse(PAGE / "admin.html")
+
+    @app.get("/page/strings/index.json", include_in_schema=False)
+    def languages() -> dict[str, Any]:
+        return {"languages": {language: text["name"] for language, text in texts.items()}}
+
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    return app
+
+
+def consent_texts() -> dict[str, dict[str, str]]:
+    """By language: its own name, the consent's version and the whole of its text, from the files of strings."""
+    texts = {}
+    for path in sorted((PAGE / "strings").glob("*.json")):
+        strings = json.loads(path.read_text(encoding="utf-8"))
+        shown = {key: text for key, text in strings.items() if key.startswith("consent.")}
+        texts[path.stem] = {
+            "name": strings["_name"],
+            "version": strings["consent.version"],
+            "language": path.stem,
+            "text": json.dumps(shown, ensure_ascii=False, sort_keys=True),
+        }
+    return texts
+
+
+def _is_inside(points: list[float], height: int, width: int) -> bool:
+    return max(points[::2]) <= width and max(points[1::2]) <= height
+
+
+def _checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int, width: int) -> str:
+    """The mask's run lengths as JSON; refused unless it fits the image and is what the saved drawing gives."""
+    if sent.size != [height, width]:
+        raise Refused(422, "malformed", f"mask: {sent.size[0]} x {sent.size[1]}, the image is {height} x {width}")
+    try:
+        mask = mask_of(sent.counts, height, width)
+    except ValueError as error:
+        raise Refused(422, "malformed", f"mask: {error}") from None
+    if not mask.any():
+        raise Refused(422, "malformed", "mask: marks no pixel; answer none or cannot instead")
+    if (mask != drawn_mask(effective_strokes(events), height, width)).any():
+        raise OutOfStep(events)
+    return json.dumps(sent.counts)
+
+
+def _malformed(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong with a request, without repeating what it held."""
+    assert isinstance(error, RequestValidationError)
+    cases = [f"{'.'.join(str(part) for part in case['loc'][1:])}: {case['msg']}" for case in error.errors()[:5]]
+    message = "; ".join(case.encode("ascii", "backslashreplace").decode() for case in cases)
+    return JSONResponse({"detail": {"code": "malformed", "message": message}}, 422)
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)
+    return JSONResponse({"detail": error.detail}, error.status, {"retry-after": "10"} if error.status == 429 else None)
+
+
+def _not_served(_: Request, error: Exception) -> JSONResponse:
+    """Addresses and methods that do not exist, in the form of every other refusal."""
+    assert isinstance(error, HTTPException)
+    detail = {"code": "refused", "message": error.detail}
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
+
+
+def _out_of_step(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OutOfStep)
+    return JSONResponse({"detail": {"code": "out_of_step", "message": str(error), "events": error.events}}, 409)

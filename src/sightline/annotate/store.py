@@ -1,0 +1,396 @@
+"""What readers were asked and what they did: every question to the database, one transaction each.
+
+The rules that make saving safe to repeat live here: event n of a task's log has seq n, the same event twice is stored
+once, another event in its place is told as out of step; a submission is a version of its task, its id stored once.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from sightline.annotate import schema
+from sightline.annotate.assignment import PlannedTask
+from sightline.annotate.schema import consent, drawing, person, plan, reader, secret, session, submission, task
+from sightline.annotate.security import hash_of, new_token
+
+READER_DAYS, ADMIN_HOURS = 60, 12  # how long a session lasts
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is taken for another
+
+
+class OutOfStep(Exception):
+    """The page's log is not the server's: somebody drew on another device, or a part is missing."""
+
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        """`events`: the whole log that the server has."""
+        super().__init__("the drawing on this page is not the one that is saved")
+        self.events = events
+
+
+class Recorded(Exception):
+    """A submission of this id is recorded already, as version `version`."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"recorded already, as version {version}")
+        self.version = version
+
+
+class Conflict(Exception):
+    """The submission answers another version of its task than the newest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """One answer to one task, checked."""
+
+    id: str
+    base_version: int
+    """Number of answers to this task that the page knew of."""
+    answer: str
+    confidence: int | None
+    num_events: int
+    height: int
+    width: int
+    counts: str | None
+    """JSON, run lengths; None without a region."""
+    opened_at: str
+    submitted_at: str
+    active_seconds: float
+    tool_version: str
+
+
+def now() -> str:
+    """This moment, UTC, ISO 8601, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Store:
+    """An open store; its methods may be called from many threads."""
+
+    def __init__(self, url: str) -> None:
+        """`url`: SQLAlchemy's, `sqlite:////path/store.sqlite` or `postgresql+psycopg://...`."""
+        self._engine = schema.opened(url)
+        self._writer = self._engine.execution_options(write=True)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+    # the study
+
+    def begun_plan(self) -> dict[str, Any] | None:
+        """The plan that this store was begun with and when (`made_at`), or None for a new store."""
+        with self._reading() as db:
+            row = db.execute(select(plan)).one_or_none()
+        return {**json.loads(row.content), "made_at": row.made_at} if row else None
+
+    def begin(self, content: Mapping[str, Any]) -> None:
+        """Keeps the plan for good."""
+        with self._writing() as db:
+            db.execute(plan.insert().values(one=1, made_at=now(), content=json.dumps(content, sort_keys=True)))
+
+    def admin_secret(self, renew: bool) -> str | None:
+        """A new admin secret if there was none or `renew` says so, else None: only its hash is kept."""
+        with self._writing() as db:
+            if db.execute(select(secret).where(secret.c.name == "admin")).first() and not renew:
+                return None
+            db.execute(secret.delete().where(secret.c.name == "admin"))
+            db.execute(session.delete().where(session.c.reader.is_(None)))
+            token = new_token()
+            db.execute(secret.insert().values(name="admin", hash=hash_of(token)))
+        return token
+
+    # readers
+
+    def invite(self, name: str, planned: Callable[[int, dict[str, int]], Sequence[PlannedTask]]) -> tuple[str, str]:
+        """A new reader with tasks: pseudonym and invite token. `name`: for whom, may be empty.
+
+        `planned`: slot and readers assigned to each image so far -> the tasks in order. The slot is the lowest free.
+        """
+        token = new_token()
+        with self._writing() as db:
+            taken = set(db.scalars(select(reader.c.slot).where(reader.c.slot.is_not(None))))
+            slot = next(number for number in range(len(taken) + 1) if number not in taken)
+            known = set(db.scalars(select(reader.c.reader)))
+            pseudonym = next(new for new in _pseudonyms() if new not in known)
+            db.execute(reader.insert().values(reader=pseudonym, slot=slot, token_hash=hash_of(token), invited_at=now()))
+            db.execute(person.insert().values(reader=pseudonym, invited_as=name or None))
+            count = select(task.c.image, func.count().label("readers")).where(
+                task.c.kind == "study", task.c.repeat == 0
+            )
+            coverage = {row.image: row.readers for row in db.execute(count.group_by(task.c.image))}
+            tasks = planned(slot, coverage)
+            db.execute(
+                task.insert(),
+                [
+                    {
+                        "task": secrets.token_hex(12),
+                        "reader": pseudonym,
+                        "number": number + 1,
+                        "image": item.image,
+                        "kind": item.kind,
+                        "repeat": item.repeat,
+                    }
+                    for number, item in enumerate(tasks)
+                ],
+            )
+        return pseudonym, token
+
+    def renew_invite(self, pseudonym: str) -> str | None:
+        """A new token in place of the reader's old one, whose sessions end; None for no such reader."""
+        token = new_token()
+        with self._writing() as db:
+            found = db.execute(
+                reader.update()
+                .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
+                .values(token_hash=hash_of(token))
+            )
+            db.execute(session.delete().where(session.c.reader == pseudonym))
+        return token if found.rowcount else None
+
+    def enrol(
+        self, pseudonym: str, name: str, email: str | None, facts: Mapping[str, Any], consent_text: Mapping[str, str]
+    ) -> bool:
+        """Stores who the reader is and what was consented to; False, and nothing stored, if that was done before.
+
+        `facts`: profession, years, language; `consent_text`: version, language and text as it was shown.
+        """
+        with self._writing() as db:
+            shown = consent.c.version == consent_text["version"], consent.c.language == consent_text["language"]
+            changed = db.execute(
+                reader.update()
+                .where(reader.c.reader == pseudonym, reader.c.enrolled_at.is_(None), reader.c.withdrawn_at.is_(None))
+                .values(
+                    enrolled_at=now(),
+                    consent_version=consent_text["version"],
+                    consent_language=consent_text["language"],
+                    **facts,
+                )
+            )
+            if not changed.rowcount:
+                return False
+            if not db.execute(select(consent.c.version).where(*shown)).first():
+                db.execute(consent.insert().values({key: consent_text[key] for key in ("version", "language", "text")}))
+            db.execute(person.update().where(person.c.reader == pseudonym).values(name=name, email=email))
+        return True
+
+    def choose_language(self, pseudonym: str, language: str) -> None:
+        """Stores the language of the reader's page."""
+        with self._writing() as db:
+            db.execute(reader.update().where(reader.c.reader == pseudonym).values(language=language))
+
+    def withdraw(self, pseudonym: str) -> bool:
+        """Deletes all that a reader told or drew; a row that says when stays. False for no such reader."""
+        own = select(task.c.task).where(task.c.reader == pseudonym)
+        with self._writing() as db:
+            for table in (submission, drawing):
+                db.execute(table.delete().where(table.c.task.in_(own)))
+            for table in (task, session, person):
+                db.execute(table.delete().where(table.c.reader == pseudonym))
+            gone = dict.fromkeys(
+                [*("slot", "token_hash", "enrolled_at", "profession", "years", "language"),
+                 *("consent_version", "consent_language")]
+            )  # fmt: skip
+            found = db.execute(
+                reader.update()
+                .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
+                .values(**gone, withdrawn_at=now())
+            )
+        if self._engine.dialect.name == "sqlite":  # the log of changes must not keep what was deleted
+            with self._engine.connect() as connection:
+                connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        return bool(found.rowcount)
+
+    # sessions
+
+    def open_session(self, token: str) -> str | None:
+        """A new session of the reader whose invite token this is, its cookie; None for no such token."""
+        with self._writing() as db:
+            pseudonym = db.scalar(select(reader.c.reader).where(reader.c.token_hash == hash_of(token)))
+            return self._begin_session(db, pseudonym, timedelta(days=READER_DAYS)) if pseudonym else None
+
+    def open_admin_session(self, sent: str) -> str | None:
+        """A new admin session, its cookie; None for the wrong secret."""
+        with self._writing() as db:
+            if not db.scalar(select(secret.c.name).where(secret.c.hash == hash_of(sent))):
+                return None
+            return self._begin_session(db, None, timedelta(hours=ADMIN_HOURS))
+
+    def _begin_session(self, db: Connection, pseudonym: str | None, lasts: timedelta) -> str:
+        db.execute(session.delete().where(session.c.ends_at < now()))
+        cookie = secrets.token_urlsafe(32)
+        ends = (datetime.now(UTC) + lasts).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        db.execute(session.insert().values(hash=hash_of(cookie), reader=pseudonym, begun_at=now(), ends_at=ends))
+        return cookie
+
+    def close_session(self, cookie: str) -> None:
+        """Ends a session; one that is none is no error."""
+        with self._writing() as db:
+            db.execute(session.delete().where(session.c.hash == hash_of(cookie)))
+
+    def reader_of(self, cookie: str) -> Row[Any] | None:
+        """The reader's row of a session that has not ended."""
+        found = select(reader).join(session).where(session.c.hash == hash_of(cookie), session.c.ends_at >= now())
+        with self._reading() as db:
+            return db.execute(found).one_or_none()
+
+    def is_admin(self, cookie: str) -> bool:
+        """Whether this is a session of the admin that has not ended."""
+        found = select(session.c.hash).where(
+            session.c.hash == hash_of(cookie), session.c.reader.is_(None), session.c.ends_at >= now()
+        )
+        with self._reading() as db:
+            return db.execute(found).first() is not None
+
+    # tasks
+
+    def tasks_of(self, pseudonym: str) -> Sequence[Row[Any]]:
+        """All tasks of a reader in order; columns task, number, image, kind, repeat, versions (answers so far)."""
+        with self._reading() as db:
+            return db.execute(_tasks().where(task.c.reader == pseudonym).order_by(task.c.number)).all()
+
+    def task(self, pseudonym: str, name: str) -> tuple[Row[Any], list[dict[str, Any]], Row[Any] | None] | None:
+        """A task of this reader, its log of events and its newest answer; None if it is not this reader's."""
+        with self._reading() as db:
+            row = db.execute(_tasks().where(task.c.reader == pseudonym, task.c.task == name)).one_or_none()
+            if row is None:
+                return None
+            newest = select(submission).where(submission.c.task == name).order_by(submission.c.version.desc()).limit(1)
+            return row, _log(db, name), db.execute(newest).one_or_none()
+
+    def image_of(self, pseudonym: str, name: str) -> str | None:
+        """The image of a task of this reader; None if it is not this reader's."""
+        with self._reading() as db:
+            return db.scalar(select(task.c.image).where(task.c.reader == pseudonym, task.c.task == name))
+
+    def save_events(self, name: str, events: Sequence[Mapping[str, Any]]) -> int:
+        """Appends events to a task's log and returns the log's length; those that are there already are not doubled.
+
+        `events`: with id and seq, seq rising by 1. Raises OutOfStep, and stores nothing, if another event stands in a
+        place or a place before them is empty.
+        """
+        with self._writing() as db:
+            first, length = events[0]["seq"], db.scalar(select(func.count()).where(drawing.c.task == name)) or 0
+            later = select(drawing.c.seq, drawing.c.id).where(drawing.c.task == name, drawing.c.seq >= first)
+            there = {row.seq: row.id for row in db.execute(later)}
+            if first > length or any(there.get(event["seq"], event["id"]) != event["id"] for event in events):
+                raise OutOfStep(_log(db, name))
+            fresh = [event for event in events if event["seq"] not in there]
+            if fresh:
+                twice = select(drawing.c.seq).where(drawing.c.task == name, drawing.c.id.in_([e["id"] for e in fresh]))
+                if db.execute(twice).first():
+                    raise OutOfStep(_log(db, name))
+                at = now()
+                db.execute(
+                    drawing.insert(),
+                    [
+                        {"task": name, "seq": e["seq"], "id": e["id"], "received_at": at, "content": json.dumps(e)}
+                        for e in fresh
+                    ],
+                )
+            return length + len(fresh)
+
+    def submit(self, name: str, sent: Submitted) -> int:
+        """Stores an answer as the task's next version and returns its number.
+
+        Raises Recorded if this id is stored already, OutOfStep if the log has another length than the answer says,
+        Conflict if the answer was made in view of another version.
+        """
+        with self._writing() as db:
+            before = db.execute(
+                select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)
+            ).one_or_none()
+            if before is not None:
+                if before.task != name:
+                    raise Conflict
+                raise Recorded(before.version)
+            versions = db.scalar(select(func.count()).where(submission.c.task == name)) or 0
+            if versions != sent.base_version:
+                raise Conflict
+            if (db.scalar(select(func.count()).where(drawing.c.task == name)) or 0) != sent.num_events:
+                raise OutOfStep(_log(db, name))
+            values = {key: value for key, value in vars(sent).items() if key != "base_version"}
+            db.execute(submission.insert().values(task=name, version=versions + 1, received_at=now(), **values))
+        return versions + 1
+
+    def people(self) -> Sequence[Row[Any]]:
+        """The key: pseudonym, name of the invitation, own name, e-mail. No export reads this."""
+        with self._reading() as db:
+            return db.execute(select(person).order_by(person.c.reader)).all()
+
+    # what others read: nothing of `person`
+
+    def readers(self) -> Sequence[Row[Any]]:
+        """All readers, withdrawn ones too, by invitation, without names; `drew` and `came` are times or None."""
+        last = (
+            select(task.c.reader, func.max(drawing.c.received_at).label("drew"))
+            .join(drawing)
+            .group_by(task.c.reader)
+            .subquery()
+        )
+        seen = (
+            select(session.c.reader, func.max(session.c.begun_at).label("came")).group_by(session.c.reader).subquery()
+        )
+        query = (
+            select(reader, last.c.drew, seen.c.came)
+            .outerjoin(last, last.c.reader == reader.c.reader)
+            .outerjoin(seen, seen.c.reader == reader.c.reader)
+        )
+        with self._reading() as db:
+            return db.execute(query.order_by(reader.c.invited_at, reader.c.slot)).all()
+
+    def tasks(self) -> Sequence[Row[Any]]:
+        """All tasks of all readers; columns reader, task, number, image, kind, repeat, versions."""
+        with self._reading() as db:
+            return db.execute(_tasks().order_by(task.c.reader, task.c.number)).all()
+
+    def submissions(self, only_newest: bool = True) -> Sequence[Row[Any]]:
+        """Answers with their task's reader, image, kind and repeat, by reader and number; the newest of each task."""
+        query = select(submission, task.c.reader, task.c.image, task.c.kind, task.c.repeat).join(task)
+        if only_newest:
+            newest = select(submission.c.task, func.max(submission.c.version).label("version")).group_by(
+                submission.c.task
+            )
+            chosen = newest.subquery()
+            query = query.join(
+                chosen, (chosen.c.task == submission.c.task) & (chosen.c.version == submission.c.version)
+            )
+        with self._reading() as db:
+            return db.execute(query.order_by(task.c.reader, task.c.number, submission.c.version)).all()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """A task's whole log."""
+        with self._reading() as db:
+            return _log(db, name)
+
+
+def _tasks() -> Select[Any]:
+    versions = select(func.count()).where(submission.c.task == task.c.task).scalar_subquery().label("versions")
+    return select(task, versions)
+
+
+def _log(db: Connection, name: str) -> list[dict[str, Any]]:
+    rows = db.scalars(select(drawing.c.content).where(drawing.c.task == name).order_by(drawing.c.seq))
+    return [json.loads(content) for content in rows]
+
+
+def _pseudonyms() -> Iterator[str]:
+    while True:
+        yield "r-" + "".join(secrets.choice(LETTERS) for _ in range(6))
