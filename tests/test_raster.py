@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import re
 import shutil
 import threading
@@ -370,3 +371,42 @@ def test_ids_are_uuids_without_a_secure_context_too(browser_page: Any) -> None:
     version_4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
     assert len(set(ids)) == 3
     assert all(re.fullmatch(version_4, one) for one in ids)
+
+
+PEN = """async ({ tool, moves, height, width }) => {
+  const { Pen } = await import("/pen.js");
+  const pen = new Pen({ tool, mode: "add", radius: 3.3 }, height, width);
+  for (const [x, y] of moves) pen.add({ x, y });
+  return pen.strokes();
+}"""
+
+
+def test_the_pen_rounds_clamps_thins_and_ends_where_it_was_lifted(browser_page: Any) -> None:
+    moves = [[-3, 2.06], [0.1, 2.1], [4.19, 2.0], [4.3, 2.0]]
+    pen = browser_page.evaluate(PEN, {"tool": "brush", "moves": moves, "height": 8, "width": 9})
+    assert pen == [{"tool": "brush", "mode": "add", "radius": 3.25, "points": [0, 2, 4.25, 2]}]
+    moves = [[4, 4], [4.15, 4], [90, 90]]  # the second is too near to say anything new
+    pen = browser_page.evaluate(PEN, {"tool": "brush", "moves": moves, "height": 8, "width": 9})
+    assert [one["points"] for one in pen] == [[4, 4, 9, 8]]
+    moves = [[4, 4], [4.13, 4]]  # but it is where the pen was lifted
+    pen = browser_page.evaluate(PEN, {"tool": "brush", "moves": moves, "height": 8, "width": 9})
+    assert [one["points"] for one in pen] == [[4, 4, 4.125, 4]]
+
+
+@pytest.mark.parametrize(
+    ("num_points", "parts"), [(10_000, [20_000]), (10_001, [20_000, 4]), (25_000, [20_000, 20_000, 10_004])]
+)
+def test_a_long_brush_stroke_is_split_without_a_gap(browser_page: Any, num_points: int, parts: list[int]) -> None:
+    moves = [[i % 100, i // 100] for i in range(num_points)]
+    pen = browser_page.evaluate(PEN, {"tool": "brush", "moves": moves, "height": 300, "width": 100})
+    assert [len(one["points"]) for one in pen] == parts
+    for before, after in itertools.pairwise(pen):
+        assert before["points"][-2:] == after["points"][:2]
+    assert pen[-1]["points"][-2:] == moves[-1]
+
+
+def test_a_long_outline_stays_one_stroke_and_a_short_one_is_none(browser_page: Any) -> None:
+    moves = [[i % 100, i // 100] for i in range(25_000)]
+    [outline] = browser_page.evaluate(PEN, {"tool": "outline", "moves": moves, "height": 300, "width": 100})
+    assert len(outline["points"]) == 12_500
+    assert browser_page.evaluate(PEN, {"tool": "outline", "moves": moves[:2], "height": 300, "width": 100}) == []

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 PROFESSIONS = ("student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other")
 MAX_SIDE = 16_384  # pixels
 MAX_NUMBERS = 20_000  # of one stroke: two for each point
 MAX_RUNS = 400_000
+MAX_WORK = 2e9  # pixels of all the boxes that a brush stroke's segments lie in: some 10 s of the server's time
 
 Identity = Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{8,40}$")]
 Line = Annotated[
@@ -19,6 +29,22 @@ Line = Annotated[
 Number = Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 Answer = Literal["region", "none", "cannot"]
+WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _as_written(value: object) -> object:
+    if not isinstance(value, str) or not WRITTEN.fullmatch(value):  # a bare number would count as seconds since 1970
+        raise ValueError("expected a date and time with its zone, such as 2026-11-23T21:00:00.000Z")
+    return value
+
+
+def _as_said(value: object) -> object:
+    if value is not True:  # 1 equals True and would do for a literal
+        raise ValueError("must be true")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_written), Field(strict=False)]
 
 
 class Strict(BaseModel):
@@ -42,7 +68,7 @@ class Enrolment(Strict):
     years: Annotated[int, Field(ge=0, le=80)]
     language: Language
     consent_version: Annotated[str, Field(min_length=1, max_length=40)]
-    consent: Literal[True]
+    consent: Annotated[Literal[True], BeforeValidator(_as_said)]
 
 
 class ChosenLanguage(Strict):
@@ -56,7 +82,7 @@ class Withdrawal(Strict):
 class Step(Strict):
     id: Identity
     seq: Annotated[int, Field(ge=0, le=100_000)]
-    at: Annotated[AwareDatetime, Field(strict=False)]
+    at: Moment
 
 
 class StrokeStep(Step):
@@ -71,7 +97,15 @@ class StrokeStep(Step):
         least = 2 if self.tool == "brush" else 6
         if len(self.points) % 2 or len(self.points) < least:
             raise ValueError(f"points: x and y in turn, at least {least} numbers for {self.tool}")
+        if self.tool == "brush" and self._work() > MAX_WORK:
+            raise ValueError("points: too long a stroke for so wide a brush; send it in parts")
         return self
+
+    def _work(self) -> float:
+        around = 2 * self.radius + 2
+        x, y = self.points[::2], self.points[1::2]
+        steps = zip(pairwise(x), pairwise(y), strict=True)
+        return sum((abs(x1 - x0) + around) * (abs(y1 - y0) + around) for (x0, x1), (y0, y1) in steps)
 
 
 class OtherStep(Step):
@@ -106,8 +140,8 @@ class Submission(Strict):
     confidence: Annotated[int, Field(ge=1, le=5)] | None = None
     num_events: Annotated[int, Field(ge=0, le=100_000)]
     mask: Mask | None = None
-    opened_at: Annotated[AwareDatetime, Field(strict=False)]
-    submitted_at: Annotated[AwareDatetime, Field(strict=False)]
+    opened_at: Moment
+    submitted_at: Moment
     active_seconds: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 
     @model_validator(mode="after")

@@ -24,6 +24,8 @@ from sqlalchemy import (
     event,
 )
 
+WRITE_LOCK = 5_164_711_478  # key of the advisory lock: any number that nothing else in the same database takes
+
 metadata = MetaData()
 
 plan = Table(
@@ -138,10 +140,11 @@ for table in (drawing, submission):
 def opened(url: str) -> Engine:
     """An engine on the store at an SQLAlchemy URL, its tables made where they are missing.
 
-    On SQLite a transaction that carries the option `write` takes the write lock at its start, so that none fails half
-    way, and a commit is on the disk when it returns.
+    A transaction that carries the option `write` takes the one write lock at its start, SQLite's own or on PostgreSQL
+    an advisory one, so that none fails half way and what it has read stays true until it ends. A commit is on the disk
+    when it returns.
     """
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(url, pool_size=20, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -157,6 +160,13 @@ def opened(url: str) -> Engine:
         def _on_begin(connection: Any) -> None:
             is_write = connection.get_execution_options().get("write", False)
             connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    if engine.dialect.name == "postgresql":
+
+        @event.listens_for(engine, "begin")
+        def _on_begin_there(connection: Any) -> None:
+            if connection.get_execution_options().get("write", False):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
     metadata.create_all(engine)
     return engine

@@ -20,8 +20,8 @@ from sightline import __version__
 from sightline.annotate import messages
 from sightline.annotate.images import Pictures
 from sightline.annotate.rle import mask_of
-from sightline.annotate.security import Guard, Limiter, csrf_of, is_csrf
-from sightline.annotate.store import Conflict, OutOfStep, Recorded, Store, Submitted
+from sightline.annotate.security import Guard, Limiter, csrf_of, hash_of, is_csrf
+from sightline.annotate.store import Conflict, Gone, OutOfStep, Recorded, Store, Submitted
 from sightline.annotate.strokes import drawn_mask, effective_strokes
 
 PAGE = Path(__file__).parent / "page"
@@ -76,6 +76,7 @@ def create_app(
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(OutOfStep, _out_of_step)
+    app.add_exception_handler(Gone, _gone)
     prefix = "__Host-" if is_https else ""
     cookies = {"reader": f"{prefix}reader", "admin": f"{prefix}admin"}
     texts = consent_texts()
@@ -98,7 +99,7 @@ def create_app(
     def allowed(request: Request, cookie: str | None, sent: str | None) -> str:
         if not cookie:
             raise Refused(401, "no_session", "open your personal link again")
-        if not limits.requests.allows(cookie):
+        if not limits.requests.allows(hash_of(cookie)):  # a made-up cookie may be long, and is remembered a while
             raise Refused(429, "too_many", "too many requests; wait a moment")
         if request.method not in ("GET", "HEAD") and not (sent and is_csrf(cookie, sent)):
             raise Refused(403, "csrf", "the header X-CSRF-Token is missing or not this session's; reload the page")
@@ -242,7 +243,11 @@ def create_app(
     def one_task(name: str, row: Enrolled) -> messages.Task:
         return shown(*own_task(row, name))
 
-    @app.get("/api/tasks/{name}/image", responses={**REFUSALS, 200: {"content": {"image/png": {}}}})
+    @app.get(
+        "/api/tasks/{name}/image",
+        response_class=Response,
+        responses={**REFUSALS, 200: {"content": {"image/png": {}}}},
+    )
     def image(name: str, row: Enrolled) -> Response:
         found = store.image_of(row.reader, name)
         if found is None:
@@ -391,3 +396,7 @@ def _not_served(_: Request, error: Exception) -> JSONResponse:
 def _out_of_step(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OutOfStep)
     return JSONResponse({"detail": {"code": "out_of_step", "message": str(error), "events": error.events}}, 409)
+
+
+def _gone(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    return JSONResponse({"detail": {"code": "no_task", "message": "no such image among yours"}}, 404)

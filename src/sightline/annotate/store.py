@@ -42,6 +42,10 @@ class Recorded(Exception):
         self.version = version
 
 
+class Gone(Exception):
+    """The task is no more: its reader withdrew meanwhile."""
+
+
 class Conflict(Exception):
     """The submission answers another version of its task than the newest."""
 
@@ -268,6 +272,8 @@ class Store:
 
     def task(self, pseudonym: str, name: str) -> tuple[Row[Any], list[dict[str, Any]], Row[Any] | None] | None:
         """A task of this reader, its log of events and its newest answer; None if it is not this reader's."""
+        if "\0" in name:  # PostgreSQL refuses to look for it
+            return None
         with self._reading() as db:
             row = db.execute(_tasks().where(task.c.reader == pseudonym, task.c.task == name)).one_or_none()
             if row is None:
@@ -277,6 +283,8 @@ class Store:
 
     def image_of(self, pseudonym: str, name: str) -> str | None:
         """The image of a task of this reader; None if it is not this reader's."""
+        if "\0" in name:  # PostgreSQL refuses to look for it
+            return None
         with self._reading() as db:
             return db.scalar(select(task.c.image).where(task.c.reader == pseudonym, task.c.task == name))
 
@@ -284,9 +292,10 @@ class Store:
         """Appends events to a task's log and returns the log's length; those that are there already are not doubled.
 
         `events`: with id and seq, seq rising by 1. Raises OutOfStep, and stores nothing, if another event stands in a
-        place or a place before them is empty.
+        place or a place before them is empty; Gone if the task is no more.
         """
         with self._writing() as db:
+            _must_stand(db, name)
             first, length = events[0]["seq"], db.scalar(select(func.count()).where(drawing.c.task == name)) or 0
             later = select(drawing.c.seq, drawing.c.id).where(drawing.c.task == name, drawing.c.seq >= first)
             there = {row.seq: row.id for row in db.execute(later)}
@@ -311,9 +320,10 @@ class Store:
         """Stores an answer as the task's next version and returns its number.
 
         Raises Recorded if this id is stored already, OutOfStep if the log has another length than the answer says,
-        Conflict if the answer was made in view of another version.
+        Conflict if the answer was made in view of another version, Gone if the task is no more.
         """
         with self._writing() as db:
+            _must_stand(db, name)
             before = db.execute(
                 select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)
             ).one_or_none()
@@ -384,6 +394,11 @@ class Store:
 def _tasks() -> Select[Any]:
     versions = select(func.count()).where(submission.c.task == task.c.task).scalar_subquery().label("versions")
     return select(task, versions)
+
+
+def _must_stand(db: Connection, name: str) -> None:
+    if db.scalar(select(task.c.task).where(task.c.task == name)) is None:
+        raise Gone
 
 
 def _log(db: Connection, name: str) -> list[dict[str, Any]]:

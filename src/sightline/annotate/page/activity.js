@@ -2,6 +2,7 @@
 
 const IDLE_MS = 60000;
 const TICK_MS = 1000;
+const PREFIX = "sightline.active.";
 
 /**
  * A clock that runs while the page is visible and the reader did something within the last minute. What it counted
@@ -10,7 +11,7 @@ const TICK_MS = 1000;
  * @returns {{seconds: () => number, close: () => void, forget: () => void}}
  */
 export function openClock(name) {
-  const place = `sightline.active.${name}`;
+  const place = PREFIX + name;
   let active = storedSeconds(place) * 1000;
   let lastInput = performance.now();
   let lastTick = lastInput;
@@ -38,6 +39,15 @@ export function openClock(name) {
     },
     forget: () => store(place, null),
   };
+}
+
+/** Forgets the times of all images on this device. */
+export function forgetClocks() {
+  try {
+    for (const place of Object.keys(localStorage)) if (place.startsWith(PREFIX)) localStorage.removeItem(place);
+  } catch {
+    return; // storage is blocked: there is nothing to forget
+  }
 }
 
 // Where storage is blocked the clock starts at 0 after a reload: a shorter time, never a wrong drawing.

@@ -3,7 +3,7 @@
 import { ApiError, openApi } from "./api.js";
 import { imageTable, paceChart, readerTable, totals } from "./overview.js";
 import { button, element } from "./elements.js";
-import { allLanguages, language, loadWords, setLanguage, t } from "./words.js";
+import { allLanguages, language, loadWords, locale, setLanguage, t } from "./words.js";
 
 const SECRET = /^#secret=([^&]+)$/;
 const REFRESH_SECONDS = 30;
@@ -20,7 +20,9 @@ function header(isOpen) {
   const picker = element(
     "select",
     { id: "language", "aria-label": t("frame.language"), on: { change: (event) => choose(event.target.value) } },
-    ...codes.map(([code, name]) => element("option", { value: code, text: name, selected: code === language(), lang: code })),
+    ...codes.map(([code, name]) =>
+      element("option", { value: code, text: name, selected: code === language(), lang: code }),
+    ),
   );
   async function choose(code) {
     await setLanguage(code);
@@ -29,17 +31,30 @@ function header(isOpen) {
     document.getElementById("language").focus();
   }
   document.title = `${t("admin.title")} · Sightline`;
-  document.getElementById("header").replaceChildren(
-    element("p", { class: "brand" }, element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }), "Sightline"),
-    picker,
-    ...(isOpen ? [button(t("admin.sign_out"), signOut, { id: "sign-out" })] : []),
-  );
+  document
+    .getElementById("header")
+    .replaceChildren(
+      element(
+        "p",
+        { class: "brand" },
+        element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }),
+        "Sightline",
+      ),
+      picker,
+      ...(isOpen ? [button(t("admin.sign_out"), signOut, { id: "sign-out" })] : []),
+    );
 }
 
 function openSignIn(problemKey = null) {
   clearInterval(timer);
   header(false);
-  const problem = element("p", { class: "problem", id: "secret-problem", role: "alert", hidden: !problemKey, text: problemKey ? t(problemKey) : "" });
+  const problem = element("p", {
+    class: "problem",
+    id: "secret-problem",
+    role: "alert",
+    hidden: !problemKey,
+    text: problemKey ? t(problemKey) : "",
+  });
   const secret = element("input", {
     id: "secret",
     type: "password",
@@ -58,7 +73,11 @@ function openSignIn(problemKey = null) {
       secret,
       problem,
     ),
-    element("div", { class: "actions" }, element("button", { type: "submit", class: "primary", text: t("admin.open"), id: "open" })),
+    element(
+      "div",
+      { class: "actions" },
+      element("button", { type: "submit", class: "primary", text: t("admin.open"), id: "open" }),
+    ),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -87,7 +106,9 @@ async function signOut() {
 
 function openOverview() {
   header(true);
-  for (const name of ["facts", "totals", "pace", "readers", "images"]) places[name] = element("div", { class: name });
+  for (const name of ["facts", "totals", "pace", "readers", "images"]) {
+    places[name] = element("div", { class: `board-${name}` });
+  }
   places.time = element("p", { class: "note", id: "as-of", role: "status" });
   main.replaceChildren(
     element(
@@ -131,7 +152,7 @@ async function refresh() {
 function fill() {
   const { overview, at } = latest;
   const { images, readers_per_image: per, planned_readers: planned, begun_at: begun } = overview.study;
-  const day = begun ? new Date(begun).toLocaleDateString(language(), { dateStyle: "long" }) : "–";
+  const day = begun ? new Date(begun).toLocaleDateString(locale(), { dateStyle: "long" }) : "–";
   places.time.textContent = t("admin.as_of", { time: clock(at), seconds: REFRESH_SECONDS });
   places.facts.replaceChildren(element("p", { class: "note", text: t("admin.study", { images, per, planned, day }) }));
   places.totals.replaceChildren(...totals(overview));
@@ -141,7 +162,7 @@ function fill() {
 }
 
 function clock(at) {
-  return at.toLocaleTimeString(language(), { timeStyle: "medium" });
+  return at.toLocaleTimeString(locale(), { timeStyle: "medium" });
 }
 
 async function start() {

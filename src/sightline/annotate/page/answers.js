@@ -18,7 +18,7 @@ export function answerBar({ onAnswer, onStep }) {
   const practice = element("span", { class: "chip", id: "practice", text: t("reading.practice"), hidden: true });
   const saved = element("p", { id: "saved-state", class: "saved", role: "status", "aria-live": "polite" });
   const question = element("p", { class: "question", id: "question", text: t("reading.question") });
-  const notice = element("div", { class: "notice-place", id: "notice", role: "status" }); // stays, so that it is read out
+  const notice = element("div", { class: "notice-place", id: "notice", role: "status" }); // stays, to be read out
 
   const confidence = confidenceGroup(settle);
   const answers = {
@@ -29,7 +29,13 @@ export function answerBar({ onAnswer, onStep }) {
   const back = button(t("reading.previous"), () => onStep(-1), { id: "previous", class: "step" });
   const forth = button(t("reading.next"), () => onStep(1), { id: "next", class: "step" });
 
-  const head = element("div", { class: "reading-head" }, element("div", { class: "reading-line" }, title, practice, saved), meter, question);
+  const head = element(
+    "div",
+    { class: "reading-head" },
+    element("div", { class: "reading-line" }, title, practice, saved),
+    meter,
+    question,
+  );
   const bar = element(
     "div",
     { class: "answer-bar", role: "group", "aria-label": t("reading.answers") },
@@ -39,7 +45,14 @@ export function answerBar({ onAnswer, onStep }) {
   );
 
   function onKey(event) {
-    if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    if (
+      event.defaultPrevented ||
+      event.repeat ||
+      event.ctrlKey ||
+      event.metaKey ||
+      document.querySelector("dialog[open]")
+    )
+      return;
     if (isTyping(event.target) || event.target.closest?.(".menu")) return;
     const level = /^Digit([1-5])$/.exec(event.code);
     if (level && (event.shiftKey || event.altKey)) {
@@ -100,7 +113,13 @@ export function answerBar({ onAnswer, onStep }) {
 function answerButton(name, key, onAnswer, kind = "") {
   return element(
     "button",
-    { type: "button", id: `answer-${name}`, class: `answer ${kind}`, "aria-keyshortcuts": key, on: { click: () => onAnswer(name) } },
+    {
+      type: "button",
+      id: `answer-${name}`,
+      class: `answer ${kind}`,
+      "aria-keyshortcuts": key,
+      on: { click: () => onAnswer(name) },
+    },
     element("span", { text: t(`answer.${name}`) }),
     element("kbd", { text: key, "aria-hidden": "true" }),
   );
@@ -113,7 +132,10 @@ function confidenceGroup(onChange) {
       name: "confidence",
       id: `confidence-${level}`,
       value: level,
-      "aria-label": t("confidence.level", { level, words: level === 1 ? t("confidence.low") : level === 5 ? t("confidence.high") : "" }).trim(),
+      "aria-label": t("confidence.level", {
+        level,
+        words: level === 1 ? t("confidence.low") : level === 5 ? t("confidence.high") : "",
+      }).trim(),
       title: t("confidence.keys", { level }),
     }),
   );
@@ -121,13 +143,15 @@ function confidenceGroup(onChange) {
     "fieldset",
     { class: "confidence", on: { change: onChange } },
     element("legend", { text: t("confidence.question") }),
-    element("span", { class: "end", text: t("confidence.low"), "aria-hidden": "true" }),
+    element("span", { class: "end low", text: t("confidence.low"), "aria-hidden": "true" }),
     element(
       "div",
       { class: "levels" },
-      ...radios.map((radio) => element("label", { class: "level", for: radio.id }, radio, element("span", { text: radio.value }))),
+      ...radios.map((radio) =>
+        element("label", { class: "level", for: radio.id }, radio, element("span", { text: radio.value })),
+      ),
     ),
-    element("span", { class: "end", text: t("confidence.high"), "aria-hidden": "true" }),
+    element("span", { class: "end high", text: t("confidence.high"), "aria-hidden": "true" }),
   );
   return {
     node,

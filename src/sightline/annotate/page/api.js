@@ -95,8 +95,8 @@ export function openApi(sessionPath = "/api/session") {
       const text = JSON.stringify(body);
       if (text.length > 60000) return; // browsers refuse more; the vault still has it
       const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
-      fetch(path, { method: "POST", headers, body: text, credentials: "same-origin", keepalive: true }).catch(
-        (error) => console.info("not sent while leaving, kept on this device:", error.message),
+      fetch(path, { method: "POST", headers, body: text, credentials: "same-origin", keepalive: true }).catch((error) =>
+        console.info("not sent while leaving, kept on this device:", error.message),
       );
     },
   };

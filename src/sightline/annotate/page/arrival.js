@@ -23,5 +23,5 @@ export async function arrivalScreen(app) {
   }
   if (next.task === null) return app.show(doneScreen);
   if (app.progress.done === 0 && next.events.length === 0) return app.show(instructionsScreen, { isFirst: true });
-  return app.show(readingScreen, { task: next });
+  return app.show(readingScreen, { id: next.task });
 }

@@ -7,9 +7,12 @@ import { t } from "./words.js";
 /** All images are read. */
 export function doneScreen(app) {
   const studied = app.progress.total - app.progress.practice;
-  return plain("done", t("done.title"), t("done.text", { count: studied, contact: app.session.contact || t("consent.contact") }), [
-    button(t("done.review"), () => app.show(imagesScreen), { id: "review" }),
-  ]);
+  return plain(
+    "done",
+    t("done.title"),
+    t("done.text", { count: studied, contact: app.session.contact || t("consent.contact") }),
+    [button(t("done.review"), () => app.show(imagesScreen), { id: "review" })],
+  );
 }
 
 /** No session: the personal link is the key. */
@@ -49,7 +52,12 @@ export function imagesScreen(app) {
           "data-number": task.number,
           on: { click: () => app.show(readingScreen, { id: task.task }) },
         },
-        element("span", { class: "tile-number" }, element("span", { class: "unseen", text: t("reading.name") }), ` ${task.number}`),
+        element(
+          "span",
+          { class: "tile-number" },
+          element("span", { class: "unseen", text: t("reading.name") }),
+          ` ${task.number}`,
+        ),
         element("span", { class: "tile-state", text: words }),
       ),
     );
@@ -64,7 +72,11 @@ export function imagesScreen(app) {
         element("h1", { text: t("images.title") }),
         element("p", { class: "lead", text: t("images.text", { done, total }) }),
         element("ol", { class: "tiles" }, ...items),
-        element("div", { class: "actions" }, button(t("menu.continue"), () => app.resume(), { id: "continue", class: "primary" })),
+        element(
+          "div",
+          { class: "actions" },
+          button(t("menu.continue"), () => app.resume(), { id: "continue", class: "primary" }),
+        ),
       ),
     ],
   };

@@ -8,7 +8,7 @@ import { RADII } from "./pen.js";
 import { followPointers } from "./pointer.js";
 import { actionOf, helpCard } from "./shortcuts.js";
 import { Sketch } from "./sketch.js";
-import { buildToolbar, positionOf, radiusOf } from "./toolbar.js";
+import { buildPolygonBar, buildToolbar, positionOf, radiusOf } from "./toolbar.js";
 import { View } from "./view.js";
 import { AS_IT_IS, Xray } from "./xray.js";
 
@@ -48,7 +48,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
   const stage = element("div", { class: "desk-stage" });
   const card = helpCard(t);
   const toolbar = buildToolbar(t, { press: act, slide, released: focus });
-  const polygonBar = openPolygonBar(t, (action) => {
+  const polygonBar = buildPolygonBar(t, (action) => {
     act(action);
     focus();
   });
@@ -189,7 +189,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     sketch.drop();
     Object.assign(kept, { tool, mode });
     isWindowing = false;
-    onMessage(t("desk.said.tool", { tool: t(`desk.${name}`) }));
+    onMessage(t("desk.said.tool", { tool: t(`desk.${name}.short`) }));
   }
 
   function setMode(mode) {
@@ -293,15 +293,4 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
       desk.remove();
     },
   };
-}
-
-/** What fingers and mice need while a polygon is open; hidden otherwise. */
-function openPolygonBar(t, press) {
-  const make = (action, key) => {
-    const made = element("button", { type: "button", class: "desk-button", "data-action": action, text: t(key) });
-    made.addEventListener("click", () => press(action));
-    return made;
-  };
-  const buttons = [make("close", "desk.polygon.close"), make("back", "desk.polygon.back"), make("cancel", "desk.cancel")];
-  return element("div", { class: "desk-polygon-bar", role: "group", "aria-label": t("desk.polygon"), hidden: true }, ...buttons);
 }

@@ -1,5 +1,6 @@
 /** Questions that must be answered first, as native modal dialogs. */
 
+import { forgetClocks } from "./activity.js";
 import { ApiError } from "./api.js";
 import { withdrawnScreen } from "./closing.js";
 import { button, element, paragraphs } from "./elements.js";
@@ -48,12 +49,22 @@ export function confirmWithdrawal(app) {
     "aria-describedby": "withdraw-problem",
   });
   const label = element("label", { for: "withdraw-word", text: t("withdraw.type", { word }) });
-  const confirm = element("button", { type: "submit", text: t("withdraw.confirm"), id: "withdraw-confirm", class: "danger" });
+  const confirm = element("button", {
+    type: "submit",
+    text: t("withdraw.confirm"),
+    id: "withdraw-confirm",
+    class: "danger",
+  });
   const form = element(
     "form",
     { novalidate: true },
     element("div", { class: "field" }, label, typed, problem),
-    element("div", { class: "actions" }, button(t("button.cancel"), () => dialog.close(), { id: "dialog-no" }), confirm),
+    element(
+      "div",
+      { class: "actions" },
+      button(t("button.cancel"), () => dialog.close(), { id: "dialog-no" }),
+      confirm,
+    ),
   );
   const dialog = shell(t("withdraw.title"), [...paragraphs(t("withdraw.text")), form]);
   form.addEventListener("submit", async (event) => {
@@ -84,6 +95,7 @@ async function withdraw(app) {
   await app.api.post("/api/withdrawal", { confirm: "withdraw" });
   app.session = { ...app.session, withdrawn: true };
   await app.vault.forget(reader);
+  forgetClocks();
 }
 
 function shell(title, content) {

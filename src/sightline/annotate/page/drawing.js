@@ -4,8 +4,6 @@
 
 import { applyStroke, countsOf, strokeBox } from "./raster.js";
 
-/** @typedef {{top: number, bottom: number, left: number, right: number}} Box rows top..bottom-1, columns left..right-1 */
-
 /** The event log of one task and its mask. */
 export class Drawing {
   /** @param {number} height @param {number} width @param {object[]} events the log so far */
@@ -38,22 +36,22 @@ export class Drawing {
     return this.undone.length > 0;
   }
 
-  /** Appends a stroke. @returns {{event: object, box: Box}} the event, and the pixels that it may have changed */
+  /** Appends a stroke. @returns {{event: object, box: import("./boxes.js").Box}} the event, and the pixels that it may have changed */
   stroke({ tool, mode, radius, points }) {
     return this.#append({ kind: "stroke", tool, mode, radius, points });
   }
 
-  /** Appends a clear. @returns {{event: object, box: Box}} */
+  /** Appends a clear. @returns {{event: object, box: import("./boxes.js").Box}} */
   clear() {
     return this.#append({ kind: "clear" });
   }
 
-  /** Appends an undo. @returns {{event: object, box: Box} | null} null, and nothing recorded, if there is nothing to undo */
+  /** Appends an undo. @returns {{event: object, box: import("./boxes.js").Box} | null} null, and nothing recorded, if there is nothing to undo */
   undo() {
     return this.canUndo ? this.#append({ kind: "undo" }) : null;
   }
 
-  /** Appends a redo. @returns {{event: object, box: Box} | null} null, and nothing recorded, if there is nothing to redo */
+  /** Appends a redo. @returns {{event: object, box: import("./boxes.js").Box} | null} null, and nothing recorded, if there is nothing to redo */
   redo() {
     return this.canRedo ? this.#append({ kind: "redo" }) : null;
   }

@@ -10,7 +10,10 @@ export function enrolmentScreen(app) {
   const draft = app.draft;
   const professions = app.session.professions;
   const fields = {
-    name: field("name", element("input", { id: "name", type: "text", maxlength: 200, autocomplete: "name", required: true })),
+    name: field(
+      "name",
+      element("input", { id: "name", type: "text", maxlength: 200, autocomplete: "name", required: true }),
+    ),
     profession: field(
       "profession",
       element(
@@ -20,7 +23,17 @@ export function enrolmentScreen(app) {
         ...professions.map((name) => element("option", { value: name, text: t(`profession.${name}`) })),
       ),
     ),
-    years: field("years", element("input", { id: "years", type: "text", inputmode: "numeric", maxlength: 2, autocomplete: "off", required: true })),
+    years: field(
+      "years",
+      element("input", {
+        id: "years",
+        type: "text",
+        inputmode: "numeric",
+        maxlength: 2,
+        autocomplete: "off",
+        required: true,
+      }),
+    ),
     email: field("email", element("input", { id: "email", type: "email", maxlength: 200, autocomplete: "email" })),
   };
   for (const [name, { control }] of Object.entries(fields)) {
@@ -37,7 +50,12 @@ export function enrolmentScreen(app) {
     { class: "fields", novalidate: true, id: "enrolment" },
     ...Object.values(fields).map(({ node }) => node),
     refusal,
-    element("div", { class: "actions" }, button(t("button.back"), () => app.show(consentScreen), { id: "back" }), submit),
+    element(
+      "div",
+      { class: "actions" },
+      button(t("button.back"), () => app.show(consentScreen), { id: "back" }),
+      submit,
+    ),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();

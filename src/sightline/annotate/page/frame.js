@@ -28,7 +28,12 @@ export function openFrame(app) {
     document.getElementById("skip").textContent = t("frame.skip");
     const isReader = Boolean(app.session?.enrolled) && !app.session.withdrawn;
     header.replaceChildren(
-      element("p", { class: "brand" }, element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }), "Sightline"),
+      element(
+        "p",
+        { class: "brand" },
+        element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }),
+        "Sightline",
+      ),
       languagePicker(app),
       ...(isReader ? [menu(app)] : []),
     );
@@ -42,7 +47,9 @@ function languagePicker(app) {
   const picker = element(
     "select",
     { id: "language", "aria-label": t("frame.language"), on: { change: (event) => choose(event.target.value) } },
-    ...codes.map(([code, name]) => element("option", { value: code, text: name, selected: code === language(), lang: code })),
+    ...codes.map(([code, name]) =>
+      element("option", { value: code, text: name, selected: code === language(), lang: code }),
+    ),
   );
   async function choose(code) {
     if (!(await setLanguage(code))) return;
@@ -73,12 +80,32 @@ function menu(app) {
     "div",
     { class: "menu-list", id: "menu-list", hidden: true },
     element("p", { class: "menu-who", text: t("menu.reader", { reader: app.session.reader }) }),
-    button(t("menu.continue"), choose(() => app.resume()), { id: "menu-continue" }),
-    button(t("menu.images"), choose(() => app.show(imagesScreen)), { id: "menu-images" }),
-    button(t("menu.instructions"), choose(() => app.show(instructionsScreen)), { id: "menu-instructions" }),
+    button(
+      t("menu.continue"),
+      choose(() => app.resume()),
+      { id: "menu-continue" },
+    ),
+    button(
+      t("menu.images"),
+      choose(() => app.show(imagesScreen)),
+      { id: "menu-images" },
+    ),
+    button(
+      t("menu.instructions"),
+      choose(() => app.show(instructionsScreen)),
+      { id: "menu-instructions" },
+    ),
     keys,
-    button(t("menu.sign_out"), choose(() => signOut(app)), { id: "menu-sign-out" }),
-    button(t("menu.withdraw"), choose(() => confirmWithdrawal(app)), { id: "menu-withdraw", class: "dangerous" }),
+    button(
+      t("menu.sign_out"),
+      choose(() => signOut(app)),
+      { id: "menu-sign-out" },
+    ),
+    button(
+      t("menu.withdraw"),
+      choose(() => confirmWithdrawal(app)),
+      { id: "menu-withdraw", class: "dangerous" },
+    ),
   );
   const toggle = button(t("menu.open"), () => (list.hidden ? open() : close()), {
     id: "menu",

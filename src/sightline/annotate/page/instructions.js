@@ -63,7 +63,13 @@ function how(name) {
 export function practiceScreen(app) {
   const count = app.progress?.practice ?? 0;
   const kind = count === 0 ? "none" : count === 1 ? "one" : "many";
-  return turning(app, "practice", t("practice.title"), t(`practice.${kind}`, { count }), t(count === 0 ? "study.start" : "practice.start"));
+  return turning(
+    app,
+    "practice",
+    t("practice.title"),
+    t(`practice.${kind}`, { count }),
+    t(count === 0 ? "study.start" : "practice.start"),
+  );
 }
 
 /** Between the last practice image and the first that counts. */
@@ -82,7 +88,11 @@ function turning(app, name, title, text, start) {
         { class: "page narrow" },
         element("h1", { text: title }),
         ...paragraphs(text, { class: "lead" }),
-        element("div", { class: "actions" }, button(start, () => openNext(app), { id: "continue", class: "primary" })),
+        element(
+          "div",
+          { class: "actions" },
+          button(start, () => openNext(app), { id: "continue", class: "primary" }),
+        ),
       ),
     ],
   };

@@ -39,7 +39,8 @@ export function guardSingleKeys() {
  */
 export function isTyping(target) {
   if (!(target instanceof HTMLElement)) return false;
-  if (target instanceof HTMLInputElement) return !["radio", "checkbox", "range", "button", "submit"].includes(target.type);
+  if (target instanceof HTMLInputElement)
+    return !["radio", "checkbox", "range", "button", "submit"].includes(target.type);
   return target.matches("select, textarea") || target.isContentEditable;
 }
 

@@ -79,6 +79,7 @@ async function start() {
   const frame = openFrame(app);
   app.warn = frame.warn;
   Object.assign(app, openScreens(app, frame));
+  if (!app.vault.durable) app.warn(t("sync.memory"));
   await begin();
 }
 

@@ -1,7 +1,10 @@
 // The marks as they are shown over the X-ray: a tint, and the exact border of the marked pixels as a light line in a
 // dark one, so that nobody has to tell colours apart to see it.
 
-const TILE = 256; // image pixels; a stroke makes anew only the borders of the tiles that it touches
+import { grown } from "./boxes.js";
+
+const TILE = 128; // image pixels; a stroke makes anew only the borders of the tiles that it touches
+const MANY_SIDES = 8000; // lines of border that are more than a moving image can wait for
 
 /** Draws a mask; the canvas has the image's size, the border is made of lines along the sides of pixels. */
 export class Marks {
@@ -16,11 +19,11 @@ export class Marks {
     this.color = color;
     this.word = wordOf(color);
     this.tilesAcross = Math.ceil(width / TILE);
-    /** @type {(Path2D | null)[]} null: to be made when next shown */
+    /** @type {({path: Path2D, sides: number} | null)[]} null: to be made when next shown */
     this.borders = new Array(this.tilesAcross * Math.ceil(height / TILE)).fill(null);
   }
 
-  /** Takes over the pixels of a box from a mask. @param {Uint8Array} mask @param {import("./drawing.js").Box} box */
+  /** Takes over the pixels of a box from a mask. @param {Uint8Array} mask @param {import("./boxes.js").Box} box */
   update(mask, box) {
     this.mask = mask;
     const wide = box.right - box.left;
@@ -40,18 +43,20 @@ export class Marks {
 
   /**
    * Paints the marks of a box on a context whose unit is one image pixel.
-   * @param {CanvasRenderingContext2D} context @param {import("./drawing.js").Box} box
+   * @param {CanvasRenderingContext2D} context @param {import("./boxes.js").Box} box
    * @param {number} unit length of one CSS pixel in image pixels @param {number} opacity of the tint, 0..1
+   * @param {boolean} isMoving the image is on the move: a very long border is left out until it rests
    */
-  paint(context, box, unit, opacity) {
+  paint(context, box, unit, opacity, isMoving) {
     context.globalAlpha = opacity;
     context.drawImage(this.canvas, 0, 0);
     context.globalAlpha = 1;
-    const paths = [];
+    const borders = [];
     this.#eachTile(grown(box, Math.ceil(3 * unit), this.height, this.width), (tile, top, left) => {
       this.borders[tile] ??= this.#border(top, left);
-      paths.push(this.borders[tile]);
+      borders.push(this.borders[tile]);
     });
+    if (isMoving && borders.reduce((sum, { sides }) => sum + sides, 0) > MANY_SIDES) return;
     context.lineCap = "square";
     for (const [width, color] of [
       [3.5 * unit, "rgba(0, 0, 0, 0.75)"],
@@ -59,7 +64,7 @@ export class Marks {
     ]) {
       context.lineWidth = width;
       context.strokeStyle = color;
-      for (const path of paths) context.stroke(path);
+      for (const { path } of borders) context.stroke(path);
     }
   }
 
@@ -74,21 +79,23 @@ export class Marks {
   /** The left and upper sides of a tile's pixels across which the mask changes; right and lower ones at the image's end. */
   #border(top, left) {
     const path = new Path2D();
+    let sides = 0;
+    const add = (x0, y0, x1, y1) => {
+      path.moveTo(x0, y0);
+      path.lineTo(x1, y1);
+      sides += 1;
+    };
     const bottom = Math.min(this.height, top + TILE);
     const right = Math.min(this.width, left + TILE);
     for (let row = top; row < bottom + (bottom === this.height ? 1 : 0); row += 1) {
-      this.#sides(left, right, (col) => this.#at(row, col) !== this.#at(row - 1, col), (from, to) => {
-        path.moveTo(from, row);
-        path.lineTo(to, row);
-      });
+      const changes = (col) => this.#at(row, col) !== this.#at(row - 1, col);
+      this.#sides(left, right, changes, (from, to) => add(from, row, to, row));
     }
     for (let col = left; col < right + (right === this.width ? 1 : 0); col += 1) {
-      this.#sides(top, bottom, (row) => this.#at(row, col) !== this.#at(row, col - 1), (from, to) => {
-        path.moveTo(col, from);
-        path.lineTo(col, to);
-      });
+      const changes = (row) => this.#at(row, col) !== this.#at(row, col - 1);
+      this.#sides(top, bottom, changes, (from, to) => add(col, from, col, to));
     }
-    return path;
+    return { path, sides };
   }
 
   #sides(from, to, changes, add) {
@@ -103,16 +110,6 @@ export class Marks {
   #at(row, col) {
     return row >= 0 && col >= 0 && row < this.height && col < this.width ? this.mask[row * this.width + col] : 0;
   }
-}
-
-/** A box with `margin` pixels more on each side, inside the image. */
-export function grown(box, margin, height, width) {
-  return {
-    top: Math.max(0, box.top - margin),
-    bottom: Math.min(height, box.bottom + margin),
-    left: Math.max(0, box.left - margin),
-    right: Math.min(width, box.right + margin),
-  };
 }
 
 /** A CSS colour as one pixel of an ImageData's memory. */

@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 import { sortableTable } from "./tables.js";
-import { language, number, t } from "./words.js";
+import { locale, number, t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,13 +12,33 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function totals({ totals: sums, agreement }) {
   return [
-    tile(number(sums.submitted), t("admin.total.submitted"), t("admin.total.of", { total: number(sums.tasks) }), sums.submitted / sums.tasks),
-    tile(number(sums.enrolled), t("admin.total.enrolled"), [
-      t("admin.total.invited", { count: sums.invited }),
-      sums.withdrawn ? t("admin.total.withdrawn", { count: sums.withdrawn }) : null,
-    ].filter(Boolean).join(", ")),
-    tile(number(sums.finished), t("admin.total.finished"), t("admin.total.of", { total: sums.enrolled }), sums.finished / sums.enrolled),
-    tile(known(agreement.mean, 2), t("admin.total.agreement"), t("admin.total.pairs", { pairs: number(agreement.pairs) })),
+    tile(
+      number(sums.submitted),
+      t("admin.total.submitted"),
+      t("admin.total.of", { total: number(sums.tasks) }),
+      sums.submitted / sums.tasks,
+    ),
+    tile(
+      number(sums.enrolled),
+      t("admin.total.enrolled"),
+      [
+        t("admin.total.invited", { count: sums.invited }),
+        sums.withdrawn ? t("admin.total.withdrawn", { count: sums.withdrawn }) : null,
+      ]
+        .filter(Boolean)
+        .join(", "),
+    ),
+    tile(
+      number(sums.finished),
+      t("admin.total.finished"),
+      t("admin.total.of", { total: sums.enrolled }),
+      sums.finished / sums.enrolled,
+    ),
+    tile(
+      known(agreement.mean, 2),
+      t("admin.total.agreement"),
+      t("admin.total.pairs", { pairs: number(agreement.pairs) }),
+    ),
     tile(number(sums.corrections), t("admin.total.corrections"), t("admin.total.cannot", { count: sums.cannot })),
   ];
 }
@@ -46,20 +66,43 @@ export function paceChart(pace) {
   const most = Math.max(...days.map((day) => day.submitted), 1);
   const [step, height] = [22, 96];
   const width = Math.max(days.length * step, 8 * step);
-  const chart = svg("svg", { viewBox: `0 0 ${width} ${height + 24}`, width, height: height + 24, "aria-hidden": "true", class: "pace-chart" });
+  const chart = svg("svg", {
+    viewBox: `0 0 ${width} ${height + 24}`,
+    width,
+    height: height + 24,
+    "aria-hidden": "true",
+    class: "pace-chart",
+  });
   days.forEach((day, index) => {
     const tall = (height - 16) * (day.submitted / most);
-    const bar = svg("rect", { x: index * step + 3, y: height - tall, width: step - 6, height: Math.max(tall, 1), rx: 2 });
+    const bar = svg("rect", {
+      x: index * step + 3,
+      y: height - tall,
+      width: step - 6,
+      height: Math.max(tall, 1),
+      rx: 2,
+    });
     const tip = svg("title", {});
     tip.textContent = `${dayText(day.day)}: ${day.submitted}`;
     bar.append(tip);
     chart.append(bar);
-    if (day.submitted === most) chart.append(svgText(index * step + step / 2, height - tall - 4, number(day.submitted), "middle"));
+    if (day.submitted === most)
+      chart.append(svgText(index * step + step / 2, height - tall - 4, number(day.submitted), "middle"));
   });
   chart.append(svgText(3, height + 18, dayText(days[0].day), "start"));
   if (days.length > 6) chart.append(svgText(days.length * step - 3, height + 18, dayText(days.at(-1).day), "end"));
-  const list = element("ul", { class: "unseen" }, ...days.map((day) => element("li", { text: `${dayText(day.day)}: ${day.submitted}` })));
-  return element("figure", { class: "pace-figure", tabindex: "0" }, element("figcaption", { class: "note", text: t("admin.pace.text") }), chart, list);
+  const list = element(
+    "ul",
+    { class: "unseen" },
+    ...days.map((day) => element("li", { text: `${dayText(day.day)}: ${day.submitted}` })),
+  );
+  return element(
+    "figure",
+    { class: "pace-figure", tabindex: "0" },
+    element("figcaption", { class: "note", text: t("admin.pace.text") }),
+    chart,
+    list,
+  );
 }
 
 function everyDay(pace) {
@@ -98,7 +141,21 @@ export function readerTable(readers, sorting) {
         value: (row) => (row.profession ? t(`profession.${row.profession}`) : t("admin.not_enrolled")),
       },
       number("years", "admin.years", 0),
-      { name: t("admin.done"), value: (row) => row.done / Math.max(row.total, 1), cell: (row) => bar(row.done, row.total) },
+      {
+        name: t("admin.done"),
+        value: (row) => row.done / Math.max(row.total, 1),
+        cell: (row) => bar(row.done, row.total),
+      },
+      {
+        name: t("admin.outlier"),
+        value: (row) => row.outlier.length,
+        cell: (row) =>
+          element(
+            "span",
+            { class: "flags" },
+            ...row.outlier.map((code) => element("span", { class: "flag", text: t(`admin.outlier.${code}`) })),
+          ),
+      },
       { name: t("admin.last_seen"), value: (row) => row.last_seen, cell: (row) => timeText(row.last_seen) },
       number("median_seconds", "admin.median_seconds", 0),
       number("none_share", "admin.none_share", 0, 100),
@@ -106,11 +163,6 @@ export function readerTable(readers, sorting) {
       number("agreement", "admin.agreement", 2),
       number("self_agreement", "admin.self_agreement", 2),
       number("controls_marked", "admin.controls_marked", 0, 100),
-      {
-        name: t("admin.outlier"),
-        value: (row) => row.outlier.length,
-        cell: (row) => element("span", {}, ...row.outlier.map((code) => element("span", { class: "flag", text: t(`admin.outlier.${code}`) }))),
-      },
     ],
   });
 }
@@ -129,13 +181,22 @@ export function imageTable(images, sorting) {
     caption: t("admin.images"),
     columns: [
       { name: t("admin.image"), value: (row) => row.image, isHead: true },
-      { name: t("admin.coverage"), value: (row) => row.submitted / Math.max(row.target, 1), cell: (row) => bar(row.submitted, row.target) },
+      {
+        name: t("admin.coverage"),
+        value: (row) => row.submitted / Math.max(row.target, 1),
+        cell: (row) => bar(row.submitted, row.target),
+      },
       count("assigned"),
       count("region"),
       count("none"),
       count("cannot"),
       count("pairs"),
-      { name: t("admin.agreement"), value: (row) => row.agreement, cell: (row) => known(row.agreement, 2), isNumber: true },
+      {
+        name: t("admin.agreement"),
+        value: (row) => row.agreement,
+        cell: (row) => known(row.agreement, 2),
+        isNumber: true,
+      },
     ],
   });
 }
@@ -156,11 +217,13 @@ function known(value, digits) {
 }
 
 function timeText(at) {
-  return at === null ? "–" : new Date(at).toLocaleString(language(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  return at === null
+    ? "–"
+    : new Date(at).toLocaleString(locale(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
 function dayText(day) {
-  return new Date(`${day}T12:00:00Z`).toLocaleDateString(language(), { day: "numeric", month: "short" });
+  return new Date(`${day}T12:00:00Z`).toLocaleDateString(locale(), { day: "numeric", month: "short" });
 }
 
 function svg(tag, attributes) {

@@ -3,6 +3,7 @@
 
 const CLOSER_THAN = 0.25; // image pixels: points nearer than this to the last one say nothing new
 const MAX_NUMBERS = 20000; // of x and y values in one stroke
+const MAX_WORK = 1e9; // pixels of the boxes that a brush stroke's segments lie in; the server takes twice as many
 export const RADII = Object.freeze({ smallest: 0.5, largest: 512 });
 
 /** A radius or coordinate as it is recorded, to an eighth of a pixel. */
@@ -53,9 +54,19 @@ export class Pen {
     if (this.last[0] !== x || this.last[1] !== y) points = [...points, ...this.last];
     if (tool === "brush") {
       const parts = [];
-      for (let at = 0; at === 0 || at + 2 < points.length; at += MAX_NUMBERS - 2) {
-        parts.push({ tool, mode, radius, points: points.slice(at, at + MAX_NUMBERS) });
+      let start = 0;
+      let work = 0;
+      for (let at = 2; at < points.length; at += 2) {
+        const box = (d) => Math.abs(points[at + d] - points[at + d - 2]) + 2 * radius + 2;
+        const more = box(0) * box(1);
+        if (at - start === MAX_NUMBERS || (work > 0 && work + more > MAX_WORK)) {
+          parts.push({ tool, mode, radius, points: points.slice(start, at) });
+          start = at - 2;
+          work = 0;
+        }
+        work += more;
       }
+      parts.push({ tool, mode, radius, points: points.slice(start) });
       return parts;
     }
     while (points.length > MAX_NUMBERS) points = points.filter((_, i) => i % 4 < 2);

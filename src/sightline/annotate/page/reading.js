@@ -15,18 +15,22 @@ import { t } from "./words.js";
 /**
  * @param {object} app
  * @param {object} parameters
- * @param {object} [parameters.task] a task just fetched; else `id` of one, else the first unfinished.
- * @param {string} [parameters.id]
+ * @param {string|null} [parameters.id] of the task; without it, the first unfinished one.
  * @param {number|null} [parameters.confidence] chosen before the screen was made anew.
  * @param {string} [parameters.notice] said beside the answers, such as what was recorded last.
  */
-export function readingScreen(app, { task = null, id = null, confidence = null, notice = "" } = {}) {
+export function readingScreen(app, { id = null, confidence = null, notice = "" } = {}) {
   let isShown = true;
   let isBusy = false;
   let open = null; // {task, desk, queue, clock, openedAt} once the image is there
-  const room = element("div", { class: "desk-room", id: "desk-room" }, element("p", { class: "loading", text: t("reading.loading") }));
+  const room = element(
+    "div",
+    { class: "desk-room", id: "desk-room" },
+    element("p", { class: "loading", text: t("reading.loading") }),
+  );
   const bar = answerBar({ onAnswer: answer, onStep: step });
-  const node = element("div", { class: "reading" }, bar.head, room, bar.bar, bar.notice);
+  const panel = element("div", { class: "panel" }, bar.head, bar.bar, bar.notice);
+  const node = element("div", { class: "reading" }, room, panel);
   bar.setBusy(true);
   bar.say(notice);
 
@@ -40,12 +44,12 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
 
   async function load() {
     try {
-      const wanted = task ?? (await app.api.get(id === null ? "/api/tasks/next" : `/api/tasks/${encodeURIComponent(id)}`));
+      const name = id ?? (await app.api.get("/api/tasks/next")).task;
       if (!isShown) return;
-      if (wanted.task === null) return app.show(doneScreen);
+      if (name === null) return app.show(doneScreen);
       // The vault first, then the server's log: an event on its way meanwhile is in one of the two, never in neither.
-      const local = await app.vault.unsent(app.session.reader, wanted.task);
-      const fresh = task === null || local.length === 0 ? wanted : await app.api.get(`/api/tasks/${encodeURIComponent(wanted.task)}`);
+      const local = await app.vault.unsent(app.session.reader, name);
+      const fresh = await app.api.get(`/api/tasks/${encodeURIComponent(name)}`);
       const [image, progress] = await Promise.all([loadImage(fresh), app.progress ?? app.api.get("/api/progress")]);
       app.progress = progress;
       if (isShown) await start(fresh, image, local);
@@ -57,7 +61,11 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
 
   async function start(fresh, image, local) {
     const merged = mergeEvents(fresh.events, local);
-    await app.vault.drop(app.session.reader, fresh.task, [...merged.confirmed, ...merged.aside].map((event) => event.id));
+    await app.vault.drop(
+      app.session.reader,
+      fresh.task,
+      [...merged.confirmed, ...merged.aside].map((event) => event.id),
+    );
     room.replaceChildren();
     const queue = openQueue({
       api: app.api,
@@ -87,8 +95,7 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
     bar.setConfidence(confidence ?? fresh.confidence);
     bar.setBusy(false);
     if (merged.aside.length > 0) bar.say(t("sync.aside"), "problem");
-    else if (fresh.version > 0) bar.say(t("reading.correcting", { answer: t(`recorded.${fresh.answer}`) }));
-    if (!app.vault.durable) app.warn(t("sync.memory"));
+    else if (fresh.version > 0 && !notice) bar.say(t("reading.correcting", { answer: t(`recorded.${fresh.answer}`) }));
     document.title = `${t("reading.title", { number: fresh.number, total: fresh.total })} · Sightline`;
     app.announce([notice, t("reading.title", { number: fresh.number, total: fresh.total })].filter(Boolean).join(" "));
   }
@@ -133,11 +140,12 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
     const [progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
     app.progress = progress;
     if (!isShown) return;
-    if (read.practice) await ask({ title: t("feedback.title"), text: coverageText(given, mask), yes: t("button.continue"), no: null });
+    if (read.practice)
+      await ask({ title: t("feedback.title"), text: coverageText(given, mask), yes: t("button.continue"), no: null });
     const recorded = t("reading.recorded", { number: read.number, answer: t(`recorded.${given}`) });
     if (next.task === null) app.show(doneScreen);
     else if (read.practice && read.version === 0 && !next.practice) app.show(studyScreen);
-    else app.show(readingScreen, { task: next, notice: recorded });
+    else app.show(readingScreen, { id: next.task, notice: recorded });
   }
 
   function refused(error) {
@@ -150,7 +158,7 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
     else bar.say(t("error.refused", { message: error.message }), "problem");
   }
 
-  /** The task before or after this one in the reader's order, as far as they have come; undefined where there is none. */
+  /** The task before or after this one in the reader's order, undefined where there is none or it is not yet open. */
   function neighbour(direction) {
     const first = app.progress.tasks.findIndex((one) => !one.done);
     const last = first === -1 ? app.progress.tasks.length - 1 : first;
@@ -169,11 +177,10 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
     try {
       await image.decode();
     } catch {
-      room.replaceChildren(
-        element("p", { class: "loading", role: "alert", text: t("reading.image_failed") }),
-        button(t("button.retry"), () => app.show(readingScreen, { id }), { class: "primary" }),
-        button(t("menu.images"), () => app.show(imagesScreen)),
-      );
+      const again = button(t("button.retry"), () => app.show(readingScreen, { id }), { class: "primary", id: "retry" });
+      const elsewhere = button(t("menu.images"), () => app.show(imagesScreen));
+      const words = element("p", { role: "alert", text: t("reading.image_failed") });
+      room.replaceChildren(element("div", { class: "failed" }, words, again, elsewhere));
       return new Promise(() => {}); // this screen ends here: one of the two buttons opens another
     }
     return image;
@@ -184,7 +191,7 @@ export function readingScreen(app, { task = null, id = null, confidence = null, 
     name: "reading",
     title: t("reading.name"),
     content: [node],
-    keep: () => ({ task: null, id: open?.task.task ?? id, confidence: bar.confidence(), notice: "" }),
+    keep: () => ({ id: open?.task.task ?? id, confidence: bar.confidence(), notice: "" }),
     close() {
       isShown = false;
       window.removeEventListener("keydown", bar.onKey);

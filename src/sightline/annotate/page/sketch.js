@@ -99,7 +99,7 @@ export class Sketch {
     this.showMask(this.#box(pen));
   }
 
-  /** Shows the recorded mask in a box. @param {import("./drawing.js").Box} box */
+  /** Shows the recorded mask in a box. @param {import("./boxes.js").Box} box */
   showMask(box) {
     const { mask, width } = this.drawing;
     for (let row = box.top; row < box.bottom; row += 1) {

@@ -6,6 +6,7 @@ const BATCH_EVENTS = 100;
 const BATCH_NUMBERS = 40000; // of points in one request: well below a megabyte
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
+const KEEP_MS = 2000; // a device that takes longer to keep an event must not hold up the server
 
 /**
  * The server's events with the device's unsent ones that continue them.
@@ -54,7 +55,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
     waiting.push(event);
     say("saving");
     try {
-      await vault.keep(reader, task, event);
+      await Promise.race([vault.keep(reader, task, event), pause(KEEP_MS)]);
     } catch (error) {
       console.warn("this device could not keep a stroke; the server is asked at once:", error);
     }
@@ -101,7 +102,11 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
   async function confirm(batch) {
     const ids = new Set(batch.map((event) => event.id));
     waiting = waiting.filter((event) => !ids.has(event.id));
-    await vault.drop(reader, task, [...ids]);
+    try {
+      await vault.drop(reader, task, [...ids]);
+    } catch (error) {
+      console.warn("confirmed strokes stay on this device; the next visit recognises them:", error);
+    }
   }
 
   async function overtaken(events) {

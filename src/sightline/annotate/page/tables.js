@@ -24,7 +24,7 @@ export function sortableTable({ id, sorting, rows, caption, columns }) {
   );
   const table = element(
     "table",
-    { id: `${id}-table` },
+    { id },
     element("caption", { class: "unseen", text: caption }),
     element("thead", {}, element("tr", {}, ...heads)),
     body,

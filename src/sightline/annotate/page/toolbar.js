@@ -104,6 +104,21 @@ export function buildToolbar(t, on) {
   return { element: bar, update };
 }
 
+/**
+ * The buttons of an open polygon, which fingers have no other way to; hidden until there is one.
+ * @param {(key: string) => string} t @param {(action: "close" | "back" | "cancel") => void} press
+ * @returns {HTMLElement}
+ */
+export function buildPolygonBar(t, press) {
+  const make = (action, key) => {
+    const made = element("button", { type: "button", class: "desk-button", "data-action": action, text: t(key) });
+    made.addEventListener("click", () => press(action));
+    return made;
+  };
+  const buttons = [make("close", "desk.polygon.close"), make("back", "desk.polygon.back"), make("cancel", "desk.cancel")];
+  return element("div", { class: "desk-polygon-bar", role: "group", "aria-label": t("desk.polygon"), hidden: true }, ...buttons);
+}
+
 function toolButton(t, on, action) {
   const label = t(`desk.${action}`);
   const keys = keysOf(action);

@@ -1,10 +1,11 @@
 // Where the image is on the screen, and its painting: the X-ray, the marks and what is under the pen, one canvas each,
 // so that a moving pen repaints neither of the others. Screen lengths are CSS pixels; `scale` is CSS per image pixel.
 
-import { grown } from "./marks.js";
+import { grown, intersection, union } from "./boxes.js";
 
 const MAX_SCALE = 40;
 const SHARP_FROM = 2; // device pixels per image pixel from which each image pixel is shown as a square
+const REST_MS = 120; // after the last zoom or pan the image rests
 const OVERVIEW = 112; // longest side of the overview, CSS pixels
 
 /** Zoom, pan and painting of one image in a container. */
@@ -30,6 +31,7 @@ export class View {
     this.x = 0; // of the image's corner on the stage
     this.y = 0;
     this.fitted = true;
+    this.moving = 0; // a timer, until the image rests
     this.#resize();
     this.observer = new ResizeObserver(() => {
       this.#resize();
@@ -42,6 +44,7 @@ export class View {
   close() {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.moving);
     for (const canvas of this.contexts.keys()) canvas.remove();
   }
 
@@ -115,7 +118,7 @@ export class View {
     this.#ask({ base: true });
   }
 
-  /** Asks for the marks of a box to be painted again, or all. @param {import("./drawing.js").Box} [box] */
+  /** Asks for the marks of a box to be painted again, or all. @param {import("./boxes.js").Box} [box] */
   repaintMarks(box) {
     if (this.stale.marks) this.dirty = box && this.dirty ? union(this.dirty, box) : null;
     else this.dirty = box ?? null;
@@ -145,6 +148,11 @@ export class View {
     this.x = keep(this.x, this.width * this.scale, this.stageWidth);
     this.y = keep(this.y, this.height * this.scale, this.stageHeight);
     this.dirty = null;
+    clearTimeout(this.moving);
+    this.moving = setTimeout(() => {
+      this.moving = 0;
+      this.repaintMarks();
+    }, REST_MS);
     this.#ask({ base: true, marks: true, live: true });
     this.onChange();
   }
@@ -213,23 +221,21 @@ export class View {
   }
 
   #paintMarks() {
-    const context = this.contexts.get(this.top);
-    const seen = this.#seen();
+    const context = this.dirty ? this.contexts.get(this.top) : this.#cleared(this.top);
+    const unit = 1 / this.scale;
+    let box = this.#seen();
     context.save();
+    this.#toImage(context);
     if (this.dirty) {
-      this.#toImage(context);
-      const unit = 1 / this.scale;
-      const box = grown(this.dirty, Math.ceil(4 * unit) + 1, this.height, this.width);
+      const margin = Math.ceil(4 * unit) + 1; // a border's line is wider than the pixels it runs between
+      const { left, top, right, bottom } = this.dirty;
       context.beginPath();
-      context.rect(box.left - 4 * unit, box.top - 4 * unit, box.right - box.left + 8 * unit, box.bottom - box.top + 8 * unit);
+      context.rect(left - margin, top - margin, right - left + 2 * margin, bottom - top + 2 * margin);
       context.clip();
-      context.clearRect(-4 * unit, -4 * unit, this.width + 8 * unit, this.height + 8 * unit);
-      if (this.showsMarks) this.marks.paint(context, intersection(grown(box, Math.ceil(4 * unit), this.height, this.width), seen), unit, this.opacity);
-    } else {
-      this.#cleared(this.top);
-      this.#toImage(context);
-      if (this.showsMarks) this.marks.paint(context, seen, 1 / this.scale, this.opacity);
+      context.clearRect(-margin, -margin, this.width + 2 * margin, this.height + 2 * margin);
+      box = intersection(grown(this.dirty, 2 * margin, this.height, this.width), box);
     }
+    if (this.showsMarks) this.marks.paint(context, box, unit, this.opacity, this.moving > 0);
     context.restore();
   }
 
@@ -274,22 +280,4 @@ function layer(stage, className) {
   canvas.className = className;
   canvas.setAttribute("aria-hidden", "true");
   return stage.appendChild(canvas);
-}
-
-function union(a, b) {
-  return {
-    top: Math.min(a.top, b.top),
-    bottom: Math.max(a.bottom, b.bottom),
-    left: Math.min(a.left, b.left),
-    right: Math.max(a.right, b.right),
-  };
-}
-
-function intersection(a, b) {
-  return {
-    top: Math.max(a.top, b.top),
-    bottom: Math.min(a.bottom, b.bottom),
-    left: Math.max(a.left, b.left),
-    right: Math.min(a.right, b.right),
-  };
 }

@@ -7,7 +7,12 @@ import { t } from "./words.js";
 /** Welcome and purpose. */
 export function welcomeScreen(app) {
   const facts = ["time", "stop", "pseudonym"].map((name) =>
-    element("li", {}, element("h2", { text: t(`welcome.${name}.title`) }), element("p", { text: t(`welcome.${name}`) })),
+    element(
+      "li",
+      {},
+      element("h2", { text: t(`welcome.${name}.title`) }),
+      element("p", { text: t(`welcome.${name}`) }),
+    ),
   );
   return {
     name: "welcome",
@@ -20,7 +25,11 @@ export function welcomeScreen(app) {
         element("h1", { text: t("welcome.title") }),
         ...paragraphs(t("welcome.text"), { class: "lead" }),
         element("ul", { class: "facts" }, ...facts),
-        element("div", { class: "actions" }, button(t("welcome.start"), () => app.show(consentScreen), { id: "start", class: "primary" })),
+        element(
+          "div",
+          { class: "actions" },
+          button(t("welcome.start"), () => app.show(consentScreen), { id: "start", class: "primary" }),
+        ),
         contact(app),
       ),
     ],
@@ -38,7 +47,12 @@ export function consentScreen(app) {
     ),
   );
   const problem = element("p", { class: "problem", id: "consent-problem", hidden: true });
-  const box = element("input", { type: "checkbox", id: "consent", checked: app.draft.consent, "aria-describedby": "consent-problem" });
+  const box = element("input", {
+    type: "checkbox",
+    id: "consent",
+    checked: app.draft.consent,
+    "aria-describedby": "consent-problem",
+  });
   box.addEventListener("change", () => {
     app.draft.consent = box.checked;
     problem.hidden = true;
@@ -60,7 +74,12 @@ export function consentScreen(app) {
         { class: "page" },
         element("p", { class: "eyebrow", text: t("enrolment.step", { step: 1, steps: 2 }) }),
         element("h1", { text: t("consent.title") }),
-        element("div", { class: "sheet" }, ...sections, element("p", { class: "note", text: t("consent.shown_version", { version: t("consent.version") }) })),
+        element(
+          "div",
+          { class: "sheet" },
+          ...sections,
+          element("p", { class: "note", text: t("consent.shown_version", { version: t("consent.version") }) }),
+        ),
         element("div", { class: "tick" }, box, element("label", { for: "consent", text: t("consent.agree") })),
         problem,
         element(
@@ -75,5 +94,7 @@ export function consentScreen(app) {
 }
 
 function contact(app) {
-  return app.session.contact ? element("p", { class: "note", text: t("welcome.contact", { contact: app.session.contact }) }) : null;
+  return app.session.contact
+    ? element("p", { class: "note", text: t("welcome.contact", { contact: app.session.contact }) })
+    : null;
 }

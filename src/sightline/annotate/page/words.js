@@ -27,6 +27,11 @@ export function language() {
   return current;
 }
 
+/** @returns {string} how to write numbers and dates: the browser's variant of the language, such as "en-GB". */
+export function locale() {
+  return (navigator.languages ?? []).find((tag) => tag.toLowerCase().split("-")[0] === current) ?? current;
+}
+
 /** @returns {Object<string, string>} the names of all languages by their codes, as they call themselves. */
 export function allLanguages() {
   return languages;
@@ -39,7 +44,9 @@ export function allLanguages() {
  * @returns {string}
  */
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(current, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(
+    value,
+  );
 }
 
 /**

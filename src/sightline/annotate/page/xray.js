@@ -33,7 +33,8 @@ export class Xray {
     for (let i = 0; i < pixels.length && this.isGray; i += 4) {
       this.isGray = pixels[i] === pixels[i + 1] && pixels[i] === pixels[i + 2];
     }
-    this.values = this.isGray ? pixels.filter((_, i) => i % 4 === 0) : pixels.slice();
+    this.values = pixels.slice(0, this.isGray ? width * height : pixels.length);
+    if (this.isGray) for (let i = 0; i < this.values.length; i += 1) this.values[i] = pixels[4 * i];
   }
 
   /** Shows the X-ray through another look; see `lookupTable`. */
