@@ -7,19 +7,18 @@ Run: python src/align.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sightline.alignment import chance_iou, chance_pointing, iou, pointing, random_alignment, threshold_counts
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, read_npz, write_csv, write_json
+from sightline.errors import run_stage
+from sightline.files import write_csv, write_json
 from sightline.grid import Entry
-from sightline.maps import is_flat, not_finite_maps, scaled_maps
+from sightline.map_files import read_consensus, read_maps, read_patients
+from sightline.maps import is_flat, scaled_maps
 from sightline.parameters import read_params
 from sightline.significance import mann_whitney_greater, sign_flip_p
 
@@ -65,57 +64,13 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    images, masks_MHW = read_consensus()
+    images, masks_MHW, _ = read_consensus()
     patients = read_patients(images)
     maps = read_maps(params.models, images) if images else {}  # without a consensus no map is needed
     table, sweep = score_maps(maps, images, masks_MHW, params)
     write_csv("data/alignment.csv", table)
     write_csv("plots/threshold_sweep.csv", sweep)
     write_json("metrics/alignment.json", summarise(table, sweep, patients, params))
-
-
-def read_consensus() -> tuple[list[str], np.ndarray]:
-    """Names of the images with a non-empty consensus, sorted so that no result hangs on the file's order; masks."""
-    stored = read_npz("data/consensus.npz")
-    names, masks = stored["images"], stored["consensus"].astype(bool)
-    marked = masks.any(axis=(1, 2))
-    order = np.argsort(names[marked], kind="stable")
-    print(f"{marked.sum()} images with a consensus region; {(~marked).sum()} with an empty one are not scored")
-    return names[marked][order].tolist(), masks[marked][order]
-
-
-def read_patients(images: list[str]) -> list[str]:
-    """The patient of each image, from the index."""
-    index = read_csv("data/prepared/index.csv", {"image": str, "patient": str})
-    patient_of = dict(zip(index["image"], index["patient"], strict=True))
-    unknown = [f"data/consensus.npz: {image}" for image in images if image not in patient_of]
-    if unknown:
-        raise StudyError("data/prepared/index.csv lacks images that have a consensus; run `dvc repro`", unknown)
-    return [patient_of[image] for image in images]
-
-
-def read_maps(models: Iterable[str], images: list[str]) -> dict[tuple[str, str], np.ndarray]:
-    """Raw maps, float32 M x h x w, of every (model, method), in the order of `images`; all finite."""
-    paths = {model: Path(f"data/saliency/{model}.npz") for model in models}
-    absent = [f"{path}: not there" for path in paths.values() if not path.is_file()]
-    if absent:
-        raise StudyError("saliency maps are missing; run `sightline sync`, then `dvc repro`", absent)
-    maps: dict[tuple[str, str], np.ndarray] = {}
-    problems = []
-    for model, path in paths.items():
-        stored = read_npz(path)
-        row_of = {name: row for row, name in enumerate(stored.pop("images").tolist())}
-        found = [image for image in images if image in row_of]
-        problems += [f"{path}: {model} has no map of {image}" for image in images if image not in row_of]
-        if not stored:
-            problems.append(f"{path}: {model} has no maps of any method")
-        for method, raw in stored.items():
-            maps[model, method] = raw[[row_of[image] for image in found]]
-            broken = not_finite_maps(maps[model, method])
-            problems += [f"{path}: {model}, {method}, {found[row]}: holds NaN or infinity" for row in broken]
-    if problems:
-        raise StudyError("saliency maps do not fit the consensus; run `dvc repro`, or mend the external maps", problems)
-    return maps
 
 
 def score_maps(

@@ -18,17 +18,15 @@ import pandas as pd
 
 from sightline.agreement import (
     Agreement,
-    Rule,
-    consensus_mask,
     image_agreement,
     iou_matrix,
     mean_known,
-    pixel_share,
     profession_pairs,
 )
 from sightline.annotation_files import Cleanup, read_annotations, read_finished
 from sightline.errors import StudyError, run_stage
 from sightline.files import read_csv, write_csv, write_json, write_npz
+from sightline.merging import MergingRule, leave_one_out, merged, soft
 from sightline.parameters import read_params
 from sightline.significance import mann_whitney_greater, sign_flip_p
 
@@ -52,15 +50,23 @@ class Consensus:
     """paper: strokes become regions by the published clean-up; none: the masks are regions already."""
     empty: Literal["dropped", "votes"]
     """What an annotation without a region does."""
-    rule: Rule
+    rule: MergingRule
     min_share: float
-    """Of an image's annotations that must mark a pixel, for rule mean."""
+    """Of an image's annotations, or of their weight, that must mark a pixel, for rules mean and weighted."""
+    min_count: int
+    """Annotations that must mark a pixel, for rule at_least."""
+    weights: dict[str, float]
+    """Of an annotator's vote by profession, for rule weighted."""
     random_masks: int
     """Random masks an image; an image of more annotations gets one for each."""
 
     def __post_init__(self) -> None:
         if not 0 < self.min_share <= 1:
             raise ValueError(f"min_share: must be in (0, 1], got {self.min_share}")
+        if self.min_count < 1:
+            raise ValueError(f"min_count: must be at least 1, got {self.min_count}")
+        if any(not 0 <= weight < float("inf") for weight in self.weights.values()):
+            raise ValueError(f"weights: must be 0 or more, got {self.weights}")
         if self.random_masks < 1:
             raise ValueError(f"random_masks: must be at least 1, got {self.random_masks}")
         if self.source != "none" and not self.folder:
@@ -130,9 +136,13 @@ def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, ma
         columns=["image", "annotations", "iou", "random_iou"],
     )
     by_profession = profession_table(used, rows_of, agreements)
-    consensus = [consensus_mask(used_AHW[rows], settings.rule, settings.min_share) for rows in rows_of.values()]
-    consensus_CHW = np.stack(consensus)
-    share_CHW = np.stack([pixel_share(used_AHW[rows]) for rows in rows_of.values()])
+    weight_A = votes(settings, used)
+    rule, share, count = settings.rule, settings.min_share, settings.min_count
+    consensus_CHW = np.stack([merged(used_AHW[rows], rule, share, count, weight_A[rows]) for rows in rows_of.values()])
+    share_CHW = np.stack([soft(used_AHW[rows], weight_A[rows]) for rows in rows_of.values()])
+    others_AHW = np.zeros(used_AHW.shape, bool)
+    for rows in rows_of.values():
+        others_AHW[rows] = leave_one_out(used_AHW[rows], rule, share, count, weight_A[rows])
     patient = dict(zip(index.image, index.patient, strict=True))
     pairs = np.concatenate([item.iou for item in agreements.values()])
     random_pairs = np.concatenate([item.random_iou for item in agreements.values()])
@@ -163,7 +173,7 @@ def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, ma
         },
     }
     counts = np.array([len(rows) for rows in rows_of.values()])
-    write_arrays(images, consensus_CHW, share_CHW, counts, used, used_AHW)
+    write_arrays(images, consensus_CHW, share_CHW, counts, used, used_AHW, others_AHW)
     write_small(metrics, by_image, by_profession)
     print(
         f"{len(images)} images, {len(used)} of {len(table)} annotations valid, "
@@ -189,6 +199,16 @@ def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int
         else:
             first[who] = row
     return np.array(sorted(first.values()), int), sorted(again)
+
+
+def votes(settings: Consensus, used: pd.DataFrame) -> np.ndarray:
+    """The weight of each annotation's vote, float64; 1 unless the rule is `weighted`."""
+    if settings.rule != "weighted":
+        return np.ones(len(used))
+    unknown = sorted(set(used.profession) - set(settings.weights))
+    if unknown:
+        raise StudyError("consensus.weights: professions without a weight; add them", unknown)
+    return used.profession.map(settings.weights).to_numpy(float)
 
 
 def profession_table(
@@ -220,6 +240,7 @@ def write_finished(images: list[str], consensus_CHW: np.ndarray) -> None:
         counts,
         nobody,
         np.zeros((0, *consensus_CHW.shape[1:]), bool),
+        np.zeros((0, *consensus_CHW.shape[1:]), bool),
     )
     metrics = {**dict.fromkeys(SINGLE_METRICS), **consensus_metrics(consensus_CHW), "professions": {}}
     by_image = pd.DataFrame({"image": images, "annotations": counts, "iou": np.nan, "random_iou": np.nan})
@@ -244,7 +265,9 @@ def write_arrays(
     counts: np.ndarray,
     used: pd.DataFrame,
     used_AHW: np.ndarray,
+    others_AHW: np.ndarray,
 ) -> None:
+    """`others`: the consensus of the image's other annotations, for each annotation, by the same rule."""
     write_npz(
         "data/consensus.npz",
         images=np.array(images, str),
@@ -259,6 +282,7 @@ def write_arrays(
         annotators=np.array(used.annotator.tolist(), str),
         professions=np.array(used.profession.tolist(), str),
         masks=used_AHW,
+        others=others_AHW,
     )
 
 

@@ -1,20 +1,20 @@
-"""CAM and Grad-CAM of one trained network on every test image, on the feature grid, raw and signed.
+"""CAM, Grad-CAM and whatever else is asked for, of one trained network on every test image, raw and signed.
 
-All test images, not only those with a consensus: new annotations then need no forward pass.
+All test images, not only those with a consensus: new annotations then need no forward pass. Beside
+data/saliency/<key>.npz it writes <key>.others.npz: CAM and Grad-CAM at the other target layer, which `layer` names, as
+`<layer>.<method>`, and of the same network before training, with random weights, as `untrained.<method>`.
 
 Run: python src/saliency.py alexnet-scratch-gap
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
 from sightline.augment import three_channels, unit_images
 from sightline.cam import Layer, saliency_maps
@@ -22,8 +22,10 @@ from sightline.device import machine
 from sightline.errors import StudyError, run_stage
 from sightline.files import read_csv, write_npz
 from sightline.grid import Network
-from sightline.networks import Classifier, build_network
+from sightline.methods import saliency
+from sightline.networks import build_network
 from sightline.parameters import read_entry, read_params
+from sightline.trained import trained_network
 
 PREPARED = Path("data/prepared")
 
@@ -32,14 +34,20 @@ PREPARED = Path("data/prepared")
 class Saliency:
     target_layer: Layer
     batch_size: int
+    methods: str
+    """Further methods by name, separated by spaces; see sightline.methods."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size: at least 1, got {self.batch_size}")
+        twice = [name for name in ("cam", "gradcam") if name in self.methods.split()]
+        if twice:
+            raise ValueError(f"methods: {', '.join(twice)} are always made; name further ones")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
+    seed: int
     saliency: Saliency
 
 
@@ -51,42 +59,41 @@ def main() -> None:
     entry: Network = read_entry(Network, "models", key)
     here = replace(machine(), precision=torch.float32)  # bfloat16 moves the peak of some maps
     network = here.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
+    untrained = here.placed(build_network(entry.arch, entry.head, seed=params.seed)).eval()
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
     rows = np.flatnonzero(index.split == "test")
     images_N = np.load(PREPARED / "images.npy", mmap_mode="r")
+    layer = params.saliency.target_layer
+    other: Layer = "paper" if layer == "exact" else "exact"
+    generator = torch.Generator(here.device).manual_seed(params.seed)
     maps: dict[str, list[np.ndarray]] = {}
+    others: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(rows), params.saliency.batch_size):
-        batch = torch.from_numpy(images_N[rows[start : start + params.saliency.batch_size]]).to(here.device)
-        found = saliency_maps(network, entry.arch, three_channels(unit_images(batch)), params.saliency.target_layer)
-        for method, part in found.items():
-            maps.setdefault(method, []).append(part.cpu().numpy())
-    whole = {method: np.concatenate(parts) for method, parts in sorted(maps.items())}
+        pixels = torch.from_numpy(images_N[rows[start : start + params.saliency.batch_size]]).to(here.device)
+        batch = three_channels(unit_images(pixels))
+        keep(maps, "", saliency_maps(network, entry.arch, batch, layer))
+        further = params.saliency.methods.split()
+        keep(maps, "", {name: saliency(name, network, batch, generator) for name in further})
+        keep(others, f"{other}.", saliency_maps(network, entry.arch, batch, other))
+        keep(others, "untrained.", saliency_maps(untrained, entry.arch, batch, layer))
     images = index.image.to_numpy()[rows].astype(str)
+    whole = {method: np.concatenate(parts) for method, parts in sorted(maps.items())}
+    beside = {method: np.concatenate(parts) for method, parts in sorted(others.items())}
     broken = [
         f"{method}: {images[row]}"
-        for method, maps_Mhw in whole.items()
+        for method, maps_Mhw in {**whole, **beside}.items()
         for row in np.flatnonzero(~np.isfinite(maps_Mhw).all(axis=(1, 2)))
     ]
     if broken:
         raise StudyError(f"{key}: maps with NaN or infinite values; train this model again", broken)
     write_npz(f"data/saliency/{key}.npz", images=images, **whole)
+    write_npz(f"data/saliency/{key}.others.npz", images=images, layer=np.array(other), **beside)
 
 
-def trained_network(path: Path, entry: Network) -> Classifier:
-    """The network of `entry` with the weights at `path`; weights of another model are a StudyError."""
-    try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
-            config = json.loads((file.metadata() or {}).get("config", "{}"))
-    except FileNotFoundError:
-        raise StudyError(f"{path}: not there; run the train stage of this model") from None
-    except SafetensorError as error:
-        raise StudyError(f"{path}: not a readable safetensors file ({error})") from None
-    if config.get("model") != asdict(entry):
-        raise StudyError(f"{path}: holds {config.get('model')}, params.yaml says {asdict(entry)}; train it again")
-    network = build_network(entry.arch, entry.head, seed=0)
-    network.load_state_dict(weights)
-    return network
+def keep(kept: dict[str, list[np.ndarray]], prefix: str, found: dict[str, torch.Tensor]) -> None:
+    """Appends a batch of maps to those of the same method."""
+    for method, part in found.items():
+        kept.setdefault(prefix + method, []).append(part.cpu().numpy())
 
 
 if __name__ == "__main__":

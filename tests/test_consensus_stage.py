@@ -47,7 +47,7 @@ class Study:
     def __init__(self, folder: Path) -> None:
         self.folder, self.own = folder, folder / "own"
         self.settings = {
-            "source": "annotations", "folder": "own", "cleanup": "paper", "empty": "dropped", "rule": "mean",
+            "source": "annotations", "folder": "own", "cleanup": "paper", "empty": "dropped", "rule": "mean", "min_count": 2, "weights": "{student: 1.0}",
             "min_share": 0.5, "random_masks": 20,
         }  # fmt: skip
         (folder / "data/prepared").mkdir(parents=True)
@@ -200,6 +200,27 @@ def test_an_empty_annotation_votes_if_told(study: Study) -> None:
     assert merged["share"][0].max() == np.float32(0.4)
 
 
+def test_at_least_staple_and_weights(study: Study) -> None:
+    study.settings |= {"rule": "at_least", "min_count": 2}
+    study.succeed()
+    np.testing.assert_array_equal(study.array("consensus")["consensus"].sum(axis=(1, 2)), [225, 200, 0])
+    study.settings |= {"rule": "weighted", "weights": "{student: 1.0, physician: 5.0}"}
+    study.succeed()
+    # image one: carla, a physician, outweighs two students; two: both students; three: carla again
+    assert study.array("consensus")["consensus"].sum(axis=(1, 2)).tolist() == [225, 600, 100]
+    assert study.array("consensus")["consensus"][0, 40:55, 40:55].all()
+    others = study.array("annotations")["others"]
+    assert others.shape == study.array("annotations")["masks"].shape
+    study.settings |= {"weights": "{student: 1.0}"}
+    code, told = study.run()
+    assert code == 1
+    assert "professions without a weight" in told
+    assert "physician" in told
+    study.settings |= {"rule": "staple"}
+    study.succeed()
+    assert not (study.array("consensus")["consensus"] & (study.array("consensus")["share"] == 0)).any()
+
+
 def test_rules(study: Study) -> None:
     study.settings["rule"] = "union"
     study.succeed()
@@ -292,7 +313,7 @@ def test_a_folder_that_is_not_there(study: Study) -> None:
         ("min_share", 0.0, r"consensus.min_share: must be in (0, 1], got 0.0"),
         ("min_share", 1.5, r"consensus.min_share: must be in (0, 1], got 1.5"),
         ("random_masks", 0, "consensus.random_masks: must be at least 1, got 0"),
-        ("rule", "median", "consensus.rule: expected one of mean, intersection, union"),
+        ("rule", "median", "consensus.rule: expected one of mean, at_least, union, intersection, staple, weighted"),
         ("source", "mask", "did you mean masks?"),
         ("folder", "''", "consensus.folder: must name"),
     ],

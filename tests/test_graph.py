@@ -21,6 +21,8 @@ from sightline.parameters import SECTIONS, read_params
 ROOT = Path(__file__).parents[1]
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 CODE = "src/"
+KEYED = ("train", "saliency", "import-maps", "augment-preview", "faithfulness")
+LIGHT = [name for name in SCRIPTS if name not in (*KEYED, "prepare")]  # no torch in them
 
 
 def stage_of(name: str) -> dict:
@@ -57,9 +59,9 @@ def test_params_are_what_the_stage_reads(name: str) -> None:
     module = importlib.import_module(SCRIPTS[name].removesuffix(".py"))
     kind = getattr(module, "Params", None)
     fields = {field.name for field in dataclasses.fields(kind)} if kind else set()
-    declared = set(stage_of(name)["params"])
+    declared = set(stage_of(name).get("params", []))
     keyed = {"models.${item}", "models.${key}"} & declared
-    assert bool(keyed) == (name in ("train", "saliency", "import-maps"))
+    assert bool(keyed) == (name in ("train", "saliency", "import-maps", "faithfulness"))
     if name == "report":  # prints the whole file
         assert declared == set(SECTIONS)
         assert fields <= declared
@@ -68,7 +70,7 @@ def test_params_are_what_the_stage_reads(name: str) -> None:
 
 
 def test_a_light_stage_imports_no_torch() -> None:
-    for name in ("consensus", "align", "bootstrap", "report"):
+    for name in LIGHT:
         script = SCRIPTS[name].removesuffix(".py")
         code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import {script}; print('torch' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -84,9 +86,15 @@ def test_dvc_yaml_is_in_step() -> None:
 def test_every_stage_that_gathers_lists_each_model() -> None:
     models = read_params(Models, ROOT / "params.yaml").models
     assert GRAPH["stages"]["train"]["foreach"] == GRAPH["stages"]["saliency"]["foreach"] == list(models)
-    for name, kinds in (("align", ("maps",)), ("bootstrap", ("p",)), ("report", ("maps", "h"))):
+    assert GRAPH["stages"]["faithfulness"]["foreach"] == list(models)
+    gathered = {
+        "align": ("maps",), "bootstrap": ("p",), "ladder": ("maps", "others"), "shortcut": ("maps", "p"),
+        "report": ("maps", "h"),
+    }  # fmt: skip
+    for name, kinds in gathered.items():
         paths = {
             "maps": "data/saliency/{}.npz",
+            "others": "data/saliency/{}.others.npz",
             "p": "data/models/{}.predictions.csv",
             "h": "data/models/{}.history.csv",
         }

@@ -15,9 +15,14 @@ SCRIPTS = {
     "train": "train.py",
     "saliency": "saliency.py",
     "import-maps": "import_maps.py",
+    "lungs": "lungs.py",
     "consensus": "consensus.py",
+    "reliability": "reliability.py",
     "align": "align.py",
     "bootstrap": "bootstrap.py",
+    "ladder": "ladder.py",
+    "shortcut": "shortcut.py",
+    "faithfulness": "faithfulness.py",
     "report": "report.py",
 }
 
@@ -31,19 +36,26 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     networks = [key for key, entry in models.items() if isinstance(entry, Network)]
     external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
     stages = graph["stages"]
-    stages["train"]["foreach"], stages["saliency"]["foreach"] = (
-        networks,
-        list(networks),
-    )  # one list twice would be an anchor
+    for name in ("train", "saliency", "faithfulness"):
+        stages[name]["foreach"] = list(networks)  # one list twice would be an anchor
     stages["import-maps"]["foreach"] = external
     maps = [f"data/saliency/{key}.npz" for key in models]
+    others = [f"data/saliency/{key}.others.npz" for key in networks]
     predictions = [f"data/models/{key}.predictions.csv" for key in networks]
     histories = [f"data/models/{key}.history.csv" for key in networks]
-    gathered = {"align": maps, "bootstrap": predictions, "report": [*maps, *histories]}
+    gathered = {
+        "align": maps,
+        "bootstrap": predictions,
+        "ladder": [*maps, *others],
+        "shortcut": [*maps, *predictions],
+        "report": [*maps, *histories],
+    }
     for name, script in SCRIPTS.items():
         stage = stages[name].get("do", stages[name])
         kept = [dep for dep in stage["deps"] if not str(dep).startswith(("src/", "data/models/", "data/saliency/"))]
-        own = [dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith("data/models/")]
+        own = [
+            dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith(("data/models/", "data/saliency/"))
+        ]
         stage["deps"] = [*imported_files(source / script), *kept, *own, *gathered.get(name, [])]
     graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 # Every top-level key that a study may have; a stage reads some of them and refuses strangers.
 SECTIONS = (
     "seed", "threshold", "data", "phantom", "augment", "train", "saliency", "annotate",
-    "consensus", "align", "bootstrap", "report", "models",
+    "consensus", "align", "bootstrap", "ladder", "shortcut", "faithfulness", "multiverse", "report", "models",
 )  # fmt: skip
 
 

@@ -14,12 +14,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import signal
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from sqlalchemy import make_url
+from sqlalchemy.exc import DatabaseError
 
 from sightline import __version__
 from sightline.annotate.assignment import Plan, planned_tasks
@@ -94,7 +98,7 @@ def store_url() -> str:
     here = Path.cwd()
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sightline"
     default = data / f"{here.name}-{hashlib.sha256(str(here).encode()).hexdigest()[:8]}.sqlite"
-    path = Path(wish.removeprefix("sqlite:///") or default).absolute()
+    path = Path(wish.removeprefix("sqlite:///") or default).resolve()
     repository = next((folder for folder in path.parents if (folder / ".git").exists()), None)
     if repository is not None:
         raise StudyError(
@@ -117,9 +121,15 @@ def opened_study() -> tuple[Store, Params, Plan, str, Pictures]:
     pictures = Pictures(params.data, index)
     shown = (*plan.images, *plan.controls, *plan.practice)
     content = {**asdict(plan), "sha256": {image: pictures.sha256[image] for image in shown}}
-    url = store_url()
-    store = Store(url)
-    begun = store.begun_plan()
+    url = make_url(store_url())
+    place = url.render_as_string(hide_password=True)
+    try:
+        store = Store(url.render_as_string(hide_password=False))
+        begun = store.begun_plan()
+    except ModuleNotFoundError as error:
+        raise StudyError(f"{place}: the package {error.name} is missing; pip install 'sightline[postgres]'") from None
+    except DatabaseError as error:
+        raise StudyError(f"{place}: the store does not answer ({error.orig}); see SIGHTLINE_STORE") from None
     if begun is None:
         store.begin(content)
         begun = store.begun_plan() or {}
@@ -127,7 +137,7 @@ def opened_study() -> tuple[Store, Params, Plan, str, Pictures]:
     changed = [key for key, value in content.items() if was.get(key) != value]
     if changed:
         raise StudyError(
-            f"{url}: was begun with another study ({', '.join(changed)} differ); put params.yaml and the images back, "
+            f"{place}: was begun with another study ({', '.join(changed)} differ); put params.yaml and images back, "
             "or name another store in SIGHTLINE_STORE"
         )
     return store, params, plan, begun["made_at"], pictures
@@ -160,16 +170,20 @@ def serve(arguments: argparse.Namespace) -> None:
     print(f"admin: {url}/admin" + (f"#secret={secret}  (kept hashed: note it now)" if secret else ""), flush=True)
     if not is_https and not is_local:
         print("warning: without TLS, links and drawings can be read on the way", flush=True)
-    uvicorn.run(
-        app,
-        host=arguments.host,
-        port=arguments.port,
-        ssl_certfile=arguments.tls_cert,
-        ssl_keyfile=arguments.tls_key,
-        log_level="warning",
-        server_header=False,
-    )
-    store.close()
+    # uvicorn hands the signal on once it has stopped; without this the process would end before the store is closed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.run(
+            app,
+            host=arguments.host,
+            port=arguments.port,
+            ssl_certfile=arguments.tls_cert,
+            ssl_keyfile=arguments.tls_key,
+            log_level="warning",
+            server_header=False,
+        )
+    finally:
+        store.close()
 
 
 def invite(arguments: argparse.Namespace) -> None:

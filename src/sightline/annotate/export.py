@@ -44,7 +44,12 @@ def mask_of_answer(answer: Found[Any]) -> np.ndarray | None:
 
 
 def rows_of(store: Store, kind: str) -> Iterator[Row]:
-    """The newest answer of every task of one kind that says region or none, as an annotation of the study's folder."""
+    """The newest answer of every task of one kind that says region or none, as an annotation of the study's folder.
+
+    `created_at` is when the task was first answered, by the server's clock: a correction does not make a first reading
+    later than its repeat.
+    """
+    first = {row.task: row.received_at for row in store.submissions(only_newest=False) if row.version == 1}
     profession = {row.reader: row.profession or "" for row in store.readers()}
     for answer in store.submissions():
         mask = mask_of_answer(answer)
@@ -54,7 +59,7 @@ def rows_of(store: Store, kind: str) -> Iterator[Row]:
                 image=answer.image,
                 annotator=answer.reader,
                 profession=profession[answer.reader],
-                created_at=answer.received_at,  # the server's clock: a reader's may be wrong
+                created_at=first[answer.task],
                 mask=mask,
             )
 
@@ -104,10 +109,16 @@ def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool)
     """Writes annotations.csv, masks/ and readings.csv, and the controls' below controls/; returns what was counted.
 
     An earlier export is replaced; annotations of another origin only with `replace`. StudyError, and nothing written,
-    if no study image has been answered yet.
+    if no study image has been answered; an earlier export is deleted then, for all its readers have withdrawn.
     """
     table = readings_table(store, pictures.sha256)
     study = table[(table.kind == "study") & (table.answer != "cannot")]
+    if study.empty and (folder / "readings.csv").exists():
+        for name in ("masks", "controls"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in ("annotations.csv", "readings.csv"):
+            (folder / name).unlink(missing_ok=True)
+        raise StudyError(f"{folder}: no answer is left; what had been exported there is deleted, its readers withdrew")
     if study.empty:
         raise StudyError("nothing to export: no reader has answered a study image yet; see sightline annotate status")
     replace = replace or (folder / "readings.csv").exists()

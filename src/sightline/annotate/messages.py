@@ -16,11 +16,13 @@ from pydantic import (
     model_validator,
 )
 
+from sightline.annotate.strokes import Stroke, work_of
+
 PROFESSIONS = ("student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other")
 MAX_SIDE = 16_384  # pixels
 MAX_NUMBERS = 20_000  # of one stroke: two for each point
 MAX_RUNS = 400_000
-MAX_WORK = 2e9  # pixels of all the boxes that a brush stroke's segments lie in: some 10 s of the server's time
+MAX_WORK = 4e8  # of one stroke, see strokes.work_of: some 5 s of the server's time
 
 Identity = Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{8,40}$")]
 Line = Annotated[
@@ -97,15 +99,9 @@ class StrokeStep(Step):
         least = 2 if self.tool == "brush" else 6
         if len(self.points) % 2 or len(self.points) < least:
             raise ValueError(f"points: x and y in turn, at least {least} numbers for {self.tool}")
-        if self.tool == "brush" and self._work() > MAX_WORK:
+        if work_of(Stroke(tool=self.tool, mode=self.mode, radius=self.radius, points=self.points)) > MAX_WORK:
             raise ValueError("points: too long a stroke for so wide a brush; send it in parts")
         return self
-
-    def _work(self) -> float:
-        around = 2 * self.radius + 2
-        x, y = self.points[::2], self.points[1::2]
-        steps = zip(pairwise(x), pairwise(y), strict=True)
-        return sum((abs(x1 - x0) + around) * (abs(y1 - y0) + around) for (x0, x1), (y0, y1) in steps)
 
 
 class OtherStep(Step):

@@ -144,7 +144,7 @@ def opened(url: str) -> Engine:
     an advisory one, so that none fails half way and what it has read stays true until it ends. A commit is on the disk
     when it returns.
     """
-    engine = create_engine(url, pool_size=20, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

@@ -117,7 +117,7 @@ class Guard:
             await _refuse(with_headers, 403, "cross_site", "this request came from another site")
             return
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MAX_BODY:
+        if not length.isdecimal() or len(length) > 12 or int(length) > MAX_BODY:
             await _refuse(with_headers, 413, "too_large", f"more than {MAX_BODY} bytes")
             return
         body = b""

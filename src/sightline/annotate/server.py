@@ -22,9 +22,10 @@ from sightline.annotate.images import Pictures
 from sightline.annotate.rle import mask_of
 from sightline.annotate.security import Guard, Limiter, csrf_of, hash_of, is_csrf
 from sightline.annotate.store import Conflict, Gone, OutOfStep, Recorded, Store, Submitted
-from sightline.annotate.strokes import drawn_mask, effective_strokes
+from sightline.annotate.strokes import drawn_mask, effective_strokes, work_of
 
 PAGE = Path(__file__).parent / "page"
+MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429)
 }
@@ -368,7 +369,10 @@ def _checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int
         raise Refused(422, "malformed", f"mask: {error}") from None
     if not mask.any():
         raise Refused(422, "malformed", "mask: marks no pixel; answer none or cannot instead")
-    if (mask != drawn_mask(effective_strokes(events), height, width)).any():
+    strokes = effective_strokes(events)
+    if sum(work_of(stroke, height * width) for stroke in strokes) > MAX_TOTAL_WORK:
+        raise Refused(422, "malformed", "mask: drawn by too many wide strokes; clear it and draw it with fewer")
+    if (mask != drawn_mask(strokes, height, width)).any():
         raise OutOfStep(events)
     return json.dumps(sent.counts)
 

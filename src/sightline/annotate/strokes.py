@@ -75,6 +75,18 @@ def effective_strokes(events: Sequence[Mapping[str, Any]]) -> list[Stroke]:
     return strokes[::-1]
 
 
+def work_of(stroke: Stroke, num_pixels: float = np.inf) -> float:
+    """Pixels of all the boxes that a brush stroke's segments lie in: what drawing it costs; 0 for other tools.
+
+    `num_pixels`: of the image, which no box exceeds.
+    """
+    if stroke.tool != "brush":
+        return 0.0
+    points = np.asarray(stroke.points, np.float64).reshape(-1, 2)
+    steps = np.abs(np.diff(points, axis=0)) if len(points) > 1 else np.zeros((1, 2))
+    return float(np.minimum((steps + 2 * stroke.radius + 2).prod(axis=1), num_pixels).sum())
+
+
 def drawn_mask(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
     """The mask that strokes leave, one after another, on an empty sheet, bool `height` x `width`."""
     mask_HW = np.zeros((height, width), bool)

@@ -3,7 +3,7 @@
 
 const CLOSER_THAN = 0.25; // image pixels: points nearer than this to the last one say nothing new
 const MAX_NUMBERS = 20000; // of x and y values in one stroke
-const MAX_WORK = 1e9; // pixels of the boxes that a brush stroke's segments lie in; the server takes twice as many
+const MAX_WORK = 2e8; // pixels of the boxes that a brush stroke's segments lie in; the server takes twice as many
 export const RADII = Object.freeze({ smallest: 0.5, largest: 512 });
 
 /** A radius or coordinate as it is recorded, to an eighth of a pixel. */

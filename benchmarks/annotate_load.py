@@ -1,0 +1,257 @@
+"""How long one save takes on the experts' page under load, and whether `kill -9` of its server loses or doubles one.
+
+Many readers at once draw a stroke a second on a phantom study's images, save each, and submit every 20 or so. In the
+middle the server is killed and, 2 s later, started again. At the end the store is compared with what the readers drew,
+event by event and mask by mask; the exit code is 1 if anything is lost, doubled or wrong. What is killed is the
+process: that a commit outlives the machine too rests on the database's fsync, which is paid for here where the store
+lies on a disk (TMPDIR says where).
+
+A reader is a thread with one http.client connection, all drawings and masks are made before the load begins, and the
+server's limits are those it ships with. Readers and server share the cores, so the readers should take little of them:
+a request costs them 0.3 ms of CPU, 1.7 ms with asyncio and httpx2. Linux alone: CPU and memory are read from /proc.
+
+Run: python benchmarks/annotate_load.py [--readers 30 --seconds 120] [--store URL] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from annotate_readers import FEWEST, Reader, planned_drawings
+from ruamel.yaml import YAML
+from sqlalchemy import select
+
+from sightline.annotate import schema
+from sightline.files import rounded, write_json
+
+ROOT = Path(__file__).parents[1]
+IMAGES = 20
+AWAY = 2.0  # seconds between the kill and the new start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--readers", type=int, default=30)
+    parser.add_argument("--seconds", type=int, default=120, help="of drawing, a stroke a second")
+    parser.add_argument("--kills", type=int, default=1, help="of the server, evenly spaced; 1: at half time")
+    parser.add_argument("--side", type=int, default=1024, help="of an image, pixels")
+    parser.add_argument("--store", help="SQLAlchemy's URL of an empty store; default: a new SQLite file")
+    parser.add_argument("--json", help="file for the figures")
+    asked = parser.parse_args()
+    if not 0 < asked.seconds <= IMAGES * FEWEST:
+        parser.error(f"--seconds: from 1 to {IMAGES * FEWEST}, else the readers run out of images")
+    with tempfile.TemporaryDirectory(prefix="sightline-load-") as name:
+        folder, load_before = Path(name), os.getloadavg()[0]
+        url = asked.store or f"sqlite:///{folder}/store.sqlite"
+        server = Server(folder, url)
+        make_study(folder, asked.readers, asked.side)
+        tokens = [line.partition("#invite=")[2] for line in server.call("invite", "--count", str(asked.readers))]
+        drawings = [planned_drawings(number, asked.seconds, asked.side) for number in range(asked.readers)]
+        readers = [
+            Reader(server.port, token, number, drawings[number], asked.seconds) for number, token in enumerate(tokens)
+        ]
+        try:
+            server.start()
+            clients_cpu, away = read(server, readers, asked.seconds, asked.kills)
+        finally:
+            server.close()
+        faults = compared(url, readers)
+        log = server.log.read_text()
+    faults["refused as out of step"] = sum("out_of_step" in reader.refusal for reader in readers)
+    faults["readers who gave up"] = sum(bool(reader.refusal) for reader in readers)
+    figures = timings(readers) | faults
+    figures["seconds without a server"] = away
+    figures["server: CPU seconds, its start left out"] = server.cpu
+    figures["server: peak resident memory, MB"] = server.peak
+    figures["readers: CPU seconds"] = clients_cpu
+    print("\n".join(f"{name:<48}{value:>12,.8g}" for name, value in rounded(figures).items()))
+    print("\n".join([*(reader.refusal for reader in readers if reader.refusal), log[-4000:]]).strip())
+    if asked.json:
+        told = {"readers": asked.readers, "seconds": asked.seconds, "kills": asked.kills, "side": asked.side}
+        told |= {"store": url.partition(":")[0], "load_average_before": load_before}
+        write_json(asked.json, {"figures": figures, "asked": told, **machine()})
+    sys.exit(1 if any(faults.values()) else 0)
+
+
+def make_study(folder: Path, readers: int, side: int) -> None:
+    """A phantom study in `folder`: profiles/smoke.yaml with larger images and as many readers, each for every image."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "profiles/smoke.yaml")
+    params["data"].update(height=side, width=side)
+    params["phantom"].update(train_images=16, test_images=2 * IMAGES, annotated_images=8)
+    params["annotate"].update(images=IMAGES, readers=readers, readers_per_image=readers)
+    yaml.dump(params, folder / "params.yaml")
+    subprocess.run([sys.executable, ROOT / "src/prepare.py"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+class Server:
+    """`sightline annotate serve` as a process of its own, which can be killed and started again on its port."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.log = folder / "server.log"
+        self.cpu = 0.0
+        """CPU seconds of all its processes, their starting left out."""
+        self.peak = 0.0
+        """Largest resident memory of any of them, MB."""
+        self._command = [sys.executable, "-m", "sightline.cli", "annotate"]
+        self._where: dict[str, Any] = {"cwd": folder, "env": {**os.environ, "SIGHTLINE_STORE": store}}
+
+    def call(self, *arguments: str) -> list[str]:
+        """The lines that another of the page's commands prints."""
+        done = subprocess.run(
+            [*self._command, *arguments], **self._where, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout.splitlines()
+
+    def start(self) -> None:
+        """Returns when the page is answered."""
+        with self.log.open("ab") as log:
+            command = [*self._command, "serve", "--port", str(self.port)]
+            self._process = subprocess.Popen(command, **self._where, stdout=subprocess.DEVNULL, stderr=log)
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                break
+            except OSError:
+                if self._process.poll() is not None:
+                    sys.exit(f"the server did not start:\n{self.log.read_text()[-4000:]}")
+                time.sleep(0.05)
+        self.cpu -= self._cpu()
+
+    def end(self, by: signal.Signals) -> None:
+        """Ends the process by a signal and adds up what it took."""
+        self.cpu += self._cpu()
+        status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        peak = next(line for line in status if line.startswith("VmHWM"))
+        self.peak = max(self.peak, int(peak.split()[1]) * 1024 / 1e6)
+        self._process.send_signal(by)
+        self._process.wait()
+
+    def close(self) -> None:
+        """Ends the process if it is still there."""
+        self._process.kill()
+        self._process.wait()
+
+    def _cpu(self) -> float:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def read(server: Server, readers: list[Reader], seconds: int, kills: int) -> tuple[float, float]:
+    """Lets the readers draw to the end; CPU seconds that they took and seconds that no server was there."""
+    for reader in readers:
+        reader.sign_in()
+    cpu_before, away = time.process_time(), 0.0
+    for reader in readers:
+        reader.start()
+    start = time.monotonic()
+    for number in range(1, kills + 1):
+        time.sleep(max(0, start + seconds * number / (kills + 1) - time.monotonic()))
+        server.end(signal.SIGKILL)
+        killed_at = time.monotonic()
+        time.sleep(AWAY)
+        server.start()
+        away += time.monotonic() - killed_at
+    for reader in readers:
+        reader.join()
+    server.end(signal.SIGTERM)
+    return time.process_time() - cpu_before, away
+
+
+def timings(readers: list[Reader]) -> dict[str, float]:
+    """What was saved and how long each confirmed request took, milliseconds; tries without an answer are counted."""
+    figures: dict[str, float] = {"events": sum(len(reader.confirmed) for reader in readers)}
+    for name in ("saves", "submissions"):
+        took = 1000 * np.array([seconds for reader in readers for seconds in getattr(reader, name)])
+        figures[name] = len(took)
+        if not len(took):
+            continue
+        shares = {"median": 0.5, "95th percentile": 0.95, "99th percentile": 0.99, "longest": 1.0}
+        figures |= {f"{name}: {share}, ms": float(np.quantile(took, at)) for share, at in shares.items()}
+    failures = sum((reader.failures for reader in readers), Counter())
+    figures |= {f"tried again after {name}": count for name, count in sorted(failures.items())}
+    longest = max((seconds for reader in readers for seconds in reader.waits), default=0.0)
+    return figures | {"longest from a stroke to its confirmation, s": longest}
+
+
+def compared(url: str, readers: list[Reader]) -> dict[str, int]:
+    """How many events and submissions of the store are not as they were sent, by fault; all 0 if all is well.
+
+    The tables are read as they are, not by the store's own questions.
+    """
+    engine = schema.opened(url)
+    with engine.connect() as db:
+        events = db.execute(select(schema.drawing).order_by(schema.drawing.c.task, schema.drawing.c.seq)).all()
+        answers = db.execute(select(schema.submission)).all()
+    engine.dispose()
+    drawn = {event["id"]: (task, event) for reader in readers for task, log in reader.drawn.items() for event in log}
+    sent = {name: answer for reader in readers for name, answer in reader.answered.items()}
+    confirmed = {name for reader in readers for name in reader.confirmed}
+    confirmed |= {name for name, answer in sent.items() if "version" in answer}
+    stored = Counter(row.id for row in (*events, *answers))
+    wrong = sum(row.id in drawn and not _is_as_drawn(row, *drawn[row.id]) for row in events)
+    wrong += sum(row.id in sent and not _is_as_sent(row, sent[row.id]) for row in answers)
+    lengths = Counter(row.task for row in events)
+    last = {row.task: row.seq for row in events}
+    return {
+        "lost": len(confirmed - set(stored)),
+        "doubled": sum(stored.values()) - len(stored),
+        "never sent": len(set(stored) - set(drawn) - set(sent)),
+        "never confirmed": len((set(drawn) | set(sent)) - confirmed),
+        "in another form or place": wrong,
+        "drawings with a gap": sum(lengths[task] != seq + 1 for task, seq in last.items()),
+    }
+
+
+def _is_as_drawn(row: Any, task: str, event: dict[str, Any]) -> bool:
+    kept = json.loads(row.content)
+    kept["at"], at = (datetime.fromisoformat(moment) for moment in (kept["at"], event["at"]))
+    return (row.task, row.seq) == (task, event["seq"]) and kept == {**event, "at": at}
+
+
+def _is_as_sent(row: Any, answer: dict[str, Any]) -> bool:
+    mask = answer["mask"] and {"size": [row.height, row.width], "counts": json.loads(row.counts or "null")}
+    same = ("task", "answer", "confidence", "num_events", "active_seconds")
+    times = ("opened_at", "submitted_at")
+    return (
+        mask == answer["mask"]
+        and row.version == 1
+        and (row.counts is None) == (answer["mask"] is None)
+        and all(getattr(row, name) == answer[name] for name in same)
+        and all(datetime.fromisoformat(getattr(row, name)) == datetime.fromisoformat(answer[name]) for name in times)
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Date, machine and versions."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    packages = ("fastapi", "numpy", "pydantic", "sqlalchemy", "starlette", "uvicorn")
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), ""),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Simulated readers of the experts' page for annotate_load.py: what they draw, and clients that save as the page does.
+
+Like the page (sync.js, api.js): a stroke is queued when it is drawn, the queue is sent in order in batches, one request
+at a time, and stays until it is confirmed; without an answer the request is tried again after 0.5 s, 1 s, ... 15 s.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+import numpy as np
+
+from sightline.annotate.rle import counts_of
+from sightline.annotate.strokes import drawn_mask, effective_strokes
+
+FEWEST, MOST = 15, 25  # events of one drawing
+FIRST_WAIT, LONGEST_WAIT, TIMEOUT = 0.5, 15.0, 20.0  # seconds
+BATCH = 100  # events in one request
+DRAIN = 60.0  # seconds after the last stroke in which everything must have been confirmed
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a reader draws on one image."""
+
+    events: list[dict[str, Any]]
+    """Without id and time."""
+    answer: dict[str, Any]
+    """answer, confidence, num_events and mask, as they follow from the events."""
+
+
+def planned_drawings(reader: int, seconds: int, side: int) -> list[Drawing]:
+    """Drawings enough for so many seconds, one event a second, on images of `side` x `side` pixels."""
+    rng = np.random.default_rng(reader)
+    drawings: list[Drawing] = []
+    while sum(len(drawing.events) for drawing in drawings) <= seconds:
+        events = [_event(rng, seq, side) for seq in range(rng.integers(FEWEST, MOST, endpoint=True))]
+        mask = drawn_mask(effective_strokes(events), side, side)
+        answer: dict[str, Any] = {"answer": "none", "mask": None}
+        if mask.any():
+            answer = {"answer": "region", "mask": {"size": [side, side], "counts": counts_of(mask)}}
+        answer |= {"confidence": int(rng.integers(1, 6)), "num_events": len(events)}
+        drawings.append(Drawing(events, answer))
+    return drawings
+
+
+def _event(rng: np.random.Generator, seq: int, side: int) -> dict[str, Any]:
+    """An undo now and then, else 50 to 200 points along a wobbling ring or part of one, by brush or outline."""
+    if seq and rng.random() < 0.05:
+        return {"seq": seq, "kind": "undo"}
+    tool = "brush" if rng.random() < 0.5 else "outline"
+    turn = rng.uniform(0.2, 1) if tool == "brush" else 1
+    angles = np.linspace(0, 2 * np.pi * turn, rng.integers(50, 201), endpoint=False) + rng.uniform(0, 6)
+    reach = side * rng.uniform(0.04, 0.12) * (1 + 0.2 * np.sin(3 * angles))
+    centre = rng.uniform(0.15 * side, 0.85 * side, 2)
+    points = centre + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return {
+        "seq": seq,
+        "kind": "stroke",
+        "tool": tool,
+        "mode": "remove" if seq and rng.random() < 0.2 else "add",
+        "radius": max(0.5, round(8 * side * rng.uniform(0.005, 0.02)) / 8),
+        "points": (np.clip(np.round(8 * points.ravel()) / 8, 0, side)).tolist(),  # 1/8 pixel, as the page sends them
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Refused(Exception):
+    """An answer that trying again will not change."""
+
+
+class Later(OSError):
+    """The server is there and wants to be asked again later."""
+
+
+@dataclass(eq=False)
+class Reader(threading.Thread):
+    """Once signed in and started, draws an event a second for `seconds`, then saves what is left."""
+
+    port: int
+    token: str
+    number: int
+    drawings: list[Drawing]
+    seconds: int
+    drawn: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Events by task, in order."""
+    confirmed: set[str] = field(default_factory=set)
+    """Ids of the events that the server said it has."""
+    answered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Submissions that were sent, by id; with `task` and, once confirmed, `version`."""
+    saves: list[float] = field(default_factory=list)
+    """Seconds that each confirmed request took which saved events."""
+    submissions: list[float] = field(default_factory=list)
+    """Seconds that each confirmed submission took."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Requests that were tried again later, by what came of them."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds from each event's drawing to its confirmation."""
+    refusal: str = ""
+    """Why this reader gave up, if it did."""
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+        self._http = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        self._headers = {"content-type": "application/json"}
+        self._task = ""  # the open image's; none between two
+        self._waiting: list[tuple[float, dict[str, Any]]] = []  # when it was drawn, event
+        self._answer: dict[str, Any] = {}  # the submission on its way
+        self._wait, self._retry_at = FIRST_WAIT, 0.0
+
+    def sign_in(self) -> None:
+        """Opens the personal link and enrols; OSError, HTTPException or Refused where that fails."""
+        words = self._answer_of("GET", "/page/strings/en.json")
+        self._headers["x-csrf-token"] = self._answer_of("POST", "/api/session", {"token": self.token})["csrf"]
+        who = {"name": f"Reader {self.number}", "profession": "student", "years": 1, "language": "en", "consent": True}
+        self._answer_of("POST", "/api/enrolment", who | {"consent_version": words["consent.version"]})
+
+    def run(self) -> None:
+        start = time.monotonic()
+        end = start + self.seconds
+        due = start + np.random.default_rng([self.number, 1]).random()  # readers do not draw in step
+        try:
+            while (now := time.monotonic()) < end or self._waiting or self._answer:
+                if now > end + DRAIN:
+                    raise Refused(f"{len(self._waiting)} events unconfirmed {DRAIN:g} s after the last")
+                if self._may_draw() and due <= now < end:
+                    self._draw(now)
+                    due = max(due + 1, now)  # who had to wait does not hurry afterwards
+                if now >= self._retry_at:
+                    self._try_request()
+                moments = [due] if self._may_draw() and due < end else []
+                moments += [self._retry_at] if self._waiting or self._answer or not self._task else []
+                time.sleep(max(0, min(moments, default=end) - time.monotonic()))
+        except Exception as error:  # of any kind: the benchmark fails and says so
+            self.refusal = f"reader {self.number}: {type(error).__name__}: {error}"
+        finally:
+            self._http.close()
+
+    def _may_draw(self) -> bool:
+        return bool(self._task) and not self._answer
+
+    def _draw(self, now: float) -> None:
+        """Adds the open drawing's next event to the queue; after the last, its answer is due."""
+        drawing, log = self.drawings[len(self.drawn) - 1], self.drawn[self._task]
+        log.append({"id": str(uuid.uuid4()), "at": _now(), **drawing.events[len(log)]})
+        self._waiting.append((now, log[-1]))
+        if len(log) == len(drawing.events):
+            times = {"opened_at": log[0]["at"], "submitted_at": _now(), "active_seconds": float(len(log))}
+            self._answer = {"id": str(uuid.uuid4()), "base_version": 0, **times, **drawing.answer}
+            self.answered[self._answer["id"]] = {"task": self._task, **self._answer}
+
+    def _try_request(self) -> None:
+        try:
+            self._request()
+            self._wait = FIRST_WAIT
+        except (HTTPException, OSError) as error:
+            self.failures[str(error) if isinstance(error, Later) else type(error).__name__] += 1
+            self._http.close()
+            self._retry_at = time.monotonic() + self._wait
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+
+    def _request(self) -> None:
+        """What the page would ask next, if anything."""
+        if not self._task:
+            self._open()
+        elif self._waiting:
+            self._save(self._waiting[:BATCH])
+        elif self._answer:
+            self._submit()
+
+    def _open(self) -> None:
+        task = self._answer_of("GET", "/api/tasks/next")
+        if task["events"] or task["version"]:
+            raise Refused(f"the next image was begun before: {len(task['events'])} events, version {task['version']}")
+        self._answer_of("GET", task["image"])
+        self._task = task["task"]
+        self.drawn[self._task] = []
+
+    def _save(self, batch: list[tuple[float, dict[str, Any]]]) -> None:
+        start = time.perf_counter()
+        told = self._answer_of("POST", f"/api/tasks/{self._task}/events", {"events": [event for _, event in batch]})
+        self.saves.append(time.perf_counter() - start)
+        if told["saved"] != batch[-1][1]["seq"] + 1:
+            raise Refused(f"{told['saved']} events saved, after the one with seq {batch[-1][1]['seq']}")
+        now = time.monotonic()
+        self.waits += [now - drawn_at for drawn_at, _ in batch]
+        self.confirmed |= {event["id"] for _, event in batch}
+        del self._waiting[: len(batch)]
+
+    def _submit(self) -> None:
+        start = time.perf_counter()
+        told = self._answer_of("POST", f"/api/tasks/{self._task}/submission", self._answer)
+        self.submissions.append(time.perf_counter() - start)
+        self.answered[self._answer["id"]]["version"] = told["version"]
+        self._task, self._answer = "", {}
+
+    def _answer_of(self, method: str, path: str, body: Any = None) -> Any:
+        """The content of the answer; OSError or HTTPException where trying again may help, Refused where not."""
+        self._http.request(method, path, None if body is None else json.dumps(body), self._headers)
+        answer = self._http.getresponse()
+        content = answer.read()
+        if cookie := answer.headers["set-cookie"]:
+            self._headers["cookie"] = cookie.partition(";")[0]
+        if answer.headers.get_content_type() == "image/png":
+            return content
+        told = json.loads(content)
+        if answer.status == 409 and told["detail"]["code"] == "already_recorded":
+            return told["detail"]
+        if answer.status == 429 or answer.status >= 500:
+            raise Later(f"HTTP {answer.status}")
+        if answer.status >= 400:
+            raise Refused(f"HTTP {answer.status} {told['detail']['code']}: {told['detail']['message']}")
+        return told

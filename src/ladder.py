@@ -1,0 +1,312 @@
+"""Every map against the baseline ladder and on the human scale, by every threshold-free metric.
+
+Reads data/consensus.npz, data/annotations.npz, data/lungs.npz, data/prepared/, data/saliency/<key>.npz (and
+<key>.others.npz of the networks); writes data/ladder.csv (image x candidate), metrics/ladder.json and
+plots/ladder.csv. No threshold has a part in it.
+Run: python src/ladder.py
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from sightline.baselines import baseline_maps, draw_means, stacked
+from sightline.errors import run_stage
+from sightline.files import read_npz, write_csv, write_json
+from sightline.grid import Entry, Network
+from sightline.hierarchy import hierarchical_means, hierarchical_weights, interval
+from sightline.human_scale import (
+    ImageScores,
+    human_scale,
+    image_scores_on_scale,
+    null_masks,
+    readings,
+    rows_normalised,
+)
+from sightline.lifts import LOWER_IS_BETTER, lifts
+from sightline.lung_files import WORDS, stored_lungs
+from sightline.map_files import read_consensus, read_maps, read_patients
+from sightline.maps import is_flat, scaled_maps
+from sightline.multiplicity import holm
+from sightline.parameters import read_params
+from sightline.prepared import prepared_images
+from sightline.scores import METRICS, image_scores
+
+DRAWS, NULLS, RESAMPLES, READERS, FLIPS = 501, 502, 503, 504, 505  # tags of this stage's generators
+OTHERS = "data/saliency/{}.others.npz"
+Primary = Literal["mass", "rank", "ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "pointing", "area_iou"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder:
+    draws: int
+    """Random maps, other images' regions and other images' annotations an image; their mean score counts."""
+    tolerance: float
+    """Of Pointing Game with tolerance, share of the shorter side."""
+    primary: Primary
+    """The metric of the tests, to be chosen before looking at results."""
+    resamples: int
+    level: float
+    """Coverage of the intervals."""
+    permutations: int
+    """Sign flips of the tests."""
+
+    def __post_init__(self) -> None:
+        if min(self.draws, self.resamples, self.permutations) < 1:
+            raise ValueError("draws, resamples, permutations: expected at least 1 each")
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance: expected between 0 and 1, got {self.tolerance}")
+        if not 0 < self.level < 1:
+            raise ValueError(f"level: expected between 0 and 1, got {self.level}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    seed: int
+    ladder: Ladder
+    models: dict[str, Entry]
+
+
+def main() -> None:
+    params = read_params(Params)
+    images, masks_MHW, shares_MHW = read_consensus()
+    if not images:
+        write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
+        write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
+        write_json("metrics/ladder.json", {})
+        return
+    patients = np.array(read_patients(images))
+    pixels_MHW = prepared_images(images)
+    lungs_MHW, kind = stored_lungs(images)
+    grid = masks_MHW.shape[1:]
+    maps = {key: scaled_maps(raw, *grid) for key, raw in read_maps(params.models, images).items()}
+    networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
+    untrained = {
+        (key, name.removeprefix("untrained.")): scaled_maps(raw, *grid)
+        for (key, name), raw in (read_maps(networks, images, OTHERS) if networks else {}).items()
+        if name.startswith("untrained.")
+    }
+    study = Study(params, images, patients, masks_MHW, shares_MHW, pixels_MHW, lungs_MHW, maps, untrained)
+    names, scores = study.ladder_scores()
+    write_csv("data/ladder.csv", study.table(names, scores))
+    metrics = study.summary(names, scores)
+    metrics["human_scale"] = study.human_scale()
+    metrics["lungs"] = WORDS[kind]
+    write_json("metrics/ladder.json", metrics)
+    write_csv("plots/ladder.csv", plot_table(metrics))
+    print(f"{len(images)} images, {len(maps)} kinds of map, {len(names)} baselines; lungs: {WORDS[kind]}")
+
+
+PLOT_COLUMNS = ["candidate", "kind", "metric", "value", "low", "high"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is scored; M images in the order of `images`, sorted by name."""
+
+    params: Params
+    images: list[str]
+    patients: np.ndarray
+    masks_MHW: np.ndarray
+    shares_MHW: np.ndarray
+    pixels_MHW: np.ndarray
+    lungs_MHW: np.ndarray
+    maps: dict[tuple[str, str], np.ndarray]
+    untrained: dict[tuple[str, str], np.ndarray]
+
+    @property
+    def tolerance(self) -> float:
+        """Pixels."""
+        return self.params.ladder.tolerance * min(self.masks_MHW.shape[1:])
+
+    def rng(self, tag: int, row: int) -> np.random.Generator:
+        """Seeded by the image's name: another image more or less leaves this one's draws as they are."""
+        return np.random.default_rng([self.params.seed, tag, zlib.crc32(self.images[row].encode())])
+
+    def marked_elsewhere(self, row: int) -> np.ndarray:
+        """bool H x W: what experts marked on other patients' images, the negatives of shuffled AUROC."""
+        return (self.shares_MHW[self.patients != self.patients[row]] > 0).any(axis=0)
+
+    def ladder_scores(self) -> tuple[list[str], dict[str, np.ndarray]]:
+        """The baselines' names, and by metric the scores of all maps, untrained maps and baselines, rows x M."""
+        names: list[str] = []
+        by_image = []
+        for row in range(len(self.images)):
+            rng = self.rng(DRAWS, row)
+            image, lungs = self.pixels_MHW[row], self.lungs_MHW[row]
+            baselines = baseline_maps(
+                image, lungs, self.shares_MHW, row, self.patients, rng, self.params.ladder.draws,
+                regions_MHW=self.masks_MHW,
+            )  # fmt: skip
+            names = list(baselines)
+            drawn_AHW, draws = stacked(baselines)
+            own = [found[row] for found in (*self.maps.values(), *self.untrained.values())]
+            negatives = self.marked_elsewhere(row) & ~self.masks_MHW[row]
+            scored = image_scores(
+                np.concatenate([np.array(own, np.float32).reshape(-1, *image.shape), drawn_AHW]),
+                self.masks_MHW[[row]],
+                self.shares_MHW[[row]],
+                negatives[None],
+                self.tolerance,
+            )
+            by_image.append(
+                {
+                    metric: np.concatenate([values_A1[: len(own), 0], draw_means(values_A1[len(own) :], draws)[:, 0]])
+                    for metric, values_A1 in scored.items()
+                }
+            )
+        return names, {metric: np.array([scores[metric] for scores in by_image]).T for metric in METRICS}
+
+    def table(self, baselines: list[str], scores: dict[str, np.ndarray]) -> pd.DataFrame:
+        """One row for each candidate and image."""
+        candidates = [
+            *((f"{model}.{method}", "model") for model, method in self.maps),
+            *((f"{model}.{method}", "untrained") for model, method in self.untrained),
+            *((name, "baseline") for name in baselines),
+        ]
+        frames = [
+            pd.DataFrame(
+                {"image": self.images, "candidate": name, "kind": kind, **{m: scores[m][row] for m in METRICS}}
+            )
+            for row, (name, kind) in enumerate(candidates)
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    def summary(self, baselines: list[str], scores: dict[str, np.ndarray]) -> dict[str, Any]:
+        """`models.<model>.<method>.<metric>` and `baselines.<name>.<metric>`: means, intervals, lifts."""
+        settings, seed = self.params.ladder, self.params.seed
+        num_maps, num_untrained = len(self.maps), len(self.untrained)
+        keys = list(self.maps)
+        rows_of_own = [list(self.untrained).index(key) if key in self.untrained else -1 for key in keys]
+        weights_BM = hierarchical_weights(
+            self.patients, settings.resamples, np.random.default_rng([seed, RESAMPLES]), deepest="patients"
+        )
+        models: dict[str, Any] = {}
+        shared: dict[str, Any] = {name: {} for name in baselines}
+        for metric in METRICS:
+            values = scores[metric]
+            fresh = np.full((num_maps, len(self.images)), np.nan)
+            for place, row in enumerate(rows_of_own):
+                if row >= 0:
+                    fresh[place] = values[num_maps + row]
+            ladder = values[num_maps + num_untrained :]
+            found = lifts(
+                values[:num_maps], ladder, fresh, weights_BM, self.patients, settings.level, settings.permutations,
+                [seed, FLIPS], higher_is_better=metric not in LOWER_IS_BETTER,
+            )  # fmt: skip
+            for row, (model, method) in enumerate(keys):
+                best = found.best_A[row]
+                models.setdefault(model, {}).setdefault(method, {})[metric] = {
+                    "value": found.value_A[row],
+                    "low": found.low_A[row],
+                    "high": found.high_A[row],
+                    "best_baseline": baselines[best] if best < len(baselines) else "untrained",
+                    "untrained": _mean(fresh[row]),
+                    "lift": found.lift_A[row],
+                    "lift_low": found.lift_low_A[row],
+                    "lift_high": found.lift_high_A[row],
+                    "p": found.p_A[row],
+                }
+            for row, name in enumerate(baselines):
+                shared[name][metric] = _mean(ladder[row])
+        primary = settings.primary
+        adjusted = holm(np.array([models[model][method][primary]["p"] for model, method in keys]))
+        for (model, method), p in zip(keys, adjusted, strict=True):
+            models[model][method][primary]["p_holm"] = p
+            models[model][method]["flat_maps"] = int(is_flat(self.maps[model, method]).sum())
+        return {
+            "models": models,
+            "baselines": shared,
+            "primary": primary,
+            "images": len(self.images),
+            "tolerance_pixels": self.tolerance,
+        }
+
+    def human_scale(self) -> dict[str, Any]:
+        """`<metric>`: what a left-out expert and anatomy reach; by model and method, the place between them."""
+        stored = read_npz("data/annotations.npz")
+        rows_by_image = [np.flatnonzero(stored["images"] == image) for image in self.images]
+        masks_by_image = [stored["masks"][rows] for rows in rows_by_image]
+        if not any(len(masks) > 1 for masks in masks_by_image):
+            return {}
+        settings = self.params.ladder
+        keys = list(self.maps)
+        found: list[ImageScores] = []
+        for row, masks_RHW in enumerate(masks_by_image):
+            elsewhere = self.marked_elsewhere(row)
+
+            def scored(
+                maps: np.ndarray, masks: np.ndarray, shares: np.ndarray, elsewhere: np.ndarray = elsewhere
+            ) -> dict[str, np.ndarray]:
+                return image_scores(maps, masks, shares, elsewhere & ~masks, self.tolerance)
+
+            shares_RHW = (masks_RHW.sum(axis=0) - masks_RHW.astype(int)) / max(len(masks_RHW) - 1, 1)
+            found.append(
+                image_scores_on_scale(
+                    np.array([maps[row] for maps in self.maps.values()]),
+                    masks_RHW,
+                    null_masks(masks_by_image, self.patients, row, settings.draws, self.rng(NULLS, row)),
+                    stored["others"][rows_by_image[row]],
+                    shares_RHW.astype(np.float32),
+                    scored,
+                )
+            )
+        result: dict[str, Any] = {}
+        for metric in METRICS:
+            is_up = metric not in LOWER_IS_BETTER
+            point = human_scale(found, metric, is_up)
+            rng = np.random.default_rng([self.params.seed, READERS])
+            means_B3A = hierarchical_means(readings(found, metric), self.patients, settings.resamples, rng)
+            places_BA = rows_normalised(means_B3A, is_up)
+            low_A, high_A = interval(places_BA, settings.level)
+            human_low, human_high = interval(means_B3A[:, -1:], settings.level)
+            result[metric] = {
+                "human": point.human_A[0],
+                "human_low": human_low[0],
+                "human_high": human_high[0],
+                "anatomy": point.null_A[0],
+                "images": point.num_images,
+                "readings": point.num_annotators,
+                "left_out_few_annotators": point.num_few_annotators,
+                "left_out_no_consensus": point.num_no_consensus,
+                "models": {},
+            }
+            for place, (model, method) in enumerate(keys):
+                result[metric]["models"].setdefault(model, {})[method] = {
+                    "value": point.normalised_A[place],
+                    "low": low_A[place],
+                    "high": high_A[place],
+                    "undefined_resamples": int(np.isnan(places_BA[:, place]).sum()),
+                }
+        return result
+
+
+def plot_table(metrics: dict[str, Any]) -> pd.DataFrame:
+    """Long: a row for each candidate and metric."""
+    rows = [
+        (f"{model}.{method}", "model", metric, row["value"], row["low"], row["high"])
+        for model, methods in metrics["models"].items()
+        for method, by_metric in methods.items()
+        for metric, row in by_metric.items()
+        if isinstance(row, dict)
+    ]
+    rows += [
+        (name, "baseline", metric, value, np.nan, np.nan)
+        for name, by_metric in metrics["baselines"].items()
+        for metric, value in by_metric.items()
+    ]
+    return pd.DataFrame(rows, columns=PLOT_COLUMNS)
+
+
+def _mean(values_M: np.ndarray) -> float:
+    known = values_M[~np.isnan(values_M)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,28 @@
+"""Where the lungs of the test images are: masks in data/lungs, the phantom's own, or the estimated body.
+
+Reads data/prepared/ and data/lungs/*.png; writes data/lungs.npz (images, lungs bool N x H x W, kind).
+Run: python src/lungs.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sightline.errors import run_stage
+from sightline.files import read_csv, write_npz
+from sightline.lung_files import WORDS, read_lungs
+from sightline.prepared import prepared_images
+
+
+def main() -> None:
+    index = read_csv("data/prepared/index.csv", {"image": str, "split": str})
+    images = sorted(index.image[index.split == "test"])
+    masks_NHW, kind = read_lungs(images, prepared_images(images), Path("data/lungs"), Path("data/prepared/truth.npz"))
+    write_npz("data/lungs.npz", images=np.array(images, str), lungs=masks_NHW, kind=np.array(kind))
+    print(f"{len(images)} test images: {WORDS[kind]}; {100 * masks_NHW.mean():.1f}% of the pixels")
+
+
+if __name__ == "__main__":
+    run_stage(main)

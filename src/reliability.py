@@ -1,0 +1,91 @@
+"""How far the experts agree beyond chance and anatomy, and whether some professions agree more than others.
+
+Reads data/annotations.npz, data/lungs.npz and the patients of data/prepared/index.csv; writes
+metrics/reliability.json.
+Run: python src/reliability.py
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from sightline.agreement import iou_matrix
+from sightline.errors import run_stage
+from sightline.files import read_npz, write_json
+from sightline.hierarchy import hierarchical_weights
+from sightline.lung_files import WORDS, stored_lungs
+from sightline.map_files import read_patients
+from sightline.parameters import read_params
+from sightline.professions import profession_agreement, profession_difference
+from sightline.reliability import alpha_iou, pixel_kappa
+from sightline.shuffled_masks import shuffled_agreement_p
+
+WEIGHTS, SHUFFLES, PROFESSIONS = 601, 602, 603  # tags of this stage's generators
+PERMUTATIONS = 9_999  # no parameter, for they cost nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    resamples: int
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    seed: int
+    bootstrap: Bootstrap
+
+
+def main() -> None:
+    params = read_params(Params)
+    stored = read_npz("data/annotations.npz")
+    masks_AHW, names_A = stored["masks"], stored["images"]
+    images, image_A = np.unique(names_A, return_inverse=True)
+    if len(masks_AHW) < 2:
+        write_json("metrics/reliability.json", {})
+        return
+    patients = np.array(read_patients(images.tolist()))
+    lungs_MHW, kind = stored_lungs(images.tolist())
+    seed, level = params.seed, params.bootstrap.level
+    weights_BM = hierarchical_weights(
+        patients, params.bootstrap.resamples, np.random.default_rng([seed, WEIGHTS]), deepest="patients"
+    )
+    annotators, professions = stored["annotators"], stored["professions"]
+    iou_AA = iou_matrix(masks_AHW, masks_AHW)
+    by_image = [masks_AHW[image_A == image] for image in range(len(images))]
+    shuffled = shuffled_agreement_p(
+        masks_AHW, image_A, annotators, PERMUTATIONS, np.random.default_rng([seed, SHUFFLES])
+    )
+    metrics: dict[str, Any] = {
+        "alpha_iou": asdict(alpha_iou(iou_AA, image_A, annotators, weights_BM, level)),
+        "kappa_in_lungs": asdict(pixel_kappa(by_image, list(lungs_MHW), weights_BM, level)),
+        "lungs": WORDS[kind],
+        "beyond_anatomy": {"iou": shuffled.observed, "shuffled_iou": shuffled.null_mean, "p": shuffled.p},
+        "professions": {
+            name: asdict(found)
+            for name, found in profession_agreement(iou_AA, image_A, annotators, professions, weights_BM, level).items()
+        },
+        "comparisons": {},
+    }
+    people = Counter(profession for _, profession in sorted(set(zip(annotators, professions, strict=True))))
+    for first, second in combinations(sorted(name for name, count in people.items() if count > 1), 2):
+        rng = np.random.default_rng([seed, PROFESSIONS])
+        metrics["comparisons"][f"{first} - {second}"] = asdict(
+            profession_difference(
+                iou_AA, image_A, annotators, professions, first, second, PERMUTATIONS, rng, weights_BM, level
+            )
+        )
+    write_json("metrics/reliability.json", metrics)
+    print(
+        f"alpha {metrics['alpha_iou']['value']:.3f}, kappa in the lungs {metrics['kappa_in_lungs']['value']:.3f}; "
+        f"IoU of two annotators {shuffled.observed:.3f}, of masks shuffled between images {shuffled.null_mean:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,152 @@
+"""Exact tests of the Pointing Game: against each image's own chance, and one model against another.
+
+M images, G groups (patients), D draws. A hit is 1 or 0, or the share of a tied peak that lies inside: a fraction.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import binomtest
+
+ROUNDING = 1e-9  # sums of the same fractions in another order differ by less
+BLOCK = 4_000_000  # scores held at once
+
+
+def poisson_binomial_upper(chances_M: np.ndarray, hits: float) -> float:
+    """P(X >= hits), in [0, 1], of the number X of hits among independent images with an own chance each; exact.
+
+    The one-sided p-value of "the maps point inside more often than chance". `chances_M` in [0, 1], for example the
+    region's share of the image; an image whose chance is NaN (no region) is left out, and `hits` must then be the sum
+    over the others. No image gives NaN, no hit gives 1.
+
+    Fractional hits, from ties at the peak, are rounded down: X is whole, and a tied peak is the mean of a hit and a
+    miss, whose sum varies less than X does. The test is then conservative, as it is anyway by up to the probability
+    of a single value of X: at 5% it rejects 2.6% of the time with 20 images of chance 0.02 to 0.3, 3.4% with 50.
+    Convolution image by image, O(M**2): some 20 ms for 2,000 images. Images of one patient are not independent: see
+    `grouped_pointing_p`. Hong 2013, Computational Statistics and Data Analysis 59, section 2.
+    """
+    chances_M = _known_chances(chances_M)
+    return _upper(chances_M[:, None], hits)
+
+
+def grouped_pointing_p(hits_M: np.ndarray, chances_M: np.ndarray, groups_M: np.ndarray) -> float:
+    """One-sided p-value, in [0, 1], of "more hits than chance" when a patient may have several images.
+
+    The images of a patient may hang together, no one knows how far. Two cases bound what matters: they are
+    independent, and they hang together as far as their chances allow (one draw decides for all: whoever hits where
+    the chance is small also hits where it is larger). The latter gives the widest distribution of the number of hits
+    that these chances can have (largest in convex order); the p-value is the larger of the two. Patients are taken
+    as independent of each other. With one image each it is `poisson_binomial_upper`.
+
+    It is no proof for every dependence between the two, but each has less spread than the second, and negative
+    dependence has less than the first; in simulations (3 to 40 patients of 1 to 4 images) it rejected at most 4.5% at
+    5%. The price is power when the images of a patient are independent: with 4 a patient some 0.1%, where the
+    ungrouped test has 3% to 4% then, but 14% to 19% when they hang together. Without a model of dependence, but under
+    symmetry, `significance.sign_flip_p(hits - chances, groups)` tests the same.
+
+    A NaN hit or chance leaves the image out; no image left gives NaN. Fractional hits as in
+    `poisson_binomial_upper`: their sum is rounded down.
+    """
+    hits_M, chances_M = np.asarray(hits_M, dtype=float), np.asarray(chances_M, dtype=float)
+    known = ~(np.isnan(hits_M) | np.isnan(chances_M))
+    chances = _known_chances(chances_M[known])
+    hits = float(hits_M[known].sum())
+    labels, group, size_G = np.unique(np.asarray(groups_M)[known], return_inverse=True, return_counts=True)
+    order = np.lexsort((-chances, group))
+    place = np.arange(len(order)) - np.repeat(np.cumsum(size_G) - size_G, size_G)
+    # P(at least k of a patient's images are hit) is its k-th largest chance: one draw decides for all
+    reached_Gk = np.zeros((len(labels), int(size_G.max(initial=0))))
+    reached_Gk[group[order], place] = chances[order]
+    return float(max(_upper(chances[:, None], hits), _upper(reached_Gk, hits))) if len(chances) else float("nan")
+
+
+def mcnemar_exact(hits_M: np.ndarray, other_hits_M: np.ndarray) -> float:
+    """Two-sided p-value, in (0, 1], of "two models hit equally often" on the same images; McNemar's exact test.
+
+    Only images that one model hits and the other misses count; under the null each is a fair coin. Fractional hits,
+    from ties at the peak: the image counts for the model with the larger share, equal shares count for neither. That
+    is the sign test, and still exact. Without such an image 1.0. A NaN on either side leaves the image out; none left
+    gives NaN. Conservative: at 5% it rejects some 2% of the time with 30 images, 3.4% with 100. Images are taken as
+    independent: for several a patient use `significance.sign_flip_p` on the differences, with the patients as groups.
+    """
+    differences = np.asarray(hits_M, dtype=float) - np.asarray(other_hits_M, dtype=float)
+    differences = differences[~np.isnan(differences)]
+    if not len(differences):
+        return float("nan")
+    more, fewer = int((differences > ROUNDING).sum()), int((differences < -ROUNDING).sum())
+    return float(binomtest(more, more + fewer).pvalue) if more + fewer else 1.0
+
+
+def shuffled_pointing_p(scores_MM: np.ndarray, groups_M: np.ndarray, draws: int, rng: np.random.Generator) -> float:
+    """One-sided p-value, in (0, 1], of "maps score higher on their own image's region than on other patients'".
+
+    `scores_MM`: row m, column k: the score of image m's map against image k's region; hits or any other metric.
+    The regions are exchanged between patients, those of one patient together and in their order, among patients
+    with equally many images; the statistic is the mean over images. Null hypothesis: a patient's maps know nothing
+    of whose regions they are held against, so that what all images share (lungs, centre) gives no credit, and
+    images of one patient may hang together. p = (1 + #{drawn >= observed}) / (1 + draws).
+
+    A patient whose number of images no other has stays in place and adds nothing; if none can be exchanged, 1.0.
+    An image without a region or map (diagonal NaN) is left out with its row and column; any other NaN raises
+    ValueError. No image left gives NaN.
+    """
+    if draws < 1:
+        raise ValueError(f"draws: expected at least 1, got {draws}")
+    scores_MM = np.asarray(scores_MM, dtype=float)
+    known = ~np.isnan(np.diagonal(scores_MM))
+    scores_MM = scores_MM[np.ix_(known, known)]
+    if np.isnan(scores_MM).any():
+        raise ValueError("scores_MM: a score is NaN though both its map and its region have one on their own image")
+    num_images = len(scores_MM)
+    if not num_images:
+        return float("nan")
+    _, group_M, size_G = np.unique(np.asarray(groups_M)[known], return_inverse=True, return_counts=True)
+    order_M = np.argsort(group_M, kind="stable")
+    starts_G = np.cumsum(size_G) - size_G
+    observed = np.trace(scores_MM)
+    least = observed - ROUNDING * max(1.0, np.abs(scores_MM).sum() / num_images)
+    reached = 0
+    block = max(1, BLOCK // num_images)
+    for start in range(0, draws, block):
+        size = min(block, draws - start)
+        sums_D = np.zeros(size)
+        for num_own in np.unique(size_G):
+            images_gn = order_M[starts_G[size_G == num_own][:, None] + np.arange(num_own)]
+            blocks_gg = scores_MM[images_gn[:, None, :], images_gn[None, :, :]].sum(axis=2)
+            rows = np.arange(len(blocks_gg))
+            sums_D += blocks_gg[rows, rng.permuted(np.tile(rows, (size, 1)), axis=1)].sum(axis=1)
+        reached += int(np.count_nonzero(sums_D >= least))
+    return (1 + reached) / (1 + draws)
+
+
+def _known_chances(chances_M: np.ndarray) -> np.ndarray:
+    chances_M = np.asarray(chances_M, dtype=float)
+    chances_M = chances_M[~np.isnan(chances_M)]
+    if ((chances_M < 0) | (chances_M > 1)).any():
+        raise ValueError("chances: expected probabilities in [0, 1]")
+    return chances_M
+
+
+def _upper(reached_Gk: np.ndarray, hits: float) -> float:
+    """P(sum >= hits) of independent groups; row g: P(at least 1, 2, ... hits) of group g, falling."""
+    if not len(reached_Gk):
+        return float("nan")
+    num_most = reached_Gk.size
+    if not hits + ROUNDING < num_most + 1:
+        raise ValueError(f"hits: expected at most one an image, {num_most}, got {hits}")
+    least = int(np.floor(max(hits, 0) + ROUNDING))
+    if least == 0:
+        return 1.0
+    padded_Gk = np.pad(reached_Gk, ((0, 0), (1, 1)), constant_values=((0, 0), (1, 0)))
+    exactly_Gk = padded_Gk[:, :-1] - padded_Gk[:, 1:]
+    exactly = np.zeros(num_most + 1)
+    exactly[0] = 1.0
+    for own_k in exactly_Gk:
+        exactly = np.convolve(exactly, own_k)[: num_most + 1] if len(own_k) > 2 else _one_more(exactly, own_k[1])
+    return min(1.0, float(exactly[least:].sum()))
+
+
+def _one_more(exactly: np.ndarray, chance: float) -> np.ndarray:
+    more = exactly * (1 - chance)
+    more[1:] += exactly[:-1] * chance
+    return more

@@ -1,0 +1,158 @@
+"""The page's store on PostgreSQL, where SIGHTLINE_TEST_POSTGRES names a database (postgresql+psycopg://...).
+
+All that is made lies in a schema of its own there, which goes away again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+
+from sightline.annotate.store import OutOfStep
+from test_annotate_server import SQUARE, Page, Served, answer_of, serve, step, stroke
+from test_prepare import stage, study
+
+URL = os.environ.get("SIGHTLINE_TEST_POSTGRES", "")
+pytestmark = pytest.mark.skipif(not URL, reason="SIGHTLINE_TEST_POSTGRES names no database")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = study(tmp_path_factory.mktemp("page"))
+    done = stage("prepare", made)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.chdir(folder)
+    name, admin = f"sightline_{uuid.uuid4().hex}", create_engine(URL)
+    with admin.begin() as db:
+        db.exec_driver_sql(f"create schema {name}")
+    url = make_url(URL).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+    opened = serve(folder, url)
+    yield opened
+    opened.store.close()
+    with admin.begin() as db:
+        db.exec_driver_sql(f"drop schema {name} cascade")
+    admin.dispose()
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What calls that begin together return, or raise."""
+    results: list[Any] = [None] * len(calls)
+    begin = threading.Barrier(len(calls))
+
+    def run(place: int) -> None:
+        begin.wait()
+        try:
+            results[place] = calls[place]()
+        except Exception as error:  # it is what the test looks at
+            results[place] = error
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_from_link_to_correction(served: Served) -> None:
+    pseudonym, page = served.reader()
+    assert page.enrol().json()["detail"]["code"] == "already_enrolled"
+    task = page.next()
+    events = [stroke(0, SQUARE), step(1, "undo"), step(2, "redo"), stroke(3, [40.125, 40.0], tool="brush")]
+    for _ in range(3):
+        assert page.draw(task, events).json() == {"saved": 4}
+    answer = page.draw(task, [stroke(3, SQUARE)])
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (409, "out_of_step")
+    assert [event["id"] for event in answer.json()["detail"]["events"]] == [event["id"] for event in events]
+    assert page.draw(task, [stroke(5, SQUARE)]).status_code == 409  # a gap
+    body = answer_of(events, task["height"], task["width"])
+    path = f"/api/tasks/{task['task']}/submission"
+    assert page.send("POST", path, body).json()["version"] == 1
+    assert page.send("POST", path, body).json()["detail"]["code"] == "already_recorded"
+    more = [*events, stroke(4, [20.0, 50.0], tool="brush")]
+    page.draw(task, more[4:])
+    assert page.submit(task, more).json()["detail"]["code"] == "conflict"
+    assert page.submit(task, more, base_version=1).json()["version"] == 2
+    assert [row.num_events for row in served.store.submissions(only_newest=False)] == [4, 5]
+    newest = served.store.submissions()
+    assert [(row.reader, row.version, row.active_seconds) for row in newest] == [(pseudonym, 2, 12.5)]
+    assert served.store.events(task["task"])[3]["points"] == [40.125, 40.0]
+    assert page.next()["number"] == 2
+
+
+def test_admin_sees_progress(served: Served) -> None:
+    secret = served.store.admin_secret(renew=False)
+    served.reader()
+    admin = Page(served.client)
+    admin.csrf = admin.send("POST", "/api/admin/session", {"secret": secret}).json()["csrf"]
+    overview = admin.send("GET", "/api/admin/overview").json()
+    assert overview["totals"]["enrolled"] == 1
+    assert "Bianchi" not in json.dumps(overview)
+
+
+def test_records_cannot_be_changed_and_a_withdrawal_takes_them_away(served: Served) -> None:
+    pseudonym, page = served.reader()
+    other, stays = served.reader()
+    for who in (page, stays):
+        task, events = who.next(), [stroke(0, SQUARE)]
+        who.draw(task, events)
+        assert who.submit(task, events).status_code == 200
+    for table in ("event", "submission"):
+        with pytest.raises(DBAPIError, match="append-only"), served.store._writing() as db:
+            db.exec_driver_sql(f"update {table} set received_at = 'x'")
+    assert page.send("POST", "/api/withdrawal", {"confirm": "withdraw"}).status_code == 204
+    assert page.send("GET", "/api/session").status_code == 401
+    assert {row.reader for row in served.store.tasks()} == {other}
+    assert [row.reader for row in served.store.submissions()] == [other]
+    assert [row.name for row in served.store.people()] == ["Ada Bianchi"]
+    assert next(row for row in served.store.readers() if row.reader == pseudonym).withdrawn_at
+
+
+def test_the_same_save_twice_at_once_is_stored_once(served: Served) -> None:
+    """A request that is sent again while the first is under way, which a transaction alone does not guard against."""
+    _, page = served.reader()
+    task = page.next()["task"]
+    for seq in range(0, 40, 2):
+        events = [stroke(seq, SQUARE), step(seq + 1, "undo")]
+        saved = at_once([lambda events=events: served.store.save_events(task, events)] * 4)
+        assert saved == [seq + 2] * 4
+    assert [event["seq"] for event in served.store.events(task)] == list(range(40))
+
+
+def test_two_devices_at_once_are_told_apart(served: Served) -> None:
+    _, page = served.reader()
+    task = page.next()["task"]
+    for seq in range(20):
+        strokes = [stroke(seq, SQUARE) for _ in range(4)]
+        results = at_once([lambda event=event: served.store.save_events(task, [event]) for event in strokes])
+        assert sorted(map(str, map(type, results))) == sorted(map(str, [int, *[OutOfStep] * 3]))
+        kept = strokes[next(place for place, result in enumerate(results) if result == seq + 1)]
+        assert served.store.events(task)[seq]["id"] == kept["id"]
+
+
+def test_invitations_at_once_get_slots_of_their_own(served: Served) -> None:
+    invited = at_once([served.invite] * 6)
+    assert len({pseudonym for pseudonym, _ in invited}) == 6
+    assert sorted(row.slot for row in served.store.readers()) == list(range(6))
+
+
+def test_a_name_that_no_text_can_hold_is_not_found(served: Served) -> None:
+    _, page = served.reader()
+    for path in ("/api/tasks/%00", "/api/tasks/a%00b/image"):
+        assert page.send("GET", path).status_code == 404
+    answer = page.send("POST", "/api/tasks/%00/events", {"events": [stroke(0, SQUARE)]})
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (404, "no_task")
