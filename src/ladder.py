@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.baselines import baseline_maps, draw_means, stacked
+from sightline.binary import binarised, binary_scores
 from sightline.errors import run_stage
 from sightline.files import read_npz, write_csv, write_json
 from sightline.grid import Entry, Network
@@ -34,9 +35,11 @@ from sightline.map_files import read_consensus, read_maps, read_patients
 from sightline.maps import is_flat, scaled_maps
 from sightline.multiplicity import holm
 from sightline.parameters import read_params
+from sightline.pooled import binned_average_precision, score_histograms
 from sightline.prepared import prepared_images
 from sightline.scores import METRICS, image_scores
 
+BOUNDARY = ("hd95", "assd", "nsd")
 DRAWS, NULLS, RESAMPLES, READERS, FLIPS = 501, 502, 503, 504, 505  # tags of this stage's generators
 OTHERS = "data/saliency/{}.others.npz"
 Primary = Literal["mass", "rank", "ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "pointing", "area_iou"]
@@ -214,17 +217,40 @@ class Study:
                 }
             for row, name in enumerate(baselines):
                 shared[name][metric] = _mean(ladder[row])
+        boundary = self.boundary()
         primary = settings.primary
-        adjusted = holm(np.array([models[model][method][primary]["p"] for model, method in keys]))
-        for (model, method), p in zip(keys, adjusted, strict=True):
+        # the family: one test a model, of Grad-CAM, which every network has; the other methods are explored
+        chosen = [(model, "gradcam" if "gradcam" in found else next(iter(found))) for model, found in models.items()]
+        adjusted = holm(np.array([models[model][method][primary]["p"] for model, method in chosen]))
+        for (model, method), p in zip(chosen, adjusted, strict=True):
             models[model][method][primary]["p_holm"] = p
+        for model, method in keys:
             models[model][method]["flat_maps"] = int(is_flat(self.maps[model, method]).sum())
+            histograms = score_histograms(self.maps[model, method], self.masks_MHW).astype(float)
+            pooled = binned_average_precision(np.stack([histograms.sum(axis=0)]))[0]
+            spread_B1 = binned_average_precision(np.tensordot(weights_BM.astype(float), histograms, 1))[:, None]
+            low, high = interval(spread_B1, settings.level, len(np.unique(self.patients)))
+            models[model][method]["pooled_ap"] = {"value": pooled, "low": low[0], "high": high[0]}
+            models[model][method]["boundary"] = boundary[model, method]
         return {
             "models": models,
             "baselines": shared,
             "primary": primary,
             "images": len(self.images),
             "tolerance_pixels": self.tolerance,
+        }
+
+    def boundary(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Means over images of the boundary distances, each map cut to its region's own area; NSD at the tolerance."""
+        found = []
+        for row, mask_HW in enumerate(self.masks_MHW):
+            own_AHW = np.array([maps[row] for maps in self.maps.values()])
+            masks_AHW = np.broadcast_to(mask_HW, own_AHW.shape)
+            binary_AHW = binarised(own_AHW, "area_matched", masks_MHW=masks_AHW)
+            found.append(binary_scores(binary_AHW, mask_HW[None], self.tolerance))
+        return {
+            key: {name: _mean(np.array([scores[name][place, 0] for scores in found])) for name in BOUNDARY}
+            for place, key in enumerate(self.maps)
         }
 
     def human_scale(self) -> dict[str, Any]:
@@ -293,7 +319,7 @@ def plot_table(metrics: dict[str, Any]) -> pd.DataFrame:
         for model, methods in metrics["models"].items()
         for method, by_metric in methods.items()
         for metric, row in by_metric.items()
-        if isinstance(row, dict)
+        if metric in METRICS
     ]
     rows += [
         (name, "baseline", metric, value, np.nan, np.nan)

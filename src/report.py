@@ -1,8 +1,9 @@
 """Writes the study's report, one offline page, and the paper's tables.
 
 Reads what all stages wrote: data/prepared, data/consensus.npz, data/annotations.npz, data/saliency, data/models (CSV),
-data/alignment.csv, metrics/ and plots/; and the whole of params.yaml, to print it. Writes plots/report.html and
-plots/tables/table1.csv to table4.csv and table1.tex to table4.tex.
+data/alignment.csv, metrics/ and plots/; and the whole of params.yaml, to print it. What is in EVIDENCE and below
+metrics/faithfulness may be missing: the page says so. Writes plots/report.html and plots/tables/table1.csv to
+table4.csv and table1.tex to table4.tex.
 Run: python src/report.py
 """
 
@@ -34,6 +35,7 @@ from sightline.study import Study, Tile, printed_tables, study_tables
 
 PAPER = Path(__file__).parent / "sightline" / "paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
+EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
 PACKAGES = (
     "sightline",
     "numpy",
@@ -95,6 +97,11 @@ def main() -> None:
         index=index,
         index_sha256=sha256_of("data/prepared/index.csv"),
         **metrics,
+        **{name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()},
+        specifications=read_specifications("plots/multiverse.csv"),
+        faithfulness={
+            model: read_json(path) for model in networks if Path(path := f"metrics/faithfulness/{model}.json").is_file()
+        },
         sweep=read_csv("plots/threshold_sweep.csv", {"model": str, "method": str, "threshold": float, "iou": float}),
         agreement=read_csv(
             "plots/agreement.csv", {"image": str, "annotations": int, "iou": float, "random_iou": float}
@@ -154,6 +161,14 @@ def read_json(path: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise StudyError(f"{path}: expected an object of names, got {type(values).__name__}")
     return values
+
+
+def read_specifications(path: str) -> pd.DataFrame:
+    """The specification curve; empty where its stage has not run or had nothing to rank."""
+    try:
+        return pd.read_csv(path)
+    except (FileNotFoundError, pd.errors.EmptyDataError):
+        return pd.DataFrame()
 
 
 def gallery(params: Params, index: pd.DataFrame, consensus: Mapping[str, np.ndarray]) -> list[tuple[str, list[Tile]]]:

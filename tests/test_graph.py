@@ -88,7 +88,9 @@ def test_every_stage_that_gathers_lists_each_model() -> None:
     assert GRAPH["stages"]["train"]["foreach"] == GRAPH["stages"]["saliency"]["foreach"] == list(models)
     assert GRAPH["stages"]["faithfulness"]["foreach"] == list(models)
     gathered = {
-        "align": ("maps",), "bootstrap": ("p",), "ladder": ("maps", "others"), "shortcut": ("maps", "p"),
+        "align": ("maps",), "bootstrap": ("p",), "compare": ("p",), "ladder": ("maps", "others"),
+        "shortcut": ("maps", "p"),
+        "multiverse": ("maps", "others"),
         "report": ("maps", "h"),
     }  # fmt: skip
     for name, kinds in gathered.items():

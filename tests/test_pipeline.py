@@ -140,15 +140,20 @@ def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path)
     At 224 pixels, where AlexNet's feature grid has 6 x 6 cells: the shipped 128 pixels leave 3 x 3, and a cell that
     holds the marker then holds the top of a lung too, so that no map can tell them apart.
     """
-    results = {}
+    results, evidence = {}, {}
     for shortcut in (0.0, 1.0):
         folder = study(
             tmp_path / str(shortcut), data__height=224, data__width=224, phantom__train_images=800,
             phantom__test_images=200, phantom__annotated_images=50, phantom__shortcut=shortcut, train__epochs=4,
-            train__batch_size=32, train__learning_rate=0.0002, train__patience=4,
+            train__batch_size=32, train__learning_rate=0.0002, train__patience=4, faithfulness__images=0,
+            faithfulness__controls=5, shortcut__draws=1000,
         )  # fmt: skip
         change(folder, models={KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}})
-        run(folder, "prepare", f"train {KEY}", f"saliency {KEY}", "consensus", "align", "bootstrap")
+        run(folder, "prepare", f"train {KEY}", f"saliency {KEY}", "lungs", "consensus", "align", "bootstrap")
+        run(folder, "ladder", "compare", "shortcut", f"faithfulness {KEY}")
+        meter = json.loads((folder / "metrics/shortcut.json").read_text())["models"][KEY]["gradcam"]["suspicion"]
+        uses = json.loads((folder / f"metrics/faithfulness/{KEY}.json").read_text())["necessity"]
+        evidence[shortcut] = meter, uses
         classification = json.loads((folder / "metrics/classification.json").read_text())[KEY]
         alignment = json.loads((folder / "metrics/alignment.json").read_text())[KEY]["gradcam"]
         results[shortcut] = classification["accuracy"]["value"], alignment["iou"], alignment["pointing"]
@@ -156,6 +161,17 @@ def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path)
     assert accuracy[1] > accuracy[0] + 0.05, results
     assert iou[1] < iou[0] - 0.03, results
     assert pointing[1] < pointing[0] - 0.05, results
+    # The meter finds the marker, beside the neck at row 0.09 and column 0.11; without it, this small network's maps
+    # gather below the lungs, which is flagged too, at another place.
+    meter, uses = evidence[1.0]
+    assert meter["is_flagged"], evidence
+    assert abs(meter["row"] - 0.09) < 1 / 7, evidence
+    assert abs(meter["col"] - 0.11) < 1 / 7, evidence
+    assert evidence[0.0][0]["row"] > 0.5, evidence
+    # The network with the marker does not need what the experts marked more than any other place of the lungs.
+    assert uses["low"] <= 0, evidence
+    assert evidence[0.0][1]["low"] > 0, evidence
+    assert uses["mean"] < 0.25 * evidence[0.0][1]["mean"], evidence
 
 
 def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:

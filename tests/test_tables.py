@@ -135,24 +135,6 @@ def test_latex_without_rows_says_so() -> None:
     assert r"\multicolumn{3}{l}{No rows" in tables.latex(["a", "b", "c"], [], "x", "tab:x")
 
 
-def test_holm_against_a_worked_example() -> None:
-    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 = 0.04, 0.06, 0.06, 0.04; made monotone; NaN is no comparison
-    adjusted = answer.holm(np.array([0.04, 0.01, np.nan, 0.03, 0.02]))
-    np.testing.assert_allclose(adjusted, [0.06, 0.04, np.nan, 0.06, 0.06])
-    assert answer.holm(np.array([0.9, 0.8]))[0] == 1.0
-    assert answer.holm(np.array([])).size == 0
-
-
-def test_rank_correlation_against_scipy_with_ties() -> None:
-    stats = pytest.importorskip("scipy.stats")
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 5, 30).astype(float), rng.integers(0, 5, 30).astype(float)
-    assert answer.rank_correlation(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert answer.rank_correlation(x, -x) == pytest.approx(-1)
-    assert math.isnan(answer.rank_correlation(x[:2], y[:2]))
-    assert math.isnan(answer.rank_correlation(x, np.ones(30)))
-
-
 def said(
     alignment: dict[str, Any], classification: dict[str, Any], consensus: dict[str, Any] | None = None
 ) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.grid import Entry, ExternalMaps
+from sightline.multiplicity import holm
 from sightline.tables import Metrics, method_words, number_at, shown
 
 LEVEL = 0.05
@@ -69,32 +70,24 @@ def verdicts(
     return frame
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values, in [0, 1]; NaN stays NaN and does not count as a comparison."""
-    adjusted = np.full(len(p_values), math.nan)
-    order = np.argsort(p_values, kind="stable")[: np.count_nonzero(~np.isnan(p_values))]
-    steps = np.minimum(1, p_values[order] * np.arange(len(order), 0, -1))
-    adjusted[order] = np.maximum.accumulate(steps)
-    return adjusted
-
-
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation over the pairs without NaN; NaN for fewer than 3 or when one side is constant."""
-    both = pd.DataFrame({"x": x, "y": y}, dtype=float).dropna().rank()
-    if len(both) < 3 or both["x"].nunique() < 2 or both["y"].nunique() < 2:
-        return math.nan
-    return float(np.corrcoef(both["x"], both["y"])[0, 1])
-
-
 def answer(frame: pd.DataFrame, classification: Metrics, consensus: Metrics, experts: str) -> list[str]:
-    """Sentences, the most important first. `frame` is from `verdicts`; `experts` names who drew the regions."""
+    """Sentences, the most important first, of a study without a ladder (`sightline.ladder_answer` has the others).
+
+    `frame` is from `verdicts`; `experts` names who drew the regions.
+    """
     if frame.empty:
         missing = f"No saliency map could be compared with a region marked by {experts}, so the question stays open: "
-        return [missing + "this page shows what else the study measured.", *_classifiers(classification)]
-    sentences = [*_count(frame, experts), _best(frame, experts), *_others(frame)]
-    sentences += _classifiers(classification)
-    sentences += _correlation(frame)
+        return [missing + "this page shows what else the study measured.", *classifiers(classification)]
+    sentences = [*published(frame, experts), *classifiers(classification)]
     return [*sentences, *human_scale(frame, consensus, experts)]
+
+
+def published(frame: pd.DataFrame, experts: str) -> list[str]:
+    """What the paper's comparison says: IoU at one threshold and Pointing Game against random maps.
+
+    `frame` has at least one row.
+    """
+    return [*_count(frame, experts), _best(frame, experts), *_others(frame)]
 
 
 def _count(frame: pd.DataFrame, experts: str) -> list[str]:
@@ -153,12 +146,13 @@ def _others(frame: pd.DataFrame) -> list[str]:
 
 def _case(row: Mapping[Any, Any]) -> str:
     return (
-        f"{row['model']} (IoU {row['iou']:.2f}, random {row['random_iou']:.2f}, p {_p(row['p_iou'])}; Pointing Game "
-        f"{100 * row['pointing']:.0f}%, random {100 * row['random_pointing']:.0f}%, p {_p(row['p_pointing'])})"
+        f"{row['model']} (IoU {row['iou']:.2f}, random {row['random_iou']:.2f}, p {equals_p(row['p_iou'])}; "
+        f"Pointing Game {100 * row['pointing']:.0f}%, random {100 * row['random_pointing']:.0f}%, "
+        f"p {equals_p(row['p_pointing'])})"
     )
 
 
-def _classifiers(classification: Metrics) -> list[str]:
+def classifiers(classification: Metrics) -> list[str]:
     """Which networks do not classify, for the map of such a network explains nothing."""
     sentences = []
     coins, constants = [], []
@@ -178,38 +172,32 @@ def _classifiers(classification: Metrics) -> list[str]:
     return sentences
 
 
-def _correlation(frame: pd.DataFrame) -> list[str]:
-    both = frame.dropna(subset=["accuracy", "iou"])
-    rho = rank_correlation(both["accuracy"].to_numpy(), both["iou"].to_numpy())
-    if math.isnan(rho):
-        return []
-    words = "rise together" if rho > 0.5 else "run against each other" if rho < -0.5 else "show no clear relation"
-    return [
-        f"Over these {len(both)} models accuracy and alignment {words} (Spearman's rank correlation {rho:.2f}); "
-        f"{len(both)} models describe themselves only and prove nothing about others."
-    ]
-
-
 def human_scale(frame: pd.DataFrame, consensus: Metrics, experts: str) -> list[str]:
     """How much the annotators agree with each other: the scale on which a model's IoU is to be read; [] if unknown."""
+    found = [f"The human scale: {sentence[0].lower()}{sentence[1:]}" for sentence in agreement(consensus, experts)]
+    if found and len(frame) and frame["iou"].max() > number_at(consensus, "expert_expert_iou_percent") / 100:
+        found[0] += (
+            " A model above that is not better than a human: a consensus of several is a steadier target than "
+            "the drawing of one."
+        )
+    return found
+
+
+def agreement(consensus: Metrics, experts: str) -> list[str]:
+    """How far two annotators of one image overlap, and one with a random mask, in a sentence; [] if unknown."""
     human, chance = (
         number_at(consensus, name) / 100 for name in ("expert_expert_iou_percent", "expert_random_iou_percent")
     )
     if math.isnan(human):
         return []
-    text = (
-        f"The human scale: two {experts} who mark the same image overlap with an IoU of {human:.2f}, "
-        f"one of them and a random mask with {shown(chance, 2)}."
-    )
-    if len(frame) and frame["iou"].max() > human:
-        text += (
-            " A model above that is not better than a human: a consensus of several is a steadier target than "
-            "the drawing of one."
-        )
-    return [text]
+    return [
+        f"Two {experts} who mark the same image overlap with an IoU of {human:.2f}, one of them and a random mask with "
+        f"{shown(chance, 2)}."
+    ]
 
 
-def _p(p_value: float) -> str:
+def equals_p(p_value: float) -> str:
+    """A p-value after the letter: = 0.012, or < 0.001."""
     text = shown(p_value, -1)
     return text if text.startswith("<") else f"= {text}"
 

@@ -3,6 +3,7 @@
 sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then sync
 sightline sync              make dvc.yaml fit params.yaml's models and the stages' imports
 sightline profiles          name the profiles
+sightline score MAPS MASKS  anyone's maps against anyone's masks: no training, no DVC
 sightline annotate ...      the experts' drawing page: serve, invite, status, export, withdraw, import
 """
 
@@ -37,14 +38,18 @@ def main() -> None:
     commands.add_parser("sync", help="make dvc.yaml fit params.yaml's models and the stages' imports")
     commands.add_parser("profiles", help="name the profiles")
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
-    if sys.argv[1:2] == ["annotate"]:  # what the page needs is loaded for the page alone
+    score_parser = commands.add_parser("score", help="score maps made anywhere against masks made anywhere")
+    # what a command needs is loaded for it alone
+    if sys.argv[1:2] == ["annotate"]:
         run_stage(lambda: _add_annotate(annotate_parser))
+    if sys.argv[1:2] == ["score"]:
+        _add_score(score_parser)
     arguments = parser.parse_args()
     if arguments.command == "use":
         run_stage(lambda: use(arguments.profile))
     elif arguments.command == "sync":
         run_stage(sync_file)
-    elif arguments.command == "annotate":
+    elif arguments.command in ("annotate", "score"):
         run_stage(lambda: arguments.run(arguments))
     else:
         print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
@@ -56,6 +61,13 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
     except ModuleNotFoundError as error:
         raise StudyError(f"annotate: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
     add_arguments(parser)
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    from sightline.score_command import add_arguments, run
+
+    add_arguments(parser)
+    parser.set_defaults(run=run)
 
 
 def use(profile: str) -> None:

@@ -19,9 +19,7 @@ from sightline.grid import Entry
 from sightline.tables import METRIC_WORDS
 
 
-def _dots(
-    axes: Axes, frame: pd.DataFrame, columns: tuple[str, str, str], look: Mapping[str, Mapping[str, Any]]
-) -> None:
+def dots(axes: Axes, frame: pd.DataFrame, columns: tuple[str, str, str], look: Mapping[str, Mapping[str, Any]]) -> None:
     """One row per model, the first on top: a dot at the value, a whisker over its interval."""
     value, low, high = columns
     for row, record in enumerate(frame.to_dict("records")):
@@ -43,7 +41,7 @@ def alignment_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry], human_
         axes = figure.add_axes((label_margin(list(frame["model"])), 0.55 / height, 0.0, 0.0))
         left = axes.get_position().x0
         axes.set_position((left, 0.55 / height, 0.97 - left, 1 - 0.9 / height))
-        _dots(axes, frame, ("iou", "iou_low", "iou_high"), looks(models))
+        dots(axes, frame, ("iou", "iou_low", "iou_high"), looks(models))
         rows = np.arange(len(frame))
         axes.plot(
             frame["random_iou"], rows, linestyle="none", marker="|", markersize=11, color=INK, markeredgewidth=1.6
@@ -97,9 +95,13 @@ def threshold_figure(sweep: pd.DataFrame, models: Mapping[str, Entry], threshold
     return svg(draw, height, name, alt)
 
 
-def scatter_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry]) -> str:
-    """IoU against accuracy, one point per model with both intervals; rows without accuracy are left out."""
-    frame = verdicts.dropna(subset=["accuracy", "iou"]).sort_values("iou", kind="stable")
+def scatter_figure(points: pd.DataFrame, words: str, models: Mapping[str, Entry]) -> str:
+    """Alignment against accuracy, one point per model with both intervals; a line through the Pareto front.
+
+    `points`: `model`, `accuracy`, `alignment`, both with `_low` and `_high`, and `is_pareto`, as
+    `accuracy_alignment.accuracy_alignment` has them; `words`: what alignment is measured by.
+    """
+    frame = points.sort_values("alignment", kind="stable")
     look = looks(models)
     height = max(3.2, 0.8 + 0.155 * len(frame))
 
@@ -109,23 +111,25 @@ def scatter_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry]) -> str:
         for row in frame.to_dict("records"):
             style = look[row["model"]]
             thin = {"color": style["color"], "linewidth": 0.8, "alpha": 0.55}
-            axes.plot([row["accuracy_low"], row["accuracy_high"]], [row["iou"]] * 2, **thin)
-            axes.plot([row["accuracy"]] * 2, [row["iou_low"], row["iou_high"]], **thin)
-            axes.plot([row["accuracy"]], [row["iou"]], **{**style, "linestyle": "none"}, markersize=6)
-        axes.set_ylim(bottom=0)
+            axes.plot([row["accuracy_low"], row["accuracy_high"]], [row["alignment"]] * 2, **thin)
+            axes.plot([row["accuracy"]] * 2, [row["alignment_low"], row["alignment_high"]], **thin)
+            axes.plot([row["accuracy"]], [row["alignment"]], **{**style, "linestyle": "none"}, markersize=6)
+        front = frame[frame["is_pareto"]].sort_values("accuracy", kind="stable")
+        axes.plot(front["accuracy"], front["alignment"], color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]) if (frame["alignment"] < 0).any() else 0)
         axes.set_xlabel("accuracy on the test set")
-        axes.set_ylabel("IoU with the consensus")
+        axes.set_ylabel(words)
         (low, high), (first, reach) = axes.get_ylim(), axes.get_xlim()
         axes.set_xlim(first, reach)
-        places = spread(list(frame["iou"]), 11 * (high - low) / ((height - 0.65) * 72), low, high)
+        places = spread(list(frame["alignment"]), 11 * (high - low) / ((height - 0.65) * 72), low, high)
         for row, place in zip(frame.to_dict("records"), places, strict=True):
             colour = look[row["model"]]["color"]
             edge = reach + 0.03 * (reach - first)
             line = {"color": colour, "linewidth": 0.5, "linestyle": ":", "clip_on": False}
-            axes.plot([row["accuracy"], edge], [row["iou"], place], **line)
+            axes.plot([row["accuracy"], edge], [row["alignment"], place], **line)
             axes.text(edge, place, row["model"], color=colour, va="center", fontsize=8.5)
 
-    return svg(draw, height, "scatter", "Accuracy against IoU with the consensus, one point per model.")
+    return svg(draw, height, "scatter", f"Accuracy against {words}, one point per model.")
 
 
 def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metrics: Sequence[str]) -> str:
@@ -142,7 +146,7 @@ def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metr
             row, column = divmod(number, 2)
             bottom = (height - (row + 1) * panel + 0.05) / height
             axes = figure.add_axes((left + column * (width + 0.04), bottom, width, (panel - 0.5) / height))
-            _dots(axes, table, (metric, f"{metric}_low", f"{metric}_high"), look)
+            dots(axes, table, (metric, f"{metric}_low", f"{metric}_high"), look)
             if f"{metric}_paper" in table:
                 axes.plot(table[f"{metric}_paper"], np.arange(len(table)), "x", color=INK, markersize=4.5)
             axes.set_yticks(

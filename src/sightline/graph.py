@@ -21,8 +21,10 @@ SCRIPTS = {
     "align": "align.py",
     "bootstrap": "bootstrap.py",
     "ladder": "ladder.py",
+    "compare": "compare.py",
     "shortcut": "shortcut.py",
     "faithfulness": "faithfulness.py",
+    "multiverse": "multiverse.py",
     "report": "report.py",
 }
 
@@ -47,12 +49,17 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "align": maps,
         "bootstrap": predictions,
         "ladder": [*maps, *others],
+        "compare": predictions,
         "shortcut": [*maps, *predictions],
+        "multiverse": [*maps, *others],
         "report": [*maps, *histories],
     }
+    faithful = [f"metrics/faithfulness/{key}.json" for key in networks]
+    gathered["report"] += faithful
+    listed = ("src/", "data/models/", "data/saliency/", "metrics/faithfulness/")
     for name, script in SCRIPTS.items():
         stage = stages[name].get("do", stages[name])
-        kept = [dep for dep in stage["deps"] if not str(dep).startswith(("src/", "data/models/", "data/saliency/"))]
+        kept = [dep for dep in stage["deps"] if not str(dep).startswith(listed)]
         own = [
             dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith(("data/models/", "data/saliency/"))
         ]

@@ -22,6 +22,7 @@ COLUMNS = (
     "lift", "lift_low", "lift_high", "p", "p_holm", "place", "place_low", "place_high", "verdict",
     "accuracy", "accuracy_low", "accuracy_high",
 )  # fmt: skip
+GRADED = ("ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "kl")  # reward a ranking, which an outline has not
 ABOVE, BELOW, OPEN = "above", "below", "open"
 
 
@@ -65,10 +66,11 @@ def answer(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
     """Sentences, the most important first; `frame` is from `standings`, with at least one row."""
     return [
         _count(frame, experts),
-        *_scale(frame, ladder, experts),
+        _anatomy(ladder, experts),
         _furthest(frame, ladder),
-        *_others(frame, ladder),
-        _judged(frame, ladder, experts),
+        *_others(frame),
+        *_scale(frame, ladder, experts),
+        _judged(frame, ladder),
     ]
 
 
@@ -99,19 +101,24 @@ def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
     if placed.empty:
         return [
             f"There is no human scale: on these images one of the {experts}, held against the others, comes no further "
-            "than anatomy alone."
+            "than another patient's region."
         ]
     row = placed.to_dict("records")[int(placed["place"].to_numpy().argmax())]
     who = "it" if len(frame) == 1 else f"the highest model, {row['model']},"
     text = (
-        "On a scale where 0 is what anatomy alone gives (a region drawn on another patient, "
-        f"{in_units(anatomy, primary)}) and 1 is what one of the {experts} reaches against the others "
-        f"({in_units(human, primary)}), {who} stands at {place_words(row)}."
+        "On the human scale 0 is what a region drawn on another patient scores "
+        f"({in_units(anatomy, primary)}), and 1 what one of the {experts} reaches against the others "
+        f"({in_units(human, primary)}); {who} stands at {place_words(row)}."
     )
     if row["place"] < 0:
-        text += " Below 0 is farther from the region than knowing nothing of this patient."
+        text += " Below 0 a map says less of this patient than a drawing made for somebody else."
     if row["place"] >= 1:
-        text += " That is not better than a human: a consensus of several is a steadier target than the drawing of one."
+        text += " That is not better than a human: a consensus of several is steadier than the drawing of one"
+        text += (
+            ", and by this measure a graded map outdoes an outline without seeing more; the best baseline may, too."
+            if primary in GRADED
+            else "."
+        )
     return [text]
 
 
@@ -122,41 +129,39 @@ def _furthest(frame: pd.DataFrame, ladder: Metrics) -> str:
     return (
         f"{who} {measure(primary).words} is {in_units(row['value'], primary)}, that of its best baseline "
         f"({baseline_words(row['baseline'])}) {in_units(row['baseline_value'], primary)}, a difference of "
-        f"{lift_words(row['lift'], row['lift_low'], row['lift_high'], primary)}{unit(primary)}."
+        f"{lift_words(row['lift'], row['lift_low'], row['lift_high'], primary)}{unit(primary)} "
+        f"(adjusted p {equals_p(row['p_holm'])})."
     )
 
 
-def _others(frame: pd.DataFrame, ladder: Metrics) -> list[str]:
+def _others(frame: pd.DataFrame) -> list[str]:
     """Which models are not above; nothing where the first sentence has said it of all."""
-    primary = str(ladder["primary"])
     kinds = {OPEN: "No more than anatomy alone, as far as these images show", BELOW: "Less than anatomy alone"}
-    sentences = []
-    for verdict, words in kinds.items():
-        chosen = frame[frame["verdict"] == verdict]
-        if len(chosen) and not (len(chosen) == len(frame) and verdict == BELOW):
-            cases = [
-                f"{row['model']} ({lift_words(row['lift'], row['lift_low'], row['lift_high'], primary)}{unit(primary)}"
-                + (f", adjusted p {equals_p(row['p_holm'])}" if verdict == OPEN else "")
-                + ")"
-                for row in chosen.to_dict("records")
-            ]
-            sentences.append(f"{words}: {listed(cases)}.")
-    return sentences
+    chosen = {verdict: frame.loc[frame["verdict"] == verdict, "model"].tolist() for verdict in kinds}
+    return [f"{words}: {listed(chosen[kind])}." for kind, words in kinds.items() if 0 < len(chosen[kind]) < len(frame)]
 
 
-def _judged(frame: pd.DataFrame, ladder: Metrics, experts: str) -> str:
-    primary = str(ladder["primary"])
+def _anatomy(ladder: Metrics, experts: str) -> str:
+    """What the baselines are, in a sentence."""
     baselines = [*ladder.get("baselines", {}), *(["untrained"] if _has_untrained(ladder) else [])]
     named = [baseline_words(name) for name in ("lungs", "atlas", "other_region", "untrained") if name in baselines]
-    methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
-    tests = sum(len(by_method) for by_method in ladder["models"].values())
-    among = f", among them {listed(named)}" if named else ""
+    among = f": among them {listed(named)}" if named else ""
     return (
-        f"Judged by {measure(primary).words}, {measure(primary).meaning}, the one measure declared beforehand; "
-        f"{methods} on {number_at(ladder, 'images'):.0f} images. “Anatomy alone” is the best of {len(baselines)} maps "
-        f"that know nothing of the {experts}' finding in this patient{among} (one-sided sign-flip tests by patient"
-        + (f", Holm-adjusted for {tests} maps" if tests > 1 else "")
-        + f", p < {LEVEL}). Everything else on this page is exploratory."
+        f"“Anatomy alone” is the best of {len(baselines)} maps that know nothing of what the {experts} saw in this "
+        f"patient{among}."
+    )
+
+
+def _judged(frame: pd.DataFrame, ladder: Metrics) -> str:
+    primary = str(ladder["primary"])
+    methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
+    tests = len(ladder["models"])  # one a model: see src/ladder.py
+    return (
+        f"Judged by {measure(primary).words}, the one measure that params.yaml names for the tests: "
+        f"{measure(primary).meaning}; "
+        f"{methods} on {number_at(ladder, 'images'):.0f} images, one-sided sign-flip tests by patient at p < {LEVEL}"
+        + (f", adjusted for {tests} models (Holm)" if tests > 1 else "")
+        + ". All other measures on this page are exploratory."
     )
 
 

@@ -170,3 +170,8 @@ def tiles(pictures: Sequence[tuple[str, str, str]]) -> str:
 def details(summary: str, text: str) -> str:
     """Preformatted text that opens on demand."""
     return f"<details><summary>{escaped(summary)}</summary><pre>{escaped(text)}</pre></details>"
+
+
+def details_html(summary: str, body_html: str) -> str:
+    """Anything that opens on demand."""
+    return f"<details><summary>{escaped(summary)}</summary>{body_html}</details>"

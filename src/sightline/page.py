@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from sightline import answer, figures, tables
+from sightline import answer, choice_sections, figures, ladder_answer, ladder_sections, sections, tables
 from sightline.grid import Network
 from sightline.markup import bullets, chart, charts, details, document, escaped, paragraph, section, table, tiles
 from sightline.study import Printed, Study, Tables, printed_tables
 
 
 def report(study: Study, numbers: Tables) -> str:
-    """The page."""
+    """The page: the answer, what it rests on, how far it can be trusted, then the details."""
     verdicts = answer.verdicts(study.alignment, study.intervals, study.classification, study.models)
+    standings = ladder_answer.standings(study.ladder, study.classification, study.models)
+    together = choice_sections.together(study, verdicts, standings)
     printed = printed_tables(study, numbers)
     parts: list[tuple[str, str, Callable[[], Sequence[str]]]] = [
-        ("alignment", "How far maps and consensus agree", lambda: _alignment(study, verdicts, printed["table3"])),
-        ("accuracy", "Accuracy against alignment", lambda: _accuracy(study, verdicts)),
+        ("scale", f"How close they come to one of the {study.experts}",
+         lambda: ladder_sections.human_scale(study, standings)),
+        ("ladder", "What a map must beat", lambda: ladder_sections.ladder(study, standings)),
+        ("ranking", "How far the ranking depends on choices", lambda: choice_sections.ranking(study)),
+        ("accuracy", "Accuracy against alignment", lambda: choice_sections.accuracy(study, together)),
+        ("shortcut", "Do they look where no disease can be?", lambda: sections.shortcut(study)),
+        ("faithfulness", "Do the maps show what the networks use?", lambda: sections.faithfulness(study)),
+        ("alignment", "How far maps and consensus agree, as published",
+         lambda: _alignment(study, verdicts, standings, printed["table3"])),
         ("gallery", "Where they look", lambda: _gallery(study)),
         ("threshold", "What the threshold does", lambda: _threshold(study)),
         ("classification", "How well they classify", lambda: _classification(study, numbers, printed)),
@@ -31,8 +41,8 @@ def report(study: Study, numbers: Tables) -> str:
         ("made", "How it was made", lambda: _made(study)),
         ("departures", "What departs from the paper", lambda: [bullets(answer.departures(study.params, study.models))]),
         ("limits", "Limits", lambda: [bullets(answer.limits(verdicts, study.params, study.consensus))]),
-    ]
-    sentences = answer.answer(verdicts, study.classification, study.consensus, study.experts)
+    ]  # fmt: skip
+    sentences = _answer(study, verdicts, standings, together)
     if study.is_phantom:
         sentences.insert(
             1, "The X-rays are synthetic and the annotators simulated: a test of the method, not medicine."
@@ -48,9 +58,34 @@ def report(study: Study, numbers: Tables) -> str:
     )
 
 
-def _alignment(study: Study, verdicts: pd.DataFrame, table3: Printed) -> list[str]:
+def _answer(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, together: Mapping[str, Any]) -> list[str]:
+    """The ladder's answer; without a ladder the published comparison's. Both with what qualifies it."""
+    qualified = [
+        *ladder_answer.flagged(study.shortcut, list(study.models)),
+        *sections.used(study),
+        *choice_sections.leaders(study.multiverse),
+        *choice_sections.correlation(together),
+    ]
+    if standings.empty:
+        return [*answer.answer(verdicts, study.classification, study.consensus, study.experts), *qualified]
+    sentences = ladder_answer.answer(standings, study.ladder, study.experts)
+    sentences[-1:-1] = [*answer.classifiers(study.classification), *qualified]
+    return sentences
+
+
+def _alignment(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, table3: Printed) -> list[str]:
+    """The paper's comparison; what it says in words only where the answer above does not rest on it."""
     if verdicts.empty:
         return [paragraph("No image of this study has a consensus region, so no map could be scored.")]
+    said = []
+    if len(standings):
+        words = (
+            "The paper compares maps with random ones of the same area, at one threshold. A map that "
+            "shows the lungs and knows nothing of the disease can pass that comparison: the answer above does not rest "
+            "on it. What it says: "
+        )
+        first, *more = answer.published(verdicts, study.experts)
+        said = [paragraph(words + first), *map(paragraph, more)]
     human = tables.number_at(study.consensus, "expert_expert_iou_percent") / 100
     figure = figures.alignment_figure(verdicts, study.models, human)
     methods = answer.listed([tables.method_words(method) for method in dict.fromkeys(verdicts["method"])])
@@ -63,7 +98,7 @@ def _alignment(study: Study, verdicts: pd.DataFrame, table3: Printed) -> list[st
     header, rows, words = table3
     width = (len(header) - 2) // 2
     groups = [("", 2), ("IoU with the consensus, %", width), ("Pointing Game, %", width)]
-    return [chart(figure, caption), table(header, rows, words, groups, ("Method",)), *_flat(study)]
+    return [*said, chart(figure, caption), table(header, rows, words, groups, ("Method",)), *_flat(study)]
 
 
 def _flat(study: Study) -> list[str]:
@@ -78,16 +113,6 @@ def _flat(study: Study) -> list[str]:
     return [
         paragraph("Flat maps, which have no region and no maximum (IoU 0, Pointing Game by chance): " + ", ".join(flat))
     ]
-
-
-def _accuracy(study: Study, verdicts: pd.DataFrame) -> list[str]:
-    if verdicts.dropna(subset=["accuracy", "iou"]).empty:
-        return [paragraph("No model of this study has both predictions and scored maps.")]
-    figure = figures.scatter_figure(verdicts, study.models)
-    words = (
-        "Right is more accurate, up is closer to the consensus; lines are intervals. Filled: gap head; hollow: fc head."
-    )
-    return [chart(figure, words)]
 
 
 def _gallery(study: Study) -> list[str]:
@@ -169,7 +194,7 @@ _ENDS = ("low", "high", "patient_low", "patient_high")
 
 def _annotations(study: Study, table1: Printed) -> list[str]:
     parts = [table(*table1)]
-    human = answer.human_scale(pd.DataFrame({"iou": []}), study.consensus, study.experts)
+    human = answer.agreement(study.consensus, study.experts)
     if study.agreement.empty or math.isnan(tables.number_at(study.consensus, "valid_annotations")):
         words = "This study has no single annotations, so agreement between annotators is unknown."
         return [paragraph(words), *parts]
@@ -192,7 +217,7 @@ def _annotations(study: Study, table1: Printed) -> list[str]:
             paragraph("An annotation, and a random mask of the same area (Figure 2).", "note"),
             tiles(study.random_pair),
         ]
-    return [*map(paragraph, human), *parts, charts(*drawn), *pair]
+    return [*map(paragraph, human), *sections.reliability(study), *parts, charts(*drawn), *pair]
 
 
 def _training(study: Study) -> list[str]:

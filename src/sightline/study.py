@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -50,6 +50,21 @@ class Study:
     random_pair: Sequence[Tile]
     """An annotation and a random mask; empty without annotations."""
     versions: Mapping[str, str]
+    ladder: tables.Metrics = field(default_factory=dict)
+    """metrics/ladder.json: baselines, lifts and the human scale; empty without a consensus. As the others below, it is
+    empty, too, where its stage has not run."""
+    reliability: tables.Metrics = field(default_factory=dict)
+    """metrics/reliability.json; empty without two annotations."""
+    shortcut: tables.Metrics = field(default_factory=dict)
+    """metrics/shortcut.json"""
+    comparisons: tables.Metrics = field(default_factory=dict)
+    """metrics/comparisons.json: pairs of models"""
+    multiverse: tables.Metrics = field(default_factory=dict)
+    """metrics/multiverse.json"""
+    specifications: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """plots/multiverse.csv, the specification curve"""
+    faithfulness: Mapping[str, tables.Metrics] = field(default_factory=dict)
+    """Per network: metrics/faithfulness/<model>.json"""
 
     @property
     def is_phantom(self) -> bool:

@@ -25,11 +25,14 @@ class Measure:
 MEASURES = {
     "mass": Measure("relevance mass", "the share of a map's relevance that lies inside the region", True),
     "rank": Measure(
-        "relevance rank", "the share of the region among the map's highest pixels, as many as the region has", True
+        "relevance rank", "of the map's highest pixels, as many as the region has, the share that lies inside", True
     ),
     "area_iou": Measure("IoU at equal area", "the overlap of the region with as many of the map's highest pixels"),
     "dice_area": Measure("Dice at equal area", "relevance rank under another name", True),
-    "ap": Measure("average precision", "how purely the map's highest pixels lie inside, averaged over all cuts"),
+    "ap": Measure(
+        "average precision",
+        "the share of the map's highest pixels that lie inside the region, averaged over how many are taken",
+    ),
     "auroc": Measure("pixel AUROC", "how often a pixel inside is brighter than one outside; 0.5 is chance"),
     "shuffled_auroc": Measure(
         "shuffled AUROC", "the same against pixels marked on other patients; 0.5: only the shared anatomy is known"
@@ -39,9 +42,9 @@ MEASURES = {
     "vote": Measure("vote at the peak", "the share of experts who marked the map's maximum", True),
     "distance": Measure("peak distance", "pixels from the maximum to the region", False, True, 1),
     "nss": Measure("NSS", "the map's mean inside, in standard deviations above its mean"),
-    "cc": Measure("correlation", "with the share of experts who marked each pixel"),
+    "cc": Measure("correlation", "of the map with the share of experts who marked each pixel"),
     "sim": Measure("similarity", "what the map and the experts' shares have in common, each summing to 1"),
-    "kl": Measure("KL divergence", "of the experts' shares from the map", False, True),
+    "kl": Measure("KL divergence", "how badly the map predicts where experts marked", False, True),
 }
 BASELINES = {
     "uniform": "a uniform map",
