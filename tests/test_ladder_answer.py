@@ -124,7 +124,7 @@ def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
     assert "good, stands at 0.80 [0.60, 1.00]." in text
     assert "not better than a human" not in text
     assert "Grad-CAM on 5 images" in sentences[-1]
-    assert "adjusted for 2 models (Holm)" in sentences[-1]
+    assert "adjusted for 3 models (Holm)" in sentences[-1]
     assert sentences[-1].endswith("All other measures on this page are exploratory.")
 
 
