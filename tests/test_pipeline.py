@@ -183,9 +183,16 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
         "augment_preview",
         f"train {KEY}",
         f"saliency {KEY}",
+        "lungs",
         "consensus",
+        "reliability",
         "align",
         "bootstrap",
+        "ladder",
+        "compare",
+        "shortcut",
+        f"faithfulness {KEY}",
+        "multiverse",
         "report",
     ):
         script, *arguments = name.split()
