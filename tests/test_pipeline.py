@@ -225,7 +225,7 @@ def stages_run(output: str) -> list[str]:
 
 @has_dvc
 def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
-    for name in ("src", "profiles", "data/raw", "data/annotations"):
+    for name in ("src", "profiles", "data/raw", "data/annotations", "data/lungs"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path)
@@ -267,5 +267,6 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*(f"train@{key}" for key in both), "report"}
     (tmp_path / "params.yaml").write_text(text)
     change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
-    stale = {"train@alexnet-scratch-fc", "saliency@alexnet-scratch-fc", *late}
+    judged = {"ladder", "compare", "shortcut", "multiverse", "faithfulness@alexnet-scratch-fc"}
+    stale = {"train@alexnet-scratch-fc", "saliency@alexnet-scratch-fc", *judged, *late}
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == stale

@@ -6,29 +6,24 @@ A reader's cookie opens that reader's tasks and images and nothing else; nothing
 import json
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Header, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Row
-from starlette.exceptions import HTTPException
 
 from sightline import __version__
 from sightline.annotate import messages
 from sightline.annotate.images import Pictures
+from sightline.annotate.page_files import PAGE, consent_texts
+from sightline.annotate.refusals import REFUSALS, Refused, answer_refusals
 from sightline.annotate.rle import mask_of
 from sightline.annotate.security import Guard, Limiter, csrf_of, hash_of, is_csrf
-from sightline.annotate.store import Conflict, Gone, OutOfStep, Recorded, Store, Submitted
+from sightline.annotate.store import Conflict, OutOfStep, Recorded, Store, Submitted
 from sightline.annotate.strokes import drawn_mask, effective_strokes, work_of
 
-PAGE = Path(__file__).parent / "page"
 MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429)
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +34,6 @@ class Limits:
     """Wrong tokens and secrets, by network address."""
     requests: Limiter = field(default_factory=lambda: Limiter(burst=100, per_second=20))
     """Of one session."""
-
-
-class Refused(Exception):
-    """A request that is answered with a 4xx."""
-
-    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.detail = {"code": code, "message": message, **more}
 
 
 def create_app(
@@ -73,11 +59,7 @@ def create_app(
         openapi_url="/api/openapi.json",
     )
     app.add_middleware(Guard, is_https=is_https, hosts=hosts)  # type: ignore[arg-type]
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(HTTPException, _not_served)
-    app.add_exception_handler(OutOfStep, _out_of_step)
-    app.add_exception_handler(Gone, _gone)
+    answer_refusals(app)
     prefix = "__Host-" if is_https else ""
     cookies = {"reader": f"{prefix}reader", "admin": f"{prefix}admin"}
     texts = consent_texts()
@@ -340,21 +322,6 @@ def create_app(
     return app
 
 
-def consent_texts() -> dict[str, dict[str, str]]:
-    """By language: its own name, the consent's version and the whole of its text, from the files of strings."""
-    texts = {}
-    for path in sorted((PAGE / "strings").glob("*.json")):
-        strings = json.loads(path.read_text(encoding="utf-8"))
-        shown = {key: text for key, text in strings.items() if key.startswith("consent.")}
-        texts[path.stem] = {
-            "name": strings["_name"],
-            "version": strings["consent.version"],
-            "language": path.stem,
-            "text": json.dumps(shown, ensure_ascii=False, sort_keys=True),
-        }
-    return texts
-
-
 def _is_inside(points: list[float], height: int, width: int) -> bool:
     return max(points[::2]) <= width and max(points[1::2]) <= height
 
@@ -375,32 +342,3 @@ def _checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int
     if (mask != drawn_mask(strokes, height, width)).any():
         raise OutOfStep(events)
     return json.dumps(sent.counts)
-
-
-def _malformed(_: Request, error: Exception) -> JSONResponse:
-    """What is wrong with a request, without repeating what it held."""
-    assert isinstance(error, RequestValidationError)
-    cases = [f"{'.'.join(str(part) for part in case['loc'][1:])}: {case['msg']}" for case in error.errors()[:5]]
-    message = "; ".join(case.encode("ascii", "backslashreplace").decode() for case in cases)
-    return JSONResponse({"detail": {"code": "malformed", "message": message}}, 422)
-
-
-def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refused)
-    return JSONResponse({"detail": error.detail}, error.status, {"retry-after": "10"} if error.status == 429 else None)
-
-
-def _not_served(_: Request, error: Exception) -> JSONResponse:
-    """Addresses and methods that do not exist, in the form of every other refusal."""
-    assert isinstance(error, HTTPException)
-    detail = {"code": "refused", "message": error.detail}
-    return JSONResponse({"detail": detail}, error.status_code, error.headers)
-
-
-def _out_of_step(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, OutOfStep)
-    return JSONResponse({"detail": {"code": "out_of_step", "message": str(error), "events": error.events}}, 409)
-
-
-def _gone(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    return JSONResponse({"detail": {"code": "no_task", "message": "no such image among yours"}}, 404)
