@@ -20,15 +20,8 @@ from sightline.binary import binarised, binary_scores
 from sightline.errors import run_stage
 from sightline.files import read_npz, write_csv, write_json
 from sightline.grid import Entry, Network
-from sightline.hierarchy import hierarchical_means, hierarchical_weights, interval
-from sightline.human_scale import (
-    ImageScores,
-    human_scale,
-    image_scores_on_scale,
-    null_masks,
-    readings,
-    rows_normalised,
-)
+from sightline.hierarchy import hierarchical_weights, interval
+from sightline.human_scale import ImageScores, image_scores_on_scale, null_masks
 from sightline.lifts import LOWER_IS_BETTER, lifts
 from sightline.lung_files import WORDS, stored_lungs
 from sightline.map_files import read_consensus, read_maps, read_patients
@@ -37,6 +30,7 @@ from sightline.multiplicity import holm
 from sightline.parameters import read_params
 from sightline.pooled import binned_average_precision, score_histograms
 from sightline.prepared import prepared_images
+from sightline.scale_summary import scale_summary
 from sightline.scores import METRICS, image_scores
 
 BOUNDARY = ("hd95", "assd", "nsd")
@@ -282,34 +276,8 @@ class Study:
                     scored,
                 )
             )
-        result: dict[str, Any] = {}
-        for metric in METRICS:
-            is_up = metric not in LOWER_IS_BETTER
-            point = human_scale(found, metric, is_up)
-            rng = np.random.default_rng([self.params.seed, READERS])
-            means_B3A = hierarchical_means(readings(found, metric), self.patients, settings.resamples, rng)
-            places_BA = rows_normalised(means_B3A, is_up)
-            low_A, high_A = interval(places_BA, settings.level)
-            human_low, human_high = interval(means_B3A[:, -1:], settings.level)
-            result[metric] = {
-                "human": point.human_A[0],
-                "human_low": human_low[0],
-                "human_high": human_high[0],
-                "anatomy": point.null_A[0],
-                "images": point.num_images,
-                "readings": point.num_annotators,
-                "left_out_few_annotators": point.num_few_annotators,
-                "left_out_no_consensus": point.num_no_consensus,
-                "models": {},
-            }
-            for place, (model, method) in enumerate(keys):
-                result[metric]["models"].setdefault(model, {})[method] = {
-                    "value": point.normalised_A[place],
-                    "low": low_A[place],
-                    "high": high_A[place],
-                    "undefined_resamples": int(np.isnan(places_BA[:, place]).sum()),
-                }
-        return result
+        rng_of = [self.params.seed, READERS]
+        return scale_summary(found, keys, self.patients, settings.resamples, settings.level, rng_of)
 
 
 def plot_table(metrics: dict[str, Any]) -> pd.DataFrame:

@@ -30,8 +30,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from sightline.annotate.answers import Gone
 from sightline.annotate.server import consent_texts
-from sightline.annotate.store import Gone
 from test_annotate_server import (
     AT,
     SQUARE,

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from sightline.annotate.store import OutOfStep
+from sightline.annotate.answers import OutOfStep
 from test_annotate_server import SQUARE, Page, Served, answer_of, serve, step, stroke
 from test_prepare import stage, study
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from sightline.annotate import messages
-from sightline.annotate.store import Gone, OutOfStep
+from sightline.annotate.answers import Gone, OutOfStep
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429)

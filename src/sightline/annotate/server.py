@@ -15,12 +15,13 @@ from sqlalchemy import Row
 
 from sightline import __version__
 from sightline.annotate import messages
+from sightline.annotate.answers import Conflict, OutOfStep, Recorded, Submitted
 from sightline.annotate.images import Pictures
 from sightline.annotate.page_files import PAGE, consent_texts
 from sightline.annotate.refusals import REFUSALS, Refused, answer_refusals
 from sightline.annotate.rle import mask_of
 from sightline.annotate.security import Guard, Limiter, csrf_of, hash_of, is_csrf
-from sightline.annotate.store import Conflict, OutOfStep, Recorded, Store, Submitted
+from sightline.annotate.store import Store
 from sightline.annotate.strokes import drawn_mask, effective_strokes, work_of
 
 MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need

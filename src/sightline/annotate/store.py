@@ -10,64 +10,19 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
 from sightline.annotate import schema
+from sightline.annotate.answers import Conflict, Gone, OutOfStep, Recorded, Submitted
 from sightline.annotate.assignment import PlannedTask
 from sightline.annotate.schema import consent, drawing, person, plan, reader, secret, session, submission, task
 from sightline.annotate.security import hash_of, new_token
 
 READER_DAYS, ADMIN_HOURS = 60, 12  # how long a session lasts
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is taken for another
-
-
-class OutOfStep(Exception):
-    """The page's log is not the server's: somebody drew on another device, or a part is missing."""
-
-    def __init__(self, events: list[dict[str, Any]]) -> None:
-        """`events`: the whole log that the server has."""
-        super().__init__("the drawing on this page is not the one that is saved")
-        self.events = events
-
-
-class Recorded(Exception):
-    """A submission of this id is recorded already, as version `version`."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(f"recorded already, as version {version}")
-        self.version = version
-
-
-class Gone(Exception):
-    """The task is no more: its reader withdrew meanwhile."""
-
-
-class Conflict(Exception):
-    """The submission answers another version of its task than the newest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submitted:
-    """One answer to one task, checked."""
-
-    id: str
-    base_version: int
-    """Number of answers to this task that the page knew of."""
-    answer: str
-    confidence: int | None
-    num_events: int
-    height: int
-    width: int
-    counts: str | None
-    """JSON, run lengths; None without a region."""
-    opened_at: str
-    submitted_at: str
-    active_seconds: float
-    tool_version: str
 
 
 def now() -> str:
