@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
@@ -145,6 +145,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    playwright.expect.set_options(timeout=20_000)  # a machine that tests may be a slow one
     with playwright.sync_playwright() as running:
         yield running.chromium
 
@@ -253,13 +254,14 @@ class Desk:
     def submit(self, confidence: int = 4) -> None:
         """Answers with the region and waits for what comes next."""
         self.page.check(f"#confidence-{confidence}", force=True)
-        self.page.click("#answer-region")
-        self.after_answer()
+        self.answer(lambda: self.page.click("#answer-region"))
 
-    def after_answer(self) -> None:
-        """Practice ends with a word on the drawing; then comes another image, an explanation, or the end."""
-        dialog = self.page.locator("#dialog-yes")
+    def answer(self, give: Callable[[], None]) -> None:
+        """Gives an answer; practice then ends with a word on the drawing, to be closed."""
+        with self.page.expect_response(lambda sent: sent.url.endswith("/api/tasks/next")):
+            give()
         self.page.wait_for_timeout(400)
+        dialog = self.page.locator("#dialog-yes")
         if dialog.count() and dialog.is_visible():
             dialog.click()
         self.page.wait_for_timeout(200)
@@ -513,16 +515,16 @@ def test_to_the_end_in_italian_and_out(browser: Any, site: Site, tmp_path: Path)
             playwright.expect(desk.page.locator("#progress-text")).to_have_text(
                 desk.words("reading.title", number=number + 1, total=progress["total"])
             )
+            keys = ["Shift+Digit3", "Enter"]
             if number == 1:  # the first after practice
-                desk.press("c")
+                keys = ["c"]
             elif number == 2:
-                desk.press("Shift+Digit5", "n")
+                keys = ["Shift+Digit5", "n"]
             else:
                 desk.press("o", "1")
                 desk.calibrate()
                 drawn[number] = desk.rectangle(100 + 10 * number, 200, 200, 240 + number)
-                desk.press("Shift+Digit3", "Enter")
-            desk.after_answer()
+            desk.answer(lambda keys=keys: desk.press(*keys))  # type: ignore[misc]
         playwright.expect(desk.page.locator("h1")).to_have_text(desk.words("done.title"))
     answers = site.answers(reader)
     assert [row.answer for row in answers[:3]] == ["region", "cannot", "none"]
