@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_json
+from sightline.files import read_csv, read_npz, write_json
 from sightline.grid import Entry, Network
 from sightline.lung_files import WORDS, stored_lungs
 from sightline.map_files import read_maps
@@ -82,8 +82,7 @@ def main() -> None:
 
 def mapped_images(model: str, test: pd.DataFrame) -> list[str]:
     """The test images that a folder of external maps covers; it need not cover all."""
-    with np.load(f"data/saliency/{model}.npz", allow_pickle=False) as stored:
-        return sorted(set(stored["images"].tolist()) & set(test.index))
+    return sorted(set(read_npz(f"data/saliency/{model}.npz")["images"].tolist()) & set(test.index))
 
 
 def read_probabilities(model: str, images: list[str]) -> np.ndarray:

@@ -14,20 +14,13 @@ import numpy as np
 
 from sightline.baselines import baseline_maps, draw_means, stacked
 from sightline.binary import Rule, binarised, binary_scores
-from sightline.hierarchy import hierarchical_means, hierarchical_weights, interval, paired_difference
-from sightline.human_scale import (
-    ImageScores,
-    human_scale,
-    image_scores_on_scale,
-    left_out_consensuses,
-    null_masks,
-    readings,
-    rows_normalised,
-)
+from sightline.hierarchy import hierarchical_weights, interval, paired_difference
+from sightline.human_scale import ImageScores, image_scores_on_scale, left_out_consensuses, null_masks
 from sightline.lifts import LOWER_IS_BETTER, lifts
 from sightline.maps import is_flat, scaled_maps
 from sightline.multiplicity import holm
 from sightline.pooled import binned_average_precision, score_histograms
+from sightline.scale_summary import scale_summary
 from sightline.scores import METRICS, image_scores
 
 DRAWS, RESAMPLES, LEVEL, FLIPS = 20, 5000, 0.95, 10_000  # per image and random baseline; of all intervals and tests
@@ -257,25 +250,15 @@ def _human_scale(material: Material, found: Found, names: list[str], seed: int) 
     """By metric: what a left-out expert and anatomy reach, and each candidate's place between; {} if unknown."""
     if not any(not image.left_out for image in found.on_scale):
         return {}
-    result: dict[str, Any] = {}
-    for metric in METRICS:
-        is_up = metric not in LOWER_IS_BETTER
-        point = human_scale(found.on_scale, metric, is_up)
-        rng = np.random.default_rng([seed, TAG_READERS])
-        means_B3A = hierarchical_means(readings(found.on_scale, metric), material.patients_M, RESAMPLES, rng)
-        places_BA = rows_normalised(means_B3A, is_up)
-        low_A, high_A = interval(places_BA, LEVEL)
-        human_low, human_high = interval(means_B3A[:, -1:], LEVEL)
-        result[metric] = {
-            "human": point.human_A[0],
-            "human_low": human_low[0],
-            "human_high": human_high[0],
-            "anatomy": point.null_A[0],
-            "images": point.num_images,
-            "readings": point.num_annotators,
+    keys = [(name, "") for name in names]
+    whole = scale_summary(found.on_scale, keys, material.patients_M, RESAMPLES, LEVEL, [seed, TAG_READERS])
+    told = ("human", "human_low", "human_high", "anatomy", "images", "readings")
+    return {
+        metric: {
+            **{name: scale[name] for name in told},
             "candidates": {
-                name: {"value": point.normalised_A[row], "low": low_A[row], "high": high_A[row]}
-                for row, name in enumerate(names)
+                name: {end: scale["models"][name][""][end] for end in ("value", "low", "high")} for name in names
             },
         }
-    return result
+        for metric, scale in whole.items()
+    }

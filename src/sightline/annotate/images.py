@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from sightline.annotation_files import picture_size
 from sightline.decode import HighDepth, decoded
 from sightline.errors import StudyError
 from sightline.files import read_csv
+from sightline.prepared import prepared_pixels
 
 PREPARED = Path("data/prepared")
 DRAW = 401  # tag of this draw's generator
@@ -141,7 +142,6 @@ class Pictures:
     def __init__(self, data: Data, index: pd.DataFrame) -> None:
         self._data = data
         self._source = dict(zip(index.image, index.source, strict=True))
-        self._row = {image: row for row, image in enumerate(index.image)}
         self.sha256: dict[str, str] = dict(zip(index.image, index.sha256, strict=True))
         """Of each image's source file."""
         self._png = lru_cache(maxsize=64)(self._encoded)
@@ -165,7 +165,7 @@ class Pictures:
 
     def _encoded(self, image: str) -> bytes:
         if self._data.source == "phantom":
-            pixels: Any = np.load(PREPARED / "images.npy", mmap_mode="r", allow_pickle=False)[self._row[image]]
+            pixels = prepared_pixels([image])[0]
         else:
             try:
                 pixels = decoded(self._source[image], *self.size(image), self._data.color, self._data.high_depth)

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -79,6 +80,16 @@ class Limiter:
         with self._lock:
             left, then = self._left.get(key, (self._burst, self._clock()))
             return min(self._burst, left + (self._clock() - then) * self._rate) < 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How often one may knock; the page itself stays far below."""
+
+    failures: Limiter = field(default_factory=lambda: Limiter(burst=10, per_second=1 / 30))
+    """Wrong tokens and secrets, by network address."""
+    requests: Limiter = field(default_factory=lambda: Limiter(burst=100, per_second=20))
+    """Of one session."""
 
 
 class Guard:

@@ -3,9 +3,7 @@
 A reader's cookie opens that reader's tasks and images and nothing else; nothing that a request says becomes a path.
 """
 
-import json
 from collections.abc import Callable, Set
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Header, Request, Response
@@ -15,26 +13,13 @@ from sqlalchemy import Row
 
 from sightline import __version__
 from sightline.annotate import messages
-from sightline.annotate.answers import Conflict, OutOfStep, Recorded, Submitted
+from sightline.annotate.answers import Conflict, Recorded, Submitted
+from sightline.annotate.drawing_check import checked_mask, is_inside
 from sightline.annotate.images import Pictures
 from sightline.annotate.page_files import PAGE, consent_texts
 from sightline.annotate.refusals import REFUSALS, Refused, answer_refusals
-from sightline.annotate.rle import mask_of
-from sightline.annotate.security import Guard, Limiter, csrf_of, hash_of, is_csrf
+from sightline.annotate.security import Guard, Limits, csrf_of, hash_of, is_csrf
 from sightline.annotate.store import Store
-from sightline.annotate.strokes import drawn_mask, effective_strokes, work_of
-
-MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How often one may knock; the page itself stays far below."""
-
-    failures: Limiter = field(default_factory=lambda: Limiter(burst=10, per_second=1 / 30))
-    """Wrong tokens and secrets, by network address."""
-    requests: Limiter = field(default_factory=lambda: Limiter(burst=100, per_second=20))
-    """Of one session."""
 
 
 def create_app(
@@ -79,6 +64,9 @@ def create_app(
         response.set_cookie(
             cookies[kind], cookie, max_age=seconds, httponly=True, samesite="strict", secure=is_https, path="/"
         )
+
+    def drop_cookie(response: Response, kind: str) -> None:
+        response.delete_cookie(cookies[kind], httponly=True, samesite="strict", secure=is_https)
 
     def allowed(request: Request, cookie: str | None, sent: str | None) -> str:
         if not cookie:
@@ -147,7 +135,7 @@ def create_app(
     @app.delete("/api/session", status_code=204, responses=REFUSALS)
     def close_session(request: Request, response: Response, row: Reader) -> None:  # noqa: ARG001
         store.close_session(request.cookies[cookies["reader"]])
-        response.delete_cookie(cookies["reader"], httponly=True, samesite="strict", secure=is_https)
+        drop_cookie(response, "reader")
 
     @app.post("/api/enrolment", responses=REFUSALS)
     def enrol(sent: messages.Enrolment, request: Request, row: Reader) -> messages.Session:
@@ -172,7 +160,7 @@ def create_app(
     @app.post("/api/withdrawal", status_code=204, responses=REFUSALS)
     def withdraw(sent: messages.Withdrawal, response: Response, row: Reader) -> None:  # noqa: ARG001
         store.withdraw(row.reader)
-        response.delete_cookie(cookies["reader"], httponly=True, samesite="strict", secure=is_https)
+        drop_cookie(response, "reader")
 
     # tasks
 
@@ -223,6 +211,12 @@ def create_app(
                 return task, len(tasks)
         raise Refused(404, "no_task", "no such image among yours")
 
+    def own_image(row: Row[Any], name: str) -> str:
+        found = store.image_of(row.reader, name)
+        if found is None:
+            raise Refused(404, "no_task", "no such image among yours")
+        return found
+
     @app.get("/api/tasks/{name}", responses=REFUSALS)
     def one_task(name: str, row: Enrolled) -> messages.Task:
         return shown(*own_task(row, name))
@@ -233,19 +227,15 @@ def create_app(
         responses={**REFUSALS, 200: {"content": {"image/png": {}}}},
     )
     def image(name: str, row: Enrolled) -> Response:
-        found = store.image_of(row.reader, name)
-        if found is None:
-            raise Refused(404, "no_task", "no such image among yours")
+        found = own_image(row, name)
         return Response(pictures.png(found), media_type="image/png", headers={"cache-control": "private, max-age=3600"})
 
     @app.post("/api/tasks/{name}/events", responses=REFUSALS)
     def save_events(name: str, sent: messages.Events, row: Enrolled) -> messages.Saved:
-        found = store.image_of(row.reader, name)
-        if found is None:
-            raise Refused(404, "no_task", "no such image among yours")
+        found = own_image(row, name)
         height, width = pictures.size(found)
         for event in sent.events:
-            if isinstance(event, messages.StrokeStep) and not _is_inside(event.points, height, width):
+            if isinstance(event, messages.StrokeStep) and not is_inside(event.points, height, width):
                 raise Refused(422, "malformed", f"event {event.seq}: a point outside the {width} x {height} image")
         return messages.Saved(saved=store.save_events(name, [event.model_dump(mode="json") for event in sent.events]))
 
@@ -258,7 +248,7 @@ def create_app(
         height, width = pictures.size(task.image)
         counts = None
         if sent.mask is not None:
-            counts = _checked_mask(sent.mask, events[: sent.num_events], height, width)
+            counts = checked_mask(sent.mask, events[: sent.num_events], height, width)
         try:
             version = store.submit(
                 name,
@@ -299,7 +289,7 @@ def create_app(
     @app.delete("/api/admin/session", status_code=204, responses=REFUSALS)
     def close_admin(response: Response, cookie: Admin) -> None:
         store.close_session(cookie)
-        response.delete_cookie(cookies["admin"], httponly=True, samesite="strict", secure=is_https)
+        drop_cookie(response, "admin")
 
     @app.get("/api/admin/overview", responses=REFUSALS)
     def admin_overview(cookie: Admin) -> dict[str, Any]:  # noqa: ARG001
@@ -321,25 +311,3 @@ def create_app(
 
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     return app
-
-
-def _is_inside(points: list[float], height: int, width: int) -> bool:
-    return max(points[::2]) <= width and max(points[1::2]) <= height
-
-
-def _checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int, width: int) -> str:
-    """The mask's run lengths as JSON; refused unless it fits the image and is what the saved drawing gives."""
-    if sent.size != [height, width]:
-        raise Refused(422, "malformed", f"mask: {sent.size[0]} x {sent.size[1]}, the image is {height} x {width}")
-    try:
-        mask = mask_of(sent.counts, height, width)
-    except ValueError as error:
-        raise Refused(422, "malformed", f"mask: {error}") from None
-    if not mask.any():
-        raise Refused(422, "malformed", "mask: marks no pixel; answer none or cannot instead")
-    strokes = effective_strokes(events)
-    if sum(work_of(stroke, height * width) for stroke in strokes) > MAX_TOTAL_WORK:
-        raise Refused(422, "malformed", "mask: drawn by too many wide strokes; clear it and draw it with fewer")
-    if (mask != drawn_mask(strokes, height, width)).any():
-        raise OutOfStep(events)
-    return json.dumps(sent.counts)

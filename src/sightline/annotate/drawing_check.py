@@ -1,0 +1,37 @@
+"""Is what the page says of a drawing so: points within the image, the mask what the saved strokes give."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sightline.annotate import messages
+from sightline.annotate.answers import OutOfStep
+from sightline.annotate.refusals import Refused
+from sightline.annotate.rle import mask_of
+from sightline.annotate.strokes import drawn_mask, effective_strokes, work_of
+
+MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need
+
+
+def is_inside(points: list[float], height: int, width: int) -> bool:
+    """Whether all of x0, y0, x1, y1, ... lie within the image; they are 0 or more already."""
+    return max(points[::2]) <= width and max(points[1::2]) <= height
+
+
+def checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int, width: int) -> str:
+    """The mask's run lengths as JSON; refused unless it fits the image and is what the saved drawing gives."""
+    if sent.size != [height, width]:
+        raise Refused(422, "malformed", f"mask: {sent.size[0]} x {sent.size[1]}, the image is {height} x {width}")
+    try:
+        mask = mask_of(sent.counts, height, width)
+    except ValueError as error:
+        raise Refused(422, "malformed", f"mask: {error}") from None
+    if not mask.any():
+        raise Refused(422, "malformed", "mask: marks no pixel; answer none or cannot instead")
+    strokes = effective_strokes(events)
+    if sum(work_of(stroke, height * width) for stroke in strokes) > MAX_TOTAL_WORK:
+        raise Refused(422, "malformed", "mask: drawn by too many wide strokes; clear it and draw it with fewer")
+    if (mask != drawn_mask(strokes, height, width)).any():
+        raise OutOfStep(events)
+    return json.dumps(sent.counts)
