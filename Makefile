@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-slow fresh lint setup lock clean
+.PHONY: repro test test-slow bench fresh lint setup lock clean
 
 repro: setup ## run what is stale of the study in params.yaml; the embedded phantom as shipped
 	dvc repro
@@ -13,6 +13,9 @@ test: setup lint ## lint, types and the fast tests
 
 test-slow: setup ## simulations and whole data sets
 	python -m pytest -m slow
+
+bench: .venv/.bench ## speed against peers and limits, under 15 minutes on a CPU; writes benchmarks/results/<machine>.json
+	python benchmarks/bench.py
 
 fresh: setup ## do the committed results belong to the committed code?
 	@if [ -e data/prepared/images.npy ]; then dvc status --quiet; else dvc repro --dry --allow-missing > /dev/null; fi \
@@ -33,8 +36,14 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-lock: ## renew requirements.lock from pyproject.toml
+# peers that nothing else needs; what they need is there already
+.venv/.bench: .venv/.installed benchmarks/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.lock
+	touch $@
+
+lock: ## renew requirements.lock from pyproject.toml, and the benchmarks' own
 	uv pip compile --universal --python-version 3.11 --extra annotate --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --no-deps --generate-hashes --no-header --output-file benchmarks/requirements.lock benchmarks/requirements.in
 
 clean: ## what the stages made, not the environment
 	rm -rf data/prepared data/models data/saliency data/checkpoints data/consensus.npz data/annotations.npz data/alignment.csv

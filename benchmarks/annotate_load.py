@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from annotate_readers import FEWEST, Reader, planned_drawings
 from ruamel.yaml import YAML
 from sqlalchemy import select
 
+from annotate_readers import FEWEST, Reader, planned_drawings
 from sightline.annotate import schema
 from sightline.files import rounded, write_json
 

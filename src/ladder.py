@@ -20,7 +20,6 @@ from sightline.grid import Entry, Network
 from sightline.ladder import Study
 from sightline.lung_files import WORDS, stored_lungs
 from sightline.map_files import read_consensus, read_maps, read_patients
-from sightline.maps import scaled_maps
 from sightline.parameters import read_params
 from sightline.prepared import prepared_images
 from sightline.scores import METRICS
@@ -70,11 +69,10 @@ def main() -> None:
     patients = np.array(read_patients(images))
     pixels_MHW = prepared_images(images)
     lungs_MHW, kind = stored_lungs(images)
-    grid = masks_MHW.shape[1:]
-    maps = {key: scaled_maps(raw, *grid) for key, raw in read_maps(params.models, images).items()}
+    maps = read_maps(params.models, images)
     networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
     untrained = {
-        (key, name.removeprefix("untrained.")): scaled_maps(raw, *grid)
+        (key, name.removeprefix("untrained.")): raw
         for (key, name), raw in (read_maps(networks, images, OTHERS) if networks else {}).items()
         if name.startswith("untrained.")
     }

@@ -19,7 +19,7 @@ from sightline.errors import StudyError, run_stage
 from sightline.files import read_npz, write_csv, write_json
 from sightline.grid import Entry, Network
 from sightline.map_files import SALIENCY, read_consensus, read_maps, read_patients
-from sightline.maps import is_flat, scaled_maps
+from sightline.maps import is_flat, scaled_of_image
 from sightline.merging import merged, soft
 from sightline.multiverse import (
     FACTORS,
@@ -41,6 +41,7 @@ from sightline.multiverse import (
 )
 from sightline.parameters import read_params
 
+TOGETHER = 8  # kinds of map of an image that are scored at once: memory does not grow with the models
 FOLDS = 601  # tag of this stage's generator
 OTHERS = "data/saliency/{}.others.npz"
 OTHER_LAYER = {"exact": "paper", "paper": "exact"}
@@ -193,18 +194,22 @@ def all_scores(
     settings, grid = params.multiverse, regions.share_MHW.shape[1:]
     by_image, sweeps = [], []
     flat_A = np.zeros(len(maps), int)
-    shapes = {raw.shape[1:] for raw in maps}
+    parts = [list(maps[start : start + TOGETHER]) for start in range(0, len(maps), TOGETHER)]
     for row in range(len(regions.images)):
-        maps_AHW = np.empty((len(maps), *grid), np.float32)
-        for shape in shapes:  # the maps of one grid at once
-            rows = [place for place, raw in enumerate(maps) if raw.shape[1:] == shape]
-            maps_AHW[rows] = scaled_maps(np.stack([maps[place][row] for place in rows]), *grid)
-        found, sweep_ART = image_choices(
-            maps_AHW, regions.masks_MRHW[row], regions.share_MHW[row], settings.fixed, settings.top_share
-        )
+        choices, curves = [], []
+        for place, part in enumerate(parts):
+            maps_AHW = scaled_of_image(part, row, *grid)
+            scores_of, sweep = image_choices(
+                maps_AHW, regions.masks_MRHW[row], regions.share_MHW[row], settings.fixed, settings.top_share
+            )
+            choices.append(scores_of)
+            curves.append(sweep)
+            start = place * TOGETHER
+            flat_A[start : start + len(part)] += is_flat(maps_AHW)
+        found = {key: np.concatenate([scores_of[key] for scores_of in choices]) for key in choices[0]}
+        sweep_ART = np.concatenate(curves)
         by_image.append(found)
         sweeps.append(sweep_ART)
-        flat_A += is_flat(maps_AHW)
     scores = {key: np.stack([found[key] for found in by_image]) for key in by_image[0]}
     rules = [*map(fixed_rule, settings.fixed), "otsu", "top_share", "area_matched"]
     patients = np.array(read_patients(regions.images))

@@ -8,13 +8,15 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,13 +25,14 @@ from PIL import Image
 from sightline.annotators import simulated_annotations
 from sightline.decode import HighDepth, decoded
 from sightline.errors import StudyError, run_stage
-from sightline.files import sha256_of, write_csv, write_npz, written_whole
+from sightline.files import write_csv, write_npz, written_whole
 from sightline.parameters import read_params
 from sightline.phantom import PhantomImage, phantom_image
 from sightline.sources import ImageFile, folder_files
 from sightline.split import patients_of, validation_mask
 
 OUT = Path("data/prepared")
+CHUNK = 16  # files that a process reads at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,22 +111,50 @@ def prepare_folder(params: Params) -> None:
     files = folder_files(data.root, data.negative, data.positive)
     patients = patients_of([file.image for file in files], data.patient_pattern)
     shape = (len(files), data.height, data.width, *([3] if data.color else []))
-    read = partial(_read_one, data=data)
-    with ThreadPoolExecutor(workers()) as pool:  # Pillow decodes without the interpreter's lock
-        hashes = write_images(shape, pool.map(read, files), lambda row: str(files[row].path))
+    hashes = read_images(shape, files, data)
     write_index(params, files, patients, hashes)
     write_annotations([])
     size = (0, data.height, data.width)
     write_npz(OUT / "truth.npz", images=np.array([], "U1"), lesions=np.zeros(size, bool), lungs=np.zeros(size, bool))
 
 
-def _read_one(file: ImageFile, data: Data) -> tuple[np.ndarray, str] | ValueError:
-    try:
-        return decoded(file.path, data.height, data.width, data.color, data.high_depth), sha256_of(file.path)
-    except ValueError as error:
-        return error
-    except OSError as error:
-        return ValueError(error.strerror)
+def read_images(shape: tuple[int, ...], files: list[ImageFile], data: Data) -> list[str]:
+    """Writes images.npy, each process its rows; returns the hashes; lists every broken file and then keeps nothing."""
+    with written_whole(OUT / "images.npy") as beside:
+        with open(beside, "wb") as file:
+            write_header(file, shape)
+            place = file.tell()
+        # processes: between threads, small files spend more time on the interpreter's lock than a second core saves
+        read = partial(_read_rows, data=data, path=beside, place=place)
+        starts = range(0, len(files), CHUNK)
+        with ProcessPoolExecutor(workers()) as pool:
+            parts = pool.map(read, starts, [files[start : start + CHUNK] for start in starts])
+            items = list(chain.from_iterable(parts))
+        problems = [
+            f"{file.path}: {item}" for file, item in zip(files, items, strict=True) if isinstance(item, ValueError)
+        ]
+        if problems:
+            raise StudyError(f"{len(problems)} unreadable images; replace them or take them out", problems)
+    return [str(item) for item in items]
+
+
+def _read_rows(start: int, files: list[ImageFile], data: Data, path: Path, place: int) -> list[str | ValueError]:
+    """Writes the files' pixels from row `start` on into the array that begins at byte `place`; hashes or reasons."""
+    pixels = np.zeros((len(files), data.height, data.width, *([3] if data.color else [])), np.uint8)
+    found: list[str | ValueError] = []
+    for row, file in enumerate(files):
+        try:
+            content = file.path.read_bytes()  # once: pixels and hash are of the same bytes
+            pixels[row] = decoded(BytesIO(content), data.height, data.width, data.color, data.high_depth)
+            found.append(sha256(content).hexdigest())
+        except ValueError as error:
+            found.append(error)
+        except OSError as error:
+            found.append(ValueError(error.strerror))
+    with open(path, "r+b") as out:
+        out.seek(place + start * pixels[0].nbytes)
+        out.write(pixels.data)
+    return found
 
 
 def prepare_phantom(params: Params) -> None:
@@ -148,7 +179,7 @@ def prepare_phantom(params: Params) -> None:
     with ProcessPoolExecutor(workers()) as pool:
         made = pool.map(make, range(total), labels, chunksize=16)
         shape = (total, data.height, data.width, *([3] if data.color else []))
-        hashes = write_images(shape, images(made), lambda row: files[row].image)
+        hashes = write_images(shape, images(made))
     write_index(params, files, [file.image for file in files], hashes)
     names = list(truth)
     write_npz(
@@ -174,26 +205,20 @@ def _make_one(number: int, label: int, seed: int, data: Data, shortcut: float) -
     return phantom_image(seed, number, label, data.height, data.width, shortcut)
 
 
-def write_images(
-    shape: tuple[int, ...], items: Iterable[tuple[np.ndarray, str] | ValueError], name: Callable[[int], str]
-) -> list[str]:
-    """Writes images.npy as the items come; returns their hashes; lists every broken one and then keeps nothing."""
-    problems, hashes = [], []
-    with written_whole(OUT / "images.npy") as beside:
-        # rows go straight to the file: the array never lies in memory as a whole
-        with open(beside, "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for row, item in enumerate(items):
-                if isinstance(item, ValueError):
-                    problems.append(f"{name(row)}: {item}")
-                    continue
-                pixels, digest = item
-                file.write(np.ascontiguousarray(pixels).data)
-                hashes.append(digest)
-        if problems:
-            raise StudyError(f"{len(problems)} unreadable images; replace them or take them out", problems)
+def write_images(shape: tuple[int, ...], items: Iterable[tuple[np.ndarray, str]]) -> list[str]:
+    """Writes images.npy as the items come; returns their hashes. The array never lies in memory as a whole."""
+    hashes = []
+    with written_whole(OUT / "images.npy") as beside, open(beside, "wb") as file:
+        write_header(file, shape)
+        for pixels, digest in items:
+            file.write(np.ascontiguousarray(pixels).data)
+            hashes.append(digest)
     return hashes
+
+
+def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """The head of an NPY of uint8; the rows follow, image after image."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def write_index(params: Params, files: list[ImageFile], patients: list[str], hashes: list[str]) -> None:

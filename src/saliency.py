@@ -10,15 +10,15 @@ Run: python src/saliency.py alexnet-scratch-gap
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sightline.augment import three_channels, unit_images
-from sightline.cam import Layer, saliency_maps
-from sightline.device import machine
+from sightline.cam import Layer, layered_maps, saliency_maps
+from sightline.device import saliency_machine
 from sightline.errors import StudyError, run_stage
 from sightline.files import read_csv, write_npz
 from sightline.grid import Network
@@ -57,7 +57,7 @@ def main() -> None:
     key = sys.argv[1]
     params = read_params(Params)
     entry: Network = read_entry(Network, "models", key)
-    here = replace(machine(), precision=torch.float32)  # bfloat16 moves the peak of some maps
+    here = saliency_machine()
     network = here.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
     untrained = here.placed(build_network(entry.arch, entry.head, seed=params.seed)).eval()
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
@@ -71,11 +71,13 @@ def main() -> None:
     for start in range(0, len(rows), params.saliency.batch_size):
         pixels = torch.from_numpy(images_N[rows[start : start + params.saliency.batch_size]]).to(here.device)
         batch = three_channels(unit_images(pixels))
-        keep(maps, "", saliency_maps(network, entry.arch, batch, layer))
-        further = params.saliency.methods.split()
-        keep(maps, "", {name: saliency(name, network, batch, generator) for name in further})
-        keep(others, f"{other}.", saliency_maps(network, entry.arch, batch, other))
-        keep(others, "untrained.", saliency_maps(untrained, entry.arch, batch, layer))
+        with here.autocast():
+            found = layered_maps(network, entry.arch, batch, [layer, other])
+            further = {name: saliency(name, network, batch, generator) for name in params.saliency.methods.split()}
+            fresh = saliency_maps(untrained, entry.arch, batch, layer)
+        keep(maps, "", found[layer] | further)
+        keep(others, f"{other}.", found[other])
+        keep(others, "untrained.", fresh)
     images = index.image.to_numpy()[rows].astype(str)
     whole = {method: np.concatenate(parts) for method, parts in sorted(maps.items())}
     beside = {method: np.concatenate(parts) for method, parts in sorted(others.items())}

@@ -45,6 +45,23 @@ def test_sweep_is_exactly_the_naive_rebinarisation(dtype):
         np.testing.assert_array_equal(shared[:, column], (binary & masks).sum(axis=(1, 2)))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("thresholds", [[-0.5, 0.0, 1.0, 2.0], [0.3, 0.30001, 0.30002, 0.3, 0.300021], [1e-9], []])
+def test_any_values_and_thresholds_are_counted_exactly(dtype, thresholds):
+    """Below 0, above 1, infinite; thresholds outside [0, 1], several in one cell of the table, none."""
+    rng = np.random.default_rng(11)
+    maps = rng.normal(0.3, 1, (4, 13, 17)).astype(dtype)
+    maps[1] = dtype(0.3) + rng.integers(-3, 4, (13, 17)).astype(dtype) * np.spacing(dtype(0.3))
+    maps[2, :2] = [[np.inf] * 17, [-np.inf] * 17]
+    masks = boxes(4, 13, 17, 2)
+    map_pixels, shared = threshold_counts(maps, masks, np.array(thresholds))
+    assert map_pixels.shape == shared.shape == (4, len(thresholds))
+    for column, threshold in enumerate(thresholds):
+        binary = maps >= threshold
+        np.testing.assert_array_equal(map_pixels[:, column], binary.sum(axis=(1, 2)))
+        np.testing.assert_array_equal(shared[:, column], (binary & masks).sum(axis=(1, 2)))
+
+
 def test_a_float32_value_reaches_the_threshold_that_it_rounds():
     maps = np.full((1, 1, 1), 0.7, dtype=np.float32)
     assert float(maps[0, 0, 0]) < 0.7  # compared in float64 it would fall below

@@ -13,7 +13,7 @@ from captum.attr import LayerGradCam
 from pytorch_grad_cam import GradCAM
 from torch import Tensor, nn
 
-from sightline.cam import PAPER_LAYERS, features_and_gradient, replaced_output, saliency_maps
+from sightline.cam import PAPER_LAYERS, features_and_gradient, layered_maps, replaced_output, saliency_maps
 from sightline.maps import scaled_maps
 from sightline.networks import Classifier, GlobalAveragePool, build_network
 
@@ -131,6 +131,20 @@ def test_the_papers_layers(arch: str, head: str) -> None:
     same(found["gradcam"], peer[:, 0].detach())
     if arch != "resnet50":
         assert found["cam"].shape[1] > found["gradcam"].shape[1]  # 13 and 6 for AlexNet at 224 px
+
+
+@pytest.mark.parametrize(("arch", "head"), VARIANTS)
+def test_one_pass_for_both_layers_gives_the_maps_of_two(arch: str, head: str) -> None:
+    net, passes = network(arch, head), []
+    handle = net.register_forward_hook(lambda *_: passes.append(1))
+    together = layered_maps(net, arch, images(), ["exact", "paper"])
+    handle.remove()
+    assert len(passes) == 1
+    for layer in ("exact", "paper"):
+        alone = saliency_maps(net, arch, images(), layer)
+        assert together[layer].keys() == alone.keys()
+        for method, maps in alone.items():
+            same(together[layer][method], maps, 1e-6)
 
 
 def test_googlenets_paper_layer_is_the_exact_one() -> None:

@@ -251,6 +251,18 @@ def test_the_null_is_of_other_patients_and_of_any_annotation() -> None:
     np.testing.assert_array_equal(again, null_masks(masks, patients, 2, 2, np.random.default_rng(0)))
 
 
+def test_every_annotation_of_the_pool_is_as_likely() -> None:
+    """Against the pool written out: the same draw of the same generator names the same masks."""
+    rng = np.random.default_rng(4)
+    masks = [rng.random((count, 6, 4)) < 0.5 for count in (3, 0, 2, 5, 1)]
+    patients = np.array(["p", "q", "p", "r", "s"])
+    pool = [mask for image in (1, 3, 4) for mask in masks[image]]
+    for draws in (1, 4, 6, 9):
+        chosen = np.random.default_rng(draws).choice(len(pool), min(draws, len(pool)), replace=False)
+        found = null_masks(masks, patients, 0, draws, np.random.default_rng(draws))
+        np.testing.assert_array_equal(found, [pool[place] for place in chosen])
+
+
 def test_annotators_order_does_not_matter(study: dict) -> None:
     masks, null = study["masks"][3], study["masks"][0]
     maps = study["items"][3].lungs[None].astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sightline.maps import bilinear_weights, is_flat, scaled_maps, upsampled
+from sightline.maps import bilinear_weights, is_flat, scaled_maps, scaled_of_image, upsampled
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,13 @@ def test_maps_that_are_not_finite_are_named():
 
 def test_no_maps_give_no_maps():
     assert scaled_maps(np.zeros((0, 7, 7), dtype=np.float32), 20, 30).shape == (0, 20, 30)
+
+
+def test_one_image_of_maps_of_any_grid_is_the_same_as_in_its_batch():
+    rng = np.random.default_rng(3)
+    raws = [rng.normal(size=(4, *grid)).astype(np.float32) for grid in ((7, 7), (3, 5), (7, 7), (20, 24))]
+    found = scaled_of_image(raws, 2, 20, 24)
+    assert found.dtype == np.float32
+    for place, raw in enumerate(raws):
+        np.testing.assert_array_equal(found[place], scaled_maps(raw, 20, 24)[2])
+    assert scaled_of_image([], 0, 20, 24).shape == (0, 20, 24)

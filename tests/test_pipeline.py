@@ -168,9 +168,10 @@ def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path)
     assert abs(meter["row"] - 0.09) < 1 / 7, evidence
     assert abs(meter["col"] - 0.11) < 1 / 7, evidence
     assert evidence[0.0][0]["row"] > 0.5, evidence
-    # The network with the marker does not need what the experts marked more than any other place of the lungs.
-    assert uses["low"] <= 0, evidence
+    # The network with the marker needs what the experts marked far less, the two intervals lie apart. That it needs it
+    # not at all would be too much to say: trained in bfloat16 its interval just held 0, in float32 it does not.
     assert evidence[0.0][1]["low"] > 0, evidence
+    assert uses["high"] < evidence[0.0][1]["low"], evidence
     assert uses["mean"] < 0.25 * evidence[0.0][1]["mean"], evidence
 
 

@@ -74,6 +74,24 @@ def test_every_mode_decodes_to_the_same_gray(tmp_path: Path) -> None:
     assert decoded(tmp_path / "gray.png", 64, 64, True, "full").shape == (64, 64, 3)
 
 
+def test_a_jpegs_gray_is_the_brightness_it_stores(tmp_path: Path) -> None:
+    """Exactly Pillow's gray for a gray picture stored in colour, as the data set's are; to a level for colours."""
+    rows, cols = np.mgrid[:64, :80]
+    gray = (3 * rows + cols).astype(np.uint8)
+    for name, pixels, most in (
+        ("gray", np.stack([gray, gray, gray], axis=2), 0),
+        ("colour", np.stack([gray, gray.T[:64, :64].repeat(2, axis=1)[:, :80], 255 - gray], axis=2), 1),
+    ):
+        path = tmp_path / f"{name}.jpeg"
+        Image.fromarray(pixels).save(path, quality=95, subsampling=0)
+        with Image.open(path) as picture:
+            expected = np.asarray(picture.convert("L")).astype(int)
+        found = decoded(path, 64, 80, False, "full").astype(int)
+        off = np.abs(found - expected)
+        assert off.max() <= most + (name == "colour"), name  # clipped colours differ by one more
+        assert off.mean() <= most / 2
+
+
 def test_transparency_is_laid_over_black(tmp_path: Path) -> None:
     Image.new("RGBA", (64, 64), (200, 200, 200, 0)).save(tmp_path / "clear.png")
     assert decoded(tmp_path / "clear.png", 64, 64, False, "full").max() == 0
@@ -181,6 +199,31 @@ def test_all_bad_files_are_listed_and_nothing_is_written(tmp_path: Path) -> None
     for name in ("text.png", "empty.png"):
         (root / "test/PNEUMONIA" / name).unlink()
     assert stage("prepare", folder).returncode == 0  # rerun succeeds without cleaning up
+
+
+def test_more_files_than_a_process_reads_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row i is file i whatever the number of processes; broken files of several processes are all listed."""
+    found = []
+    for workers in ("1", "3"):
+        monkeypatch.setenv("SIGHTLINE_WORKERS", workers)
+        folder = study(tmp_path / workers, data__source="folder", data__root="images", data__height=70, data__width=90)
+        root = image_tree(folder / "images", train=20, test=6)
+        done = stage("prepare", folder)
+        assert done.returncode == 0, done.stderr
+        index, images = pd.read_csv(folder / "data/prepared/index.csv"), np.load(folder / "data/prepared/images.npy")
+        for row, path in enumerate(index.source):
+            np.testing.assert_array_equal(images[row], np.asarray(Image.open(folder / path)))
+        found.append((images.tobytes(), index.sha256.tolist()))
+    assert found[0] == found[1]
+    broken = [path for path in sorted(root.rglob("*.png")) if path.stem.endswith("-5")]
+    for path in broken:
+        path.write_bytes(b"no picture")
+    (folder / "data/prepared/images.npy").unlink()
+    done = stage("prepare", folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {len(broken)} unreadable images")
+    assert all(f"{path.relative_to(folder)}: not an image" in done.stderr for path in broken)
+    assert not list((folder / "data/prepared").glob("*images.npy*"))
 
 
 def test_layout_problems_are_all_listed(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ import torch
 from safetensors import safe_open
 
 from sightline.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from sightline.device import machine, saliency_machine
+from sightline.errors import StudyError
 from test_prepare import ROOT, stage, study
 
 KEY = "alexnet-scratch-gap"
@@ -230,3 +232,16 @@ def test_an_unknown_device_is_one_line(prepared: Path) -> None:
     done = subprocess.run(command, cwd=prepared, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: SIGHTLINE_DEVICE=gpu9: not usable here")
+
+
+def test_saliency_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_DEVICE", "cpu")
+    monkeypatch.setenv("SIGHTLINE_PRECISION", "bfloat16")
+    monkeypatch.delenv("SIGHTLINE_SALIENCY_PRECISION", raising=False)
+    assert machine().precision == torch.bfloat16
+    assert saliency_machine().precision == torch.float32
+    monkeypatch.setenv("SIGHTLINE_SALIENCY_PRECISION", "bfloat16")
+    assert saliency_machine().precision == torch.bfloat16
+    monkeypatch.setenv("SIGHTLINE_SALIENCY_PRECISION", "half")
+    with pytest.raises(StudyError, match="SIGHTLINE_SALIENCY_PRECISION=half: expected one of float32, bfloat16"):
+        saliency_machine()

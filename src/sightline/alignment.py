@@ -12,6 +12,7 @@ import numpy as np
 
 RANDOM_GRID = 10  # cells of a random map along each axis, as in the paper
 BLOCK = 4_000_000  # pixels of random fields held at once
+CELLS = 2048  # of [0, 1], in which pixels are counted; a power of two: value * CELLS is exact
 
 
 def threshold_counts(
@@ -19,24 +20,54 @@ def threshold_counts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of `map >= t`, and how many of them lie in the map's mask: two int64 M x T, from one pass over the maps.
 
+    Pixels are counted by cells of width 1 / CELLS; those in a threshold's own cell are compared with it, and so the
+    counts are exact.
+
     `maps_MHW`: float32 or float64; `masks_MHW`: bool, one per map. The thresholds, in any order, are first rounded
     to the maps' dtype, as NumPy does with a Python float in `map >= 0.3`: the counts equal those of that comparison
     at every t. (Against a float64 array the same comparison would lift a float32 map to float64, where float32's
     0.3 is above 0.3 and its 0.7 below 0.7.) A NaN in a map or a threshold raises ValueError.
     """
     thresholds_T = np.asarray(thresholds_T).astype(maps_MHW.dtype)
-    num_maps, num_thresholds = len(maps_MHW), len(thresholds_T)
-    if np.isnan(thresholds_T).any() or (maps_MHW.size and np.isnan(maps_MHW.max())):
-        raise ValueError("NaN in maps or thresholds: neither above nor below a threshold")
-    order_T = np.argsort(thresholds_T)
-    passed_MHW = np.searchsorted(thresholds_T[order_T], maps_MHW, side="right")  # how many thresholds a pixel reaches
-    cells_MHW = (2 * np.arange(num_maps)[:, None, None] + masks_MHW.astype(bool)) * (num_thresholds + 1) + passed_MHW
-    histogram = np.bincount(cells_MHW.ravel(), minlength=num_maps * 2 * (num_thresholds + 1))
-    histogram = histogram.reshape(num_maps, 2, num_thresholds + 1)
-    reached = np.cumsum(histogram[:, :, ::-1], axis=2)[:, :, -2::-1]  # pixels that reach at least k + 1 thresholds
-    counts = np.empty_like(reached)
-    counts[:, :, order_T] = reached
-    return counts.sum(axis=1), counts[:, 1]
+    nan = ValueError("NaN in maps or thresholds: neither above nor below a threshold")
+    if np.isnan(thresholds_T).any():
+        raise nan
+    distinct_T, place_T = np.unique(thresholds_T, return_inverse=True)
+    cell_T, step_T, following = _cells(distinct_T)
+    num_maps = len(maps_MHW)
+    maps_MP, masks_MP = maps_MHW.reshape(num_maps, -1), masks_MHW.reshape(num_maps, -1).astype(bool, copy=False)
+    counts = np.empty((2, num_maps, len(distinct_T)), dtype=np.int64)  # all pixels, those in the mask
+    for row, values_P in enumerate(maps_MP):  # one map's arrays stay in a core's cache: half the time of all at once
+        lowest, highest = values_P.min(initial=0), values_P.max(initial=1)
+        if np.isnan(highest):
+            raise nan
+        unit_P = values_P if lowest >= 0 and highest <= 1 else values_P.clip(0, 1)
+        cell_P = (unit_P * values_P.dtype.type(CELLS)).astype(np.intp)
+        inside_P = masks_MP[row]
+        for side, (cells, values) in enumerate(((cell_P, values_P), (cell_P[inside_P], values_P[inside_P]))):
+            higher_C = np.zeros(CELLS + 2, dtype=np.int64)  # pixels of a cell and all above it
+            higher_C[:-1] = np.cumsum(np.bincount(cells, minlength=CELLS + 1)[::-1])[::-1]
+            counts[side, row] = higher_C[cell_T + (step_T >= 0)]
+            for step, next_C in enumerate(following):
+                reached_C = np.bincount(cells[values >= next_C.take(cells)], minlength=CELLS + 1)
+                counts[side, row] += np.where(step_T == step, reached_C[cell_T], 0)
+    return counts[0][:, place_T], counts[1][:, place_T]
+
+
+def _cells(distinct_T: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Where the ascending thresholds lie: each one's cell, its place there, and what to compare with.
+
+    The place counts from 0; below 0 the threshold is where its cell begins, and all its pixels reach it. Entry k of
+    the list has, for every cell, the k-th threshold above its beginning, or infinity: seldom more than one lies in the
+    cell itself. Cell 0 holds all below 0 too, the last all above 1.
+    """
+    lowest_C = np.append(-np.inf, np.arange(1, CELLS + 1) / CELLS)
+    surely_C = np.searchsorted(distinct_T, lowest_C, side="right")  # thresholds that all of the cell's pixels reach
+    cell_T = np.searchsorted(lowest_C, distinct_T, side="right") - 1
+    step_T = np.arange(len(distinct_T)) - surely_C[cell_T]
+    most = int(step_T.max(initial=-1)) + 1
+    padded = np.append(distinct_T, np.full(most, np.inf, distinct_T.dtype))
+    return cell_T, step_T, [padded[surely_C + step] for step in range(most)]
 
 
 def iou(shared: np.ndarray, map_pixels: np.ndarray, mask_pixels: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The baseline ladder: what a model's map must beat, as maps of one image, scored by the same code as the model's.
 
-M images, H W image grid, K draws of one baseline.
+H W image grid, K draws of one baseline.
 
 The ladder climbs from nothing to anatomy: `uniform`, `random_in_image`, `centred_gaussian`, `edges`, `random_in_lungs`,
 `lungs`, `other_region` (where an expert consensus lies on some other patient) and `atlas` (where experts mark on
@@ -11,53 +11,44 @@ mean map, which would be smoother than any one draw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import ndimage
 
 from sightline.alignment import random_fields
+from sightline.elsewhere import Elsewhere
 
 CENTRE_SIGMA = 0.25  # of each side: at two sigma the Gaussian reaches the middle of the borders
 EDGE_SIGMA = 0.01  # of the image's shorter side: 2 pixels at 224, coarser than grain, finer than ribs
-HALF = 0.5  # share of the experts that makes a pixel part of an image's region when no consensus is given
 
 
 def baseline_maps(
     image_HW: np.ndarray,
     lungs_HW: np.ndarray,
-    shares_MHW: np.ndarray,
+    elsewhere: Elsewhere,
     index: int,
-    patients: Sequence[str] | np.ndarray,
     rng: np.random.Generator,
     draws: int,
-    *,
-    regions_MHW: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The ladder's maps of image `index`, float32 K x H x W in [0, 1] by name, in the ladder's order.
 
-    `image_HW`: uint8; `lungs_HW`: bool, the image's known lungs or, said so by the caller, its body;
-    `shares_MHW`: share of each image's experts that mark each pixel, in [0, 1]; `patients`: M labels; `regions_MHW`:
-    bool, each image's consensus region, by default what at least half of its experts mark. `rng` is the image's own
-    (spawned by the caller), so that an image's baselines do not depend on which others are scored.
+    `image_HW`: uint8; `lungs_HW`: bool, the image's known lungs or, said so by the caller, its body; `elsewhere`: what
+    the study's experts marked. `rng` is the image's own (spawned by the caller), so that an image's baselines do not
+    depend on which others are scored.
 
     K is 1 for what is fixed and `draws` for the random ones; `other_region` has min(draws, how many there are) maps,
     distinct images. Every map is scaled by min-max as the models' are: it is flat (all 0, scored at chance) or
     reaches 0 and 1. Flat are: `uniform` always; `lungs` and `random_in_lungs` without lungs; `lungs` that fill the
     image; `edges` of a constant image; `atlas` and `other_region` (K = 1) without another patient's region.
 
-    `atlas` and `other_region` leave out all images of the image's own patient, not the image alone: two films of one
-    pneumonia show the same lobe. Empty regions of others are not drawn, but count in the atlas: "nobody marks
-    anything" has no place to point at, yet lowers all places alike.
+    `atlas` and `other_region` leave out all images of the image's own patient. Empty regions of others are not drawn,
+    but count in the atlas: "nobody marks anything" has no place to point at, yet lowers all places alike.
     """
     height, width = image_HW.shape
     if draws < 1:
         raise ValueError(f"draws: expected at least 1, got {draws}")
-    if shares_MHW.shape[1:] != image_HW.shape or lungs_HW.shape != image_HW.shape:
-        raise ValueError(f"image {image_HW.shape}, lungs {lungs_HW.shape}, shares {shares_MHW.shape}: different grids")
+    if elsewhere.grid != image_HW.shape or lungs_HW.shape != image_HW.shape:
+        raise ValueError(f"image {image_HW.shape}, lungs {lungs_HW.shape}, shares {elsewhere.grid}: different grids")
     image_rng, lungs_rng, region_rng = rng.spawn(3)
-    others = other_patients(patients, index)
-    regions_MHW = shares_MHW >= HALF if regions_MHW is None else np.asarray(regions_MHW).astype(bool)
     in_lungs_KHW = random_fields(draws, height, width, lungs_rng) * lungs_HW
     maps = {
         "uniform": np.zeros((1, height, width)),
@@ -66,16 +57,10 @@ def baseline_maps(
         "edges": edge_strength(image_HW)[None],
         "random_in_lungs": in_lungs_KHW,
         "lungs": lungs_HW[None],
-        "other_region": _other_regions(regions_MHW, others, region_rng, draws),
-        "atlas": expert_atlas(shares_MHW, others)[None],
+        "other_region": elsewhere.regions(index, region_rng, draws),
+        "atlas": elsewhere.atlas(index)[None],
     }
     return {name: min_max(maps_KHW) for name, maps_KHW in maps.items()}
-
-
-def other_patients(patients: Sequence[str] | np.ndarray, index: int) -> np.ndarray:
-    """Indices, int, of the images of other patients than image `index`'s, in order; may be none."""
-    labels = np.asarray(patients)
-    return np.flatnonzero(labels != labels[index])
 
 
 def centred_gaussian(height: int, width: int) -> np.ndarray:
@@ -97,21 +82,6 @@ def edge_strength(image_HW: np.ndarray) -> np.ndarray:
     strength_HW = np.hypot(*(ndimage.sobel(smooth_HW, axis, mode="mirror") for axis in (0, 1)))
     # rounding of the filter is no edge: without it a constant image would have some
     return np.where(strength_HW > 1e-9 * max(smooth_HW.max(), 1), strength_HW, 0)
-
-
-def expert_atlas(shares_MHW: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Mean share of the experts over the images `others`, float64 H x W in [0, 1]; all 0 without any."""
-    if not len(others):
-        return np.zeros(shares_MHW.shape[1:])
-    return shares_MHW[others].mean(axis=0, dtype=np.float64)
-
-
-def _other_regions(regions_MHW: np.ndarray, others: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Regions of up to `draws` of the images `others` that have one, drawn without replacement, bool K x H x W."""
-    marked = others[regions_MHW[others].any(axis=(1, 2))]
-    if not len(marked):
-        return np.zeros((1, *regions_MHW.shape[1:]), bool)
-    return regions_MHW[rng.choice(marked, min(draws, len(marked)), replace=False)]
 
 
 def min_max(maps_KHW: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ Shapes: B images, K channels, H W image grid, h w feature grid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Literal
 
 import torch
@@ -16,6 +17,7 @@ from sightline.networks import Classifier, GlobalAveragePool
 
 Layer = Literal["exact", "paper"]
 
+EXACT_LAYERS = {"cam": "backbone", "gradcam": "backbone"}
 # Paper: the layers of the paper's code. CAM reads a convolution before its ReLU (AlexNet, VGG-16) or before batch norm
 # and skip connection (ResNet-50), so it is not the map that the head pools; `exact` is.
 PAPER_LAYERS = {
@@ -34,41 +36,60 @@ def saliency_maps(network: Classifier, arch: str, images_B3HW: Tensor, layer: La
     gap head they are the same up to the factor h * w. `paper` takes PAPER_LAYERS. The network must be in eval mode;
     its weights get no gradient. The sign is kept; NaN comes out where the network gives NaN.
     """
-    exact = {"cam": "backbone", "gradcam": "backbone"}
-    names = exact if layer == "exact" else PAPER_LAYERS[arch]
-    features, gradient = features_and_gradient(network, names["gradcam"], images_B3HW)
-    maps = {"gradcam": weighted_sum(features, gradient.mean(dim=(2, 3)))}
-    if isinstance(network.head[0], GlobalAveragePool):
-        if names["cam"] != names["gradcam"]:
-            features, _ = features_and_gradient(network, names["cam"], images_B3HW)
-        maps["cam"] = weighted_sum(features, network.last_linear.weight.detach().expand(len(features), -1))
+    return layered_maps(network, arch, images_B3HW, [layer])[layer]
+
+
+def layered_maps(
+    network: Classifier, arch: str, images_B3HW: Tensor, layers: Sequence[Layer]
+) -> dict[Layer, dict[str, Tensor]]:
+    """Layer -> `saliency_maps` there; one forward and one backward pass for all of them."""
+    wanted = {layer: EXACT_LAYERS if layer == "exact" else PAPER_LAYERS[arch] for layer in layers}
+    methods = ["gradcam", "cam"] if isinstance(network.head[0], GlobalAveragePool) else ["gradcam"]
+    modules = list(dict.fromkeys(names[method] for names in wanted.values() for method in methods))
+    found = features_and_gradients(network, modules, images_B3HW)
+    maps: dict[Layer, dict[str, Tensor]] = {}
+    for layer, names in wanted.items():
+        features, gradient = found[names["gradcam"]]
+        maps[layer] = {"gradcam": weighted_sum(features, gradient.float().mean(dim=(2, 3)))}
+        if "cam" in methods:
+            features, _ = found[names["cam"]]
+            maps[layer]["cam"] = weighted_sum(features, network.last_linear.weight.detach().expand(len(features), -1))
     return maps
 
 
 def features_and_gradient(network: Classifier, layer: str, images_B3HW: Tensor) -> tuple[Tensor, Tensor]:
-    """B x K x h x w output of the module named `layer`, and the gradient of each image's logit with respect to it.
+    """`features_and_gradients` of one module."""
+    return features_and_gradients(network, [layer], images_B3HW)[layer]
 
-    The output is cut from what made it, so the backward pass runs from the logit to this feature map and no
-    further, and the forward pass below keeps nothing.
+
+def features_and_gradients(
+    network: Classifier, modules: Sequence[str], images_B3HW: Tensor
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Module's name -> its output, B x K x h x w, and the gradient of each image's logit with respect to it.
+
+    The first of them in forward order is cut from what made it, so the backward pass runs from the logit to this
+    feature map and no further, and the forward pass below keeps nothing.
     """
-    kept: list[Tensor] = []
+    kept: dict[str, Tensor] = {}
 
-    def cut(features: Tensor) -> Tensor:
-        kept.append(features.detach().requires_grad_())
-        return kept[0].clone()  # a ReLU in place may follow, and must not change what is kept
+    def cut(name: str, features: Tensor) -> Tensor:
+        # weights have no gradient: what has one comes from a map that is cut already
+        kept[name] = features if features.requires_grad else features.detach().requires_grad_()
+        return kept[name].clone()  # a ReLU in place may follow, and must not change what is kept
 
-    module = network.get_submodule(layer)
     before = {parameter: parameter.requires_grad for parameter in network.parameters()}
     try:
         network.requires_grad_(False)
-        with torch.enable_grad(), replaced_output(module, cut):
+        with torch.enable_grad(), ExitStack() as hooks:
+            for name in modules:
+                hooks.enter_context(replaced_output(network.get_submodule(name), partial(cut, name)))
             logits_B = network(images_B3HW)
             # images do not mix in eval mode: the gradient of the sum is each image's own
-            (gradient,) = torch.autograd.grad(logits_B.sum(), kept[0])
+            gradients = torch.autograd.grad(logits_B.sum(), list(kept.values()))
     finally:
         for parameter, flag in before.items():
             parameter.requires_grad_(flag)
-    return kept[0].detach(), gradient
+    return {name: (kept[name].detach(), gradient) for name, gradient in zip(kept, gradients, strict=True)}
 
 
 @contextmanager
@@ -82,5 +103,6 @@ def replaced_output(module: nn.Module, replace: Callable[[Tensor], Tensor]) -> I
 
 
 def weighted_sum(features_BKhw: Tensor, weights_BK: Tensor) -> Tensor:
-    """float32 B x h x w: the channels' sum by the weights, sign kept."""
-    return torch.einsum("bkhw,bk->bhw", features_BKhw.float(), weights_BK.float())
+    """float32 B x h x w: the channels' sum by the weights, sign kept; taken in float32, under autocast too."""
+    with torch.autocast(features_BKhw.device.type, enabled=False):
+        return torch.einsum("bkhw,bk->bhw", features_BKhw.float(), weights_BK.float())

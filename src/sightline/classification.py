@@ -66,16 +66,16 @@ def six_metrics(weights_BN: np.ndarray, label_N: np.ndarray, probability_N: np.n
 
 def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.ndarray) -> np.ndarray:
     """Float64 B: share of the pairs of a positive and a negative that the probability orders rightly, ties half."""
-    order = np.argsort(probability_N, kind="stable")
-    ordered = probability_N[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=np.nan) != 0)  # of each run of equal probabilities
-    positives, negatives = (
-        np.add.reduceat(weights_BN[:, order] * wanted_N[order], starts, axis=1)
-        for wanted_N in (positive_N, ~positive_N)
+    negative_Q = np.flatnonzero(~positive_N)
+    negative_Q = negative_Q[np.argsort(probability_N[negative_Q], kind="stable")]
+    below_P, upto_P = (
+        np.searchsorted(probability_N[negative_Q], probability_N[positive_N], side) for side in ("left", "right")
     )
-    below = np.cumsum(negatives, axis=1) - negatives
-    right = (positives * (below + negatives / 2)).sum(axis=1)
-    return right / (positives.sum(axis=1) * negatives.sum(axis=1))
+    weight_BQ = np.zeros((len(weights_BN), len(negative_Q) + 1))  # of the lowest negatives: none, one, two, ...
+    np.cumsum(weights_BN[:, negative_Q], axis=1, out=weight_BQ[:, 1:])
+    positive_BP = weights_BN[:, positive_N]
+    right_B = np.einsum("bp,bp->b", positive_BP, weight_BQ[:, below_P] + weight_BQ[:, upto_P]) / 2
+    return right_B / (positive_BP.sum(axis=1) * weight_BQ[:, -1])
 
 
 def weighted_mean(weights_BN: np.ndarray, value_N: np.ndarray) -> np.ndarray:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 HighDepth = Literal["full", "image"]
+ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 
 
-def decoded(path: str | Path, height: int, width: int, color: bool, high_depth: HighDepth) -> np.ndarray:
+def decoded(source: str | Path | BinaryIO, height: int, width: int, color: bool, high_depth: HighDepth) -> np.ndarray:
     """uint8 H x W (gray) or H x W x 3 (color) of the file's first frame, antialiased to height x width.
 
     The picture is squashed, not cropped, to the study's aspect, as in the paper (section 3.1). EXIF orientation is
     applied; transparency is laid over black; palettes, CMYK and 1-bit files become gray or RGB by Pillow's rules.
     Depths over 8 bits: `full` maps the format's whole range (65535, or 1.0 for floats) to white, `image` the image's
-    own maximum. Raises ValueError with the reason for what is no readable image.
+    own maximum. A JPEG's gray is the brightness that it stores, which is all that is decoded then: the gray of its
+    colours to within rounding, exactly if it has none. Raises ValueError with the reason for what is no readable image.
     """
     try:
-        with Image.open(path) as opened:
+        with Image.open(source) as opened:
+            if not color:
+                opened.draft("L", opened.size)
             opened.load()
-            picture = ImageOps.exif_transpose(opened)
+            picture: Image.Image = opened
+            if opened.getexif().get(ORIENTATION, 1) != 1:
+                picture = ImageOps.exif_transpose(opened)
     except UnidentifiedImageError:
         raise ValueError("not an image") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:

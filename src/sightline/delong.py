@@ -47,9 +47,10 @@ def delong_clustered(
     num_groups = int(group_N.max(initial=-1)) + 1
     sums, own = [], []
     for inside, members in ((inside_AP, is_positive_N), (inside_AQ, ~is_positive_N)):
-        of_group_G = np.eye(num_groups)[group_N[members]]
-        sums.append(inside @ of_group_G)  # deviations from the AUROC, summed over a group, A x G
-        own.append(int(of_group_G.any(axis=0).sum()))
+        group_K = group_N[members]
+        # deviations from the AUROC, summed over a group, A x G
+        sums.append(np.array([np.bincount(group_K, weights_K, num_groups) for weights_K in inside]))
+        own.append(len(np.unique(group_K)))
     if min(own) < 2:
         return auroc_A, np.full((len(auroc_A), len(auroc_A)), np.nan)
     cross = sums[0] @ sums[1].T * num_groups / (num_groups - 1)

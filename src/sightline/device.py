@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -24,10 +24,10 @@ N = TypeVar("N", bound=nn.Module)
 @dataclass(frozen=True)
 class Machine:
     device: torch.device
-    precision: torch.dtype  # of autocast in training; float32 means no autocast
+    precision: torch.dtype  # of autocast; float32 means no autocast
 
     def autocast(self) -> AbstractContextManager[None]:
-        """The context in which training's forward passes run."""
+        """The context in which forward passes run."""
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def placed(self, network: N) -> N:
@@ -43,9 +43,7 @@ def machine() -> Machine:
     the deterministic ones.
     """
     name = os.environ.get("SIGHTLINE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    wish = os.environ.get("SIGHTLINE_PRECISION") or ""
-    if wish and wish not in PRECISIONS:
-        raise StudyError(f"SIGHTLINE_PRECISION={wish}: expected one of {', '.join(PRECISIONS)}")
+    wish = _precision_wish("SIGHTLINE_PRECISION")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -53,7 +51,22 @@ def machine() -> Machine:
         raise StudyError(f"SIGHTLINE_DEVICE={name}: not usable here ({str(error).splitlines()[0]})") from None
     _keep_freed_blocks()
     _choose_deterministic_kernels()
-    return Machine(device, PRECISIONS[wish] if wish else _best_precision(device))
+    return Machine(device, wish or _best_precision(device))
+
+
+def saliency_machine() -> Machine:
+    """`machine`, for saliency maps: float32 unless SIGHTLINE_SALIENCY_PRECISION says otherwise.
+
+    bfloat16 is faster where the hardware multiplies it, and moves the peak of some maps (benchmarks/NOTES.md).
+    """
+    return replace(machine(), precision=_precision_wish("SIGHTLINE_SALIENCY_PRECISION") or torch.float32)
+
+
+def _precision_wish(variable: str) -> torch.dtype | None:
+    wish = os.environ.get(variable) or ""
+    if wish and wish not in PRECISIONS:
+        raise StudyError(f"{variable}={wish}: expected one of {', '.join(PRECISIONS)}")
+    return PRECISIONS[wish] if wish else None
 
 
 def _best_precision(device: torch.device) -> torch.dtype:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sightline.baselines import baseline_maps, draw_means, stacked
 from sightline.binary import Rule, binarised, binary_scores
+from sightline.elsewhere import Elsewhere
 from sightline.hierarchy import hierarchical_weights, interval, paired_difference
 from sightline.human_scale import ImageScores, image_scores_on_scale, left_out_consensuses, null_masks
 from sightline.lifts import LOWER_IS_BETTER, lifts
@@ -70,9 +72,10 @@ class Material:
         """Pixels."""
         return TOLERANCE * min(self.grid)
 
-    def marked_elsewhere(self, row: int) -> np.ndarray:
-        """bool H x W: what was marked on other patients' images, the negatives of shuffled AUROC."""
-        return (self.shares_MHW[self.patients_M != self.patients_M[row]] > 0).any(axis=0)
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """What was marked on other patients' images."""
+        return Elsewhere(self.shares_MHW, self.patients_M, self.masks_MHW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +106,7 @@ def scored(material: Material, threshold: float, seed: int) -> Found:
         baselines = _baselines(material, row, np.random.default_rng([seed, TAG_DRAWS, zlib.crc32(image.encode())]))
         names = list(baselines)
         drawn_DHW, draws = stacked(baselines)
-        negatives_1HW = material.marked_elsewhere(row)[None] & ~mask_1HW
+        negatives_1HW = material.elsewhere.marked(row)[None] & ~mask_1HW
         values = image_scores(
             np.concatenate([maps_AHW, drawn_DHW]), mask_1HW, material.shares_MHW[[row]], negatives_1HW,
             material.tolerance,
@@ -140,10 +143,7 @@ def _baselines(material: Material, row: int, rng: np.random.Generator) -> dict[s
     nothing_HW = np.zeros(material.grid, np.uint8)  # what stands in for an X-ray is used by no baseline
     pixels_HW = nothing_HW if material.pixels_MHW is None else material.pixels_MHW[row]
     anatomy_HW = nothing_HW.astype(bool) if material.anatomy_MHW is None else material.anatomy_MHW[row]
-    maps = baseline_maps(
-        pixels_HW, anatomy_HW, material.shares_MHW, row, material.patients_M, rng, DRAWS,
-        regions_MHW=material.masks_MHW,
-    )  # fmt: skip
+    maps = baseline_maps(pixels_HW, anatomy_HW, material.elsewhere, row, rng, DRAWS)
     unknown = {"edges"} if material.pixels_MHW is None else set()
     unknown |= set(IN_BODY) if material.anatomy_MHW is None else set()
     renamed = IN_BODY if material.anatomy == "body" else {}
@@ -153,7 +153,7 @@ def _baselines(material: Material, row: int, rng: np.random.Generator) -> dict[s
 def _on_scale(material: Material, row: int, maps_AHW: np.ndarray, seed: int) -> ImageScores:
     """Model, left-out expert and another patient's annotations against the same leave-one-out consensuses."""
     masks_RHW = material.readers_MRHW[row]
-    elsewhere_HW = material.marked_elsewhere(row)
+    elsewhere_HW = material.elsewhere.marked(row)
     consensus_RHW, shares_RHW = left_out_consensuses(masks_RHW)
     rng = np.random.default_rng([seed, TAG_NULLS, zlib.crc32(material.images[row].encode())])
     null_DHW = null_masks(material.readers_MRHW, material.patients_M, row, DRAWS, rng)

@@ -78,13 +78,13 @@ def null_masks(
     they come, for the human may have drawn nothing too: they score as flat maps. No other patient: D = 0.
     """
     labels = np.asarray(patients)
-    pool = [
-        (image, row)
-        for image in np.flatnonzero(labels != labels[index]).tolist()
-        for row in range(len(masks_by_image[image]))
-    ]
-    chosen = rng.choice(len(pool), min(draws, len(pool)), replace=False).tolist() if pool else []
-    drawn = [masks_by_image[pool[place][0]][pool[place][1]] for place in chosen]
+    others = np.flatnonzero(labels != labels[index])
+    starts = np.cumsum([0, *(len(masks_by_image[image]) for image in others)])  # the pool: image after image
+    size = int(starts[-1])
+    chosen = rng.choice(size, min(draws, size), replace=False) if size else np.zeros(0, int)
+    places = np.searchsorted(starts, chosen, side="right") - 1
+    images, rows = others[places].tolist(), (chosen - starts[places]).tolist()
+    drawn = [masks_by_image[image][row] for image, row in zip(images, rows, strict=True)]
     return np.array(drawn, dtype=bool).reshape(len(drawn), *masks_by_image[index].shape[1:])
 
 

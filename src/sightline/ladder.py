@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +16,11 @@ import pandas as pd
 
 from sightline.baselines import baseline_maps, draw_means, stacked
 from sightline.binary import binarised, binary_scores
+from sightline.elsewhere import Elsewhere
 from sightline.hierarchy import hierarchical_weights, interval
 from sightline.human_scale import ImageScores, image_scores_on_scale, null_masks
 from sightline.lifts import LOWER_IS_BETTER, lifts
-from sightline.maps import is_flat
+from sightline.maps import is_flat, scaled_maps, scaled_of_image
 from sightline.multiplicity import holm
 from sightline.pooled import binned_average_precision, score_histograms
 from sightline.scale_summary import scale_summary
@@ -58,7 +60,9 @@ class Study:
     pixels_MHW: np.ndarray
     lungs_MHW: np.ndarray
     maps: dict[tuple[str, str], np.ndarray]
+    """(model, method) -> raw maps, float32 M x h x w; they are brought to the image grid an image at a time."""
     untrained: dict[tuple[str, str], np.ndarray]
+    """The same of untrained networks."""
 
     @property
     def tolerance(self) -> float:
@@ -69,27 +73,26 @@ class Study:
         """Seeded by the image's name: another image more or less leaves this one's draws as they are."""
         return np.random.default_rng([self.seed, tag, zlib.crc32(self.images[row].encode())])
 
-    def marked_elsewhere(self, row: int) -> np.ndarray:
-        """bool H x W: what experts marked on other patients' images, the negatives of shuffled AUROC."""
-        return (self.shares_MHW[self.patients != self.patients[row]] > 0).any(axis=0)
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """What experts marked on other patients' images."""
+        return Elsewhere(self.shares_MHW, self.patients, self.masks_MHW)
 
     def ladder_scores(self) -> tuple[list[str], dict[str, np.ndarray]]:
         """The baselines' names, and by metric the scores of all maps, untrained maps and baselines, rows x M."""
         names: list[str] = []
         by_image = []
+        num_own = len(self.maps) + len(self.untrained)
         for row in range(len(self.images)):
             rng = self.rng(DRAWS, row)
             image, lungs = self.pixels_MHW[row], self.lungs_MHW[row]
-            baselines = baseline_maps(
-                image, lungs, self.shares_MHW, row, self.patients, rng, self.settings.draws,
-                regions_MHW=self.masks_MHW,
-            )  # fmt: skip
+            baselines = baseline_maps(image, lungs, self.elsewhere, row, rng, self.settings.draws)
             names = list(baselines)
             drawn_AHW, draws = stacked(baselines)
-            own = [found[row] for found in (*self.maps.values(), *self.untrained.values())]
-            negatives = self.marked_elsewhere(row) & ~self.masks_MHW[row]
+            own_AHW = scaled_of_image([*self.maps.values(), *self.untrained.values()], row, *image.shape)
+            negatives = self.elsewhere.marked(row) & ~self.masks_MHW[row]
             scored = image_scores(
-                np.concatenate([np.array(own, np.float32).reshape(-1, *image.shape), drawn_AHW]),
+                np.concatenate([own_AHW, drawn_AHW]),
                 self.masks_MHW[[row]],
                 self.shares_MHW[[row]],
                 negatives[None],
@@ -97,7 +100,7 @@ class Study:
             )
             by_image.append(
                 {
-                    metric: np.concatenate([values_A1[: len(own), 0], draw_means(values_A1[len(own) :], draws)[:, 0]])
+                    metric: np.concatenate([values_A1[:num_own, 0], draw_means(values_A1[num_own:], draws)[:, 0]])
                     for metric, values_A1 in scored.items()
                 }
             )
@@ -163,8 +166,9 @@ class Study:
         for (model, method), p in zip(chosen, adjusted, strict=True):
             models[model][method][primary]["p_holm"] = p
         for model, method in keys:
-            models[model][method]["flat_maps"] = int(is_flat(self.maps[model, method]).sum())
-            histograms = score_histograms(self.maps[model, method], self.masks_MHW).astype(float)
+            maps_MHW = scaled_maps(self.maps[model, method], *self.masks_MHW.shape[1:])
+            models[model][method]["flat_maps"] = int(is_flat(maps_MHW).sum())
+            histograms = score_histograms(maps_MHW, self.masks_MHW).astype(float)
             pooled = binned_average_precision(np.stack([histograms.sum(axis=0)]))[0]
             spread_B1 = binned_average_precision(np.tensordot(weights_BM.astype(float), histograms, 1))[:, None]
             low, high = interval(spread_B1, settings.level, len(np.unique(self.patients)))
@@ -182,7 +186,7 @@ class Study:
         """Means over images of the boundary distances, each map cut to its region's own area; NSD at the tolerance."""
         found = []
         for row, mask_HW in enumerate(self.masks_MHW):
-            own_AHW = np.array([maps[row] for maps in self.maps.values()])
+            own_AHW = scaled_of_image([*self.maps.values()], row, *mask_HW.shape)
             masks_AHW = np.broadcast_to(mask_HW, own_AHW.shape)
             binary_AHW = binarised(own_AHW, "area_matched", masks_MHW=masks_AHW)
             found.append(binary_scores(binary_AHW, mask_HW[None], self.tolerance))
@@ -196,7 +200,10 @@ class Study:
 
         `stored`: images, masks and others of data/annotations.npz, a row an annotation.
         """
-        rows_by_image = [np.flatnonzero(stored["images"] == image) for image in self.images]
+        rows_of: dict[str, list[int]] = {image: [] for image in self.images}
+        for row, image in enumerate(stored["images"].tolist()):
+            rows_of.get(image, []).append(row)  # an image with an empty consensus is not scored
+        rows_by_image = [np.array(rows, dtype=int) for rows in rows_of.values()]
         masks_by_image = [stored["masks"][rows] for rows in rows_by_image]
         if not any(len(masks) > 1 for masks in masks_by_image):
             return {}
@@ -204,7 +211,7 @@ class Study:
         keys = list(self.maps)
         found: list[ImageScores] = []
         for row, masks_RHW in enumerate(masks_by_image):
-            elsewhere = self.marked_elsewhere(row)
+            elsewhere = self.elsewhere.marked(row)
 
             def scored(
                 maps: np.ndarray, masks: np.ndarray, shares: np.ndarray, elsewhere: np.ndarray = elsewhere
@@ -214,7 +221,7 @@ class Study:
             shares_RHW = (masks_RHW.sum(axis=0) - masks_RHW.astype(int)) / max(len(masks_RHW) - 1, 1)
             found.append(
                 image_scores_on_scale(
-                    np.array([maps[row] for maps in self.maps.values()]),
+                    scaled_of_image([*self.maps.values()], row, *masks_RHW.shape[1:]),
                     masks_RHW,
                     null_masks(masks_by_image, self.patients, row, settings.draws, self.rng(NULLS, row)),
                     stored["others"][rows_by_image[row]],

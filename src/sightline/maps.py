@@ -5,6 +5,8 @@ M maps, h w feature grid, H W image grid. Everything is computed in float64 and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # A map whose span after upsampling is below this share of its span before is flat: what is left is rounding.
@@ -64,6 +66,18 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     # Rounding to float32 also joins again the ties (plateaus at the clamped edges) that a product's order of
     # summation splits in the last bit of float64.
     return maps_MHW.astype(np.float32)
+
+
+def scaled_of_image(raws: Sequence[np.ndarray], row: int, height: int, width: int) -> np.ndarray:
+    """float32 A x height x width: `scaled_maps` of map `row` of each of A kinds of map, M x h x w each, any grids.
+
+    Of all kinds of map only one image's are held on the image grid: memory does not grow with the models.
+    """
+    maps_AHW = np.empty((len(raws), height, width), np.float32)
+    for shape in {raw.shape[1:] for raw in raws}:  # the maps of one grid at once
+        places = [place for place, raw in enumerate(raws) if raw.shape[1:] == shape]
+        maps_AHW[places] = scaled_maps(np.stack([raws[place][row] for place in places]), height, width)
+    return maps_AHW
 
 
 def is_flat(scaled_MHW: np.ndarray) -> np.ndarray:

@@ -1,0 +1,158 @@
+"""The paper's recipe on real images on one device, without DVC: what Table 4 asks of our scratch models, and Table 3.
+
+For each seed: prepare (the split), then for each model train, saliency and the alignment with finished expert regions,
+by the stages' own code in one process. Written after each model: accuracy, F1, AUROC, specificity (with recall and
+precision) and their intervals, seconds, images a second against the bare step, IoU and Pointing Game of CAM and
+Grad-CAM with chance and intervals. `--minutes` ends it before a model that would not fit any more; run again with the
+same `--out`, it goes on with what is missing.
+
+Run: python benchmarks/gpu_study.py IMAGES REGIONS --out results.json [--models ...] [--seeds 0 1 2] [--minutes 9]
+IMAGES holds train/ and test/ with NORMAL and PNEUMONIA, REGIONS one PNG for each annotated test image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from ruamel.yaml import YAML
+
+import align
+import bootstrap
+import consensus
+import prepare
+import saliency
+import train
+import training
+from measure import ROOT, device_words, versions
+from sightline.device import machine
+from sightline.files import rounded
+
+SCRATCH = (
+    "alexnet-scratch-gap", "alexnet-scratch-fc", "googlenet-scratch-gap", "resnet50-scratch-gap", "vgg16-scratch-gap",
+    "vgg16-scratch-fc",
+)  # fmt: skip
+
+
+def main() -> None:
+    arguments = parsed()
+    out: Path = arguments.out.resolve()
+    found: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
+    deadline = time.monotonic() + 60 * arguments.minutes
+    longest = 0.0
+    for seed in arguments.seeds:
+        with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+            missing = [key for key in arguments.models if f"{key}, seed {seed}" not in found.get("models", {})]
+            if not missing:
+                continue
+            write_params(arguments, seed, missing)
+            prepare.main()
+            consensus.main()
+            for key in missing:
+                if time.monotonic() + longest > deadline:
+                    print(f"stops before {key}, seed {seed}: no time left")
+                    return
+                begun = time.monotonic()
+                models = found.setdefault("models", {})
+                models[f"{key}, seed {seed}"] = one_model(arguments, seed, key)
+                longest = max(longest, time.monotonic() - begun)
+                write(out, found, arguments)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("images", type=lambda text: Path(text).resolve())
+    parser.add_argument("regions", type=lambda text: Path(text).resolve())
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", choices=SCRATCH, default=list(SCRATCH))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--epochs", type=int, help="in place of the recipe's, to try it out")
+    parser.add_argument("--side", type=int, help="pixels, in place of the recipe's 224, to try it out")
+    return parser.parse_args()
+
+
+def write_params(arguments: argparse.Namespace, seed: int, models: list[str]) -> None:
+    """params.yaml: the paper profile with these images, regions and models."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "profiles/paper.yaml")
+    params["seed"] = seed
+    params["data"]["root"] = str(arguments.images)
+    params["consensus"].update(source="masks", folder=str(arguments.regions))
+    params["models"] = {key: params["models"][key] for key in models}
+    if arguments.epochs:
+        params["train"]["epochs"] = arguments.epochs
+    if arguments.side:
+        params["data"].update(height=arguments.side, width=arguments.side)
+    yaml.dump(params, Path("params.yaml"))
+
+
+def one_model(arguments: argparse.Namespace, seed: int, key: str) -> dict[str, Any]:
+    """Trains and scores one model; its part of the results."""
+    write_params(arguments, seed, [key])
+    train_seconds = seconds_of(train.main, key)
+    map_seconds = seconds_of(saliency.main, key)
+    align.main()
+    bootstrap.main()
+    classification = json.loads(Path("metrics/classification.json").read_text())[key]
+    alignment = json.loads(Path("metrics/alignment.json").read_text())[key]
+    intervals = json.loads(Path("metrics/intervals.json").read_text())[key]
+    history = Path(f"data/models/{key}.history.csv").read_text().splitlines()
+    arch, _, head = key.split("-")
+    speed = training.compare(arch, head, machine())
+    shutil.rmtree("data/models")
+    print(f"{key}, seed {seed}: {train_seconds:.0f} s, accuracy {classification['accuracy']['value']:.3f}", flush=True)
+    return {
+        "classification": classification,
+        "alignment": {method: {**row, "intervals": intervals[method]} for method, row in alignment.items()},
+        "epochs": len(history) - 1,
+        "history": history,
+        "train_seconds": train_seconds,
+        "saliency_seconds": map_seconds,
+        "images_per_second": speed.ours,
+        "images_per_second_limit": speed.other,
+        "share_of_limit": speed.ratio,
+    }
+
+
+def seconds_of(stage: Callable[[], None], key: str) -> float:
+    """Runs a stage's main on one model, as `python src/<stage>.py <key>` would."""
+    before = sys.argv
+    sys.argv = [stage.__module__, key]
+    begun = time.monotonic()
+    try:
+        stage()
+    finally:
+        sys.argv = before
+    return time.monotonic() - begun
+
+
+def write(out: Path, found: dict[str, Any], arguments: argparse.Namespace) -> None:
+    here = machine()
+    found |= {
+        "command": "python benchmarks/gpu_study.py",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": device_words(),
+        "device": here.device.type,
+        "precision": str(here.precision).removeprefix("torch."),
+        "versions": versions(),
+        "recipe_changed": {name: getattr(arguments, name) for name in ("epochs", "side") if getattr(arguments, name)},
+    }
+    beside = out.with_suffix(".partial")
+    beside.write_text(json.dumps(rounded(found), indent=1, sort_keys=True) + "\n")
+    beside.replace(out)
+
+
+if __name__ == "__main__":
+    main()

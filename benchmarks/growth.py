@@ -1,0 +1,62 @@
+"""Growth: seconds of each stage at 1, 4 and 16 times the images, start-up included.
+
+Everything grows alike: training images, test images, annotated images. A stage is linear if an image costs no more
+between 4 and 16 times than between 1 and 4 times; where its growth is lost in its start-up there is nothing to say.
+The phantom at 64 pixels, AlexNet trained for one epoch, ten annotations for two images.
+Run: python benchmarks/growth.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from measure import Row, finish
+from synthetic_study import paper_models, stage, write_params
+
+KEY = "alexnet-scratch-gap"
+COMMANDS = (
+    "prepare", "augment_preview", f"train {KEY}", f"saliency {KEY}", "lungs", "consensus", "reliability", "align",
+    "bootstrap", "ladder", "compare", "shortcut", f"faithfulness {KEY}", "multiverse", "report",
+)  # fmt: skip
+SIZES = (1, 4, 16)
+TRAIN, TEST, ANNOTATED = 40, 50, 25
+MUST, LEAST = 1.5, 1.0  # of the cost of an image; seconds more at 16 times, below which nothing is said
+
+
+def main() -> None:
+    seconds: dict[str, list[float]] = {command: [] for command in COMMANDS}
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            phantom = {"train_images": TRAIN * size, "test_images": TEST * size, "annotated_images": ANNOTATED * size}
+            changes = {
+                "data": {"height": 64, "width": 64},
+                "phantom": {**phantom, "annotations_per_image": 5.0},
+                "train": {"epochs": 1, "batch_size": 8},
+            }
+            write_params(folder, {KEY: paper_models()[KEY]}, changes)
+            for command in COMMANDS:
+                seconds[command].append(stage(folder, *command.split()).seconds)
+    finish([row(command, *spent) for command, spent in seconds.items()])
+
+
+def row(command: str, one: float, four: float, sixteen: float) -> Row:
+    """What an image costs between 4 and 16 times the images, against between 1 and 4 times."""
+    late, early = (sixteen - four) / 12, (four - one) / 3
+    is_seen = sixteen - one >= LEAST and early > 0
+    what = f"{command.split()[0]}: {one:.1f}, {four:.1f}, {sixteen:.1f} s at 1, 4, 16 times the images"
+    return Row(
+        what=what,
+        unit="ms a first size's worth",
+        ours=1000 * late,
+        against="the same between 1 and 4 times",
+        other=1000 * early,
+        ratio=early / late if is_seen and late > 0 else None,
+        must=f"<= {MUST:g} times",
+        met=late <= MUST * early if is_seen else None,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""RISE with 4,000 masks an image: ours against as many forward passes in full batches.
+
+Run: python benchmarks/rise_maps.py [<arch> ...]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from measure import finish, in_turn, rate_row, timed
+from sightline.device import saliency_machine
+from sightline.networks import build_network
+from sightline.perturbation import rise, rise_masks
+
+SIDE, MASKS, CHUNK, CELLS, SHARE = 224, 4000, 64, 7, 0.5
+MUST = 0.9
+
+
+def main() -> None:
+    here = saliency_machine()
+    sync = torch.cuda.synchronize if here.device.type == "cuda" else (lambda: None)
+    rows = []
+    for arch in sys.argv[1:] or ["alexnet"]:
+        network = here.placed(build_network(arch, "gap", seed=0)).eval()
+        generator = torch.Generator().manual_seed(0)
+        image = torch.rand(1, 1, SIDE, SIDE, generator=generator).expand(-1, 3, -1, -1)
+        image = image.to(here.device).contiguous(memory_format=torch.channels_last)
+        batch = torch.rand(CHUNK, 3, SIDE, SIDE, generator=generator)
+        batch = batch.to(here.device, memory_format=torch.channels_last)
+
+        def ours(network: torch.nn.Module = network, image: torch.Tensor = image) -> None:
+            masks = rise_masks(MASKS, SIDE, SIDE, CELLS, SHARE, torch.Generator().manual_seed(1)).to(here.device)
+            rise(network, image, masks, SHARE, chunk=CHUNK)
+
+        def passes(network: torch.nn.Module = network, batch: torch.Tensor = batch) -> None:
+            with torch.inference_mode():
+                for start in range(0, MASKS, CHUNK):
+                    network(batch[: MASKS - start])
+
+        passes(network, batch[:CHUNK]) if here.device.type == "cuda" else network(batch)
+        against = f"{MASKS:,} forward passes"
+        seconds = in_turn({"ours": timed(ours, sync), against: timed(passes, sync)}, rounds=1, warmups=0)
+        what = f"RISE, {arch}, {here.device.type}, {MASKS:,} masks made and seen"
+        rows.append(rate_row(what, "masks/s", MASKS, seconds, against, MUST))
+    finish(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""CAM and Grad-CAM, maps a second: ours against one forward pass and against the saliency libraries.
+
+Ours is one call that gives Grad-CAM and, with a gap head, CAM too, at the exact layer. The limit is one forward pass
+without gradients of the same channels-last float32 network, batch of 16. Each peer gives Grad-CAM alone (captum and
+pytorch-grad-cam have no CAM), in a process of its own, as its documentation has it: PyTorch's default layout and
+allocator. Before anything is timed all maps are compared, torchcam's CAM too. The networks' last layer is given the
+sign that leaves ReLU something to compare. pytorch-grad-cam does more than the others: it upsamples.
+Run: python benchmarks/saliency_maps.py [<arch>-<head> ...]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from safetensors.torch import load_file, save_file
+
+from measure import Row, finish, in_turn, rate_row, timed, times_as_fast
+from peer_process import PeerProcess, serve
+from sightline.cam import saliency_maps
+from sightline.device import saliency_machine
+from sightline.networks import Classifier, build_network
+
+SIDE, BATCH = 224, 16
+ROUNDS = {"alexnet": 9, "googlenet": 5, "resnet50": 4, "vgg16": 2}
+VARIANTS = ("alexnet-gap", "googlenet-gap", "resnet50-gap", "vgg16-gap", "alexnet-fc")
+PEERS = ("captum", "torchcam", "pytorch-grad-cam")
+MUST_LIMIT, MUST_PEER, EQUAL = 0.95, 1.25, 1e-5
+FORWARD = "one forward pass"
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--peers"]:
+        return serve_peers(*sys.argv[2].split("-"), Path(sys.argv[3]))
+    rows: list[Row] = []
+    for variant in sys.argv[1:] or VARIANTS:
+        rows += compare(*variant.split("-"))
+    finish(rows)
+    return None
+
+
+def compare(arch: str, head: str) -> list[Row]:
+    """The rows of one variant: limit, peers, equality."""
+    here = saliency_machine()
+    sync = torch.cuda.synchronize if here.device.type == "cuda" else (lambda: None)
+    network = here.placed(made(arch, head))
+    images = pictures().to(here.device, memory_format=torch.channels_last)
+
+    def forward() -> None:
+        with torch.inference_mode():
+            network(images)
+
+    with (
+        tempfile.TemporaryDirectory() as name,
+        PeerProcess(Path(__file__), "--peers", f"{arch}-{head}", name) as peers,
+    ):
+        peers.run("maps")
+        theirs = load_file(Path(name) / "maps.safetensors")
+        differences = compared(saliency_maps(network, arch, images, "exact"), theirs)
+        functions = {"ours": timed(lambda: saliency_maps(network, arch, images, "exact"), sync)}
+        functions |= {FORWARD: timed(forward, sync)}
+        functions |= {peer: partial(peers.run, peer) for peer in PEERS}
+        seconds = in_turn(functions, ROUNDS[arch] if here.device.type == "cpu" else 9)
+    kinds = "CAM and Grad-CAM" if head == "gap" else "Grad-CAM"
+    what = f"{kinds}, {arch}-{head}, {here.device.type}, float32, batch {BATCH}"
+    must = MUST_LIMIT if head == "gap" else None  # a backward pass through 57 million weights reads them again
+    rows = [rate_row(what, "images/s", BATCH, seconds, FORWARD, must)]
+    rows += [rate_row(what, "images/s", BATCH, seconds, peer, MUST_PEER if head == "gap" else None) for peer in PEERS]
+    told = ", ".join(f"{name} {times_as_fast(seconds, 'ours', name):.3f}" for name in (FORWARD, *PEERS))
+    print(f"{arch}-{head}: {told}; differences {differences}", file=sys.stderr, flush=True)
+    worst = max(differences.values())
+    equal = Row(
+        what=f"maps of {arch}-{head}: largest difference, of a map of height 1",
+        unit="",
+        ours=worst,
+        against=", ".join(differences),
+        must=f"<= {EQUAL:g}",
+        met=worst <= EQUAL,
+    )
+    return [*rows, equal]
+
+
+def made(arch: str, head: str) -> Classifier:
+    """The untrained network, its last layer signed so that most of a map is positive.
+
+    Batch norm has a batch's statistics: without them an untrained network's features vanish.
+    """
+    network = build_network(arch, head, seed=0)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.momentum = 1.0
+        if norms:
+            network.train()(pictures()[:4])
+        network.eval()
+        if head == "gap":
+            network.last_linear.weight.abs_()
+        elif saliency_maps(network, arch, pictures()[:2], "exact")["gradcam"].mean() < 0:
+            network.last_linear.weight.neg_()
+    return network
+
+
+def pictures() -> Tensor:
+    """A batch of noise."""
+    return torch.rand(BATCH, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+
+
+def compared(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, float]:
+    """Peer -> largest difference as a share of the peer's largest value; ours is brought to what the peer gives."""
+    from pytorch_grad_cam.utils.image import scale_cam_image
+
+    raw = ours["gradcam"].cpu()
+    # as pytorch-grad-cam gives it: ReLU, min-max and upsampling by its own function, and min-max again
+    once = scale_cam_image(raw.relu().numpy(), (SIDE, SIDE))
+    finished = torch.from_numpy(scale_cam_image(once.clip(0)))
+    expected = {"captum": raw, "torchcam": raw.relu(), "pytorch-grad-cam": finished}
+    if "cam" in ours:
+        expected["torchcam CAM"] = ours["cam"].cpu()
+    return {peer: ((expected[peer] - theirs[peer]).abs().max() / theirs[peer].abs().max()).item() for peer in expected}
+
+
+class Columns(nn.Module):
+    """The network as the peers want it: B x 1."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """Logits, B x 1."""
+        return self.network(images_B3HW)[:, None]
+
+
+def serve_peers(arch: str, head: str, folder: Path) -> None:
+    """Serves each peer's Grad-CAM of the batch, and `maps`, which writes what all of them give."""
+    from captum.attr import LayerGradCam
+    from pytorch_grad_cam import GradCAM as PytorchGradCam
+    from torchcam.methods import CAM, GradCAM
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    sync = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
+    network, images = made(arch, head).to(device), pictures().to(device)
+    columns = Columns(network).eval()
+    captum = LayerGradCam(columns, network.backbone)
+    targets = [lambda row: row[0]] * BATCH
+
+    def by_captum() -> Tensor:
+        return captum.attribute(images, target=0).squeeze(1).detach()
+
+    def by_torchcam() -> Tensor:
+        with GradCAM(columns, "network.backbone") as extractor:
+            return extractor(0, columns(images), normalized=False)[0].detach()
+
+    def by_pytorch_grad_cam() -> Tensor:
+        with PytorchGradCam(columns, target_layers=[network.backbone]) as extractor:
+            return torch.from_numpy(extractor(input_tensor=images, targets=targets))
+
+    def torchcam_cam() -> Tensor:
+        last = f"network.head.{len(network.head) - 1}"
+        with CAM(columns, "network.backbone", fc_layer=last) as extractor, torch.no_grad():
+            columns(images)
+            return extractor(0, normalized=False)[0]
+
+    found: dict[str, Callable[[], Tensor]] = dict(
+        zip(PEERS, (by_captum, by_torchcam, by_pytorch_grad_cam), strict=True)
+    )
+
+    def write_maps() -> float:
+        # compared in our layout: other kernels round otherwise, which through 50 layers shows in the fifth digit
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        extra = {"torchcam CAM": torchcam_cam} if head == "gap" else {}
+        maps = {name: make().cpu().contiguous() for name, make in {**found, **extra}.items()}
+        save_file(maps, folder / "maps.safetensors")
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        return 0.0
+
+    serve({"maps": write_maps, **{name: timed(make, sync) for name, make in found.items()}})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""A study of any size in a folder of its own: the phantom's images and experts, made-up maps and predictions.
+
+The stages that score maps do the work of a real study with it; what they find means nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from measure import ROOT
+
+SCORING = ("lungs", "consensus", "reliability", "align", "bootstrap", "ladder", "compare", "shortcut", "multiverse")
+
+
+@dataclass(frozen=True)
+class Spent:
+    seconds: float
+    megabytes: float
+    """Peak of the process's resident memory."""
+
+
+def paper_models() -> dict[str, Any]:
+    """The twelve variants."""
+    return dict(YAML(typ="safe").load(ROOT / "profiles/paper.yaml")["models"])
+
+
+def write_params(folder: Path, models: dict[str, Any], changes: dict[str, dict[str, Any]]) -> None:
+    """params.yaml: the phantom study with these models and changed values."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "profiles/phantom.yaml")
+    params["models"] = models
+    for section, values in changes.items():
+        params[section].update(values)
+    yaml.dump(params, folder / "params.yaml")
+
+
+def make_up_maps(folder: Path, models: dict[str, Any]) -> None:
+    """CAM and Grad-CAM of every test image by every model, both layers, untrained too; predictions and histories."""
+    index = pd.read_csv(folder / "data/prepared/index.csv")
+    test = index[index.split == "test"]
+    rng = np.random.default_rng(0)
+    for part in ("models", "saliency"):
+        (folder / "data" / part).mkdir(parents=True, exist_ok=True)
+    for model, entry in models.items():
+        side = 14 if entry["arch"] == "vgg16" else 7
+        methods = ("gradcam", "cam") if entry["head"] == "gap" else ("gradcam",)
+        maps = {method: rng.normal(0.5, 1, (len(test), side, side)).astype(np.float32) for method in methods}
+        images = test.image.to_numpy().astype(str)
+        others = {f"{kind}.{method}": raw[:, ::-1] for kind in ("paper", "untrained") for method, raw in maps.items()}
+        np.savez(folder / f"data/saliency/{model}.npz", images=images, **maps)
+        np.savez(folder / f"data/saliency/{model}.others.npz", images=images, layer=np.array("paper"), **others)
+        predictions = test[["image", "split", "label"]].assign(probability=rng.random(len(test)))
+        predictions.to_csv(folder / f"data/models/{model}.predictions.csv", index=False)
+        history = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.7, 0.5], "val_loss": [0.7, 0.6]})
+        history.to_csv(folder / f"data/models/{model}.history.csv", index=False)
+
+
+# A process begins with the peak of the one that starts it: so a small one stands between.
+LAUNCH = """
+import json, resource, subprocess, sys, time
+begun = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps([code, time.perf_counter() - begun, peak]))
+"""
+
+
+def stage(folder: Path, *command: str) -> Spent:
+    """Runs `python src/<command>` in the folder, as DVC does: seconds, start-up included, and peak memory.
+
+    The peak is that of the largest process.
+    """
+    script, *arguments = command
+    words = [sys.executable, str(ROOT / f"src/{script}.py"), *arguments]
+    done = subprocess.run([sys.executable, "-c", LAUNCH, *words], cwd=folder, stdout=subprocess.PIPE, text=True)
+    code, seconds, kilobytes = json.loads(done.stdout)
+    if code:
+        raise SystemExit(f"{' '.join(command)} failed; see above")
+    return Spent(seconds, kilobytes / 1024)

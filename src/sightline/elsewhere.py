@@ -1,0 +1,68 @@
+"""What experts marked on other patients' images: the anatomy that a study's experts share.
+
+M images, H W image grid. An image's own patient is left out, not the image alone: two films of one pneumonia show the
+same lobe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+HALF = 0.5  # share of the experts that makes a pixel part of an image's region when no consensus is given
+
+
+class Elsewhere:
+    """Totals over a study's images, from which an image's own patient is taken off: the study is gone through once."""
+
+    def __init__(
+        self,
+        shares_MHW: np.ndarray,
+        patients: Sequence[str] | np.ndarray,
+        regions_MHW: np.ndarray | None = None,
+    ) -> None:
+        """`shares_MHW`: share of each image's experts that mark each pixel, float32 in [0, 1]; `patients`: M labels.
+
+        `regions_MHW`: bool, each image's consensus region, by default what at least half of its experts mark.
+        """
+        self._shares_MHW = shares_MHW
+        self._regions_MHW = shares_MHW >= HALF if regions_MHW is None else np.asarray(regions_MHW).astype(bool)
+        self._has_region_M = self._regions_MHW.any(axis=(1, 2))
+        self._patient_M: np.ndarray = np.unique(np.asarray(patients), return_inverse=True)[1]
+        self._total_HW = shares_MHW.sum(axis=0, dtype=np.float64)  # exact: whole shares of a few readers
+        self._marks_HW = np.count_nonzero(shares_MHW > 0, axis=0)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width = self._shares_MHW.shape[1:]
+        return height, width
+
+    def others(self, index: int) -> np.ndarray:
+        """Indices, int, of the images of other patients than image `index`'s, in order; may be none."""
+        return np.flatnonzero(self._patient_M != self._patient_M[index])
+
+    def marked(self, index: int) -> np.ndarray:
+        """bool H x W: what any expert marked on another patient's image; the negatives of shuffled AUROC."""
+        return self._marks_HW > np.count_nonzero(self._own(index) > 0, axis=0)
+
+    def atlas(self, index: int) -> np.ndarray:
+        """Mean share of the experts over the images of other patients, float64 H x W in [0, 1]; all 0 without any."""
+        num_others = np.count_nonzero(self._patient_M != self._patient_M[index])
+        rest_HW = self._total_HW - self._own(index).sum(axis=0, dtype=np.float64)
+        return np.where(self.marked(index), rest_HW, 0) / max(num_others, 1)
+
+    def regions(self, index: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+        """Regions of up to `draws` images of other patients that have one, without replacement, bool K x H x W.
+
+        Without any, one empty region.
+        """
+        others = self.others(index)
+        marked = others[self._has_region_M[others]]
+        if not len(marked):
+            return np.zeros((1, *self.grid), bool)
+        return self._regions_MHW[rng.choice(marked, min(draws, len(marked)), replace=False)]
+
+    def _own(self, index: int) -> np.ndarray:
+        return self._shares_MHW[np.flatnonzero(self._patient_M == self._patient_M[index])]
