@@ -79,7 +79,7 @@ def null_masks(
     """
     labels = np.asarray(patients)
     others = np.flatnonzero(labels != labels[index])
-    starts = np.cumsum([0, *(len(masks_by_image[image]) for image in others)])  # the pool: image after image
+    starts = np.cumsum([0, *(len(masks_by_image[image]) for image in others.tolist())])  # the pool: image after image
     size = int(starts[-1])
     chosen = rng.choice(size, min(draws, size), replace=False) if size else np.zeros(0, int)
     places = np.searchsorted(starts, chosen, side="right") - 1
