@@ -28,7 +28,7 @@ class Elsewhere:
         """
         self._shares_MHW = shares_MHW
         self._regions_MHW = shares_MHW >= HALF if regions_MHW is None else np.asarray(regions_MHW).astype(bool)
-        self._has_region_M: np.ndarray = self._regions_MHW.any(axis=(1, 2))
+        self._has_region_M = np.asarray(self._regions_MHW.any(axis=(1, 2)))
         self._patient_M: np.ndarray = np.unique(np.asarray(patients), return_inverse=True)[1]
         self._total_HW = shares_MHW.sum(axis=0, dtype=np.float64)  # exact: whole shares of a few readers
         self._marks_HW = np.count_nonzero(shares_MHW > 0, axis=0)
