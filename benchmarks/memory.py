@@ -15,7 +15,7 @@ from preparing import write_files
 from synthetic_study import SCORING, make_up_maps, paper_models, stage, write_params
 
 PREPARE_MB = 1000
-SIDE, EXTRA = 64, 100_000  # training: images that lie in the array and are in no split
+SIDE, EXTRA = 64, 50_000  # training: images that lie in the array and are in no split
 COPIES, GROWTH = 1.1, 1.1  # uint8 copies of the array; peak with 12 models over that with 3
 FEW = ("alexnet-scratch-gap", "vgg16-scratch-gap", "resnet50-scratch-gap")
 

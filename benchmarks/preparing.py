@@ -26,7 +26,7 @@ from measure import ROOT, finish, in_turn, num_cores, rate_row, timed
 from sightline.parameters import read_params
 from sightline.sources import ImageFile
 
-SIZES = {(224, 224): 6000, (960, 1320): 400}  # rows and columns -> files
+SIZES = {(224, 224): 5000, (960, 1320): 400}  # rows and columns -> files
 ROUNDS, MUST = 5, 0.8
 
 

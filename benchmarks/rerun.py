@@ -8,6 +8,7 @@ Run: python benchmarks/rerun.py
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -125,7 +126,8 @@ def dvc(*arguments: str) -> list[str]:
 def run(*command: str, folder: Path | None = None) -> str:
     """What the command prints; a failure ends the benchmark with its words."""
     words = dvc(*command[1:]) if command[0] == "dvc" else list(command)
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the stages' `python`, too
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path})
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -19,29 +19,29 @@ from sightline.errors import StudyError, run_stage
 from sightline.files import read_npz, write_csv, write_json
 from sightline.grid import Entry, Network
 from sightline.map_files import SALIENCY, read_consensus, read_maps, read_patients
-from sightline.maps import is_flat, scaled_of_image
 from sightline.merging import merged, soft
 from sightline.multiverse import (
-    FACTORS,
     METRICS,
     SOFT,
+    crossfitted,
+    dice,
+    fixed_rule,
+    raw_image_choices,
+    specification_means,
+    specifications,
+)
+from sightline.parameters import read_params
+from sightline.ranking import (
+    FACTORS,
     Specification,
     by_margin,
     claim_shares,
-    crossfitted,
-    dice,
     factor_shares,
-    fixed_rule,
-    image_choices,
     ranking_agreement,
     rankings,
-    specification_means,
-    specifications,
     standings,
 )
-from sightline.parameters import read_params
 
-TOGETHER = 8  # kinds of map of an image that are scored at once: memory does not grow with the models
 FOLDS = 601  # tag of this stage's generator
 OTHERS = "data/saliency/{}.others.npz"
 OTHER_LAYER = {"exact": "paper", "paper": "exact"}
@@ -191,25 +191,16 @@ def all_scores(
     params: Params, regions: Regions, maps: Sequence[np.ndarray]
 ) -> tuple[dict[tuple[str, str], np.ndarray], list[str], np.ndarray]:
     """Scores by (threshold rule, metric), M x A x R each; the threshold rules; flat maps of each candidate, int A."""
-    settings, grid = params.multiverse, regions.share_MHW.shape[1:]
+    settings = params.multiverse
     by_image, sweeps = [], []
     flat_A = np.zeros(len(maps), int)
-    parts = [list(maps[start : start + TOGETHER]) for start in range(0, len(maps), TOGETHER)]
-    for row in range(len(regions.images)):
-        choices, curves = [], []
-        for place, part in enumerate(parts):
-            maps_AHW = scaled_of_image(part, row, *grid)
-            scores_of, sweep = image_choices(
-                maps_AHW, regions.masks_MRHW[row], regions.share_MHW[row], settings.fixed, settings.top_share
-            )
-            choices.append(scores_of)
-            curves.append(sweep)
-            start = place * TOGETHER
-            flat_A[start : start + len(part)] += is_flat(maps_AHW)
-        found = {key: np.concatenate([scores_of[key] for scores_of in choices]) for key in choices[0]}
-        sweep_ART = np.concatenate(curves)
+    for row, (masks_RHW, share_HW) in enumerate(zip(regions.masks_MRHW, regions.share_MHW, strict=True)):
+        found, sweep_ART, is_flat_A = raw_image_choices(
+            maps, row, masks_RHW, share_HW, settings.fixed, settings.top_share
+        )
         by_image.append(found)
         sweeps.append(sweep_ART)
+        flat_A += is_flat_A
     scores = {key: np.stack([found[key] for found in by_image]) for key in by_image[0]}
     rules = [*map(fixed_rule, settings.fixed), "otsu", "top_share", "area_matched"]
     patients = np.array(read_patients(regions.images))

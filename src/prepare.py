@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -33,6 +32,7 @@ from sightline.split import patients_of, validation_mask
 
 OUT = Path("data/prepared")
 CHUNK = 16  # files that a process reads at once
+FLUSH = 64  # chunks between two orders to the disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +127,13 @@ def read_images(shape: tuple[int, ...], files: list[ImageFile], data: Data) -> l
         # processes: between threads, small files spend more time on the interpreter's lock than a second core saves
         read = partial(_read_rows, data=data, path=beside, place=place)
         starts = range(0, len(files), CHUNK)
-        with ProcessPoolExecutor(workers()) as pool:
+        items: list[str | ValueError] = []
+        with ProcessPoolExecutor(workers()) as pool, open(beside, "rb") as written:
             parts = pool.map(read, starts, [files[start : start + CHUNK] for start in starts])
-            items = list(chain.from_iterable(parts))
+            for number, part in enumerate(parts, 1):
+                items += part
+                if number % FLUSH == 0:
+                    os.fsync(written.fileno())  # the disk works while the processes read on
         problems = [
             f"{file.path}: {item}" for file, item in zip(files, items, strict=True) if isinstance(item, ValueError)
         ]

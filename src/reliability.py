@@ -14,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from sightline.agreement import iou_matrix
 from sightline.errors import run_stage
 from sightline.files import read_npz, write_json
 from sightline.hierarchy import hierarchical_weights
 from sightline.lung_files import WORDS, stored_lungs
 from sightline.map_files import read_patients
 from sightline.parameters import read_params
+from sightline.parts import PartIou, image_parts
 from sightline.professions import profession_agreement, profession_difference
 from sightline.reliability import alpha_iou, pixel_kappa
 from sightline.shuffled_masks import shuffled_agreement_p
 
-WEIGHTS, SHUFFLES, PROFESSIONS = 601, 602, 603  # tags of this stage's generators
+WEIGHTS, SHUFFLES, PROFESSIONS, PARTS = 601, 602, 603, 604  # tags of this stage's generators
 PERMUTATIONS = 9_999  # no parameter, for they cost nothing
 
 
@@ -56,19 +56,19 @@ def main() -> None:
         patients, params.bootstrap.resamples, np.random.default_rng([seed, WEIGHTS]), deepest="patients"
     )
     annotators, professions = stored["annotators"], stored["professions"]
-    iou_AA = iou_matrix(masks_AHW, masks_AHW)
+    iou = PartIou(masks_AHW, image_parts(image_A, np.random.default_rng([seed, PARTS])))
     by_image = [masks_AHW[image_A == image] for image in range(len(images))]
     shuffled = shuffled_agreement_p(
         masks_AHW, image_A, annotators, PERMUTATIONS, np.random.default_rng([seed, SHUFFLES])
     )
     metrics: dict[str, Any] = {
-        "alpha_iou": asdict(alpha_iou(iou_AA, image_A, annotators, weights_BM, level)),
+        "alpha_iou": asdict(alpha_iou(iou, image_A, annotators, weights_BM, level)),
         "kappa_in_lungs": asdict(pixel_kappa(by_image, list(lungs_MHW), weights_BM, level)),
         "lungs": WORDS[kind],
         "beyond_anatomy": {"iou": shuffled.observed, "shuffled_iou": shuffled.null_mean, "p": shuffled.p},
         "professions": {
             name: asdict(found)
-            for name, found in profession_agreement(iou_AA, image_A, annotators, professions, weights_BM, level).items()
+            for name, found in profession_agreement(iou, image_A, annotators, professions, weights_BM, level).items()
         },
         "comparisons": {},
     }
@@ -77,7 +77,7 @@ def main() -> None:
         rng = np.random.default_rng([seed, PROFESSIONS])
         metrics["comparisons"][f"{first} - {second}"] = asdict(
             profession_difference(
-                iou_AA, image_A, annotators, professions, first, second, PERMUTATIONS, rng, weights_BM, level
+                iou, image_A, annotators, professions, first, second, PERMUTATIONS, rng, weights_BM, level
             )
         )
     write_json("metrics/reliability.json", metrics)

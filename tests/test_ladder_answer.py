@@ -14,7 +14,7 @@ import pytest
 from sightline import choice_sections, ladder_answer, ladder_figures, words
 from sightline.grid import Entry, ExternalMaps, Network
 from sightline.lifts import LOWER_IS_BETTER
-from sightline.multiverse import FACTORS
+from sightline.ranking import FACTORS
 from sightline.scores import METRICS
 
 GAP = Network(arch="resnet50", init="imagenet", head="gap")

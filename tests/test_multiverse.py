@@ -19,19 +19,21 @@ from sightline.errors import StudyError
 from sightline.files import write_csv, write_npz
 from sightline.grid import ExternalMaps, Network
 from sightline.multiverse import (
-    FACTORS,
     SWEEP,
+    crossfitted,
+    fixed_rule,
+    image_choices,
+    specification_means,
+    specifications,
+)
+from sightline.ranking import (
+    FACTORS,
     Specification,
     by_margin,
     claim_shares,
-    crossfitted,
     factor_shares,
-    fixed_rule,
-    image_choices,
     ranking_agreement,
     rankings,
-    specification_means,
-    specifications,
     standings,
 )
 from sightline.scores import image_scores

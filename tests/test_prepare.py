@@ -109,6 +109,18 @@ def test_resize_is_antialiased(tmp_path: Path) -> None:
     assert np.abs(small.astype(int) - 127.5).max() <= 2  # nearest or plain bilinear would keep 0 and 255
 
 
+def test_averaging_a_large_picture_first_hardly_shows(tmp_path: Path) -> None:
+    rows, cols = np.mgrid[:960, :1320]
+    noise = np.random.default_rng(0).normal(0, 6, rows.shape)
+    picture = Image.fromarray((128 + 90 * np.sin(rows / 40) * np.cos(cols / 30) + noise).clip(0, 255).astype(np.uint8))
+    picture.save(tmp_path / "x.png")
+    at_once = np.asarray(picture.resize((224, 224), Image.Resampling.BILINEAR)).astype(int)
+    difference = decoded(tmp_path / "x.png", 224, 224, False, "full") - at_once
+    assert np.abs(difference).max() <= 2
+    assert np.sqrt((difference**2).mean()) < 0.6
+    assert abs(difference.mean()) < 0.2  # the average of four is rounded too, halves upwards: an eighth
+
+
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     pixels = np.zeros((64, 64), np.uint8)
     pixels[:32] = 255

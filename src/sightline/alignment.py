@@ -12,7 +12,7 @@ import numpy as np
 
 RANDOM_GRID = 10  # cells of a random map along each axis, as in the paper
 BLOCK = 4_000_000  # pixels of random fields held at once
-CELLS = 2048  # of [0, 1], in which pixels are counted; a power of two: value * CELLS is exact
+CELLS = 1024  # of [0, 1], in which pixels are counted; a power of two: value * CELLS is exact
 
 
 def threshold_counts(
@@ -36,21 +36,29 @@ def threshold_counts(
     cell_T, step_T, following = _cells(distinct_T)
     num_maps = len(maps_MHW)
     maps_MP, masks_MP = maps_MHW.reshape(num_maps, -1), masks_MHW.reshape(num_maps, -1).astype(bool, copy=False)
-    counts = np.empty((2, num_maps, len(distinct_T)), dtype=np.int64)  # all pixels, those in the mask
-    for row, values_P in enumerate(maps_MP):  # one map's arrays stay in a core's cache: half the time of all at once
+    in_cell = np.zeros((2, num_maps, CELLS + 2), dtype=np.int64)  # all pixels, those in the mask; CELLS + 1 stays empty
+    reaching = np.zeros((2, len(following), num_maps, CELLS + 1), dtype=np.int64)
+    # One map's arrays stay in a core's cache: half the time of all at once. They are made once: the system would clear
+    # them anew for each map.
+    scaled_P, next_P, cell_P = (np.empty(maps_MP.shape[1], kind) for kind in (maps_MP.dtype, maps_MP.dtype, np.intp))
+    for row, values_P in enumerate(maps_MP):
         lowest, highest = values_P.min(initial=0), values_P.max(initial=1)
         if np.isnan(highest):
             raise nan
         unit_P = values_P if lowest >= 0 and highest <= 1 else values_P.clip(0, 1)
-        cell_P = (unit_P * values_P.dtype.type(CELLS)).astype(np.intp)
-        inside_P = masks_MP[row]
-        for side, (cells, values) in enumerate(((cell_P, values_P), (cell_P[inside_P], values_P[inside_P]))):
-            higher_C = np.zeros(CELLS + 2, dtype=np.int64)  # pixels of a cell and all above it
-            higher_C[:-1] = np.cumsum(np.bincount(cells, minlength=CELLS + 1)[::-1])[::-1]
-            counts[side, row] = higher_C[cell_T + (step_T >= 0)]
-            for step, next_C in enumerate(following):
-                reached_C = np.bincount(cells[values >= next_C.take(cells)], minlength=CELLS + 1)
-                counts[side, row] += np.where(step_T == step, reached_C[cell_T], 0)
+        np.copyto(cell_P, np.multiply(unit_P, values_P.dtype.type(CELLS), out=scaled_P), casting="unsafe")
+        in_cell[0, row, :-1] = np.bincount(cell_P, minlength=CELLS + 1)
+        in_cell[1, row, :-1] = np.bincount(cell_P.take(np.flatnonzero(masks_MP[row])), minlength=CELLS + 1)
+        for step, next_C in enumerate(following):
+            next_C.take(cell_P, out=next_P, mode="clip")  # all lie inside; else numpy copies once more
+            reached = np.flatnonzero(values_P >= next_P)  # few: the next threshold mostly lies beyond the cell
+            cells = cell_P.take(reached)
+            reaching[0, step, row] = np.bincount(cells, minlength=CELLS + 1)
+            reaching[1, step, row] = np.bincount(cells[masks_MP[row].take(reached)], minlength=CELLS + 1)
+    in_cell_and_above = np.cumsum(in_cell[:, :, ::-1], axis=2)[:, :, ::-1]
+    counts = in_cell_and_above[:, :, cell_T + (step_T >= 0)]
+    for step in range(len(following)):
+        counts += np.where(step_T == step, reaching[:, step][:, :, cell_T], 0)
     return counts[0][:, place_T], counts[1][:, place_T]
 
 
@@ -195,11 +203,15 @@ def random_alignment(
 
 
 def _ranks(fields_DP: np.ndarray) -> np.ndarray:
-    """int32 D x P: each pixel's place in its field from the highest value, 0, down; ties in raster order."""
-    order_DP = np.argsort(-fields_DP, axis=1, kind="stable")
+    """int32 D x P: each pixel's place in its float32 field, 0 the highest, ties in raster order; no value below 0."""
     ranks_DP = np.empty(fields_DP.shape, dtype=np.int32)
-    places = np.broadcast_to(np.arange(fields_DP.shape[1], dtype=np.int32), fields_DP.shape)
-    np.put_along_axis(ranks_DP, order_DP, places, axis=1)
+    places_P = np.arange(fields_DP.shape[1])
+    # The bits of a float32 that is not negative rise with its value: value and place in one whole number sort as a
+    # stable argsort would, in a fifth of its time, if one field at a time stays in cache.
+    for bits_P, ranks_P in zip(fields_DP.view(np.int32), ranks_DP, strict=True):
+        keys_P = (2**31 - 1 - bits_P.astype(np.int64) << 32) | places_P
+        keys_P.sort()
+        ranks_P[keys_P & 0xFFFFFFFF] = places_P
     return ranks_DP
 
 

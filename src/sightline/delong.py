@@ -6,7 +6,9 @@ A models, N images of which P positive and Q negative, G groups (patients).
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr
+
+from sightline.ranks import average_ranks
 
 ROUNDING = 1e-12  # a variance of AUROCs below this is 0
 
@@ -70,7 +72,7 @@ def delong_test(auroc_A: np.ndarray, covariance_AA: np.ndarray) -> np.ndarray:
     variance_AA = variance_A[:, None] + variance_A[None, :] - covariance_AA - covariance_AA.T
     variance_AA = np.where(np.abs(variance_AA) < ROUNDING, 0, variance_AA)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p_AA = 2 * norm.sf(difference_AA / np.sqrt(variance_AA))
+        p_AA = 2 * ndtr(-difference_AA / np.sqrt(variance_AA))
     return np.where((variance_AA == 0) & (difference_AA < ROUNDING), 1.0, p_AA)
 
 
@@ -86,13 +88,13 @@ def _placements(
         raise ValueError(f"probabilities: expected models x {len(is_positive_N)}, got {probabilities_AN.shape}")
     if np.isnan(probabilities_AN).any():
         raise ValueError("a probability is NaN")
-    ranks_AN = rankdata(probabilities_AN, axis=1)
+    ranks_AN = average_ranks(probabilities_AN)
     positive_AP, negative_AQ = probabilities_AN[:, is_positive_N], probabilities_AN[:, ~is_positive_N]
     num_positive, num_negative = positive_AP.shape[1], negative_AQ.shape[1]
     if not num_positive or not num_negative:
         return np.full(len(probabilities_AN), np.nan), positive_AP * np.nan, negative_AQ * np.nan, is_positive_N
-    won_AP = (ranks_AN[:, is_positive_N] - rankdata(positive_AP, axis=1)) / num_negative
-    lost_AQ = (ranks_AN[:, ~is_positive_N] - rankdata(negative_AQ, axis=1)) / num_positive
+    won_AP = (ranks_AN[:, is_positive_N] - average_ranks(positive_AP)) / num_negative
+    lost_AQ = (ranks_AN[:, ~is_positive_N] - average_ranks(negative_AQ)) / num_positive
     auroc_A = won_AP.mean(axis=1)
     inside_AP = (won_AP - auroc_A[:, None]) / num_positive
     inside_AQ = (1 - lost_AQ - auroc_A[:, None]) / num_negative

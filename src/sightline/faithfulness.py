@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from scipy.ndimage import uniform_filter
 from scipy.signal import correlate
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from sightline.perturbation import Score, chunked_scores
+from sightline.ranks import average_ranks
 
 BLUR = 0.1  # sigma as a share of the image's side. Paper: RISE's 5 px of 224, cut off at 5 px, leaves opacities visible
 Fill = Literal["blur", "zero"]
@@ -271,10 +271,7 @@ def map_similarity(maps_MHW: np.ndarray, other_MHW: np.ndarray) -> tuple[np.ndar
     et al. 2021). Spearman: mid-ranks for ties; 0 where either map is flat, which is chance (count with `is_flat`).
     SSIM: see `ssim`, of maps in [0, 1] as `scaled_maps` gives them. NaN in, NaN out.
     """
-    ranks, others = (
-        rankdata(np.asarray(maps).reshape(len(maps), -1), axis=1, nan_policy="propagate")
-        for maps in (maps_MHW, other_MHW)
-    )
+    ranks, others = (average_ranks(np.asarray(maps).reshape(len(maps), -1)) for maps in (maps_MHW, other_MHW))
     ranks, others = (values - values.mean(axis=1, keepdims=True) for values in (ranks, others))
     scale_M = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum(axis=1))
     spearman_M = (ranks * others).sum(axis=1) / np.where(scale_M == 0, 1, scale_M)

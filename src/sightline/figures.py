@@ -149,9 +149,10 @@ def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metr
             dots(axes, table, (metric, f"{metric}_low", f"{metric}_high"), look)
             if f"{metric}_paper" in table:
                 axes.plot(table[f"{metric}_paper"], np.arange(len(table)), "x", color=INK, markersize=4.5)
-            axes.set_yticks(
-                np.arange(len(table)), list(table["model"]) if column == 0 else [""] * len(table), fontsize=8.5
-            )
+            if column == 0:
+                axes.set_yticks(np.arange(len(table)), list(table["model"]), fontsize=8.5)
+            else:
+                axes.set_yticks([])
             axes.tick_params(axis="x", labelsize=8.5)
             axes.locator_params(axis="x", nbins=4)
             axes.set_title(f"{METRIC_WORDS[metric]} (%)", loc="left", pad=3)

@@ -16,6 +16,7 @@ from PIL import Image
 TILE = 176  # pixels of a tile's longer side
 CONSENSUS_COLOUR = (64, 212, 255)  # drawn thick with a dark rim: stands out on gray and on every colour of the map
 MAP_COLOUR = (255, 255, 255)
+SHADES = 255 * colormaps["inferno"](np.arange(256))[:, :3]  # of the map from 0 to 1
 OPACITY = 0.6  # of the map where it is 1
 
 
@@ -47,7 +48,8 @@ def tile(
     if map_HW is not None:
         small = np.asarray(Image.fromarray(map_HW.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
         alpha = OPACITY * np.clip(small, 0, 1)[..., None]
-        picture = picture * (1 - alpha) + 255 * colormaps["inferno"](np.clip(small, 0, 1))[..., :3] * alpha
+        level = np.minimum((np.clip(small, 0, 1) * len(SHADES)).astype(int), len(SHADES) - 1)
+        picture = picture * (1 - alpha) + SHADES.take(level, axis=0) * alpha
         picture = np.where(edge(_resized(map_HW >= threshold, size), 1)[..., None], MAP_COLOUR, picture)
     if consensus_HW is not None:
         region = _resized(consensus_HW, size)

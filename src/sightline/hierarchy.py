@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 from sightline.classification import resample_counts
 
@@ -166,7 +166,7 @@ def interval(
     share = (1 - level) / 2
     if num_patients is not None:
         degrees = max(num_patients - 1, 0)
-        share = float(norm.cdf(t.ppf(share, degrees) * np.sqrt(num_patients / degrees))) if degrees else 0.0
+        share = float(ndtr(stdtrit(degrees, share) * np.sqrt(num_patients / degrees))) if degrees else 0.0
     distribution_BA = np.asarray(distribution_BA, dtype=float)
     low_A, high_A = np.full((2, distribution_BA.shape[1]), np.nan)
     known_A = ~np.isnan(distribution_BA).all(axis=0)

@@ -22,6 +22,7 @@ from math import comb
 import numpy as np
 from scipy.special import stdtrit
 
+from sightline.parts import PartIou, same_image_pairs
 from sightline.reliability import image_count
 
 BLOCK = 4_000_000  # products of two annotators' weights held at once
@@ -62,7 +63,7 @@ class ProfessionDifference:
 
 
 def profession_agreement(
-    iou_AA: np.ndarray,
+    iou_AA: np.ndarray | PartIou,
     images_A: np.ndarray,
     annotators_A: Sequence[str] | np.ndarray,
     professions_A: Sequence[str] | np.ndarray,
@@ -71,8 +72,8 @@ def profession_agreement(
 ) -> dict[str, ProfessionAgreement]:
     """Mean pairwise IoU within each profession, by its name, with an interval over images and annotators.
 
-    `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` gives it; a NaN (both masks
-    empty) is left out. `images_A`: int. Without `weights_BM` the interval is NaN. Source: spec, section 5.
+    `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` or `PartIou` gives it; a NaN
+    (both masks empty) is left out. `images_A`: int. Without `weights_BM` the interval is NaN. Source: spec, section 5.
     """
     pairs = annotator_pairs(iou_AA, images_A, annotators_A, professions_A, weights_BM)
     found = {}
@@ -98,7 +99,7 @@ def profession_agreement(
 
 
 def profession_difference(
-    iou_AA: np.ndarray,
+    iou_AA: np.ndarray | PartIou,
     images_A: np.ndarray,
     annotators_A: Sequence[str] | np.ndarray,
     professions_A: Sequence[str] | np.ndarray,
@@ -192,7 +193,7 @@ class AnnotatorPairs:
 
 
 def annotator_pairs(
-    iou_AA: np.ndarray,
+    iou_AA: np.ndarray | PartIou,
     images_A: np.ndarray,
     annotators_A: Sequence[str] | np.ndarray,
     professions_A: Sequence[str] | np.ndarray,
@@ -207,9 +208,9 @@ def annotator_pairs(
     two = professions_S[annotator_A] != professions_A
     if two.any():
         raise ValueError(f"annotator {names_S[annotator_A[two][0]]} has more than one profession")
-    one, other = np.triu_indices(len(images_A), 1)
-    iou_Q = np.asarray(iou_AA, float)[one, other]
-    wanted = (images_A[one] == images_A[other]) & (annotator_A[one] != annotator_A[other]) & ~np.isnan(iou_Q)
+    one, other = same_image_pairs(images_A)
+    iou_Q = iou_AA[one, other]
+    wanted = (annotator_A[one] != annotator_A[other]) & ~np.isnan(iou_Q)
     one, other, iou_Q = one[wanted], other[wanted], iou_Q[wanted]
     low_Q, high_Q = np.sort(np.stack([annotator_A[one], annotator_A[other]]), axis=0)
     code_C, pair_Q = np.unique(low_Q * len(names_S) + high_Q, return_inverse=True)

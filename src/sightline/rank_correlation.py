@@ -9,7 +9,8 @@ from math import factorial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+
+from sightline.ranks import average_ranks
 
 MOST_ENUMERATED = 9  # points: 9! = 362,880 orders
 BLOCK = 4_000_000  # ranks held at once
@@ -42,7 +43,7 @@ def spearman_exact(x_N: np.ndarray, y_N: np.ndarray, draws: int, rng: np.random.
     x_N, y_N = np.asarray(x_N, dtype=float), np.asarray(y_N, dtype=float)
     known = ~(np.isnan(x_N) | np.isnan(y_N))
     # twice the ranks, centred: whole numbers, also with ties
-    x_n, y_n = (np.rint(2 * rankdata(values[known])).astype(np.int64) - known.sum() - 1 for values in (x_N, y_N))
+    x_n, y_n = (np.rint(2 * average_ranks(values[known])).astype(np.int64) - known.sum() - 1 for values in (x_N, y_N))
     scale = float(np.sqrt(float(x_n @ x_n) * float(y_n @ y_n)))
     if scale == 0:
         return Spearman(np.nan, np.nan, np.nan)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.classification import percentile_interval
+from sightline.parts import PartIou
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Reliability:
 
 
 def alpha_iou(
-    iou_AA: np.ndarray,
+    iou_AA: np.ndarray | PartIou,
     images_A: np.ndarray,
     annotators_A: Sequence[str] | np.ndarray,
     weights_BM: np.ndarray | None = None,
@@ -43,7 +44,8 @@ def alpha_iou(
 ) -> Reliability:
     """Krippendorff's alpha with the distance 1 - IoU of two annotations, and its interval over images.
 
-    `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` gives it; `images_A`: int.
+    `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` gives it, or `PartIou`, where
+    different images are such of one part; `images_A`: int.
     Observed: each annotation's mean distance from the other annotators' of its image, mean over annotations.
     Expected: mean distance of two annotations by different annotators of *different* images, which shares the
     anatomy and where experts tend to mark; the alpha is agreement on this image beyond that.
@@ -55,35 +57,44 @@ def alpha_iou(
     Source: Krippendorff, Content Analysis (2018), ch. 12; spec, section 5. Departures: his expected disagreement
     includes the pairs within an image, ours (the spec's) does not, nor pairs by one person, whose habit they share.
     """
-    iou_AA = np.asarray(iou_AA, float)
     images_A, annotators_A = np.asarray(images_A, int), np.asarray(annotators_A)
     num_images = image_count(images_A, weights_BM)
-    known_AA = ~np.isnan(iou_AA)
-    same_AA = images_A[:, None] == images_A
-    distinct_AA = annotators_A[:, None] != annotators_A
-    within_AA = same_AA & distinct_AA & known_AA
-    distance_AA = np.where(known_AA, 1 - iou_AA, 0)
-    partners_A = within_AA.sum(axis=1)
-    pairable_A = partners_A > 0
-    between_AA = ~same_AA & distinct_AA & known_AA & pairable_A[:, None] & pairable_A
-    mean_A = (distance_AA * within_AA).sum(axis=1) / np.maximum(partners_A, 1)
-    belongs_AM = images_A[:, None] == np.arange(num_images)
-    observed_M, annotations_M = mean_A @ belongs_AM, pairable_A.astype(float) @ belongs_AM
-    members_AM = belongs_AM.astype(float)
-    expected_MM = members_AM.T @ (distance_AA * between_AA) @ members_AM
-    pairs_MM = members_AM.T @ between_AA @ members_AM
+    parts = iou_AA.parts() if isinstance(iou_AA, PartIou) else [(np.arange(len(images_A)), np.asarray(iou_AA, float))]
+    observed_M, annotations_M = np.zeros((2, num_images))
+    chances = []  # of each part: its images, the distances between them, and of how many pairs
+    num_judgements = undefined = 0
+    for rows, iou_aa in parts:
+        part_m, image_a = np.unique(images_A[rows], return_inverse=True)
+        known_aa = ~np.isnan(iou_aa)
+        same_aa = image_a[:, None] == image_a
+        distinct_aa = annotators_A[rows][:, None] != annotators_A[rows]
+        within_aa = same_aa & distinct_aa & known_aa
+        distance_aa = np.where(known_aa, 1 - iou_aa, 0)
+        partners_a = within_aa.sum(axis=1)
+        pairable_a = partners_a > 0
+        between_aa = ~same_aa & distinct_aa & known_aa & pairable_a[:, None] & pairable_a
+        mean_a = (distance_aa * within_aa).sum(axis=1) / np.maximum(partners_a, 1)
+        belongs_am = (image_a[:, None] == np.arange(len(part_m))).astype(float)
+        observed_M[part_m], annotations_M[part_m] = mean_a @ belongs_am, pairable_a @ belongs_am
+        between_mm = (belongs_am.T @ (values_aa @ belongs_am) for values_aa in (distance_aa * between_aa, between_aa))
+        chances.append((part_m, *between_mm))
+        num_judgements += int(pairable_a.sum())
+        undefined += int(np.triu(~known_aa & distinct_aa, 1).sum())
 
     def disagreements(weights_BM: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         weights_BM = np.asarray(weights_BM, float)
         observed_B = weights_BM @ observed_M / (weights_BM @ annotations_M)
-        expected_B = ((weights_BM @ expected_MM) * weights_BM).sum(axis=1)
-        return observed_B, expected_B / ((weights_BM @ pairs_MM) * weights_BM).sum(axis=1)
+        expected_B, pairs_B = np.zeros((2, len(weights_BM)))
+        for part_m, expected_mm, pairs_mm in chances:
+            weights_Bm = weights_BM[:, part_m]
+            expected_B += ((weights_Bm @ expected_mm) * weights_Bm).sum(axis=1)
+            pairs_B += ((weights_Bm @ pairs_mm) * weights_Bm).sum(axis=1)
+        return observed_B, expected_B / pairs_B
 
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 is NaN: undefined, as promised
         observed_1, expected_1 = disagreements(np.ones((1, num_images)))
         resampled = None if weights_BM is None else disagreements(weights_BM)
-    undefined = np.triu(~known_AA & distinct_AA, 1).sum()
-    return reliability(observed_1, expected_1, resampled, level, int(pairable_A.sum()), int(undefined))
+    return reliability(observed_1, expected_1, resampled, level, num_judgements, undefined)
 
 
 def pixel_kappa(

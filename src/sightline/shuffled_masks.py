@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sightline.agreement import iou_matrix
+from sightline.parts import PartIou, image_parts, same_image_pairs
 
 BLOCK = 4_000_000  # IoUs held at once
 
@@ -43,31 +43,34 @@ def shuffled_agreement_p(
 
     A pair of empty masks has no IoU and is left out, an image without a pair left too, observed or shuffled
     alike; no pair at all gives NaN three times. Annotators with one mask are never shuffled; if all are so, null_mean
-    is the observed value and p is 1. One IoU matrix of all A masks serves all shuffles: A up to some 400.
+    is the observed value and p is 1. Masks are dealt within `parts.image_parts`, all images of a study of usual size:
+    a permutation within parts is as valid, and time and memory grow with the images.
     """
     if permutations < 1:
         raise ValueError(f"permutations: expected at least 1, got {permutations}")
     _, image_A = np.unique(np.asarray(images_A), return_inverse=True)
     _, annotator_A = np.unique(np.asarray(annotators_A), return_inverse=True)
-    first_P, second_P = np.triu_indices(len(image_A), 1)
-    is_pair = (image_A[first_P] == image_A[second_P]) & (annotator_A[first_P] != annotator_A[second_P])
+    first_P, second_P = same_image_pairs(image_A)
+    is_pair = annotator_A[first_P] != annotator_A[second_P]
     first_P, second_P = first_P[is_pair], second_P[is_pair]
     if not len(first_P):
         return ShuffledAgreement(np.nan, np.nan, np.nan)
     by_image = np.argsort(image_A[first_P], kind="stable")
     first_P, second_P = first_P[by_image], second_P[by_image]
     starts = np.flatnonzero(np.diff(image_A[first_P], prepend=-1))
-    iou_AA = iou_matrix(masks_AHW, masks_AHW)
+    part_A = image_parts(image_A, rng)
+    iou = PartIou(np.asarray(masks_AHW), part_A)
+    _, dealer_A = np.unique(annotator_A * (part_A.max() + 1) + part_A, return_inverse=True)  # of one annotator and part
 
-    observed = float(_mean_iou(iou_AA, np.arange(len(image_A))[None], first_P, second_P, starts)[0])
-    places_A = np.argsort(annotator_A, kind="stable")
+    observed = float(_mean_iou(iou, np.arange(len(image_A))[None], first_P, second_P, starts)[0])
+    places_A = np.argsort(dealer_A, kind="stable")
     block = max(1, BLOCK // max(len(first_P), len(image_A)))
     shuffled = []
     for start in range(0, permutations, block):
-        keys_FA = annotator_A + rng.random((min(block, permutations - start), len(image_A)))
+        keys_FA = dealer_A + rng.random((min(block, permutations - start), len(image_A)))
         dealt_FA = np.empty(keys_FA.shape, dtype=np.intp)
         dealt_FA[:, places_A] = np.argsort(keys_FA, axis=1)  # each annotator's masks, in random order
-        shuffled.append(_mean_iou(iou_AA, dealt_FA, first_P, second_P, starts))
+        shuffled.append(_mean_iou(iou, dealt_FA, first_P, second_P, starts))
     shuffled_F = np.concatenate(shuffled)
     known_F = ~np.isnan(shuffled_F)
     if np.isnan(observed) or not known_F.any():
@@ -77,10 +80,10 @@ def shuffled_agreement_p(
 
 
 def _mean_iou(
-    iou_AA: np.ndarray, dealt_FA: np.ndarray, first_P: np.ndarray, second_P: np.ndarray, starts: np.ndarray
+    iou: PartIou, dealt_FA: np.ndarray, first_P: np.ndarray, second_P: np.ndarray, starts: np.ndarray
 ) -> np.ndarray:
     """Float64 F: mean over images of the mean IoU over their pairs, when place a holds the mask dealt[a]."""
-    iou_FP = iou_AA[dealt_FA[:, first_P], dealt_FA[:, second_P]]
+    iou_FP = iou[dealt_FA[:, first_P], dealt_FA[:, second_P]]
     known_FP = ~np.isnan(iou_FP)
     sums, counts = (
         np.add.reduceat(values_FP, starts, axis=1)

@@ -16,7 +16,10 @@ from matplotlib.transforms import blended_transform_factory
 
 from sightline.chart import INK, MUTED, WIDTH, label_margin, looks, svg
 from sightline.grid import Entry
-from sightline.multiverse import DIGITS, FACTORS
+from sightline.ranking import (
+    DIGITS,
+    FACTORS,
+)
 
 MARGIN, STRIP, ROW = 0.95, 0.21, 0.14  # inches: the leaders' panel, a model's strip, a row of choices
 TOP, GAP, BOTTOM = 0.3, 0.34, 0.42

@@ -1,0 +1,137 @@
+"""What scores by specification say of the models' ranking: claims, ranks, agreement, what it hangs on, the curve.
+
+S specifications (see `multiverse`), N models, Q pairs of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+FACTORS = ("layer", "method", "threshold_rule", "consensus_rule", "metric")
+DIGITS = 4  # of standings in the curve: what is nearer than that keeps the study's order
+SAME = 1e-12  # scores nearer than this are a tie: means of the same numbers in another order
+
+
+class Specification(NamedTuple):
+    layer: str
+    method: str
+    threshold_rule: str
+    consensus_rule: str
+    metric: str
+
+
+def is_ahead(score_SN: np.ndarray) -> np.ndarray:
+    """Float64 S x N x N: 1 where the row's model scores higher than the column's, 0 lower, 0.5 a tie.
+
+    NaN on the diagonal and where either model has no score.
+    """
+    gap_SNN = score_SN[:, :, None] - score_SN[:, None, :]
+    ahead_SNN = np.where(np.abs(gap_SNN) <= SAME, 0.5, (gap_SNN > 0).astype(float))
+    return np.where(np.isnan(gap_SNN) | np.eye(score_SN.shape[1], dtype=bool), np.nan, ahead_SNN)
+
+
+def claim_shares(score_SN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the specifications that have both, the share in which the row's model beats the column's; and their number.
+
+    Float64 N x N in [0, 1], ties half, so that [a, b] + [b, a] = 1; NaN for none and on the diagonal; int N x N.
+    """
+    ahead_SNN = is_ahead(score_SN)
+    number_NN = (~np.isnan(ahead_SNN)).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.nansum(ahead_SNN, axis=0) / number_NN, number_NN
+
+
+def rankings(score_SN: np.ndarray) -> np.ndarray:
+    """Each model's rank, float64 S x N: 1 is the highest score, ties share the mean rank; NaN without a score.
+
+    NaN, too, where a specification has fewer than two models: there is nothing to rank.
+    """
+    behind_SN = np.nansum(is_ahead(score_SN), axis=1)  # of how many each column's model is behind
+    return np.where(_is_ranked(score_SN), 1 + behind_SN, np.nan)
+
+
+def standings(score_SN: np.ndarray) -> np.ndarray:
+    """Each score's distance from the mean of its specification's models, in their standard deviations; S x N.
+
+    It makes specifications of different metrics comparable. All 0 where the models tie (population standard
+    deviation of 0); two models are always at 1 and -1, or tie. NaN as in `rankings`.
+    """
+    ranked_SN = _is_ranked(score_SN)
+    values_SN, number_S1 = np.where(ranked_SN, score_SN, 0), ranked_SN.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        gap_SN = np.where(ranked_SN, values_SN - values_SN.sum(axis=1, keepdims=True) / number_S1, 0)
+        spread_S1 = np.sqrt((gap_SN**2).sum(axis=1, keepdims=True) / number_S1)
+    return np.where(ranked_SN, np.where(spread_S1 > SAME, gap_SN / np.where(spread_S1 > SAME, spread_S1, 1), 0), np.nan)
+
+
+def _is_ranked(score_SN: np.ndarray) -> np.ndarray:
+    known_SN = ~np.isnan(score_SN)
+    return known_SN & (known_SN.sum(axis=1, keepdims=True) > 1)
+
+
+def ranking_agreement(score_SN: np.ndarray) -> float:
+    """Mean Kendall's tau-b between the rankings of two specifications, over all pairs of them, in [-1, 1].
+
+    Over the models that both have; pairs of specifications where tau is not defined (fewer than two common models,
+    or all tied in one) are left out; NaN if none is left. 1: no choice matters. 0: the order is the choices' alone.
+    """
+    row_Q, col_Q = np.triu_indices(score_SN.shape[1], 1)
+    sign_SQ = 2 * is_ahead(score_SN)[:, row_Q, col_Q] - 1
+    known_SQ, sign_SQ = (~np.isnan(sign_SQ)).astype(float), np.nan_to_num(sign_SQ)
+    untied_SS = sign_SQ**2 @ known_SQ.T
+    with np.errstate(invalid="ignore"):
+        tau_SS = (sign_SQ @ sign_SQ.T) / np.sqrt(untied_SS * untied_SS.T)
+    tau = tau_SS[np.triu_indices(len(score_SN), 1)]
+    return float(np.nanmean(tau)) if not np.isnan(tau).all() else float("nan")
+
+
+def factor_shares(
+    score_SN: np.ndarray, specs: Sequence[Specification]
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """How much of the variance of a difference of two models' standings each factor's main effect explains.
+
+    By factor: over all pairs together, and for each pair, float64 N x N, symmetric. It is eta squared: the sum of
+    squares between the factor's levels over the total, in [0, 1]; NaN where a pair's difference never varies. The
+    factors are not crossed (threshold rules belong to overlap metrics, `soft` to those against the share), so the
+    shares overlap and need not sum to 1; what is missing to 1 is interaction.
+    """
+    num_models = score_SN.shape[1]
+    row_Q, col_Q = np.triu_indices(num_models, 1)
+    standing_SN = standings(score_SN)
+    gap_SQ = standing_SN[:, row_Q] - standing_SN[:, col_Q]
+    known_SQ = ~np.isnan(gap_SQ)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap_SQ = np.where(known_SQ, gap_SQ - np.nansum(gap_SQ, axis=0) / known_SQ.sum(axis=0), 0)
+        total_Q = (gap_SQ**2).sum(axis=0)
+        total_Q = np.where(total_Q > SAME, total_Q, np.nan)
+        pooled, by_pair = {}, {}
+        for place, factor in enumerate(FACTORS):
+            _, level_S = np.unique([spec[place] for spec in specs], return_inverse=True)
+            is_level_LS = (level_S == np.arange(level_S.max(initial=-1) + 1)[:, None]).astype(float)
+            number_LQ = is_level_LS @ known_SQ
+            between_Q = ((is_level_LS @ gap_SQ) ** 2 / np.where(number_LQ > 0, number_LQ, 1)).sum(axis=0)
+            between_Q = np.where(np.isnan(total_Q), np.nan, between_Q)
+            by_pair[factor] = np.full((num_models, num_models), np.nan)
+            by_pair[factor][row_Q, col_Q] = by_pair[factor][col_Q, row_Q] = between_Q / total_Q
+            pooled[factor] = float(np.nansum(between_Q) / np.nansum(total_Q))
+    return pooled, by_pair
+
+
+def by_margin(score_SN: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """The order of a specification curve, int S, and the two leaders, the columns with the highest mean standing.
+
+    Specifications come by the first leader's standing less the second's, largest first; then those that lack one of
+    the two, in their own order. Specifications that rank nothing are left out. Fewer leaders if fewer are ranked.
+    """
+    standing_SN = standings(score_SN)
+    ranked_S = np.flatnonzero(~np.isnan(standing_SN).all(axis=1))
+    known_N = (~np.isnan(standing_SN)).sum(axis=0)
+    mean_N = np.where(known_N > 0, np.nansum(standing_SN, axis=0) / np.maximum(known_N, 1), -np.inf)
+    leaders = [int(col) for col in np.argsort(-np.round(mean_N, DIGITS), kind="stable")[:2] if known_N[col]]
+    if len(leaders) < 2:
+        return ranked_S, leaders
+    margin_S = standing_SN[ranked_S, leaders[0]] - standing_SN[ranked_S, leaders[1]]
+    return ranked_S[np.argsort(-np.round(margin_S, DIGITS), kind="stable")], leaders
