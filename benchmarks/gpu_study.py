@@ -35,9 +35,10 @@ import prepare
 import saliency
 import train
 import training
-from measure import ROOT, device_words, versions
+from measure import PACKAGES, ROOT, device_words
 from sightline.device import machine
 from sightline.files import rounded
+from sightline.versions import installed_versions
 
 SCRATCH = (
     "alexnet-scratch-gap", "alexnet-scratch-fc", "googlenet-scratch-gap", "resnet50-scratch-gap", "vgg16-scratch-gap",
@@ -146,7 +147,7 @@ def write(out: Path, found: dict[str, Any], arguments: argparse.Namespace) -> No
         "machine": device_words(),
         "device": here.device.type,
         "precision": str(here.precision).removeprefix("torch."),
-        "versions": versions(),
+        "versions": installed_versions(PACKAGES),
         "recipe_changed": {name: getattr(arguments, name) for name in ("epochs", "side") if getattr(arguments, name)},
     }
     beside = out.with_suffix(".partial")

@@ -1,5 +1,6 @@
 """Growth: seconds of each stage at 1, 4 and 16 times the images, start-up included.
 
+Medians of three studies a size, the sizes in turn: a stage takes seconds, and a machine's speed wanders within minutes.
 Everything grows alike: training images, test images, annotated images. A stage is linear if an image costs no more
 between 4 and 16 times than between 1 and 4 times; where its growth is lost in its start-up there is nothing to say.
 The phantom at 64 pixels, AlexNet trained for one epoch, ten annotations for two images.
@@ -8,6 +9,7 @@ Run: python benchmarks/growth.py
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -21,24 +23,30 @@ COMMANDS = (
 )  # fmt: skip
 SIZES = (1, 4, 16)
 TRAIN, TEST, ANNOTATED = 40, 50, 25
+ROUNDS = 3
 MUST, LEAST = 1.5, 1.0  # of the cost of an image; seconds more at 16 times, below which nothing is said
 
 
 def main() -> None:
-    seconds: dict[str, list[float]] = {command: [] for command in COMMANDS}
-    for size in SIZES:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            phantom = {"train_images": TRAIN * size, "test_images": TEST * size, "annotated_images": ANNOTATED * size}
-            changes = {
-                "data": {"height": 64, "width": 64},
-                "phantom": {**phantom, "annotations_per_image": 5.0},
-                "train": {"epochs": 1, "batch_size": 8},
-            }
-            write_params(folder, {KEY: paper_models()[KEY]}, changes)
-            for command in COMMANDS:
-                seconds[command].append(stage(folder, *command.split()).seconds)
-    finish([row(command, *spent) for command, spent in seconds.items()])
+    seconds: dict[str, dict[int, list[float]]] = {command: {size: [] for size in SIZES} for command in COMMANDS}
+    for size in SIZES * ROUNDS:
+        for command, spent in study(size).items():
+            seconds[command][size].append(spent)
+    finish([row(command, *map(statistics.median, spent.values())) for command, spent in seconds.items()])
+
+
+def study(size: int) -> dict[str, float]:
+    """Command -> seconds of its stage, with `size` times the images."""
+    phantom = {"train_images": TRAIN * size, "test_images": TEST * size, "annotated_images": ANNOTATED * size}
+    changes = {
+        "data": {"height": 64, "width": 64},
+        "phantom": {**phantom, "annotations_per_image": 5.0},
+        "train": {"epochs": 1, "batch_size": 8},
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_params(folder, {KEY: paper_models()[KEY]}, changes)
+        return {command: stage(folder, *command.split()).seconds for command in COMMANDS}
 
 
 def row(command: str, one: float, four: float, sixteen: float) -> Row:

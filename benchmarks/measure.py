@@ -6,7 +6,6 @@ and the ratio is the median over the rounds of the pairs' ratios, so that a mach
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -19,6 +18,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from sightline.versions import installed_versions
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -171,21 +174,10 @@ def finish(rows: Sequence[Row]) -> None:
         "command": " ".join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": device_words(),
-        "versions": versions(),
+        "versions": installed_versions(PACKAGES),
         "rows": [asdict(row) for row in rows],
     }
     path.parent.mkdir(exist_ok=True)
     beside = path.with_suffix(".partial")
     beside.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     beside.replace(path)
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that figures hang on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

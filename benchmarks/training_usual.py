@@ -83,6 +83,7 @@ def compare(arch: str, here: Any, recipe: Any, fit: Callable[..., Any], folder: 
     images_N = torch.randint(256, (count + 2, SIDE, SIDE), dtype=torch.uint8)
     labels_N, rows_N = torch.arange(count + 2) % 2, torch.arange(count + 2)
     split = {"train": rows_N[:count], "val": rows_N[count:]}
+    here = here.to_train(arch)
     network = here.placed(build_network(arch, "gap", seed=0))
 
     def ours(rows_N: torch.Tensor = rows_N[:count]) -> None:

@@ -9,10 +9,8 @@ Run: python src/report.py
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +30,12 @@ from sightline.grid import Entry, Network
 from sightline.maps import scaled_maps
 from sightline.parameters import SECTIONS, read_params
 from sightline.study import Study, Tile, printed_tables, study_tables
+from sightline.versions import installed_versions
 
 PAPER = Path(__file__).parent / "sightline" / "paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
-PACKAGES = (
+PACKAGES = (  # that results hang on
     "sightline",
     "numpy",
     "pandas",
@@ -113,7 +112,7 @@ def main() -> None:
         histories={model: read_csv(f"data/models/{model}.history.csv", history) for model in networks},
         gallery=gallery(params, index, consensus),
         random_pair=random_pair(params, index),
-        versions=versions(),
+        versions=installed_versions(PACKAGES),
     )
     numbers = study_tables(study)
     for name, (header, rows, caption) in printed_tables(study, numbers).items():
@@ -235,17 +234,6 @@ def prepared_images(index: pd.DataFrame, images: Sequence[str], source: str) -> 
         raise StudyError("data/prepared/index.csv lacks images that were scored; run dvc repro", unknown)
     pixels = np.load("data/prepared/images.npy", mmap_mode="r", allow_pickle=False)
     return {image: np.asarray(pixels[row_of[image]]) for image in images}
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that results hang on, as installed here; without importing them."""
-    found = {"Python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def as_yaml(values: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def main() -> None:
     key = sys.argv[1]
     params = read_params(Params)
     entry: Network = read_entry(Network, "models", key)
-    here = machine()
+    here = machine().to_train(entry.arch)
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str, "label": int})
     if not (index.split == "train").any():
         raise StudyError(f"{PREPARED}/index.csv: no training image; this study has test images alone")
@@ -168,7 +168,7 @@ def fit(
             rate = one_cycle_rate(epoch * steps_per_epoch + number, steps, train.learning_rate, train.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            inputs = three_channels(augmented(unit_images(images_N[rows]), params.augment, generator))
+            inputs = three_channels(augmented(unit_images(images_N[rows]), params.augment, generator), here.layout)
             with here.autocast():
                 logits = network(inputs)
             loss = F.binary_cross_entropy_with_logits(logits.float(), labels_N[rows].float())

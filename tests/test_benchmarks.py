@@ -95,7 +95,7 @@ def test_the_study_without_dvc_writes_what_it_promises(tmp_path: Path) -> None:
     region[20:40, 10:30] = 255
     for number in (100, 102):
         Image.fromarray(region).save(tmp_path / "regions" / f"person{number}_virus_1.png")
-    small = "import training as t; t.SIDE, t.STEPS, t.ROUNDS, t.BATCH = 64, {'alexnet': 1}, 1, {'alexnet': 4}"
+    small = "import training as t; t.SIDE, t.STEPS, t.ROUNDS, t.BATCH = 64, *[{'alexnet': 1}] * 2, {'alexnet': 4}"
     arguments = ["gpu_study.py", "images", "regions", "--out", "out.json", "--models", "alexnet-scratch-gap"]
     arguments += ["--epochs", "1", "--side", "64", "--seeds", "0"]
     code = (

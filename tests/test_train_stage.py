@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
+import train
 from sightline.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from sightline.device import machine, saliency_machine
+from sightline.device import Machine, machine, saliency_machine
 from sightline.errors import StudyError
+from sightline.networks import build_network
+from sightline.parameters import read_params
 from test_prepare import ROOT, stage, study
 
 KEY = "alexnet-scratch-gap"
@@ -245,3 +249,49 @@ def test_saliency_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("SIGHTLINE_SALIENCY_PRECISION", "half")
     with pytest.raises(StudyError, match="SIGHTLINE_SALIENCY_PRECISION=half: expected one of float32, bfloat16"):
         saliency_machine()
+
+
+@pytest.mark.parametrize(
+    ("arch", "device", "precision", "layout"),
+    [
+        ("vgg16", "cpu", torch.float32, torch.contiguous_format),
+        ("vgg16", "cpu", torch.bfloat16, torch.channels_last),
+        ("vgg16", "cuda", torch.float32, torch.channels_last),
+        ("alexnet", "cpu", torch.float32, torch.channels_last),
+        ("googlenet", "cpu", torch.float32, torch.channels_last),
+        ("resnet50", "cpu", torch.float32, torch.channels_last),
+    ],
+)
+def test_each_architecture_trains_in_its_layout(
+    arch: str, device: str, precision: torch.dtype, layout: torch.memory_format
+) -> None:
+    here = Machine(torch.device(device), precision).to_train(arch)
+    assert (here.device.type, here.precision, here.layout) == (device, precision, layout)
+
+
+def test_the_layout_reaches_each_step_and_changes_only_the_rounding(prepared: Path) -> None:
+    params = read_params(train.Params, prepared / "params.yaml")
+    params = replace(params, train=replace(params.train, epochs=1, batch_size=4))
+    generator = torch.Generator().manual_seed(1)
+    images_N = torch.randint(256, (12, 64, 64), generator=generator, dtype=torch.uint8)
+    labels_N = torch.arange(12) % 2
+    split = {"train": torch.arange(8), "val": torch.arange(8, 12)}
+    losses = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        here = Machine(torch.device("cpu"), torch.float32, layout)
+        network = here.placed(build_network("vgg16", "gap", seed=0))
+        seen: list[bool] = []
+
+        def look(_module: object, inputs: tuple[torch.Tensor], seen: list[bool] = seen, layout=layout) -> None:
+            seen.append(inputs[0].is_contiguous(memory_format=layout))
+
+        network.backbone.register_forward_pre_hook(look)
+        network.train()
+        _, history = train.fit("vgg16-scratch-gap", network, images_N, labels_N, split, params, here, "")
+        assert seen[:2] == [True, True]  # the two steps; an evaluation follows
+        weight = network.get_submodule("backbone.2").weight
+        assert weight.is_contiguous(memory_format=layout)
+        assert weight.grad.is_contiguous(memory_format=layout)
+        losses.append([history[0][name] for name in ("train_loss", "val_loss")])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0][0] != losses[0][1]

@@ -44,9 +44,9 @@ def unit_images(images_BHWc: Tensor) -> Tensor:
     return channels_first.float().div_(255)
 
 
-def three_channels(images_BCHW: Tensor) -> Tensor:
-    """B x 3 x H x W, channels-last: a gray image three times (paper, section 3.1), a colour one as it is."""
-    return images_BCHW.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+def three_channels(images_BCHW: Tensor, layout: torch.memory_format = torch.channels_last) -> Tensor:
+    """B x 3 x H x W in `layout`: a gray image three times (paper, section 3.1), a colour one as it is."""
+    return images_BCHW.expand(-1, 3, -1, -1).contiguous(memory_format=layout)
 
 
 def augmented(images_BCHW: Tensor, strengths: Augment, generator: torch.Generator) -> Tensor:

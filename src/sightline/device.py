@@ -15,6 +15,9 @@ from torch import nn
 
 from sightline.errors import StudyError
 
+# Architectures whose float32 backward pass on a CPU is slower channels-last: VGG-16's step takes 1.2 times as long, the
+# others' steps less (benchmarks/NOTES.md).
+SLOW_BACKWARD = ("vgg16",)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -25,14 +28,20 @@ N = TypeVar("N", bound=nn.Module)
 class Machine:
     device: torch.device
     precision: torch.dtype  # of autocast; float32 means no autocast
+    layout: torch.memory_format = torch.channels_last
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context in which forward passes run."""
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def placed(self, network: N) -> N:
-        """`network` on the device, channels-last: convolutions then need no reordering (2 to 3 times on CPUs)."""
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """`network` on the device, in the layout; channels-last convolutions need no reordering (up to 2x on CPUs)."""
+        return network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
+
+    def to_train(self, arch: str) -> Machine:
+        """This machine with the layout in which `arch` trains fastest; what trains and its inputs share the layout."""
+        is_slow = arch in SLOW_BACKWARD and self.device.type == "cpu" and self.precision == torch.float32
+        return replace(self, layout=torch.contiguous_format) if is_slow else self
 
 
 def machine() -> Machine:
