@@ -61,15 +61,18 @@ def in_turn(functions: Mapping[str, Callable[[], float]], rounds: int, warmups: 
     return seconds
 
 
-def timed(function: Callable[[], object], sync: Callable[[], object] = lambda: None) -> Callable[[], float]:
-    """The function, returning its seconds; `sync` waits for the device."""
+def timed(
+    function: Callable[[], object], sync: Callable[[], object] = lambda: None, times: int = 1
+) -> Callable[[], float]:
+    """The function, returning its seconds, the mean of `times` runs; `sync` waits for the device."""
 
     def run() -> float:
         sync()
         begun = time.perf_counter()
-        function()
+        for _ in range(times):
+            function()
         sync()
-        return time.perf_counter() - begun
+        return (time.perf_counter() - begun) / times
 
     return run
 
@@ -126,7 +129,9 @@ def _vector_unit() -> str:
 
 
 def _gpu_name() -> str:
-    """The first NVIDIA GPU's, from its driver: a benchmark without torch need not load it."""
+    """The first NVIDIA GPU's, from its driver: a benchmark without torch need not load it. None if none may be used."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return ""
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         found = re.search(r"^Model:\s*(.+)$", path.read_text(), re.MULTILINE)
         if found:

@@ -31,12 +31,12 @@ def main() -> None:
         network = here.placed(build_network(arch, "gap", seed=0)).eval()
         generator = torch.Generator().manual_seed(0)
         image = torch.rand(1, 1, SIDE, SIDE, generator=generator).expand(-1, 3, -1, -1)
-        image = image.to(here.device).contiguous(memory_format=torch.channels_last)
+        image = image.to(here.device).contiguous(memory_format=here.layout)
         batch = torch.rand(CHUNK, 3, SIDE, SIDE, generator=generator)
-        batch = batch.to(here.device, memory_format=torch.channels_last)
+        batch = batch.to(here.device, memory_format=here.layout)
 
         def ours(network: torch.nn.Module = network, image: torch.Tensor = image) -> None:
-            masks = rise_masks(PART, SIDE, SIDE, CELLS, SHARE, torch.Generator().manual_seed(1)).to(here.device)
+            masks = rise_masks(PART, SIDE, SIDE, CELLS, SHARE, torch.Generator().manual_seed(1), here.device)
             rise(network, image, masks, SHARE, chunk=CHUNK)
 
         def passes(network: torch.nn.Module = network, batch: torch.Tensor = batch) -> None:

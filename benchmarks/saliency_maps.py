@@ -1,8 +1,8 @@
 """CAM and Grad-CAM, maps a second: ours against one forward pass and against the saliency libraries.
 
 Ours is one call that gives Grad-CAM and, with a gap head, CAM too, at the exact layer. The limit is one forward pass
-without gradients of the same channels-last float32 network, batch of 16. Each peer gives Grad-CAM alone (captum and
-pytorch-grad-cam have no CAM), in a process of its own, as its documentation has it: PyTorch's default layout and
+without gradients of the same float32 network in the same layout, batch of 16. Each peer gives Grad-CAM alone (captum
+and pytorch-grad-cam have no CAM), in a process of its own, as its documentation has it: PyTorch's default layout and
 allocator. Before anything is timed all maps are compared, torchcam's CAM too. The networks' last layer is given the
 sign that leaves ReLU something to compare. pytorch-grad-cam does more than the others: it upsamples.
 Run: python benchmarks/saliency_maps.py [<arch>-<head> ...]
@@ -10,6 +10,7 @@ Run: python benchmarks/saliency_maps.py [<arch>-<head> ...]
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from sightline.networks import Classifier, build_network
 
 SIDE, BATCH = 224, 16
 ROUNDS = {"alexnet": 7, "googlenet": 3, "resnet50": 3, "vgg16": 2}
+GPU_ROUNDS, GPU_TIMES = 5, 20  # a batch takes milliseconds there
 VARIANTS = ("alexnet-gap", "googlenet-gap", "resnet50-gap", "vgg16-gap")
 SLOW = "pytorch-grad-cam"
 PEERS = ("captum", "torchcam", SLOW)
@@ -51,9 +53,10 @@ def main() -> None:
 def compare(arch: str, head: str) -> list[Row]:
     """The rows of one variant: limit, peers, equality."""
     here = saliency_machine()
-    sync = torch.cuda.synchronize if here.device.type == "cuda" else (lambda: None)
+    is_gpu = here.device.type == "cuda"
+    sync, times, rounds = (torch.cuda.synchronize, GPU_TIMES, GPU_ROUNDS) if is_gpu else (lambda: None, 1, ROUNDS[arch])
     network = here.placed(made(arch, head))
-    images = pictures().to(here.device, memory_format=torch.channels_last)
+    images = pictures().to(here.device, memory_format=here.layout)
 
     def forward() -> None:
         with torch.inference_mode():
@@ -66,13 +69,13 @@ def compare(arch: str, head: str) -> list[Row]:
         peers.run("maps")
         theirs = load_file(Path(name) / "maps.safetensors")
         differences = compared(saliency_maps(network, arch, images, "exact"), theirs)
-        functions = {"ours": timed(lambda: saliency_maps(network, arch, images, "exact"), sync)}
-        functions |= {FORWARD: timed(forward, sync)}
+        functions = {"ours": timed(lambda: saliency_maps(network, arch, images, "exact"), sync, times)}
+        functions |= {FORWARD: timed(forward, sync, times)}
         functions |= {peer: partial(peers.run, peer) for peer in PEERS}
         slow = {name: functions[name] for name in ("ours", SLOW)}
         once = in_turn(slow, 1, warmups=0)  # takes so much longer that one run tells
         fast = {name: run for name, run in functions.items() if name != SLOW}
-        seconds = in_turn(fast, ROUNDS[arch] if here.device.type == "cpu" else 9, warmups=0)
+        seconds = in_turn(fast, rounds, warmups=0)
     kinds = "CAM and Grad-CAM" if head == "gap" else "Grad-CAM"
     what = f"{kinds}, {arch}-{head}, {here.device.type}, float32, batch {BATCH}"
     must = MUST_LIMIT if head == "gap" else None  # a backward pass through 57 million weights reads them again
@@ -150,8 +153,9 @@ def serve_peers(arch: str, head: str, folder: Path) -> None:
     from pytorch_grad_cam import GradCAM as PytorchGradCam
     from torchcam.methods import CAM, GradCAM
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    sync = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
+    device = torch.device(os.environ.get("SIGHTLINE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+    sync, times = (torch.cuda.synchronize, GPU_TIMES) if device.type == "cuda" else (lambda: None, 1)
     network, images = made(arch, head).to(device), pictures().to(device)
     columns = Columns(network).eval()
     captum = LayerGradCam(columns, network.backbone)
@@ -180,14 +184,15 @@ def serve_peers(arch: str, head: str, folder: Path) -> None:
 
     def write_maps() -> float:
         # compared in our layout: other kernels round otherwise, which through 50 layers shows in the fifth digit
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        network.to(memory_format=layout)  # type: ignore[call-overload]
         extra = {"torchcam CAM": torchcam_cam} if head == "gap" else {}
         maps = {name: make().cpu().contiguous() for name, make in {**found, **extra}.items()}
         save_file(maps, folder / "maps.safetensors")
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return 0.0
 
-    serve({"maps": write_maps, **{name: timed(make, sync) for name, make in found.items()}})
+    serve({"maps": write_maps, **{name: timed(make, sync, times) for name, make in found.items()}})
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main() -> None:
     others: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(rows), params.saliency.batch_size):
         pixels = torch.from_numpy(images_N[rows[start : start + params.saliency.batch_size]]).to(here.device)
-        batch = three_channels(unit_images(pixels))
+        batch = three_channels(unit_images(pixels), here.layout)
         with here.autocast():
             found = layered_maps(network, entry.arch, batch, [layer, other])
             further = {name: saliency(name, network, batch, generator) for name in params.saliency.methods.split()}

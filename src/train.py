@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from sightline.augment import Augment, augmented, three_channels, unit_images
+from sightline.augment import Augment
 from sightline.checkpoint import (
     fingerprint,
     load_checkpoint,
@@ -33,7 +32,16 @@ from sightline.checkpoint import (
 from sightline.device import Machine, machine
 from sightline.errors import StudyError, run_stage
 from sightline.files import read_csv, write_csv
-from sightline.fitting import auroc, balanced_batches, mean_loss, one_cycle_rate, predicted_logits
+from sightline.fitting import (
+    augmented_batches,
+    auroc,
+    balanced_batches,
+    mean_loss,
+    one_cycle_rate,
+    predicted_logits,
+    set_rate,
+    training_step,
+)
 from sightline.grid import Network
 from sightline.networks import Classifier, build_network, num_parameters
 from sightline.parameters import read_entry, read_params
@@ -130,10 +138,11 @@ def fit(
     steps = steps_per_epoch * train.epochs
     optimizer = torch.optim.AdamW(
         network.parameters(),
-        lr=train.learning_rate,
+        lr=torch.tensor(train.learning_rate, device=here.device) if here.replays else train.learning_rate,
         betas=(train.beta1, train.beta2),
         weight_decay=train.weight_decay,
         fused=True,
+        capturable=here.replays,
     )
     scaler = torch.amp.GradScaler(here.device.type, enabled=here.precision == torch.float16)
     history: list[dict[str, Any]] = []
@@ -153,6 +162,7 @@ def fit(
         best_loss, loss_to_beat, waited = state["best_loss"], state["loss_to_beat"], state["waited"]
         print(f"{key}: goes on after epoch {first}")
 
+    step = training_step(network, optimizer, scaler, train.clip_norm, here)
     bar = tqdm(total=steps, initial=first * steps_per_epoch, desc=key, unit="step", disable=None, smoothing=0.05)
     last_save = started = time.monotonic()
     for epoch in range(first, train.epochs):
@@ -164,21 +174,11 @@ def fit(
         network.train()
         total_loss = torch.zeros((), device=here.device)  # summed there: no wait for the device inside the epoch
         rate = 0.0
-        for number, rows in enumerate(batches):
+        inputs_of_steps = augmented_batches(images_N, batches, params.augment, generator, here)
+        for number, (rows, inputs) in enumerate(zip(batches, inputs_of_steps, strict=True)):
             rate = one_cycle_rate(epoch * steps_per_epoch + number, steps, train.learning_rate, train.warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            inputs = three_channels(augmented(unit_images(images_N[rows]), params.augment, generator), here.layout)
-            with here.autocast():
-                logits = network(inputs)
-            loss = F.binary_cross_entropy_with_logits(logits.float(), labels_N[rows].float())
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), train.clip_norm)
-            scaler.step(optimizer)
-            scaler.update()
-            total_loss += loss.detach()
+            set_rate(optimizer, rate)
+            total_loss += step(inputs, labels_N[rows].float())
             bar.update()
 
         logits_V = predicted_logits(network, images_N, split["val"], train.batch_size, here)

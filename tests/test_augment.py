@@ -11,6 +11,8 @@ import torchvision.transforms.v2.functional as TF
 
 from sightline.augment import Augment, augmented, hue_shifted, luminance, mean_3x3, three_channels, unit_images
 
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
 NONE = Augment(
     rotation=0.0, translation=0.0, scale_low=1.0, scale_high=1.0, jitter_low=1.0, jitter_high=1.0, hue=0.0, sharpen=0.0
 )
@@ -83,10 +85,11 @@ def test_sharpening_is_the_papers_formula() -> None:
     assert found[2, 3] == 0  # 0 - 0.4 / 9, clamped
 
 
-def test_mean_3x3_equals_pooling() -> None:
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+def test_mean_3x3_equals_pooling(device: str) -> None:
     images = torch.rand(2, 3, 7, 11, generator=generator())
     pooled = torch.nn.functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-    torch.testing.assert_close(mean_3x3(images), pooled, atol=1e-6, rtol=0)
+    torch.testing.assert_close(mean_3x3(images.to(device)).cpu(), pooled, atol=1e-6, rtol=0)
 
 
 def test_hue_goes_round_the_circle() -> None:

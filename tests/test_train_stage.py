@@ -251,6 +251,46 @@ def test_saliency_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
         saliency_machine()
 
 
+def test_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    machine()
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.parametrize(
+    ("device", "wish", "layout"),
+    [
+        ("cuda", "", torch.contiguous_format),
+        ("cuda", "bfloat16", torch.channels_last),
+        ("cpu", "", torch.channels_last),
+        ("cpu", "bfloat16", torch.channels_last),
+    ],
+)
+def test_saliencys_layout(device: str, wish: str, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.device.machine", lambda: Machine(torch.device(device), torch.bfloat16))
+    monkeypatch.setenv("SIGHTLINE_SALIENCY_PRECISION", wish)
+    assert saliency_machine().layout == layout
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "replays", "batches"),
+    [
+        ("cpu", torch.float32, False, 1),
+        ("cpu", torch.bfloat16, False, 1),
+        ("cuda", torch.bfloat16, True, 8),
+        ("cuda", torch.float32, True, 8),
+        ("cuda", torch.float16, False, 8),  # the loss scaler looks at the gradients in each step
+    ],
+)
+def test_only_a_gpu_replays_steps(device: str, precision: torch.dtype, replays: bool, batches: int) -> None:
+    here = Machine(torch.device(device), precision)
+    assert (here.replays, here.batches_at_once) == (replays, batches)
+    if not replays:
+        step = torch.neg
+        assert here.repeated(step) is step
+
+
 @pytest.mark.parametrize(
     ("arch", "device", "precision", "layout"),
     [

@@ -98,8 +98,10 @@ def _centres(size: int, device: torch.device) -> Tensor:
 def mean_3x3(images_BCHW: Tensor) -> Tensor:
     """The mean over each pixel's 3 x 3 neighbourhood; at the border over the neighbours that are there.
 
-    Two passes of shifted sums: a seventh of avg_pool2d's time on a CPU.
+    Two passes of shifted sums: a seventh of avg_pool2d's time on a CPU. On a GPU it is one kernel, not eleven.
     """
+    if images_BCHW.is_cuda:
+        return F.avg_pool2d(images_BCHW, 3, stride=1, padding=1, count_include_pad=False)
     rows = images_BCHW.clone()
     rows[..., 1:, :] += images_BCHW[..., :-1, :]
     rows[..., :-1, :] += images_BCHW[..., 1:, :]

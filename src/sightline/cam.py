@@ -73,22 +73,16 @@ def features_and_gradients(
     kept: dict[str, Tensor] = {}
 
     def cut(name: str, features: Tensor) -> Tensor:
-        # weights have no gradient: what has one comes from a map that is cut already
+        torch.set_grad_enabled(True)  # from the first cut to the logit; no_grad below puts it back
         kept[name] = features if features.requires_grad else features.detach().requires_grad_()
         return kept[name].clone()  # a ReLU in place may follow, and must not change what is kept
 
-    before = {parameter: parameter.requires_grad for parameter in network.parameters()}
-    try:
-        network.requires_grad_(False)
-        with torch.enable_grad(), ExitStack() as hooks:
-            for name in modules:
-                hooks.enter_context(replaced_output(network.get_submodule(name), partial(cut, name)))
-            logits_B = network(images_B3HW)
-            # images do not mix in eval mode: the gradient of the sum is each image's own
-            gradients = torch.autograd.grad(logits_B.sum(), list(kept.values()))
-    finally:
-        for parameter, flag in before.items():
-            parameter.requires_grad_(flag)
+    with torch.no_grad(), ExitStack() as hooks:
+        for name in modules:
+            hooks.enter_context(replaced_output(network.get_submodule(name), partial(cut, name)))
+        logits_B = network(images_B3HW)
+        # images do not mix in eval mode: the gradient of all logits' sum is each image's own
+        gradients = torch.autograd.grad(logits_B, list(kept.values()), torch.ones_like(logits_B))
     return {name: (kept[name].detach(), gradient) for name, gradient in zip(kept, gradients, strict=True)}
 
 

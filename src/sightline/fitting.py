@@ -6,12 +6,13 @@ Shapes: N images, B images of one batch, H W image grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sightline.augment import three_channels, unit_images
+from sightline.augment import Augment, augmented, three_channels, unit_images
 from sightline.device import Machine
 
 
@@ -35,6 +36,55 @@ def balanced_batches(labels_N: Tensor, batch_size: int, generator: torch.Generat
         orders = [torch.randperm(len(rows), generator=generator, device=generator.device) for _ in range(rounds)]
         halves.append(rows[torch.cat(orders)[: steps * half].to(rows.device)].view(steps, half))
     return torch.cat(halves, dim=1)
+
+
+def augmented_batches(
+    images_N: Tensor, batches_SB: Tensor, strengths: Augment, generator: torch.Generator, machine: Machine
+) -> Iterator[Tensor]:
+    """Of each step's rows their images, augmented anew: B x 3 x H x W in the machine's layout and precision.
+
+    `images_N` is the study's uint8 array on the device. Augmented in float32, then rounded as autocast would; the draws
+    are by `machine.batches_at_once`.
+    """
+    for rows_PB in batches_SB.split(machine.batches_at_once):
+        part = augmented(unit_images(images_N[rows_PB.flatten()]), strengths, generator)
+        yield from three_channels(part.to(machine.precision), machine.layout).split(rows_PB.shape[1])
+
+
+def training_step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    clip_norm: float,
+    machine: Machine,
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """One step as a function of a batch's inputs and float32 labels, B; it returns the loss, a scalar on the device.
+
+    Binary cross-entropy in float32, the whole gradient clipped to `clip_norm`. Batches must all have one size.
+    """
+
+    def step(inputs_B3HW: Tensor, labels_B: Tensor) -> Tensor:
+        with machine.autocast():
+            logits = network(inputs_B3HW)
+        loss = F.binary_cross_entropy_with_logits(logits.float(), labels_B)
+        optimizer.zero_grad(set_to_none=True)
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.detach()
+
+    return machine.repeated(step)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets the learning rate; where it is a tensor, which a recorded step reads, in its place."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def one_cycle_rate(step: int, steps: int, peak: float, warmup: float) -> float:
@@ -63,6 +113,7 @@ def predicted_logits(network: nn.Module, images_N: Tensor, rows: Tensor, batch_s
     logits = []
     for part in rows.split(batch_size):
         with machine.autocast():
+            # channels-last whatever the weights' layout is: a forward pass of VGG-16 takes a fifth less (NOTES.md)
             logits.append(network(three_channels(unit_images(images_N[part]))).float())
     return torch.cat(logits) if logits else torch.zeros(0, device=images_N.device)
 

@@ -76,7 +76,7 @@ def _rise_masks(
     num_masks: int, size: tuple[int, int], cells: int, share: float, seed: int, device: torch.device
 ) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return perturbation.rise_masks(num_masks, *size, cells, share, generator).to(device)
+    return perturbation.rise_masks(num_masks, *size, cells, share, generator, device)
 
 
 @wraps(gradients.smoothgrad)

@@ -32,13 +32,22 @@ def chunked_scores(network: nn.Module, images_B3HW: Tensor, score: Score, chunk:
     return torch.cat(parts) if parts else images_B3HW.new_zeros(0)
 
 
-def rise_masks(num_masks: int, height: int, width: int, cells: int, share: float, generator: torch.Generator) -> Tensor:
-    """Random masks, float32 N x height x width in [0, 1], on the CPU: the published generator of RISE.
+def rise_masks(
+    num_masks: int,
+    height: int,
+    width: int,
+    cells: int,
+    share: float,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Random masks, float32 N x height x width in [0, 1], on `device`: the published generator of RISE.
 
     Petsiuk et al. 2018, section 3.2 and the authors' code: a grid of cells x cells, each 1 with probability `share`,
     is upsampled bilinearly to (cells + 1) * cell pixels along each axis, cell = ceil(size / cells), and the image's
     window is cut out at an offset drawn evenly from 0 to cell - 1. A pixel's expectation is `share` exactly.
-    Make them once, put them on the network's device and use them for every image.
+    Make them once, on the network's device, and use them for every image. `generator` is the CPU's: what is drawn is
+    the same for every device.
     Paper: the code's scikit-image mirrors the grid at its border, here it is clamped; this moves values within half
     a cell of the grid's border only.
     """
@@ -46,13 +55,13 @@ def rise_masks(num_masks: int, height: int, width: int, cells: int, share: float
         raise ValueError(f"share: expected above 0 and at most 1, got {share}")
     if min(num_masks, cells) < 1:
         raise ValueError(f"at least one mask of one cell, got {num_masks} and {cells}")
-    grid_Nss = (torch.rand(num_masks, cells, cells, generator=generator) < share).float()
+    grid_Nss = (torch.rand(num_masks, cells, cells, generator=generator) < share).float().to(device)
     weights = []
     for size in (height, width):
         cell = -(-size // cells)
-        upsampling = torch.from_numpy(bilinear_weights(cells, (cells + 1) * cell)).float()
-        offset_N = torch.randint(cell, (num_masks,), generator=generator)
-        weights.append(upsampling[offset_N[:, None] + torch.arange(size)])  # N x size x s
+        upsampling = torch.from_numpy(bilinear_weights(cells, (cells + 1) * cell)).float().to(device)
+        offset_N = torch.randint(cell, (num_masks,), generator=generator).to(device)
+        weights.append(upsampling[offset_N[:, None] + torch.arange(size, device=device)])  # N x size x s
     rows_NHs, cols_NWs = weights
     return rows_NHs @ grid_Nss @ cols_NWs.transpose(1, 2)
 
