@@ -68,9 +68,10 @@ def main() -> None:
                 models = found.setdefault("models", {})
                 models[f"{key}, seed {seed}"] = one_model(arguments, seed, key)
                 longest = max(longest, time.monotonic() - begun)
+                write(out, found, arguments)
                 if key not in found.setdefault("speed", {}):
                     found["speed"][key] = speed(key)
-                write(out, found, arguments)
+                    write(out, found, arguments)
 
 
 def parsed() -> argparse.Namespace:

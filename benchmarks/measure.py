@@ -129,7 +129,7 @@ def _vector_unit() -> str:
 
 
 def _gpu_name() -> str:
-    """The first NVIDIA GPU's, from its driver: a benchmark without torch need not load it. None if none may be used."""
+    """The first NVIDIA GPU's, from its driver: a benchmark without torch need not load it. Empty if none."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return ""
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):

@@ -27,7 +27,7 @@ from sightline.parameters import read_params
 from sightline.sources import ImageFile
 
 SIZES = {(224, 224): 5000, (960, 1320): 400}  # rows and columns -> files
-ROUNDS, MUST = 5, 0.8
+ROUNDS, MUST = 3, 0.8
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 Ours is one call that gives Grad-CAM and, with a gap head, CAM too, at the exact layer. The limit is one forward pass
 without gradients of the same float32 network in the same layout, batch of 16. Each peer gives Grad-CAM alone (captum
 and pytorch-grad-cam have no CAM), in a process of its own, as its documentation has it: PyTorch's default layout and
-allocator. Before anything is timed all maps are compared, torchcam's CAM too. The networks' last layer is given the
+allocator. Before anything is timed maps are compared, torchcam's CAM too. The networks' last layer is given the
 sign that leaves ReLU something to compare. pytorch-grad-cam does more than the others: it upsamples.
 Run: python benchmarks/saliency_maps.py [<arch>-<head> ...]
 """
@@ -30,7 +30,7 @@ from sightline.cam import saliency_maps
 from sightline.device import saliency_machine
 from sightline.networks import Classifier, build_network
 
-SIDE, BATCH = 224, 16
+SIDE, BATCH, COMPARED = 224, 16, 4  # of a batch's images the first are compared
 ROUNDS = {"alexnet": 7, "googlenet": 3, "resnet50": 3, "vgg16": 2}
 GPU_ROUNDS, GPU_TIMES = 5, 20  # a batch takes milliseconds there
 VARIANTS = ("alexnet-gap", "googlenet-gap", "resnet50-gap", "vgg16-gap")
@@ -68,7 +68,7 @@ def compare(arch: str, head: str) -> list[Row]:
     ):
         peers.run("maps")
         theirs = load_file(Path(name) / "maps.safetensors")
-        differences = compared(saliency_maps(network, arch, images, "exact"), theirs)
+        differences = compared(saliency_maps(network, arch, images[:COMPARED], "exact"), theirs)
         functions = {"ours": timed(lambda: saliency_maps(network, arch, images, "exact"), sync, times)}
         functions |= {FORWARD: timed(forward, sync, times)}
         functions |= {peer: partial(peers.run, peer) for peer in PEERS}
@@ -159,26 +159,26 @@ def serve_peers(arch: str, head: str, folder: Path) -> None:
     network, images = made(arch, head).to(device), pictures().to(device)
     columns = Columns(network).eval()
     captum = LayerGradCam(columns, network.backbone)
-    targets = [lambda row: row[0]] * BATCH
 
-    def by_captum() -> Tensor:
+    def by_captum(images: Tensor) -> Tensor:
         return captum.attribute(images, target=0).squeeze(1).detach()
 
-    def by_torchcam() -> Tensor:
+    def by_torchcam(images: Tensor) -> Tensor:
         with GradCAM(columns, "network.backbone") as extractor:
             return extractor(0, columns(images), normalized=False)[0].detach()
 
-    def by_pytorch_grad_cam() -> Tensor:
+    def by_pytorch_grad_cam(images: Tensor) -> Tensor:
+        targets = [lambda row: row[0]] * len(images)
         with PytorchGradCam(columns, target_layers=[network.backbone]) as extractor:
             return torch.from_numpy(extractor(input_tensor=images, targets=targets))
 
-    def torchcam_cam() -> Tensor:
+    def torchcam_cam(images: Tensor) -> Tensor:
         last = f"network.head.{len(network.head) - 1}"
         with CAM(columns, "network.backbone", fc_layer=last) as extractor, torch.no_grad():
             columns(images)
             return extractor(0, normalized=False)[0]
 
-    found: dict[str, Callable[[], Tensor]] = dict(
+    found: dict[str, Callable[[Tensor], Tensor]] = dict(
         zip(PEERS, (by_captum, by_torchcam, by_pytorch_grad_cam), strict=True)
     )
 
@@ -187,12 +187,12 @@ def serve_peers(arch: str, head: str, folder: Path) -> None:
         layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         network.to(memory_format=layout)  # type: ignore[call-overload]
         extra = {"torchcam CAM": torchcam_cam} if head == "gap" else {}
-        maps = {name: make().cpu().contiguous() for name, make in {**found, **extra}.items()}
+        maps = {name: make(images[:COMPARED]).cpu().contiguous() for name, make in {**found, **extra}.items()}
         save_file(maps, folder / "maps.safetensors")
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return 0.0
 
-    serve({"maps": write_maps, **{name: timed(make, sync, times) for name, make in found.items()}})
+    serve({"maps": write_maps, **{name: timed(partial(make, images), sync, times) for name, make in found.items()}})
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 The usual way, in a process of its own: a plain float32 loop, torchvision transforms for each image in a DataLoader with
 2 workers, a weighted sampler, AdamW, one-cycle schedule, clipping; images from JPEG files. Ours is src/train.py's loop,
 run before and after it. Both train the same network on 224-pixel gray images, on the CPU; left out are start-up, and of
-the usual way's steps the first two to five, which use what its workers made before the clock ran.
-Run: python benchmarks/training_usual.py [<arch> ...]
+the usual way's steps the first one to five, which use what its workers made before the clock ran. A batch is 64 as in
+the paper; without bfloat16 in hardware, where a step of 64 takes half a minute and nothing is asked for, less.
+Run: python benchmarks/training_usual.py [<arch> ...] [--batch 64]
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -35,17 +37,22 @@ from measure import ROOT, Row, finish, timed
 from sightline.networks import build_network
 
 SIDE, IMAGES, WORKERS = 224, 400, 2
-BATCH = {"alexnet": 64, "googlenet": 16, "resnet50": 8, "vgg16": 4}
-STEPS = {"alexnet": 4, "googlenet": 4, "resnet50": 4, "vgg16": 2}
-# the workers keep four batches ready; where a step takes seconds and a batch a tenth of one, that does not show
-WARMUP = {"alexnet": 5, "googlenet": 5, "resnet50": 2, "vgg16": 2}
+PAPER_BATCH = 64
+FLOAT32_BATCH = {"alexnet": 64, "googlenet": 16, "resnet50": 8, "vgg16": 4}
+STEPS = 2
+# the workers keep four batches ready; where a step takes seconds and a batch a tenth of one, that hardly shows
+WARMUP = {"alexnet": 5, "googlenet": 2, "resnet50": 1, "vgg16": 1}
 MUST = {"alexnet": 2.7, "googlenet": 2.7, "resnet50": 4.5, "vgg16": 2.7}  # on a CPU that multiplies bfloat16
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--usual"]:
-        print(usual(sys.argv[2], Path(sys.argv[3])))
+        print(usual(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])))
         return
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("archs", nargs="*", metavar="arch", default=list(MUST))
+    parser.add_argument("--batch", type=int)
+    arguments = parser.parse_args()
     import train
     from sightline.device import machine
     from sightline.parameters import read_params
@@ -57,8 +64,9 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         write_images(Path(name))
-        for arch in sys.argv[1:] or BATCH:
-            rows.append(compare(arch, here, recipe, train.fit, Path(name)))
+        for arch in arguments.archs:
+            batch = arguments.batch or (PAPER_BATCH if here.precision == torch.bfloat16 else FLOAT32_BATCH[arch])
+            rows.append(compare(arch, batch, here, recipe, train.fit, Path(name)))
             print(f"{arch}: {rows[-1].ratio:.2f} times the usual way", file=sys.stderr, flush=True)
     finish(rows)
 
@@ -75,11 +83,10 @@ def write_images(folder: Path) -> None:
         Image.fromarray(gray).convert("RGB").save(folder / kind / f"{number}.jpeg", quality=75)
 
 
-def compare(arch: str, here: Any, recipe: Any, fit: Callable[..., Any], folder: Path) -> Row:
+def compare(arch: str, batch: int, here: Any, recipe: Any, fit: Callable[..., Any], folder: Path) -> Row:
     """One architecture's row."""
-    batch = BATCH[arch]
     params = replace(recipe, train=replace(recipe.train, epochs=1, batch_size=batch))
-    count = batch * STEPS[arch]
+    count = batch * STEPS
     images_N = torch.randint(256, (count + 2, SIDE, SIDE), dtype=torch.uint8)
     labels_N, rows_N = torch.arange(count + 2) % 2, torch.arange(count + 2)
     split = {"train": rows_N[:count], "val": rows_N[count:]}
@@ -93,7 +100,7 @@ def compare(arch: str, here: Any, recipe: Any, fit: Callable[..., Any], folder: 
     ours(rows_N[:batch])  # the first step is slower
     run = timed(ours)
     before = run()
-    command = [sys.executable, __file__, "--usual", arch, str(folder)]
+    command = [sys.executable, __file__, "--usual", arch, str(batch), str(folder)]
     theirs = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     seconds = (before + run()) / 2
     precision = str(here.precision).removeprefix("torch.")
@@ -110,8 +117,8 @@ def compare(arch: str, here: Any, recipe: Any, fit: Callable[..., Any], folder: 
     )
 
 
-def usual(arch: str, folder: Path) -> float:
-    """Seconds of STEPS[arch] steps of the usual loop."""
+def usual(arch: str, batch: int, folder: Path) -> float:
+    """Seconds of STEPS steps of the usual loop, `batch` images each."""
     transforms = v2.Compose(
         [
             v2.Resize((SIDE, SIDE)),
@@ -124,8 +131,8 @@ def usual(arch: str, folder: Path) -> float:
     )
     images = datasets.ImageFolder(folder, transforms)
     weights = (1 / np.bincount(images.targets)[images.targets]).tolist()
-    sampler = WeightedRandomSampler(weights, (STEPS[arch] + WARMUP[arch] + 8) * BATCH[arch])
-    loader = DataLoader(images, BATCH[arch], sampler=sampler, num_workers=WORKERS)
+    sampler = WeightedRandomSampler(weights, (STEPS + WARMUP[arch] + 8) * batch)
+    loader = DataLoader(images, batch, sampler=sampler, num_workers=WORKERS)
     network = build_network(arch, "gap", seed=0).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-4, total_steps=len(loader))
@@ -139,7 +146,7 @@ def usual(arch: str, folder: Path) -> float:
         schedule.step()
         if step == WARMUP[arch]:
             begun = time.perf_counter()
-        if step == WARMUP[arch] + STEPS[arch]:
+        if step == WARMUP[arch] + STEPS:
             break
     return time.perf_counter() - begun
 

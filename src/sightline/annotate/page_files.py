@@ -1,9 +1,14 @@
-"""The page's own files: where they lie, and what their strings say of consent."""
+"""The page's own files: where they lie, how they are served, and what their strings say of consent."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
 
 PAGE = Path(__file__).parent / "page"
 
@@ -21,3 +26,22 @@ def consent_texts() -> dict[str, dict[str, str]]:
             "text": json.dumps(shown, ensure_ascii=False, sort_keys=True),
         }
     return texts
+
+
+def serve_page(app: FastAPI) -> None:
+    """Adds the reader's page, the admin's and their files to the application."""
+    names = {language: text["name"] for language, text in consent_texts().items()}
+
+    @app.get("/", include_in_schema=False)
+    def reader_page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    @app.get("/admin", include_in_schema=False)
+    def admin_page() -> FileResponse:
+        return FileResponse(PAGE / "admin.html")
+
+    @app.get("/page/strings/index.json", include_in_schema=False)
+    def languages() -> dict[str, Any]:
+        return {"languages": names}
+
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")

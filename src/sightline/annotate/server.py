@@ -4,11 +4,10 @@ A reader's cookie opens that reader's tasks and images and nothing else; nothing
 """
 
 from collections.abc import Callable, Set
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Header, Request, Response
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Row
 
 from sightline import __version__
@@ -16,9 +15,10 @@ from sightline.annotate import messages
 from sightline.annotate.answers import Conflict, Recorded, Submitted
 from sightline.annotate.drawing_check import checked_mask, is_inside
 from sightline.annotate.images import Pictures
-from sightline.annotate.page_files import PAGE, consent_texts
+from sightline.annotate.page_files import consent_texts, serve_page
 from sightline.annotate.refusals import REFUSALS, Refused, answer_refusals
 from sightline.annotate.security import Guard, Limits, csrf_of, hash_of, is_csrf
+from sightline.annotate.sessions import ADMIN_LASTS, READER_LASTS
 from sightline.annotate.store import Store
 
 
@@ -60,7 +60,8 @@ def create_app(
             raise Refused(401, code, message)
         return cookie
 
-    def set_cookie(response: Response, kind: str, cookie: str, seconds: int) -> None:
+    def set_cookie(response: Response, kind: str, cookie: str, lasts: timedelta) -> None:
+        seconds = int(lasts.total_seconds())
         response.set_cookie(
             cookies[kind], cookie, max_age=seconds, httponly=True, samesite="strict", secure=is_https, path="/"
         )
@@ -122,7 +123,7 @@ def create_app(
     @app.post("/api/session", responses=REFUSALS)
     def open_session(sent: messages.Knock, request: Request, response: Response) -> messages.Session:
         cookie = knock(request, lambda: store.open_session(sent.token), "invalid_token", "this link is not valid")
-        set_cookie(response, "reader", cookie, 60 * 24 * 3600)
+        set_cookie(response, "reader", cookie, READER_LASTS)
         row = store.reader_of(cookie)
         if row is None:
             raise Refused(401, "no_session", "open your personal link again")
@@ -279,7 +280,7 @@ def create_app(
     @app.post("/api/admin/session", responses=REFUSALS)
     def open_admin(sent: messages.AdminKnock, request: Request, response: Response) -> messages.AdminSession:
         cookie = knock(request, lambda: store.open_admin_session(sent.secret), "invalid_secret", "not the admin secret")
-        set_cookie(response, "admin", cookie, 12 * 3600)
+        set_cookie(response, "admin", cookie, ADMIN_LASTS)
         return messages.AdminSession(csrf=csrf_of(cookie))
 
     @app.get("/api/admin/session", responses=REFUSALS)
@@ -295,19 +296,5 @@ def create_app(
     def admin_overview(cookie: Admin) -> dict[str, Any]:  # noqa: ARG001
         return overview()
 
-    # the page
-
-    @app.get("/", include_in_schema=False)
-    def reader_page() -> FileResponse:
-        return FileResponse(PAGE / "index.html")
-
-    @app.get("/admin", include_in_schema=False)
-    def admin_page() -> FileResponse:
-        return FileResponse(PAGE / "admin.html")
-
-    @app.get("/page/strings/index.json", include_in_schema=False)
-    def languages() -> dict[str, Any]:
-        return {"languages": {language: text["name"] for language, text in texts.items()}}
-
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    serve_page(app)
     return app

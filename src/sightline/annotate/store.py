@@ -1,8 +1,4 @@
-"""What readers were asked and what they did: every question to the database, one transaction each.
-
-The rules that make saving safe to repeat live here: event n of a task's log has seq n, the same event twice is stored
-once, another event in its place is told as out of step; a submission is a version of its task, its id stored once.
-"""
+"""What readers were asked and what they did: every question to the database, one transaction each."""
 
 from __future__ import annotations
 
@@ -10,24 +6,18 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from sightline.annotate import schema
-from sightline.annotate.answers import Conflict, Gone, OutOfStep, Recorded, Submitted
+from sightline.annotate import schema, sessions, task_log
+from sightline.annotate.answers import Submitted
 from sightline.annotate.assignment import PlannedTask
-from sightline.annotate.schema import consent, drawing, person, plan, reader, secret, session, submission, task
+from sightline.annotate.schema import consent, drawing, person, plan, reader, session, submission, task
 from sightline.annotate.security import hash_of, new_token
+from sightline.annotate.sessions import moment
 
-READER_DAYS, ADMIN_HOURS = 60, 12  # how long a session lasts
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is taken for another
-
-
-def now() -> str:
-    """This moment, UTC, ISO 8601, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Store:
@@ -63,18 +53,12 @@ class Store:
     def begin(self, content: Mapping[str, Any]) -> None:
         """Keeps the plan for good."""
         with self._writing() as db:
-            db.execute(plan.insert().values(one=1, made_at=now(), content=json.dumps(content, sort_keys=True)))
+            db.execute(plan.insert().values(one=1, made_at=moment(), content=json.dumps(content, sort_keys=True)))
 
     def admin_secret(self, renew: bool) -> str | None:
         """A new admin secret if there was none or `renew` says so, else None: only its hash is kept."""
         with self._writing() as db:
-            if db.execute(select(secret).where(secret.c.name == "admin")).first() and not renew:
-                return None
-            db.execute(secret.delete().where(secret.c.name == "admin"))
-            db.execute(session.delete().where(session.c.reader.is_(None)))
-            token = new_token()
-            db.execute(secret.insert().values(name="admin", hash=hash_of(token)))
-        return token
+            return sessions.new_admin_secret(db, renew)
 
     # readers
 
@@ -89,7 +73,9 @@ class Store:
             slot = next(number for number in range(len(taken) + 1) if number not in taken)
             known = set(db.scalars(select(reader.c.reader)))
             pseudonym = next(new for new in _pseudonyms() if new not in known)
-            db.execute(reader.insert().values(reader=pseudonym, slot=slot, token_hash=hash_of(token), invited_at=now()))
+            db.execute(
+                reader.insert().values(reader=pseudonym, slot=slot, token_hash=hash_of(token), invited_at=moment())
+            )
             db.execute(person.insert().values(reader=pseudonym, invited_as=name or None))
             count = select(task.c.image, func.count().label("readers")).where(
                 task.c.kind == "study", task.c.repeat == 0
@@ -137,7 +123,7 @@ class Store:
                 reader.update()
                 .where(reader.c.reader == pseudonym, reader.c.enrolled_at.is_(None), reader.c.withdrawn_at.is_(None))
                 .values(
-                    enrolled_at=now(),
+                    enrolled_at=moment(),
                     consent_version=consent_text["version"],
                     consent_language=consent_text["language"],
                     **facts,
@@ -170,7 +156,7 @@ class Store:
             found = db.execute(
                 reader.update()
                 .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
-                .values(**gone, withdrawn_at=now())
+                .values(**gone, withdrawn_at=moment())
             )
         if self._engine.dialect.name == "sqlite":  # the log of changes must not keep what was deleted
             with self._engine.connect() as connection:
@@ -182,41 +168,27 @@ class Store:
     def open_session(self, token: str) -> str | None:
         """A new session of the reader whose invite token this is, its cookie; None for no such token."""
         with self._writing() as db:
-            pseudonym = db.scalar(select(reader.c.reader).where(reader.c.token_hash == hash_of(token)))
-            return self._begin_session(db, pseudonym, timedelta(days=READER_DAYS)) if pseudonym else None
+            return sessions.open_reader_session(db, token)
 
     def open_admin_session(self, sent: str) -> str | None:
         """A new admin session, its cookie; None for the wrong secret."""
         with self._writing() as db:
-            if not db.scalar(select(secret.c.name).where(secret.c.hash == hash_of(sent))):
-                return None
-            return self._begin_session(db, None, timedelta(hours=ADMIN_HOURS))
-
-    def _begin_session(self, db: Connection, pseudonym: str | None, lasts: timedelta) -> str:
-        db.execute(session.delete().where(session.c.ends_at < now()))
-        cookie = secrets.token_urlsafe(32)
-        ends = (datetime.now(UTC) + lasts).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        db.execute(session.insert().values(hash=hash_of(cookie), reader=pseudonym, begun_at=now(), ends_at=ends))
-        return cookie
+            return sessions.open_admin_session(db, sent)
 
     def close_session(self, cookie: str) -> None:
         """Ends a session; one that is none is no error."""
         with self._writing() as db:
-            db.execute(session.delete().where(session.c.hash == hash_of(cookie)))
+            sessions.close_session(db, cookie)
 
     def reader_of(self, cookie: str) -> Row[Any] | None:
         """The reader's row of a session that has not ended."""
-        found = select(reader).join(session).where(session.c.hash == hash_of(cookie), session.c.ends_at >= now())
         with self._reading() as db:
-            return db.execute(found).one_or_none()
+            return sessions.reader_of(db, cookie)
 
     def is_admin(self, cookie: str) -> bool:
         """Whether this is a session of the admin that has not ended."""
-        found = select(session.c.hash).where(
-            session.c.hash == hash_of(cookie), session.c.reader.is_(None), session.c.ends_at >= now()
-        )
         with self._reading() as db:
-            return db.execute(found).first() is not None
+            return sessions.is_admin(db, cookie)
 
     # tasks
 
@@ -234,7 +206,7 @@ class Store:
             if row is None:
                 return None
             newest = select(submission).where(submission.c.task == name).order_by(submission.c.version.desc()).limit(1)
-            return row, _log(db, name), db.execute(newest).one_or_none()
+            return row, task_log.log_of(db, name), db.execute(newest).one_or_none()
 
     def image_of(self, pseudonym: str, name: str) -> str | None:
         """The image of a task of this reader; None if it is not this reader's."""
@@ -244,56 +216,14 @@ class Store:
             return db.scalar(select(task.c.image).where(task.c.reader == pseudonym, task.c.task == name))
 
     def save_events(self, name: str, events: Sequence[Mapping[str, Any]]) -> int:
-        """Appends events to a task's log and returns the log's length; those that are there already are not doubled.
-
-        `events`: with id and seq, seq rising by 1. Raises OutOfStep, and stores nothing, if another event stands in a
-        place or a place before them is empty; Gone if the task is no more.
-        """
+        """Appends events to a task's log and returns its length; see `task_log.append_events`."""
         with self._writing() as db:
-            _must_stand(db, name)
-            first, length = events[0]["seq"], db.scalar(select(func.count()).where(drawing.c.task == name)) or 0
-            later = select(drawing.c.seq, drawing.c.id).where(drawing.c.task == name, drawing.c.seq >= first)
-            there = {row.seq: row.id for row in db.execute(later)}
-            if first > length or any(there.get(event["seq"], event["id"]) != event["id"] for event in events):
-                raise OutOfStep(_log(db, name))
-            fresh = [event for event in events if event["seq"] not in there]
-            if fresh:
-                twice = select(drawing.c.seq).where(drawing.c.task == name, drawing.c.id.in_([e["id"] for e in fresh]))
-                if db.execute(twice).first():
-                    raise OutOfStep(_log(db, name))
-                at = now()
-                db.execute(
-                    drawing.insert(),
-                    [
-                        {"task": name, "seq": e["seq"], "id": e["id"], "received_at": at, "content": json.dumps(e)}
-                        for e in fresh
-                    ],
-                )
-            return length + len(fresh)
+            return task_log.append_events(db, name, events, at=moment())
 
     def submit(self, name: str, sent: Submitted) -> int:
-        """Stores an answer as the task's next version and returns its number.
-
-        Raises Recorded if this id is stored already, OutOfStep if the log has another length than the answer says,
-        Conflict if the answer was made in view of another version, Gone if the task is no more.
-        """
+        """Stores an answer as the task's next version and returns its number; see `task_log.append_answer`."""
         with self._writing() as db:
-            _must_stand(db, name)
-            before = db.execute(
-                select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)
-            ).one_or_none()
-            if before is not None:
-                if before.task != name:
-                    raise Conflict
-                raise Recorded(before.version)
-            versions = db.scalar(select(func.count()).where(submission.c.task == name)) or 0
-            if versions != sent.base_version:
-                raise Conflict
-            if (db.scalar(select(func.count()).where(drawing.c.task == name)) or 0) != sent.num_events:
-                raise OutOfStep(_log(db, name))
-            values = {key: value for key, value in vars(sent).items() if key != "base_version"}
-            db.execute(submission.insert().values(task=name, version=versions + 1, received_at=now(), **values))
-        return versions + 1
+            return task_log.append_answer(db, name, sent, at=moment())
 
     def people(self) -> Sequence[Row[Any]]:
         """The key: pseudonym, name of the invitation, own name, e-mail. No export reads this."""
@@ -343,22 +273,12 @@ class Store:
     def events(self, name: str) -> list[dict[str, Any]]:
         """A task's whole log."""
         with self._reading() as db:
-            return _log(db, name)
+            return task_log.log_of(db, name)
 
 
 def _tasks() -> Select[Any]:
     versions = select(func.count()).where(submission.c.task == task.c.task).scalar_subquery().label("versions")
     return select(task, versions)
-
-
-def _must_stand(db: Connection, name: str) -> None:
-    if db.scalar(select(task.c.task).where(task.c.task == name)) is None:
-        raise Gone
-
-
-def _log(db: Connection, name: str) -> list[dict[str, Any]]:
-    rows = db.scalars(select(drawing.c.content).where(drawing.c.task == name).order_by(drawing.c.seq))
-    return [json.loads(content) for content in rows]
 
 
 def _pseudonyms() -> Iterator[str]:

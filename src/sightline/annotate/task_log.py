@@ -1,0 +1,81 @@
+"""What a reader did with one task, in the caller's transaction: its log of events and the versions of its answer.
+
+The rules that make saving safe to repeat live here: event n of a task's log has seq n, the same event twice is stored
+once, another event in its place is told as out of step; a submission is a version of its task, its id stored once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from sightline.annotate.answers import Conflict, Gone, OutOfStep, Recorded, Submitted
+from sightline.annotate.schema import drawing, submission, task
+
+
+def log_of(db: Connection, name: str) -> list[dict[str, Any]]:
+    """The events of task `name`, in order."""
+    rows = db.scalars(select(drawing.c.content).where(drawing.c.task == name).order_by(drawing.c.seq))
+    return [json.loads(content) for content in rows]
+
+
+def append_events(db: Connection, name: str, events: Sequence[Mapping[str, Any]], at: str) -> int:
+    """Appends events, received `at`, and returns the log's length; those that are there already are not doubled.
+
+    `events`: with id and seq, seq rising by 1. Raises OutOfStep, and stores nothing, if another event stands in a
+    place or a place before them is empty; Gone if the task is no more.
+    """
+    _must_stand(db, name)
+    first, length = events[0]["seq"], _length(db, name)
+    later = select(drawing.c.seq, drawing.c.id).where(drawing.c.task == name, drawing.c.seq >= first)
+    there = {row.seq: row.id for row in db.execute(later)}
+    if first > length or any(there.get(event["seq"], event["id"]) != event["id"] for event in events):
+        raise OutOfStep(log_of(db, name))
+    fresh = [event for event in events if event["seq"] not in there]
+    if not fresh:
+        return length
+    twice = select(drawing.c.seq).where(drawing.c.task == name, drawing.c.id.in_([event["id"] for event in fresh]))
+    if db.execute(twice).first():
+        raise OutOfStep(log_of(db, name))
+    db.execute(
+        drawing.insert(),
+        [
+            {"task": name, "seq": event["seq"], "id": event["id"], "received_at": at, "content": json.dumps(event)}
+            for event in fresh
+        ],
+    )
+    return length + len(fresh)
+
+
+def append_answer(db: Connection, name: str, sent: Submitted, at: str) -> int:
+    """Stores an answer, received `at`, as the task's next version and returns its number.
+
+    Raises Recorded if this id is stored already, OutOfStep if the log has another length than the answer says,
+    Conflict if the answer was made in view of another version, Gone if the task is no more.
+    """
+    _must_stand(db, name)
+    before = db.execute(select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)).one_or_none()
+    if before is not None:
+        if before.task != name:
+            raise Conflict
+        raise Recorded(before.version)
+    versions = db.scalar(select(func.count()).where(submission.c.task == name)) or 0
+    if versions != sent.base_version:
+        raise Conflict
+    if _length(db, name) != sent.num_events:
+        raise OutOfStep(log_of(db, name))
+    values = {key: value for key, value in vars(sent).items() if key != "base_version"}
+    db.execute(submission.insert().values(task=name, version=versions + 1, received_at=at, **values))
+    return versions + 1
+
+
+def _length(db: Connection, name: str) -> int:
+    return db.scalar(select(func.count()).where(drawing.c.task == name)) or 0
+
+
+def _must_stand(db: Connection, name: str) -> None:
+    if db.scalar(select(task.c.task).where(task.c.task == name)) is None:
+        raise Gone
