@@ -37,7 +37,7 @@ from sqlalchemy import select
 
 from annotate_readers import FEWEST, Reader, planned_drawings
 from sightline.annotate import schema
-from sightline.files import rounded, write_json
+from sightline.study.files import rounded, write_json
 
 ROOT = Path(__file__).parents[1]
 IMAGES = 20

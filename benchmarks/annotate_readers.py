@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from sightline.annotate.rle import counts_of
-from sightline.annotate.strokes import drawn_mask, effective_strokes
+from sightline.formats.rle import counts_of
+from sightline.formats.strokes import drawn_mask, effective_strokes
 
 FEWEST, MOST = 15, 25  # events of one drawing
 FIRST_WAIT, LONGEST_WAIT, TIMEOUT = 0.5, 15.0, 20.0  # seconds

@@ -17,12 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import train
 from saliency import trained_network
-from sightline.augment import augmented, three_channels, unit_images
-from sightline.device import machine
-from sightline.files import read_csv
-from sightline.fitting import auroc, balanced_batches, mean_loss, predicted_logits
-from sightline.grid import Network
-from sightline.parameters import read_entry, read_params
+from sightline.networks.augment import augmented, three_channels, unit_images
+from sightline.networks.device import machine
+from sightline.networks.training import auroc, balanced_batches, mean_loss, predicted_logits
+from sightline.study.files import read_csv
+from sightline.study.models import Network
+from sightline.study.parameters import read_entry, read_params
 
 BATCHES = 30
 

@@ -36,9 +36,9 @@ import saliency
 import train
 import training
 from measure import PACKAGES, ROOT, device_words
-from sightline.device import machine
-from sightline.files import rounded
-from sightline.versions import installed_versions
+from sightline.networks.device import machine
+from sightline.report.versions import installed_versions
+from sightline.study.files import rounded
 
 SCRATCH = (
     "alexnet-scratch-gap", "alexnet-scratch-fc", "googlenet-scratch-gap", "resnet50-scratch-gap", "vgg16-scratch-gap",

@@ -23,8 +23,8 @@ from PIL import Image
 
 import prepare
 from measure import ROOT, finish, in_turn, num_cores, rate_row, timed
-from sightline.parameters import read_params
-from sightline.sources import ImageFile
+from sightline.images.folder import ImageFile
+from sightline.study.parameters import read_params
 
 SIZES = {(224, 224): 5000, (960, 1320): 400}  # rows and columns -> files
 ROUNDS, MUST = 3, 0.8

@@ -24,7 +24,8 @@ from torchmetrics.functional.classification import (
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from measure import Row, finish, in_turn, rate_row, timed
-from sightline.classification import resample_counts, six_metrics
+from sightline.statistics.classification import six_metrics
+from sightline.statistics.resampling import resample_counts
 
 IMAGES, RESAMPLES, LOOPED, ROUNDS = 624, 1000, 100, 5
 MUST, EQUAL = 40, 1e-6

@@ -13,9 +13,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from measure import finish, in_turn, rate_row, timed
-from sightline.device import saliency_machine
-from sightline.networks import build_network
-from sightline.perturbation import rise, rise_masks
+from sightline.networks.architectures import build_network
+from sightline.networks.device import saliency_machine
+from sightline.saliency.perturbation import rise, rise_masks
 
 SIDE, MASKS, CHUNK, CELLS, SHARE = 224, 4000, 64, 7, 0.5
 PARTS = 4  # one after the other, in turn with the limit: a machine's speed wanders within a minute

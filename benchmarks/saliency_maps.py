@@ -26,9 +26,9 @@ from safetensors.torch import load_file, save_file
 
 from measure import Row, finish, in_turn, rate_row, timed
 from peer_process import PeerProcess, serve
-from sightline.cam import saliency_maps
-from sightline.device import saliency_machine
-from sightline.networks import Classifier, build_network
+from sightline.networks.architectures import Classifier, build_network
+from sightline.networks.device import saliency_machine
+from sightline.saliency.cam import saliency_maps
 
 SIDE, BATCH, COMPARED = 224, 16, 4  # of a batch's images the first are compared
 ROUNDS = {"alexnet": 7, "googlenet": 3, "resnet50": 3, "vgg16": 2}

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from measure import ROOT, Row, finish
-from sightline.graph import SCRIPTS
+from sightline.dvc_yaml import SCRIPTS
 
 NEEDED = {  # of torch and torchvision; all other stages need neither
     "augment_preview": {"torch"},

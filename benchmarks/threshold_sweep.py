@@ -15,7 +15,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from measure import Row, finish, in_turn, rate_row, timed
-from sightline.alignment import iou, threshold_counts
+from sightline.alignment.iou_and_pointing import iou, threshold_counts
 from sightline.maps import scaled_maps
 
 MAPS, SIDE, ROUNDS, MUST = 50, 224, 9, 8

@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import train
 from measure import ROOT, Row, finish, in_turn, rate_row, timed
-from sightline.device import Machine, machine, replayed
-from sightline.networks import build_network
-from sightline.parameters import read_params
+from sightline.networks.architectures import build_network
+from sightline.networks.device import Machine, machine, replayed
+from sightline.study.parameters import read_params
 
 SIDE = 224
 BATCH = {"alexnet": 64, "googlenet": 16, "resnet50": 8, "vgg16": 4}  # on a CPU

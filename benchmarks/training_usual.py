@@ -34,7 +34,7 @@ from torchvision import datasets
 from torchvision.transforms import v2
 
 from measure import ROOT, Row, finish, timed
-from sightline.networks import build_network
+from sightline.networks.architectures import build_network
 
 SIDE, IMAGES, WORKERS = 224, 400, 2
 PAPER_BATCH = 64
@@ -54,8 +54,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     arguments = parser.parse_args()
     import train
-    from sightline.device import machine
-    from sightline.parameters import read_params
+    from sightline.networks.device import machine
+    from sightline.study.parameters import read_params
 
     os.environ["SIGHTLINE_CHECKPOINT_SECONDS"] = "1e9"
     os.environ["SIGHTLINE_DEVICE"] = "cpu"

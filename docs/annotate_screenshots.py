@@ -23,10 +23,10 @@ from playwright.sync_api import Page, sync_playwright
 from ruamel.yaml import YAML
 
 from sightline.annotate.answers import Submitted
-from sightline.annotate.rle import counts_of
 from sightline.annotate.server import consent_texts
 from sightline.annotate.store import Store
-from sightline.annotate.strokes import drawn_mask, effective_strokes
+from sightline.formats.rle import counts_of
+from sightline.formats.strokes import drawn_mask, effective_strokes
 
 ROOT = Path(__file__).parents[1]
 PORT, SIDE = 8741, 512

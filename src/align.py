@@ -13,14 +13,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.alignment import chance_iou, chance_pointing, iou, pointing, random_alignment, threshold_counts
-from sightline.errors import run_stage
-from sightline.files import write_csv, write_json
-from sightline.grid import Entry
-from sightline.map_files import read_consensus, read_maps, read_patients
+from sightline.alignment.iou_and_pointing import (
+    chance_iou,
+    chance_pointing,
+    iou,
+    pointing,
+    random_alignment,
+    threshold_counts,
+)
+from sightline.inputs import read_consensus, read_maps, read_patients
 from sightline.maps import is_flat, scaled_maps
-from sightline.parameters import read_params
-from sightline.significance import mann_whitney_greater, sign_flip_p
+from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
+from sightline.study.errors import run_stage
+from sightline.study.files import write_csv, write_json
+from sightline.study.models import Entry
+from sightline.study.parameters import read_params
 
 SWEEP = np.round(np.arange(1, 46) * 0.02, 2)  # 0.02 to 0.90 (Paper: Figures 6 and 7)
 RANDOM_MAPS, SIGN_FLIPS = 1, 2  # tags of this stage's generators

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sightline.augment import Augment, augmented, unit_images
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, written_whole
-from sightline.parameters import read_params
+from sightline.networks.augment import Augment, augmented, unit_images
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, written_whole
+from sightline.study.parameters import read_params
 
 PREPARED = Path("data/prepared")
 ROWS, VARIANTS, GAP = 6, 5, 4  # images of the sheet, variants of each, white pixels between them

@@ -14,18 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.classification import (
-    METRICS,
-    percentile_interval,
-    resample_counts,
-    resample_patient_counts,
-    six_metrics,
-    weighted_mean,
-)
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_csv, write_json
-from sightline.grid import Entry, Network
-from sightline.parameters import read_params
+from sightline.statistics.classification import METRICS, six_metrics, weighted_mean
+from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, write_csv, write_json
+from sightline.study.models import Entry, Network
+from sightline.study.parameters import read_params
 
 BY_IMAGE, BY_PATIENT, BY_ALIGNED_PATIENT = 1, 2, 3  # tags of this stage's generators
 

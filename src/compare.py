@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.delong import delong_clustered, delong_test
-from sightline.errors import StudyError, run_stage
-from sightline.exact_tests import grouped_pointing_p, mcnemar_exact
-from sightline.files import read_csv, write_json
-from sightline.grid import Entry, Network
-from sightline.hierarchy import hierarchical_weights, paired_difference
-from sightline.map_files import read_consensus, read_patients
-from sightline.multiplicity import holm
-from sightline.parameters import read_params
-from sightline.significance import sign_flip_p
+from sightline.inputs import read_consensus, read_patients
+from sightline.statistics.delong import delong_clustered, delong_test
+from sightline.statistics.exact_tests import grouped_pointing_p, mcnemar_exact
+from sightline.statistics.holm import holm
+from sightline.statistics.resampling import hierarchical_weights, paired_difference
+from sightline.statistics.significance import sign_flip_p
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, write_json
+from sightline.study.models import Entry, Network
+from sightline.study.parameters import read_params
 
 RESAMPLES, FLIPS = 901, 902  # tags of this stage's generators
 

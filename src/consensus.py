@@ -16,24 +16,23 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sightline.agreement import (
-    Agreement,
+from sightline.experts.agreement import (
+    PROFESSION_COLUMNS,
     image_agreement,
     iou_matrix,
     mean_known,
-    profession_pairs,
+    profession_table,
 )
-from sightline.annotation_files import Cleanup, read_annotations, read_finished
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_csv, write_json, write_npz
-from sightline.merging import MergingRule, leave_one_out, merged, soft
-from sightline.parameters import read_params
-from sightline.significance import mann_whitney_greater, sign_flip_p
+from sightline.experts.annotation_reader import Cleanup, first_readings, read_annotations, read_finished
+from sightline.experts.consensus import MergingRule, leave_one_out, merged, soft
+from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, write_csv, write_json, write_npz
+from sightline.study.parameters import read_params
 
 INDEX, IMAGES = Path("data/prepared/index.csv"), Path("data/prepared/images.npy")
 RANDOM_MASKS, SIGN_FLIPS = 301, 302  # tags of this stage's generators
 FLIPS = 10_000  # of the paired test; no parameter, for it costs nothing
-PROFESSION_COLUMNS = ["profession", "annotators", "annotations", "pairs", "iou"]
 SINGLE_METRICS = (  # of Table 1, what finished masks cannot tell
     *("annotations", "valid_annotations", "annotations_per_image", "annotators", "active_pixels_percent"),
     *("expert_expert_iou_percent", "expert_expert_iou_by_image_percent", "expert_random_iou_percent"),
@@ -183,24 +182,6 @@ def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, ma
     )
 
 
-def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Rows of each annotator's first annotation of each image, in the table's order; pairs of first and later row.
-
-    First by created_at (ISO 8601; what is no time comes last), then by the annotation's name.
-    """
-    at = pd.to_datetime(table.created_at, format="ISO8601", utc=True, errors="coerce")
-    order = table.assign(at=at).sort_values(["at", "annotation"], kind="stable", na_position="last")
-    first: dict[tuple[str, str], int] = {}
-    again = []
-    for row in order.index.tolist():
-        who = (table.image[row], table.annotator[row])
-        if who in first:
-            again.append((first[who], row))
-        else:
-            first[who] = row
-    return np.array(sorted(first.values()), int), sorted(again)
-
-
 def votes(settings: Consensus, used: pd.DataFrame) -> np.ndarray:
     """The weight of each annotation's vote, float64; 1 unless the rule is `weighted`."""
     if settings.rule != "weighted":
@@ -209,24 +190,6 @@ def votes(settings: Consensus, used: pd.DataFrame) -> np.ndarray:
     if unknown:
         raise StudyError("consensus.weights: professions without a weight; add them", unknown)
     return used.profession.map(settings.weights).to_numpy(float)
-
-
-def profession_table(
-    used: pd.DataFrame, rows_of: dict[str, np.ndarray], agreements: dict[str, Agreement]
-) -> pd.DataFrame:
-    """One row per profession: its annotators, annotations and the pairs within it, of all images together."""
-    ious: dict[str, list[float]] = {name: [] for name in sorted(set(used.profession))}
-    for image, rows in rows_of.items():
-        for name, values in profession_pairs(agreements[image], used.profession[rows].tolist()).items():
-            ious[name] += values.tolist()
-    annotators, annotations = used.groupby("profession").annotator.nunique(), used.profession.value_counts()
-    return pd.DataFrame(
-        [
-            (name, int(annotators[name]), int(annotations[name]), len(values), mean_known(np.array(values)))
-            for name, values in ious.items()
-        ],
-        columns=PROFESSION_COLUMNS,
-    )
 
 
 def write_finished(images: list[str], consensus_CHW: np.ndarray) -> None:

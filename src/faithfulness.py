@@ -17,30 +17,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sightline.augment import three_channels, unit_images
-from sightline.cam import saliency_maps
-from sightline.device import machine
-from sightline.errors import StudyError, run_stage
-from sightline.faithfulness import (
-    average_drop_increase,
-    control_regions,
-    deletion_insertion,
-    expert_necessity,
-    map_similarity,
-    randomised_copy,
-    sufficiency,
-    weighted_layers,
-)
-from sightline.files import write_json
-from sightline.grid import Network
-from sightline.hierarchy import hierarchical_weights, paired_difference
-from sightline.lung_files import stored_lungs
-from sightline.map_files import read_consensus, read_maps, read_patients
+from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
+from sightline.faithfulness.randomisation import map_similarity, randomised_copy, weighted_layers
+from sightline.faithfulness.regions import control_regions, expert_necessity, sufficiency
+from sightline.inputs import prepared_pixels, read_consensus, read_maps, read_patients, stored_lungs
 from sightline.maps import scaled_maps
-from sightline.parameters import read_entry, read_params
-from sightline.prepared import prepared_pixels
-from sightline.significance import sign_flip_p
-from sightline.trained import trained_network
+from sightline.networks.augment import three_channels, unit_images
+from sightline.networks.device import machine
+from sightline.networks.weights_file import trained_network
+from sightline.saliency.cam import saliency_maps
+from sightline.statistics.resampling import hierarchical_weights, paired_difference
+from sightline.statistics.significance import sign_flip_p
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import write_json
+from sightline.study.models import Network
+from sightline.study.parameters import read_entry, read_params
 
 METHOD = "gradcam"
 DEPTHS = 4  # of the randomisation: the last layer alone, then thirds of the network, then all of it

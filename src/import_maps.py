@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_npz
-from sightline.grid import ExternalMaps
 from sightline.maps import upsampled
-from sightline.parameters import read_entry
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, write_npz
+from sightline.study.models import ExternalMaps
+from sightline.study.parameters import read_entry
 
 PREPARED = Path("data/prepared")
 

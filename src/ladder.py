@@ -14,15 +14,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sightline.errors import run_stage
-from sightline.files import read_npz, write_csv, write_json
-from sightline.grid import Entry, Network
-from sightline.ladder import Study
-from sightline.lung_files import WORDS, stored_lungs
-from sightline.map_files import read_consensus, read_maps, read_patients
-from sightline.parameters import read_params
-from sightline.prepared import prepared_images
-from sightline.scores import METRICS
+from sightline.alignment.ladder import Study
+from sightline.alignment.threshold_free import METRICS
+from sightline.inputs import WORDS, prepared_images, read_consensus, read_maps, read_patients, stored_lungs
+from sightline.study.errors import run_stage
+from sightline.study.files import read_npz, write_csv, write_json
+from sightline.study.models import Entry, Network
+from sightline.study.parameters import read_params
 
 OTHERS = "data/saliency/{}.others.npz"
 Primary = Literal["mass", "rank", "ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "pointing", "area_iou"]

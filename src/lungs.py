@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.errors import run_stage
-from sightline.files import read_csv, write_npz
-from sightline.lung_files import WORDS, read_lungs
-from sightline.prepared import prepared_images
+from sightline.inputs import WORDS, prepared_images
+from sightline.lungs import read_lungs
+from sightline.study.errors import run_stage
+from sightline.study.files import read_csv, write_npz
 
 
 def main() -> None:

@@ -15,12 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_npz, write_csv, write_json
-from sightline.grid import Entry, Network
-from sightline.map_files import SALIENCY, read_consensus, read_maps, read_patients
-from sightline.merging import merged, soft
-from sightline.multiverse import (
+from sightline.alignment.multiverse import (
     METRICS,
     SOFT,
     crossfitted,
@@ -30,8 +25,9 @@ from sightline.multiverse import (
     specification_means,
     specifications,
 )
-from sightline.parameters import read_params
-from sightline.ranking import (
+from sightline.experts.consensus import merged, soft
+from sightline.inputs import SALIENCY, read_consensus, read_maps, read_patients
+from sightline.statistics.ranking import (
     FACTORS,
     Specification,
     by_margin,
@@ -41,6 +37,10 @@ from sightline.ranking import (
     rankings,
     standings,
 )
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_npz, write_csv, write_json
+from sightline.study.models import Entry, Network
+from sightline.study.parameters import read_params
 
 FOLDS = 601  # tag of this stage's generator
 OTHERS = "data/saliency/{}.others.npz"
@@ -61,7 +61,7 @@ class Multiverse:
     consensus_rules: str
     """Of mean (half of the annotations), at_least (two), union, intersection and staple, separated by spaces."""
     metrics: str
-    """Of sightline.multiverse.METRICS, separated by spaces."""
+    """Of sightline.alignment.multiverse.METRICS, separated by spaces."""
     folds: int
     """Parts of the patients, for the cross-fitted threshold; not more than there are patients."""
 

@@ -21,14 +21,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sightline.annotators import simulated_annotations
-from sightline.decode import HighDepth, decoded
-from sightline.errors import StudyError, run_stage
-from sightline.files import write_csv, write_npz, written_whole
-from sightline.parameters import read_params
-from sightline.phantom import PhantomImage, phantom_image
-from sightline.sources import ImageFile, folder_files
-from sightline.split import patients_of, validation_mask
+from sightline.images.annotators import simulated_annotations
+from sightline.images.decode import HighDepth, decoded
+from sightline.images.folder import ImageFile, folder_files
+from sightline.images.phantom import PhantomImage, phantom_image
+from sightline.images.split import patients_of, validation_mask
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import write_csv, write_npz, written_whole
+from sightline.study.parameters import read_params
 
 OUT = Path("data/prepared")
 CHUNK = 16  # files that a process reads at once

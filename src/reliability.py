@@ -14,16 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from sightline.errors import run_stage
-from sightline.files import read_npz, write_json
-from sightline.hierarchy import hierarchical_weights
-from sightline.lung_files import WORDS, stored_lungs
-from sightline.map_files import read_patients
-from sightline.parameters import read_params
-from sightline.parts import PartIou, image_parts
-from sightline.professions import profession_agreement, profession_difference
-from sightline.reliability import alpha_iou, pixel_kappa
-from sightline.shuffled_masks import shuffled_agreement_p
+from sightline.experts.pairwise_iou import PartIou, image_parts
+from sightline.experts.professions import profession_agreement, profession_difference
+from sightline.experts.reliability import alpha_iou, pixel_kappa
+from sightline.experts.shuffled_masks import shuffled_agreement_p
+from sightline.inputs import WORDS, read_patients, stored_lungs
+from sightline.statistics.resampling import hierarchical_weights
+from sightline.study.errors import run_stage
+from sightline.study.files import read_npz, write_json
+from sightline.study.parameters import read_params
 
 WEIGHTS, SHUFFLES, PROFESSIONS, PARTS = 601, 602, 603, 604  # tags of this stage's generators
 PERMUTATIONS = 9_999  # no parameter, for they cost nothing

@@ -20,19 +20,19 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from sightline import page, tables
-from sightline.agreement import random_masks
-from sightline.answer import primary_method
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, read_npz, sha256_of, write_csv, written_whole
-from sightline.gallery import data_uri, filled, spread_images, tile
-from sightline.grid import Entry, Network
+from sightline.experts.agreement import random_masks
 from sightline.maps import scaled_maps
-from sightline.parameters import SECTIONS, read_params
-from sightline.study import Study, Tile, printed_tables, study_tables
-from sightline.versions import installed_versions
+from sightline.report import page, tables
+from sightline.report.contents import Study, Tile, printed_tables, study_tables
+from sightline.report.gallery import data_uri, filled, spread_images, tile
+from sightline.report.versions import installed_versions
+from sightline.report.words import primary_method
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, read_npz, sha256_of, write_csv, written_whole
+from sightline.study.models import Entry, Network
+from sightline.study.parameters import SECTIONS, read_params
 
-PAPER = Path(__file__).parent / "sightline" / "paper.json"
+PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
 PACKAGES = (  # that results hang on

@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sightline.augment import three_channels, unit_images
-from sightline.cam import Layer, layered_maps, saliency_maps
-from sightline.device import saliency_machine
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_npz
-from sightline.grid import Network
-from sightline.methods import saliency
-from sightline.networks import build_network
-from sightline.parameters import read_entry, read_params
-from sightline.trained import trained_network
+from sightline.networks.architectures import build_network
+from sightline.networks.augment import three_channels, unit_images
+from sightline.networks.device import saliency_machine
+from sightline.networks.weights_file import trained_network
+from sightline.saliency.cam import Layer, layered_maps, saliency_maps
+from sightline.saliency.methods import saliency
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, write_npz
+from sightline.study.models import Network
+from sightline.study.parameters import read_entry, read_params
 
 PREPARED = Path("data/prepared")
 
@@ -35,7 +35,7 @@ class Saliency:
     target_layer: Layer
     batch_size: int
     methods: str
-    """Further methods by name, separated by spaces; see sightline.methods."""
+    """Further methods by name, separated by spaces; see sightline.saliency.methods."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

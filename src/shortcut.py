@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, read_npz, write_json
-from sightline.grid import Entry, Network
-from sightline.lung_files import WORDS, stored_lungs
-from sightline.map_files import read_maps
+from sightline.alignment.shortcut import by_outcome, relevance_shares, suspicion, uniform_shares
+from sightline.inputs import WORDS, read_maps, stored_lungs
 from sightline.maps import scaled_maps
-from sightline.parameters import read_params
-from sightline.shortcut import by_outcome, relevance_shares, suspicion, uniform_shares
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, read_npz, write_json
+from sightline.study.models import Entry, Network
+from sightline.study.parameters import read_params
 
 DRAWS = 701  # tag of this stage's generator
 

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from sightline.augment import Augment
-from sightline.checkpoint import (
+from sightline.networks.architectures import Classifier, build_network, num_parameters
+from sightline.networks.augment import Augment
+from sightline.networks.checkpoint import (
     fingerprint,
     load_checkpoint,
     optimizer_tensors,
@@ -29,10 +30,9 @@ from sightline.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from sightline.device import Machine, machine
-from sightline.errors import StudyError, run_stage
-from sightline.files import read_csv, write_csv
-from sightline.fitting import (
+from sightline.networks.device import Machine, machine
+from sightline.networks.imagenet import imagenet_weights
+from sightline.networks.training import (
     augmented_batches,
     auroc,
     balanced_batches,
@@ -42,10 +42,10 @@ from sightline.fitting import (
     set_rate,
     training_step,
 )
-from sightline.grid import Network
-from sightline.networks import Classifier, build_network, num_parameters
-from sightline.parameters import read_entry, read_params
-from sightline.weights import imagenet_weights
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import read_csv, write_csv
+from sightline.study.models import Network
+from sightline.study.parameters import read_entry, read_params
 
 PREPARED = Path("data/prepared")
 MODELS = Path("data/models")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sightline.lungs import _block_means, _filled, _otsu, estimated_body, widened
-from sightline.phantom import ANATOMY, _body_coordinates, phantom_image
+from sightline.alignment.shortcut import widened
+from sightline.images.phantom import ANATOMY, _body_coordinates, phantom_image
+from sightline.lungs import _block_means, _filled, _otsu, estimated_body
 
 
 def true_body(seed: int, number: int, height: int, width: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sightline.alignment import iou, threshold_counts
+from sightline.alignment.iou_and_pointing import iou, threshold_counts
 from sightline.maps import is_flat, scaled_maps
 
 CASES = Path(__file__).parents[2] / "shared" / "data" / "paper-cases"

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from sightline.errors import StudyError, run_stage
-from sightline.files import written_whole
-from sightline.graph import sync
-from sightline.grid import Entry
-from sightline.parameters import read_params
+from sightline.dvc_yaml import sync
+from sightline.study.errors import StudyError, run_stage
+from sightline.study.files import written_whole
+from sightline.study.models import Entry
+from sightline.study.parameters import read_params
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
-    from sightline.score_command import add_arguments, run
+    from sightline.score.command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)

@@ -1,4 +1,4 @@
-"""Where the patient is in an X-ray whose lungs nobody has drawn, and regions made wider by a margin.
+"""Lung masks of a folder, the phantom's own, or, without either, the estimated outline of the patient.
 
 H W image grid, h w the coarse grid of at most 64 x 64 on which the body is found, M images.
 
@@ -9,10 +9,17 @@ stands in for them, and whoever prints the result says "body", not "lungs".
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from scipy import ndimage
 
+from sightline.experts.annotation_reader import has_aspect, read_mask
+from sightline.experts.cleanup import nearest
+from sightline.inputs import Kind
 from sightline.maps import upsampled
+from sightline.study.errors import StudyError
+from sightline.study.files import read_npz
 
 COARSE = 64  # cells along each axis, at most
 BLUR = 0.7  # cells, sigma
@@ -47,19 +54,6 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
     body_hw = ndimage.binary_fill_holes(_closed(_largest_piece(body_hw)))
     soft_hw = ndimage.gaussian_filter(body_hw.astype(np.float64), BLUR)  # no staircase along the outline
     return upsampled(soft_hw[None], height, width)[0] >= 0.5
-
-
-def widened(masks_MHW: np.ndarray, margin: float) -> np.ndarray:
-    """The masks and what lies within `margin`, a share of each side, of them along rows and columns: bool M x H x W.
-
-    A square neighbourhood of round(margin * side) pixels each way, not a disc: separable, so that it costs a
-    thousandth of a second an image. An empty mask stays empty; margin 0 changes nothing.
-    """
-    wide_MHW = np.asarray(masks_MHW).astype(np.uint8)
-    for axis in (1, 2):
-        reach = round(margin * wide_MHW.shape[axis])
-        wide_MHW = ndimage.maximum_filter1d(wide_MHW, 2 * reach + 1, axis=axis, mode="constant")
-    return wide_MHW.astype(bool)
 
 
 def _block_means(values_HW: np.ndarray) -> np.ndarray:
@@ -117,3 +111,33 @@ def _closed(mask_hw: np.ndarray) -> np.ndarray:
     padded = np.pad(mask_hw, pad)
     padded[-pad:] = padded[-pad - 1]
     return ndimage.binary_closing(padded, disc)[pad:-pad, pad:-pad]
+
+
+def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: Path) -> tuple[np.ndarray, Kind]:
+    """Lung masks of the images, bool M x H x W, and where they are from.
+
+    `folder`: one white-on-black PNG an image, named by its stem, at the image's aspect; a folder without PNGs does not
+    count. `truth`: the NPZ that prepare writes, which knows a phantom's lungs. `pixels_MHW`: uint8, the prepared
+    images, gray. StudyError that lists every image whose mask is missing, broken or of another shape.
+    """
+    grid = pixels_MHW.shape[1:]
+    if folder.is_dir() and any(folder.glob("*.png")):
+        masks, problems = [], []
+        for image in images:
+            path = folder / f"{image}.png"
+            try:
+                drawn = read_mask(path)
+            except ValueError as error:
+                problems.append(f"{path}: {error}")
+                continue
+            if not has_aspect(drawn.shape, [(grid[0], grid[1])]):
+                problems.append(f"{path}: {drawn.shape[0]} x {drawn.shape[1]} (rows x columns), not its image's aspect")
+            masks.append(nearest(drawn, *grid) > 128)
+        if problems:
+            raise StudyError(f"{folder}: lung masks are wrong or missing; mend them or empty the folder", problems)
+        return np.array(masks, dtype=bool).reshape(-1, *grid), "masks"
+    stored = read_npz(truth)
+    row_of = {name: row for row, name in enumerate(stored["images"].tolist())}
+    if len(images) and all(image in row_of for image in images):
+        return stored["lungs"][[row_of[image] for image in images]], "phantom"
+    return np.array([estimated_body(image_HW) for image_HW in pixels_MHW], dtype=bool).reshape(-1, *grid), "body"

@@ -18,6 +18,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,9 +26,7 @@ import uvicorn
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError
 
-from sightline import __version__
 from sightline.annotate.assignment import Plan, planned_tasks
-from sightline.annotate.coco import coco_document
 from sightline.annotate.export import export_folder, export_records, rows_of
 from sightline.annotate.images import Params, Pictures, study_index, study_plan
 from sightline.annotate.imports import FORMATS, import_file
@@ -35,9 +34,10 @@ from sightline.annotate.live import live_overview
 from sightline.annotate.progress import status_lines
 from sightline.annotate.server import create_app
 from sightline.annotate.store import Store
-from sightline.errors import StudyError
-from sightline.files import write_json
-from sightline.parameters import read_params
+from sightline.formats.coco import coco_document
+from sightline.study.errors import StudyError
+from sightline.study.files import write_json
+from sightline.study.parameters import read_params
 
 FOLDER = "data/annotations"
 PORT = 8000
@@ -166,7 +166,7 @@ def serve(arguments: argparse.Namespace) -> None:
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
     )
     secret = store.admin_secret(renew=arguments.new_admin_secret)
-    print(f"Sightline {__version__}: {len(plan.images)} images; readers open their personal links at {url}")
+    print(f"Sightline {version('sightline')}: {len(plan.images)} images; readers open their personal links at {url}")
     print(f"admin: {url}/admin" + (f"#secret={secret}  (kept hashed: note it now)" if secret else ""), flush=True)
     if not is_https and not is_local:
         print("warning: without TLS, links and drawings can be read on the way", flush=True)

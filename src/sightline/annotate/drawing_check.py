@@ -8,8 +8,8 @@ from typing import Any
 from sightline.annotate import messages
 from sightline.annotate.answers import OutOfStep
 from sightline.annotate.refusals import Refused
-from sightline.annotate.rle import mask_of
-from sightline.annotate.strokes import drawn_mask, effective_strokes, work_of
+from sightline.formats.rle import mask_of
+from sightline.formats.strokes import drawn_mask, effective_strokes, work_of
 
 MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need
 

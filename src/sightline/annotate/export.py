@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Row as Found
 
-from sightline.annotate.folder import Row, write_folder
 from sightline.annotate.images import Pictures
-from sightline.annotate.rle import mask_of
 from sightline.annotate.store import Store
-from sightline.errors import StudyError
-from sightline.files import written_whole
+from sightline.experts.annotation_writer import Row, write_folder
+from sightline.formats.rle import mask_of
+from sightline.study.errors import StudyError
+from sightline.study.files import written_whole
 
 READINGS = (
     *("annotation", "image", "annotator", "profession", "years", "kind", "repeat", "answer", "confidence"),

@@ -14,11 +14,11 @@ import pandas as pd
 from PIL import Image
 
 from sightline.annotate.assignment import Plan
-from sightline.annotation_files import picture_size
-from sightline.decode import HighDepth, decoded
-from sightline.errors import StudyError
-from sightline.files import read_csv
-from sightline.prepared import prepared_pixels
+from sightline.experts.annotation_reader import picture_size
+from sightline.images.decode import HighDepth, decoded
+from sightline.inputs import prepared_pixels
+from sightline.study.errors import StudyError
+from sightline.study.files import read_csv
 
 PREPARED = Path("data/prepared")
 DRAW = 401  # tag of this draw's generator

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sightline.annotate.chexlocalize import read_chexlocalize
-from sightline.annotate.coco import read_coco
-from sightline.annotate.cvat import read_cvat
-from sightline.annotate.drawn import Drawn, Found, Wanted, nearest_name
-from sightline.annotate.folder import Row, write_folder
-from sightline.annotate.label_studio import read_label_studio
-from sightline.annotation_files import has_aspect
-from sightline.errors import StudyError
+from sightline.experts.annotation_reader import has_aspect
+from sightline.experts.annotation_writer import Row, write_folder
+from sightline.formats.chexlocalize import read_chexlocalize
+from sightline.formats.coco import read_coco
+from sightline.formats.cvat import read_cvat
+from sightline.formats.label_studio import read_label_studio
+from sightline.formats.shapes import Drawn, Found, Wanted, nearest_name
+from sightline.study.errors import StudyError
 
 FORMATS: dict[str, Callable[[Path, Wanted], Found]] = {
     "label-studio": read_label_studio,

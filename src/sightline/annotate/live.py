@@ -12,7 +12,7 @@ from sightline.annotate.assignment import Plan
 from sightline.annotate.export import mask_of_answer
 from sightline.annotate.progress import Assigned, Reader, Reading, overview
 from sightline.annotate.store import Store
-from sightline.cleanup import nearest
+from sightline.experts.cleanup import nearest
 
 
 def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]) -> Callable[[], dict[str, Any]]:

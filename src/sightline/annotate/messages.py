@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from sightline.annotate.strokes import Stroke, work_of
+from sightline.formats.strokes import Stroke, work_of
 
 PROFESSIONS = ("student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other")
 MAX_SIDE = 16_384  # pixels

@@ -5,12 +5,12 @@ A reader's cookie opens that reader's tasks and images and nothing else; nothing
 
 from collections.abc import Callable, Set
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Header, Request, Response
 from sqlalchemy import Row
 
-from sightline import __version__
 from sightline.annotate import messages
 from sightline.annotate.answers import Conflict, Recorded, Submitted
 from sightline.annotate.drawing_check import checked_mask, is_inside
@@ -20,6 +20,8 @@ from sightline.annotate.refusals import REFUSALS, Refused, answer_refusals
 from sightline.annotate.security import Guard, Limits, csrf_of, hash_of, is_csrf
 from sightline.annotate.sessions import ADMIN_LASTS, READER_LASTS
 from sightline.annotate.store import Store
+
+TOOL_VERSION = version("sightline")
 
 
 def create_app(
@@ -39,7 +41,7 @@ def create_app(
     limits = limits or Limits()
     app = FastAPI(
         title="Sightline annotation",
-        version=__version__,
+        version=TOOL_VERSION,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -114,7 +116,7 @@ def create_app(
             enrolled=row.enrolled_at is not None,
             language=row.language,
             contact=contact,
-            tool_version=__version__,
+            tool_version=TOOL_VERSION,
             professions=list(messages.PROFESSIONS),
         )
 
@@ -265,7 +267,7 @@ def create_app(
                     opened_at=sent.opened_at.isoformat(),
                     submitted_at=sent.submitted_at.isoformat(),
                     active_seconds=sent.active_seconds,
-                    tool_version=__version__,
+                    tool_version=TOOL_VERSION,
                 ),
             )
         except Recorded as repeated:

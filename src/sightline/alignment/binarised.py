@@ -1,0 +1,179 @@
+"""Binary maps: how a threshold is set, and what overlap and boundary distances the result has.
+
+A binary maps of one image, R masks of it, M maps of many images, T thresholds, H W image grid, P = H * W pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from sightline.alignment.iou_and_pointing import iou
+
+Rule = Literal["fixed", "otsu", "top_share", "area_matched"]
+OTSU_BINS = 256
+PERCENTILE = 95  # of HD95
+SAME = 1e-12  # mean IoUs nearer than this are a tie: sums of the same numbers in another order
+
+
+def binarised(
+    maps_MHW: np.ndarray,
+    rule: Rule,
+    *,
+    threshold: float | None = None,
+    share: float | None = None,
+    masks_MHW: np.ndarray | None = None,
+) -> np.ndarray:
+    """The maps cut to regions, bool M x H x W, from maps scaled to [0, 1] (float32 or float64).
+
+    - `fixed`: map >= `threshold`, in (0, 1], compared in the maps' dtype, as `alignment.threshold_counts` does.
+    - `otsu`: above the threshold that maximises the variance between the two classes (Otsu 1979), over 256 bins from
+      the map's lowest to its highest value; the lowest such bin on a tie. Peer: as scikit-image, the cut is the
+      bin's centre and strict.
+    - `top_share`: the highest round(`share` * P) pixels, share in (0, 1].
+    - `area_matched`: as many of the highest pixels as its mask in `masks_MHW` has; none for an empty mask.
+
+    Exactly that many pixels: ties at the cut are taken in raster order (`scores.image_scores` has the expectation). A
+    flat map is empty under the last three, for it has no highest pixels; under `fixed`, because its value is 0.
+    A rule without its argument, and NaN, raise ValueError.
+    """
+    if maps_MHW.size and np.isnan(maps_MHW.max()):
+        raise ValueError("NaN in maps")
+    num_maps, height, width = maps_MHW.shape
+    maps_MP = maps_MHW.reshape(num_maps, height * width)
+    if rule == "fixed":
+        cut = np.asarray(_in_unit("threshold", threshold)).astype(maps_MHW.dtype)
+        return maps_MHW >= cut
+    if rule == "otsu":
+        return (maps_MP > otsu_thresholds(maps_MHW)[:, None]).reshape(maps_MHW.shape)
+    if rule == "top_share":
+        count_M = np.full(num_maps, int(np.floor(_in_unit("share", share) * maps_MP.shape[1] + 0.5)))
+    elif rule == "area_matched":
+        if masks_MHW is None or masks_MHW.shape != maps_MHW.shape:
+            raise ValueError("area_matched: expected masks, one per map and of its shape")
+        count_M = masks_MHW.astype(bool).sum(axis=(1, 2))
+    else:
+        raise ValueError(f"rule: expected fixed, otsu, top_share or area_matched, got {rule!r}")
+    return _highest(maps_MP, count_M).reshape(maps_MHW.shape)
+
+
+def _in_unit(name: str, value: float | None) -> float:
+    if value is None or not 0 < value <= 1:
+        raise ValueError(f"{name}: expected a number above 0 and at most 1, got {value}")
+    return value
+
+
+def otsu_thresholds(maps_MHW: np.ndarray) -> np.ndarray:
+    """Each map's Otsu threshold, float64 M: the centre of a bin; infinity for a flat map, which nothing exceeds."""
+    num_maps = len(maps_MHW)
+    maps_MP = maps_MHW.reshape(num_maps, -1).astype(np.float64)
+    low_M, span_M = maps_MP.min(axis=1), np.ptp(maps_MP, axis=1)
+    width_M = np.where(span_M > 0, span_M, 1) / OTSU_BINS
+    bin_MP = np.minimum((maps_MP - low_M[:, None]) / width_M[:, None], OTSU_BINS - 1).astype(np.int64)
+    bin_MP += OTSU_BINS * np.arange(num_maps)[:, None]
+    counts_MS = np.bincount(bin_MP.ravel(), minlength=num_maps * OTSU_BINS).reshape(num_maps, OTSU_BINS)
+    places_S = np.arange(OTSU_BINS)  # in whole bins, all sums are exact: equal variances are equal
+    below_MS, sum_MS = np.cumsum(counts_MS, axis=1), np.cumsum(counts_MS * places_S, axis=1)
+    above_MS = below_MS[:, -1:] - below_MS
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap_MS = sum_MS / below_MS - (sum_MS[:, -1:] - sum_MS) / above_MS
+    # all pixels in one class at the last bin: no split
+    variance_MS = np.where(above_MS > 0, below_MS * above_MS * gap_MS**2, -1.0)
+    threshold_M = low_M + (np.argmax(variance_MS, axis=1) + 0.5) * width_M
+    return np.where(span_M > 0, threshold_M, np.inf)
+
+
+def _highest(maps_MP: np.ndarray, count_M: np.ndarray) -> np.ndarray:
+    """Bool M x P: the `count_M` highest pixels of each map, ties in raster order; none of a flat map."""
+    num_maps, num_pixels = maps_MP.shape
+    ordered_MP = np.sort(maps_MP, axis=1)
+    cut_M1 = ordered_MP[np.arange(num_maps), np.minimum(num_pixels - count_M, num_pixels - 1)][:, None]
+    above_MP, level_MP = maps_MP > cut_M1, maps_MP == cut_M1
+    wanted_M1 = (count_M - above_MP.sum(axis=1))[:, None]
+    highest_MP = above_MP | (level_MP & (np.cumsum(level_MP, axis=1) <= wanted_M1))
+    has_peak_M = ordered_MP[:, 0] < ordered_MP[:, -1]
+    return highest_MP & (has_peak_M & (count_M > 0))[:, None]
+
+
+def inner_boundary(masks_RHW: np.ndarray) -> np.ndarray:
+    """Bool R x H x W: pixels of the mask with one of their 4 neighbours outside it; so is all beyond the image.
+
+    MONAI's `get_mask_edges`: the mask less its erosion by a cross.
+    """
+    near = np.pad(masks_RHW.astype(bool), ((0, 0), (1, 1), (1, 1)))
+    rows, cols = near[:, :-2, 1:-1] & near[:, 2:, 1:-1], near[:, 1:-1, :-2] & near[:, 1:-1, 2:]
+    return near[:, 1:-1, 1:-1] & ~(rows & cols)
+
+
+def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: float) -> dict[str, np.ndarray]:
+    """Overlap and boundary scores of each binary map against each mask of one image, float64 A x R each.
+
+    `iou`, `dice` in [0, 1]. Distances in pixels between boundaries (`inner_boundary`), by Euclidean distance
+    transforms: each boundary pixel's to the nearest of the other boundary, both ways.
+    `hd95`: the larger of the two 95th percentiles (linear interpolation); `assd`: the mean over the pixels of both
+    boundaries; `nsd`: the share of them no farther than `tolerance` (pixels, at least 0; Nikolov et al. 2021).
+    Peer: MONAI's definitions; surface-distance weighs boundary pixels by their length and takes the larger
+    percentile as we do. Below one cell of the feature grid a tolerance means little.
+
+    An empty mask gives NaN. An empty map against a mask: iou, dice and nsd 0, hd95 and assd NaN (MONAI: infinite),
+    for there is no boundary to measure from.
+    """
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance: expected at least 0, got {tolerance}")
+    num_maps, num_masks = len(binary_AHW), len(masks_RHW)
+    binary_AP, masks_RP = (
+        part.reshape(len(part), -1).astype(bool).astype(np.float32) for part in (binary_AHW, masks_RHW)
+    )
+    shared_AR = (binary_AP @ masks_RP.T).astype(np.float64)  # float32 counts exactly up to 2**24 pixels
+    pixels_A1, pixels_R = binary_AHW.sum(axis=(1, 2))[:, None], masks_RHW.sum(axis=(1, 2))
+    iou_AR = iou(shared_AR, pixels_A1, pixels_R)
+    scores = {"iou": iou_AR, "dice": 2 * iou_AR / (1 + iou_AR)}
+    scores |= {metric: np.full((num_maps, num_masks), np.nan) for metric in ("hd95", "assd", "nsd")}
+    scores["nsd"][:, pixels_R > 0] = 0
+    map_boundaries, mask_boundaries = _boundaries(binary_AHW), _boundaries(masks_RHW)
+    for row, (map_pixels, to_map_P) in enumerate(map_boundaries):
+        for col, (mask_pixels, to_mask_P) in enumerate(mask_boundaries):
+            if len(map_pixels) and len(mask_pixels):
+                there, back = to_mask_P[map_pixels], to_map_P[mask_pixels]
+                both = np.concatenate([there, back])
+                scores["hd95"][row, col] = max(np.percentile(there, PERCENTILE), np.percentile(back, PERCENTILE))
+                scores["assd"][row, col] = both.mean()
+                scores["nsd"][row, col] = (both <= tolerance).mean()
+    return scores
+
+
+def _boundaries(masks_RHW: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each mask its boundary's pixels, int, and every pixel's distance to them, float64 P."""
+    return [
+        (np.flatnonzero(edge_HW), distance_transform_edt(~edge_HW).ravel()) for edge_HW in inner_boundary(masks_RHW)
+    ]
+
+
+def crossfit_threshold(
+    iou_MT: np.ndarray, groups_M: np.ndarray, thresholds_T: np.ndarray, folds: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each image's threshold, chosen on other patients, and its IoU there: two float64 M.
+
+    `iou_MT`: IoU of each map at each threshold, in any order of thresholds; `groups_M`: the patients. The patients
+    are dealt at random into `folds` parts, from 2 to their number; those of one part get the threshold with the
+    highest mean IoU over the images of the others, the lowest on a tie. NaN (an empty consensus) is left out of the
+    means and stays NaN in the result; where the other parts know nothing, both are NaN. The parts depend on which
+    images share a patient and on the patients' order, not on the images'.
+    """
+    labels, group_M = np.unique(groups_M, return_inverse=True)
+    if not 2 <= folds <= len(labels):
+        raise ValueError(f"folds: expected from 2 to the {len(labels)} patients, got {folds}")
+    order_T = np.argsort(thresholds_T)
+    thresholds_T, iou_MT = np.asarray(thresholds_T, dtype=float)[order_T], np.asarray(iou_MT, dtype=float)[:, order_T]
+    fold_M = (rng.permutation(len(labels)) % folds)[group_M]
+    known_MT = ~np.isnan(iou_MT)
+    others_FM = (fold_M != np.arange(folds)[:, None]).astype(float)
+    with np.errstate(invalid="ignore"):
+        mean_FT = others_FM @ np.where(known_MT, iou_MT, 0) / (others_FM @ known_MT)
+    defined_FT = np.where(np.isnan(mean_FT), -np.inf, mean_FT)
+    best_F = np.argmax(defined_FT >= defined_FT.max(axis=1, keepdims=True) - SAME, axis=1)  # the first is the lowest
+    threshold_F = np.where(np.isnan(mean_FT).all(axis=1), np.nan, thresholds_T[best_F])
+    chosen_M = iou_MT[np.arange(len(iou_MT)), best_F[fold_M]]
+    return threshold_F[fold_M], np.where(np.isnan(threshold_F[fold_M]), np.nan, chosen_M)

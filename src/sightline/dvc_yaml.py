@@ -1,0 +1,107 @@
+"""What dvc.yaml must say of a study: its models, its fan-in, and the code that each stage imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from sightline.study.models import Entry, ExternalMaps, Network
+
+# dvc stage -> its script; `${item}` and `${key}` stages of the grid included
+SCRIPTS = {
+    "prepare": "prepare.py",
+    "augment-preview": "augment_preview.py",
+    "train": "train.py",
+    "saliency": "saliency.py",
+    "import-maps": "import_maps.py",
+    "lungs": "lungs.py",
+    "consensus": "consensus.py",
+    "reliability": "reliability.py",
+    "align": "align.py",
+    "bootstrap": "bootstrap.py",
+    "ladder": "ladder.py",
+    "compare": "compare.py",
+    "shortcut": "shortcut.py",
+    "faithfulness": "faithfulness.py",
+    "multiverse": "multiverse.py",
+    "report": "report.py",
+}
+
+
+def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
+    """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
+
+    Stage deps become: the stage's code in sorted order, then the data deps that stand there, then the files of each
+    model for the stages that gather them. Everything else of the file stays.
+    """
+    networks = [key for key, entry in models.items() if isinstance(entry, Network)]
+    external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
+    stages = graph["stages"]
+    for name in ("train", "saliency", "faithfulness"):
+        stages[name]["foreach"] = list(networks)  # one list twice would be an anchor
+    stages["import-maps"]["foreach"] = external
+    maps = [f"data/saliency/{key}.npz" for key in models]
+    others = [f"data/saliency/{key}.others.npz" for key in networks]
+    predictions = [f"data/models/{key}.predictions.csv" for key in networks]
+    histories = [f"data/models/{key}.history.csv" for key in networks]
+    gathered = {
+        "align": maps,
+        "bootstrap": predictions,
+        "ladder": [*maps, *others],
+        "compare": predictions,
+        "shortcut": [*maps, *predictions],
+        "multiverse": [*maps, *others],
+        "report": [*maps, *histories],
+    }
+    faithful = [f"metrics/faithfulness/{key}.json" for key in networks]
+    gathered["report"] += faithful
+    listed = ("src/", "data/models/", "data/saliency/", "metrics/faithfulness/")
+    for name, script in SCRIPTS.items():
+        stage = stages[name].get("do", stages[name])
+        kept = [dep for dep in stage["deps"] if not str(dep).startswith(listed)]
+        own = [
+            dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith(("data/models/", "data/saliency/"))
+        ]
+        stage["deps"] = [*imported_files(source / script), *kept, *own, *gathered.get(name, [])]
+    graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")
+
+
+def imported_files(script: Path) -> list[str]:
+    """The files below `script`'s folder that it imports, transitively, itself among them, and their data files.
+
+    Paths as dvc.yaml writes them (`src/...`), sorted. A data file counts where a module names it as a text that ends
+    in .json, by its path below that folder.
+    """
+    root = script.parent
+    seen: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        if path.suffix == ".py":
+            waiting += [found for found in _local_names(ast.parse(path.read_text()), root) if found not in seen]
+    return sorted(f"{root.name}/{path.relative_to(root).as_posix()}" for path in seen)
+
+
+def _local_names(tree: ast.AST, root: Path) -> list[Path]:
+    names: list[str] = []
+    found: list[Path] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".json"):
+            data = root / node.value
+            found += [data] if data.is_file() else []
+    for name in names:
+        path = root.joinpath(*name.split("."))
+        modules = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+        found += modules
+        if modules:  # importing a module runs the packages that hold it
+            packages = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(root)]
+            found += [package for package in packages if package.is_file()]
+    return found

@@ -1,0 +1,1 @@
+"""The experts: their annotations read and written, clean-up, consensus, STAPLE, agreement, reliability."""

@@ -1,0 +1,144 @@
+"""What the annotators of one image agree on, how far, and how far anyone would by chance.
+
+Letters: R annotations of one image, T random masks, H W image grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from sightline.maps import upsampled
+
+Rule = Literal["mean", "intersection", "union"]
+CELLS = 5  # the random masks' grid is 5 x 5, as published
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How well the annotations of one image overlap; every pair is of two distinct annotators, each pair once."""
+
+    first: np.ndarray
+    """int, row of a pair's first annotation in the image's masks."""
+    second: np.ndarray
+    """int, row of its second; first < second."""
+    iou: np.ndarray
+    """float in [0, 1], IoU of each pair; NaN where both masks are empty."""
+    random_iou: np.ndarray
+    """float, IoU of each pair's first annotation with one random mask of the second's area."""
+    mean_iou: float
+    """Mean over the pairs; NaN without a pair."""
+    mean_random_iou: float
+    """Mean over all random masks, each against every other annotator's annotations; NaN without a pair."""
+
+
+def consensus_mask(masks_RHW: np.ndarray, rule: Rule, min_share: float) -> np.ndarray:
+    """The region that an image's annotations agree on, bool H x W; all false for no annotations.
+
+    `rule` mean: pixels that at least `min_share`, in (0, 1], of the annotations mark (the paper, "Annotations and
+    consensus": 0.5, and an even split counts as inside); intersection: all of them; union: any. The annotations'
+    order does not matter.
+    """
+    count = masks_RHW.sum(axis=0)
+    num_annotations = len(masks_RHW)
+    # whole numbers on both sides: 3 of 10 at 0.3 must not hang on the last bit of a quotient
+    least = {"mean": np.ceil(min_share * num_annotations - 1e-9), "intersection": num_annotations, "union": 1}[rule]
+    return count >= max(int(least), 1)
+
+
+def pixel_share(masks_RHW: np.ndarray) -> np.ndarray:
+    """Share of the annotations that mark each pixel, float32 H x W in [0, 1]; 0 for no annotations."""
+    return (masks_RHW.sum(axis=0) / max(len(masks_RHW), 1)).astype(np.float32)
+
+
+def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
+    """IoU of each of R bool masks with each of T others, float64 R x T in [0, 1]; NaN where both are empty."""
+    one, other = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (masks_RHW, others_THW))
+    shared = (one @ other.T).astype(np.float64)  # float32 counts exactly up to 2**24 pixels
+    either = one.sum(axis=1, dtype=np.float64)[:, None] + other.sum(axis=1, dtype=np.float64)[None, :] - shared
+    return np.divide(shared, either, out=np.full(shared.shape, np.nan), where=either > 0)
+
+
+def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, width: int) -> np.ndarray:
+    """One random mask for each of T areas (pixels, whole, 0 to H * W), bool T x H x W with exactly that area.
+
+    Paper: a 5 x 5 grid of random cells, bilinearly upsampled and rounded, which is smaller than asked for. Ours:
+    5 x 5 uniform noise, bilinearly upsampled, its highest `area` pixels. As the published ones, they lie at the
+    border somewhat more often than in the middle: between cells, interpolation evens the noise out.
+    """
+    noise_TP = upsampled(rng.random((len(areas_T), CELLS, CELLS)), height, width).reshape(len(areas_T), -1)
+    masks_TP = np.zeros(noise_TP.shape, bool)
+    for noise_P, mask_P, area in zip(noise_TP, masks_TP, np.asarray(areas_T).tolist(), strict=True):
+        if area:
+            mask_P[np.argpartition(noise_P, -area)[-area:]] = True
+    return masks_TP.reshape(len(areas_T), height, width)
+
+
+def image_agreement(
+    masks_RHW: np.ndarray, annotators: Sequence[str], num_random: int, rng: np.random.Generator
+) -> Agreement:
+    """Agreement of one image's R annotations, by annotator, beside `num_random` random masks (R at least).
+
+    Paper: pairs of two annotations by one person counted as agreement between experts; ours are of distinct
+    annotators. Random mask t has the area of annotation t mod R and is held against the other annotators', as that
+    annotation is.
+    """
+    names = np.asarray(annotators)
+    first, second = np.triu_indices(len(masks_RHW), 1)
+    distinct = names[first] != names[second] if len(names) else np.zeros(0, bool)
+    first, second = first[distinct], second[distinct]
+    if not len(first):
+        nothing = np.zeros(0)
+        return Agreement(
+            first=first, second=second, iou=nothing, random_iou=nothing, mean_iou=np.nan, mean_random_iou=np.nan
+        )
+    areas = masks_RHW.sum(axis=(1, 2))
+    model = np.arange(max(num_random, len(masks_RHW))) % len(masks_RHW)
+    chance = iou_matrix(masks_RHW, random_masks(rng, areas[model], *masks_RHW.shape[1:]))
+    iou = iou_matrix(masks_RHW, masks_RHW)[first, second]
+    return Agreement(
+        first=first,
+        second=second,
+        iou=iou,
+        random_iou=chance[first, second],
+        mean_iou=mean_known(iou),
+        mean_random_iou=mean_known(chance[names[:, None] != names[model][None, :]]),
+    )
+
+
+def profession_pairs(agreement: Agreement, professions: Sequence[str]) -> dict[str, np.ndarray]:
+    """IoU of the pairs within each profession, by its name; `professions` are those of the image's R annotations."""
+    names = np.asarray(professions)
+    same = names[agreement.first] == names[agreement.second] if len(names) else np.zeros(0, bool)
+    return {str(name): agreement.iou[same & (names[agreement.first] == name)] for name in sorted(set(names.tolist()))}
+
+
+def mean_known(values: np.ndarray) -> float:
+    """Mean of what is not NaN; NaN if nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+PROFESSION_COLUMNS = ["profession", "annotators", "annotations", "pairs", "iou"]
+
+
+def profession_table(
+    used: pd.DataFrame, rows_of: dict[str, np.ndarray], agreements: dict[str, Agreement]
+) -> pd.DataFrame:
+    """One row per profession: its annotators, annotations and the pairs within it, of all images together."""
+    ious: dict[str, list[float]] = {name: [] for name in sorted(set(used.profession))}
+    for image, rows in rows_of.items():
+        for name, values in profession_pairs(agreements[image], used.profession[rows].tolist()).items():
+            ious[name] += values.tolist()
+    annotators, annotations = used.groupby("profession").annotator.nunique(), used.profession.value_counts()
+    return pd.DataFrame(
+        [
+            (name, int(annotators[name]), int(annotations[name]), len(values), mean_known(np.array(values)))
+            for name, values in ious.items()
+        ],
+        columns=PROFESSION_COLUMNS,
+    )

@@ -1,0 +1,158 @@
+"""The folder of annotations that `consensus` reads, written whole: annotations.csv and one PNG an annotation in masks/.
+
+Masks and tables are made in `.<name>.partial` beside the folder and then moved in, each by one rename: masks first,
+annotations.csv next, and masks that it no longer names are deleted last. So a run that is killed at any point leaves
+an annotations.csv, the old or the new, whose masks are all there and whole; beside the old one, a mask whose name stays
+may be the new one already.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from sightline.experts.annotation_reader import COLUMNS
+from sightline.study.errors import StudyError
+from sightline.study.files import write_csv
+
+MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One annotation as it goes into the folder."""
+
+    annotation: str
+    """Its name, unique; the mask is masks/<annotation>.png."""
+    image: str
+    """File stem of the image."""
+    annotator: str
+    """A pseudonym, never a name."""
+    profession: str
+    """As the study lists them; "" where it is not known."""
+    created_at: str
+    """ISO 8601 with its zone, or "" where it is not known."""
+    mask: np.ndarray
+    """bool H x W in image pixels; all False says that the annotator saw no region."""
+
+
+def write_folder(
+    folder: str | Path, rows: Iterable[Row], readings: pd.DataFrame | None = None, *, replace: bool = False
+) -> int:
+    """Writes `rows`, sorted by image and annotation, and `readings` as readings.csv; returns the number of rows.
+
+    The same rows give the same bytes, in whatever order they come; they are taken one by one, so that a generator
+    keeps one mask in memory. What the folder held before goes only with `replace`: annotations.csv, the PNGs in
+    masks/ and readings.csv (also where `readings` is None: it told of annotations that are gone). Other files stay.
+    StudyError with all that is wrong: names that are empty, repeated or no file name, masks that are not bool H x W,
+    no row at all, annotations in the folder and no `replace`, a full disk. Nothing has changed in the folder then.
+    """
+    folder = Path(folder).resolve()
+    _refuse_occupied(folder, replace)
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        _remove(partial)  # what a killed run left
+        (partial / "masks").mkdir(parents=True)
+        table = _write_masks(rows, partial / "masks", folder)
+        write_csv(partial / "annotations.csv", table)
+        if readings is not None:
+            write_csv(partial / "readings.csv", readings)
+        _move_in(partial, folder)
+    except OSError as error:
+        raise StudyError(f"{folder}: could not be written ({error.strerror}); free the disk and run again") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return len(table)
+
+
+def _refuse_occupied(folder: Path, replace: bool) -> None:
+    """StudyError where annotations stand in the folder and may not go, or where it is no folder."""
+    if folder.exists() and not folder.is_dir():
+        raise StudyError(f"{folder}: is a file; name a folder")
+    found = ["annotations.csv"] if (folder / "annotations.csv").exists() else []
+    masks = _masks_in(folder)
+    found += [f"{len(masks)} PNGs in masks/"] if masks else []
+    if found and not replace:
+        raise StudyError(
+            f"{folder}: holds annotations already ({' and '.join(found)}); say --replace to put the new ones in their "
+            "place, or name another folder"
+        )
+
+
+def _write_masks(rows: Iterable[Row], place: Path, folder: Path) -> pd.DataFrame:
+    """Writes each row's mask into `place`; returns the table of COLUMNS, sorted by image and annotation."""
+    lines: list[tuple[str, ...]] = []
+    problems: list[str] = []
+    seen: set[str] = set()
+    for number, row in enumerate(rows, start=1):
+        where = f"annotation {number} ({row.annotation!r}, image {row.image!r}):"
+        wrong = _problems_of(row, seen)
+        problems += [f"{where} {problem}" for problem in wrong]
+        seen.add(row.annotation.casefold())
+        if problems:
+            continue  # nothing will be kept: look for more of them, write no more
+        name = f"{row.annotation}.png"
+        with open(place / name, "wb") as file:
+            Image.fromarray(np.where(row.mask, 255, 0).astype(np.uint8)).save(file, format="PNG")
+            file.flush()
+            os.fsync(file.fileno())
+        lines.append((row.annotation, row.image, row.annotator, row.profession, name, row.created_at))
+    if problems:
+        raise StudyError(f"{folder}: {len(problems)} problems in what was to be written", problems)
+    if not lines:
+        raise StudyError(f"{folder}: there is no annotation to write; the folder is left as it was")
+    return pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=list(COLUMNS))
+
+
+def _problems_of(row: Row, seen: set[str]) -> list[str]:
+    """What keeps a row out of the folder; `seen` are the earlier rows' names in lower case."""
+    problems = []
+    name = row.annotation
+    is_plain = name == name.strip() and not name.startswith(".") and not any(c in "/\\:" or ord(c) < 32 for c in name)
+    if not name or not is_plain or len(name.encode()) > MAX_NAME:
+        problems.append(f"annotation must be a plain file name of 1 to {MAX_NAME} bytes")
+    elif name.casefold() in seen:
+        # macOS and Windows hold `A.png` and `a.png` for one file
+        problems.append("a second annotation of that name (upper and lower case count as the same)")
+    named = {"image": row.image, "annotator": row.annotator}
+    problems += [f"{field} is empty" for field, value in named.items() if not value.strip()]
+    if row.mask.ndim != 2 or row.mask.dtype != np.bool_ or not row.mask.size:
+        problems.append(f"its mask is {row.mask.dtype} {row.mask.shape}, expected bool rows x columns")
+    return problems
+
+
+def _move_in(partial: Path, folder: Path) -> None:
+    """Moves masks and tables from `partial` to their places and deletes what they replace."""
+    (folder / "masks").mkdir(parents=True, exist_ok=True)
+    named = set()
+    for path in sorted((partial / "masks").iterdir()):
+        os.replace(path, folder / "masks" / path.name)
+        named.add(path.name)
+    os.replace(partial / "annotations.csv", folder / "annotations.csv")
+    if (partial / "readings.csv").exists():
+        os.replace(partial / "readings.csv", folder / "readings.csv")
+    else:
+        (folder / "readings.csv").unlink(missing_ok=True)
+    for path in _masks_in(folder):
+        if path.name not in named:
+            path.unlink()
+
+
+def _masks_in(folder: Path) -> list[Path]:
+    """The PNGs in masks/, also those that no table names: a killed run or a user left them."""
+    place = folder / "masks"
+    return sorted(path for path in place.iterdir() if path.suffix == ".png") if place.is_dir() else []
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""IoU of annotations with each other, of large studies only within random parts: time and memory grow with the images.
+
+What is compared across images (chance agreement, shuffled masks) needs pairs of annotations of different images, of
+which there are as many as the square of the images. Up to IMAGES of them all pairs count; above, those of a part do,
+which is a sample of all, drawn without regard to what was marked. A annotations, P pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sightline.experts.agreement import iou_matrix
+
+IMAGES = 128  # of a part, at most
+
+
+def image_parts(images_A: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The part of each annotation's image, int A from 0: random, of sizes that differ by one at most.
+
+    `images_A`: any labels. Up to IMAGES images make one part, and `rng` is not used.
+    """
+    names, image_A = np.unique(np.asarray(images_A), return_inverse=True)
+    num_parts = -(-len(names) // IMAGES)
+    part_M = np.arange(len(names)) % max(num_parts, 1)
+    return (rng.permutation(part_M) if num_parts > 1 else part_M)[image_A]
+
+
+def same_image_pairs(images_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of annotations of one image, two int P: the first below the second, in the order of `triu_indices`."""
+    _, image_A, size_M = np.unique(np.asarray(images_A), return_inverse=True, return_counts=True)
+    order_A = np.argsort(image_A, kind="stable")
+    start_M = np.cumsum(size_M) - size_M
+    firsts, seconds = [np.zeros(0, int)], [np.zeros(0, int)]
+    for size in np.unique(size_M).tolist():
+        annotations_mR = order_A[start_M[size_M == size][:, None] + np.arange(size)]
+        one, other = np.triu_indices(size, 1)
+        firsts.append(annotations_mR[:, one].ravel())
+        seconds.append(annotations_mR[:, other].ravel())
+    first_P, second_P = np.concatenate(firsts), np.concatenate(seconds)
+    order_P = np.lexsort((second_P, first_P))
+    return first_P[order_P], second_P[order_P]
+
+
+class PartIou:
+    """IoU of annotations of one part, as a matrix would give it: `iou[a, b]` for arrays of rows; `parts()` for all.
+
+    Two annotations of different parts have no value here: asking for one raises IndexError.
+    """
+
+    def __init__(self, masks_AHW: np.ndarray, part_A: np.ndarray) -> None:
+        self._part_A = np.asarray(part_A)
+        self._rows = [np.flatnonzero(self._part_A == part) for part in np.unique(self._part_A)]
+        matrices = [iou_matrix(masks_AHW[rows], masks_AHW[rows]) for rows in self._rows]
+        self._values = np.concatenate([matrix.ravel() for matrix in matrices] or [np.zeros(0)])
+        self._line_A, self._place_A = np.zeros((2, len(self._part_A)), int)  # where a row begins; its place in the part
+        begin = 0
+        for rows in self._rows:
+            self._place_A[rows] = np.arange(len(rows))
+            self._line_A[rows] = begin + np.arange(len(rows)) * len(rows)
+            begin += len(rows) ** 2
+
+    def __getitem__(self, pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        one, other = pair
+        if (self._part_A[one] != self._part_A[other]).any():
+            raise IndexError("annotations of different parts: their IoU was not computed")
+        return self._values[self._line_A[one] + self._place_A[other]]
+
+    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Each part's annotations, int a, and their IoU, float64 a x a; NaN where both masks are empty."""
+        for rows in self._rows:
+            begin = self._line_A[rows[0]]
+            yield rows, self._values[begin : begin + len(rows) ** 2].reshape(len(rows), len(rows))

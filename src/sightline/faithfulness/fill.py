@@ -1,0 +1,30 @@
+"""What replaces the pixels that are taken away: a blurred copy of the image, or 0. B images, H W image grid."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+BLUR = 0.1  # sigma as a share of the image's side. Paper: RISE's 5 px of 224, cut off at 5 px, leaves opacities visible
+
+Fill = Literal["blur", "zero"]
+
+
+def blurred(images_B3HW: Tensor, blur: float = BLUR) -> Tensor:
+    """The images under a Gaussian of sigma `blur`, a share of each side; same shape, dtype and range.
+
+    Its weights are made to sum to 1 at the border too: a constant image stays as it is.
+    """
+    weights = []
+    for size in images_B3HW.shape[2:]:
+        place = torch.arange(size, dtype=torch.float64) / size
+        weights.append(torch.softmax(-((place[:, None] - place) ** 2) / (2 * blur**2), dim=1).to(images_B3HW))
+    rows_HH, cols_WW = weights
+    return rows_HH @ images_B3HW @ cols_WW.T
+
+
+def filled_images(images_B3HW: Tensor, fill: Fill, blur: float) -> Tensor:
+    """The images that replace removed pixels: `blurred`, or all 0; same shape and dtype."""
+    return blurred(images_B3HW, blur) if fill == "blur" else torch.zeros_like(images_B3HW)

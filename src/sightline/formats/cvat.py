@@ -1,0 +1,213 @@
+"""CVAT's `CVAT for images 1.1` XML, of a task, a job or a project -> drawings.
+
+Format: https://docs.cvat.ai/docs/other/xml_format. A mask is run lengths row by row within its own box, the first of
+pixels outside; a box and an ellipse turn about their centre. CVAT cannot say that an annotator saw no region.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree
+
+import numpy as np
+
+from sightline.formats.shapes import (
+    MAX_NUMBER,
+    MAX_SIDE,
+    Found,
+    Wanted,
+    drawn,
+    ellipse_mask,
+    polygon_mask,
+    rectangle_mask,
+    shown,
+    size_from,
+    stem_of,
+)
+from sightline.study.errors import StudyError
+
+NO_AREA = ("polyline", "points", "skeleton", "cuboid")
+AREAS = ("polygon", "box", "ellipse", "mask")
+
+
+@dataclass(frozen=True)
+class _Task:
+    assignee: str
+    owner: str
+    updated: str
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses entities before one is read. CVAT writes no document type; expat caps their growth from 2.4.1 on only."""
+
+    def doctype(self, name: str, *_: str | None) -> NoReturn:
+        raise ValueError(f"declares a document type {name!r}, which CVAT never writes")
+
+
+def read_cvat(path: Path, wanted: Wanted) -> Found:
+    """The drawings of an export: all shapes of an image and an annotator united.
+
+    Who drew is the job's or task's assignee; else what the user says; else the task's owner. What is wrong with single
+    images and shapes is in `problems`.
+    """
+    root = _parsed(path)
+    found = Found(labels={text for label in root.iterfind("meta//label/name") if (text := (label.text or "").strip())})
+    tasks = _tasks(root)
+    masks: dict[tuple[str, str], tuple[str, str, np.ndarray]] = {}
+    names: dict[str, str] = {}
+    for place, image in enumerate(root.iterfind("image")):
+        name = image.get("name", "")
+        where = f"image {image.get('id', place)} ({name})"
+        try:
+            stem = stem_of(name)
+            size = size_from(_whole(image, "height"), _whole(image, "width"))
+            if names.setdefault(stem, name) != name:
+                raise ValueError(f"has the stem of image {names[stem]!r} too; names must differ without folders")
+        except ValueError as error:
+            found.problems.append(f"{where}: {error}")
+            continue
+        mask_HW = _image_mask(image, size, where, wanted, found)
+        if mask_HW is None:
+            continue
+        task = tasks.get(image.get("task_id", ""), _Task("", "", ""))
+        who = task.assignee or wanted.annotator or task.owner
+        if not who:
+            found.num_nameless += 1
+            continue
+        earlier = masks.get((stem, who))
+        if earlier is not None and earlier[2].shape != mask_HW.shape:
+            found.problems.append(f"{where}: {mask_HW.shape} rows and columns, {earlier[0]} has {earlier[2].shape}")
+        elif earlier is not None:
+            earlier[2][mask_HW] = True
+        else:
+            masks[stem, who] = (where, task.updated, mask_HW)
+    for (stem, who), (where, updated, mask_HW) in masks.items():
+        found.drawings.append(drawn(mask_HW, image=stem, annotator=who, created_at=updated, source=where))
+    return found
+
+
+def _parsed(path: Path) -> ElementTree.Element:
+    """The document's root; StudyError unless it is CVAT's for images."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(2) == b"PK":
+                raise StudyError(f"{path}: a ZIP; unpack it and name its annotations.xml")
+            file.seek(0)
+            root = ElementTree.parse(file, ElementTree.XMLParser(target=_NoDoctype())).getroot()
+    except OSError as error:
+        raise StudyError(f"{path}: could not be read ({error.strerror})") from None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that is none
+        raise StudyError(f"{path}: not an XML file of CVAT ({error})") from None
+    if root.tag != "annotations":
+        raise StudyError(f"{path}: its root is <{root.tag}>, expected CVAT's <annotations>")
+    if root.find("track") is not None:
+        raise StudyError(f"{path}: is `CVAT for video`; export it as `CVAT for images 1.1`")
+    return root
+
+
+def _tasks(root: ElementTree.Element) -> dict[str, _Task]:
+    """Who made each task, by its id as images name it: "" in a task's or a job's export, which holds one."""
+    meta = root.find("meta")
+    if meta is None:
+        return {}
+    dumped = _text(meta, "dumped")
+    project = meta.find("project")
+    elements = (
+        {_text(task, "id"): task for task in project.iterfind("tasks/task")}
+        if project is not None
+        else {"": next((e for tag in ("job", "task") if (e := meta.find(tag)) is not None), meta)}
+    )
+    return {
+        key: _Task(_person(task, "assignee"), _person(task, "owner"), _text(task, "updated") or dumped)
+        for key, task in elements.items()
+    }
+
+
+def _person(task: ElementTree.Element, role: str) -> str:
+    return _text(task, f"{role}/username") or _text(task, f"{role}/email") or _text(task, role)
+
+
+def _text(element: ElementTree.Element, path: str) -> str:
+    return (element.findtext(path) or "").strip()
+
+
+def _image_mask(
+    image: ElementTree.Element, size: tuple[int, int], where: str, wanted: Wanted, found: Found
+) -> np.ndarray | None:
+    """All shapes of an image that count, united; None if there are none or one is wrong, which `found` then tells."""
+    mask_HW = np.zeros(size, bool)
+    num_good = num_wrong = 0
+    for shape in image:
+        label = shape.get("label", "")
+        if shape.tag not in AREAS + NO_AREA:
+            continue  # a tag is on the whole image
+        found.labels.add(label)
+        if wanted.labels is not None and label not in wanted.labels:
+            continue
+        try:
+            shape_HW = _shape_mask(shape, size)
+            if not shape_HW.any():
+                raise ValueError("marks no pixel; remove it there")
+            mask_HW |= shape_HW
+            num_good += 1
+        except ValueError as error:
+            found.problems.append(f"{where}, {shape.tag} {label!r}: {error}")
+            num_wrong += 1
+    return mask_HW if num_good and not num_wrong else None
+
+
+def _shape_mask(shape: ElementTree.Element, size: tuple[int, int]) -> np.ndarray:
+    """Pixels of one shape, bool; ValueError if it marks no area or is broken."""
+    if shape.tag in NO_AREA:
+        raise ValueError(f"a {shape.tag} marks no area; use polygon, box, ellipse or mask")
+    if shape.tag == "polygon":
+        try:
+            points = [[float(c) for c in pair.split(",")] for pair in shape.get("points", "").split(";")]
+        except ValueError:
+            raise ValueError(f"points {shown(shape.get('points'))} are not x,y;x,y;...") from None
+        return polygon_mask(points, size)
+    if shape.tag == "mask":
+        return _mask_mask(shape, size)
+    degrees = _real(shape, "rotation") if "rotation" in shape.keys() else 0.0  # noqa: SIM118 - an Element is no dict
+    if shape.tag == "ellipse":
+        centre = _real(shape, "cx"), _real(shape, "cy")
+        return ellipse_mask(centre, (_real(shape, "rx"), _real(shape, "ry")), degrees, size)
+    left, top, right, bottom = (_real(shape, key) for key in ("xtl", "ytl", "xbr", "ybr"))
+    centre = (left + right) / 2, (top + bottom) / 2
+    return rectangle_mask((left, top), (right - left, bottom - top), degrees, centre, size)
+
+
+def _mask_mask(shape: ElementTree.Element, size: tuple[int, int]) -> np.ndarray:
+    left, top, width, height = (_whole(shape, key) for key in ("left", "top", "width", "height"))
+    if min(left, top) < 0 or min(width, height) < 1 or left + width > size[1] or top + height > size[0]:
+        raise ValueError(f"a mask of {width} x {height} at ({left}, {top}) is not inside {size[1]} x {size[0]}")
+    try:
+        runs = np.array([int(run) for run in shape.get("rle", "").split(",")], np.int64)
+    except (ValueError, OverflowError):
+        raise ValueError(f"rle {shown(shape.get('rle'))} is not a list of whole numbers") from None
+    if (runs < 0).any() or (runs > MAX_SIDE**2).any() or runs.sum() != width * height:
+        raise ValueError(f"rle sums to {runs.sum()}, its box has {width} x {height} = {width * height} pixels")
+    mask_HW = np.zeros(size, bool)
+    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    mask_HW[top : top + height, left : left + width] = inside.reshape(height, width)
+    return mask_HW
+
+
+def _real(element: ElementTree.Element, key: str) -> float:
+    try:
+        value = float(element.get(key, ""))
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= MAX_NUMBER:  # NaN is not, either
+        raise ValueError(f"{key} is {shown(element.get(key))}, expected a number within {MAX_NUMBER:.0e}")
+    return value
+
+
+def _whole(element: ElementTree.Element, key: str) -> int:
+    value = _real(element, key)
+    if value != int(value):
+        raise ValueError(f"{key} is {shown(element.get(key))}, expected a whole number")
+    return int(value)

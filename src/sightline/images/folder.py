@@ -1,0 +1,57 @@
+"""The image files of a `folder` study: train/<CLASS>/* and test/<CLASS>/*."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+from sightline.study.errors import StudyError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+class ImageFile(NamedTuple):
+    image: str  # file stem, unique in the study
+    part: str  # train or test, the folder it lies in
+    label: int  # 0 or 1
+    path: Path
+
+
+def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFile]:
+    """All images below `root`, sorted by part, label and name; hidden files are not images.
+
+    Other class folders and the folder `val` of Kaggle's edition are not read (the paper drops its 16 images). A study
+    without `train` is one of finished maps or models: its test images alone. Missing or empty class folders, files
+    that are neither PNG nor JPEG by name, and two images of one name are a StudyError that lists all of them.
+    """
+    root = Path(root)
+    parts = [part for part in ("train", "test") if (root / part).is_dir()]
+    if "test" not in parts:
+        raise StudyError(f"{root}: no folder test; expected {root}/test/{positive} and {root}/test/{negative}")
+    problems: list[str] = []
+    files: list[ImageFile] = []
+    for part in parts:
+        for label, name in enumerate((negative, positive)):
+            folder = root / part / name
+            if not folder.is_dir():
+                # a study of maps alone has only the images that experts marked, all positive
+                if "train" in parts or label == 1:
+                    problems.append(f"{folder}: no such folder; data.negative and data.positive name the class folders")
+                continue
+            paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            wrong = [path for path in paths if path.suffix.lower() not in SUFFIXES or not path.is_file()]
+            problems += [f"{path}: neither .png, .jpg nor .jpeg; take it out of the class folder" for path in wrong]
+            kept = [path for path in paths if path not in set(wrong)]
+            if not kept:
+                problems.append(f"{folder}: no images in this class")
+            files += [ImageFile(path.stem, part, label, path) for path in kept]
+    same: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        same[file.image].append(file.path)
+    problems += [
+        f"{' and '.join(map(str, paths))}: two images of one name" for paths in same.values() if len(paths) > 1
+    ]
+    if problems:
+        raise StudyError(f"{root}: {len(problems)} problems with the images; mend them and run again", problems)
+    return files

@@ -1,0 +1,1 @@
+"""The networks: architectures, ImageNet weights, augmentation, device, training steps, checkpoints."""

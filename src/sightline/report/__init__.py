@@ -1,0 +1,1 @@
+"""The study's report: one offline page, its sections by theme, words, tables and charts."""

@@ -1,0 +1,111 @@
+"""One chart as inline SVG: its style, its colours, its models' looks, and labels that do not overlap.
+
+Nothing of pyplot's global state is touched. Colours are written as CSS variables with a fallback, so that a page can
+set them for light and dark, and a lone file still shows.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sightline.study.models import Entry, Network
+
+INK, MUTED, RULE = "#1b1f24", "#59626d", "#d4d8dd"
+# Blue, vermilion, green, purple (Okabe and Ito's hues, darkened to 4.5:1 on white), then two for external maps.
+SERIES = ("#0069ab", "#bb4700", "#00745a", "#94397a", "#6e5f00", "#4a5560")
+CSS_COLOURS = {INK: "currentColor", MUTED: "var(--muted,#59626d)", RULE: "var(--rule,#d4d8dd)"} | {
+    colour: f"var(--s{number},{colour})" for number, colour in enumerate(SERIES, 1)
+}
+ARCHITECTURES = {"alexnet": (0, "o"), "vgg16": (1, "s"), "googlenet": (2, "^"), "resnet50": (3, "D")}
+WIDTH = 4.8  # inches; about a phone's width at 72 units an inch, so 9-unit text stays readable there
+STYLE: Any = {
+    "svg.fonttype": "none", "svg.hashsalt": "sightline", "text.parse_math": False,
+    "font.family": "DejaVu Sans", "font.size": 9.5,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "axes.linewidth": 0.7, "axes.titlesize": 9.5,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": RULE, "grid.linewidth": 0.6, "xtick.color": MUTED, "ytick.color": MUTED,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "xtick.major.size": 3, "ytick.major.size": 0,
+    "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "path.simplify": False,
+}  # fmt: skip
+
+
+def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> str:
+    """SVG text of what `draw` puts on a Figure WIDTH x `height` inches; ids begin with `name`, `alt` is its label."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height))
+        draw(figure)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    drawn = text.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"<metadata>.*?</metadata>\s*", "", drawn, flags=re.DOTALL)
+    # Two figures on one page may not share ids, and matplotlib numbers each figure from one.
+    drawn = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', drawn)
+    drawn = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{name}-\2", drawn)
+    drawn = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui,sans-serif", drawn)
+    for colour, variable in CSS_COLOURS.items():
+        drawn = drawn.replace(colour, variable)
+    size = f'viewBox="0 0 {WIDTH * 72:g} {height * 72:g}"'
+    return re.sub(r"<svg [^>]*>", f'<svg {size} role="img" aria-label="{html.escape(alt)}">', drawn, count=1).strip()
+
+
+def looks(models: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """Per model: `color`, `marker`, `linestyle`, `markerfacecolor`."""
+    result = {}
+    external = 0
+    for model, entry in models.items():
+        if isinstance(entry, Network):
+            colour, marker = ARCHITECTURES[entry.arch]
+            dashed, hollow = entry.init == "scratch", entry.head == "fc"
+        else:
+            colour, marker, dashed, hollow = 4 + external % 2, "P", False, external % 4 > 1
+            external += 1
+        result[model] = {
+            "color": SERIES[colour], "marker": marker, "linestyle": (0, (4, 2)) if dashed else "-",
+            "markerfacecolor": "none" if hollow else SERIES[colour],
+        }  # fmt: skip
+    return result
+
+
+def spread(positions: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
+    """`positions` moved as little as a sweep up and one down need to lie `gap` apart between `low` and `high`.
+
+    The order is kept; more than fit are squeezed evenly.
+    """
+    wanted = np.asarray(positions, float)
+    order = np.argsort(wanted, kind="stable")
+    gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
+    steps = gap * np.arange(len(wanted))
+    # The cumulative maximum of the distances that are free lifts each label above the one below it, and no further.
+    moved = np.maximum.accumulate(np.clip(wanted[order], low, high) - steps) + steps
+    moved = np.minimum.accumulate((np.minimum(moved, high) - steps)[::-1])[::-1] + steps if len(wanted) else moved
+    moved = np.minimum(moved, high - steps[::-1])
+    result = np.empty_like(moved)
+    result[order] = moved
+    return result
+
+
+def label_margin(labels: Sequence[str]) -> float:
+    """Share of the figure's width that the longest label takes."""
+    return min(0.5, 0.04 + 0.0158 * max((len(label) for label in labels), default=0))
+
+
+def dots(axes: Axes, frame: pd.DataFrame, columns: tuple[str, str, str], look: Mapping[str, Mapping[str, Any]]) -> None:
+    """One row per model, the first on top: a dot at the value, a whisker over its interval."""
+    value, low, high = columns
+    for row, record in enumerate(frame.to_dict("records")):
+        style = look[record["model"]]
+        axes.plot([record[low], record[high]], [row, row], color=style["color"], linewidth=1.6)
+        axes.plot([record[value]], [row], **{**style, "linestyle": "none"}, markersize=5.5)
+    axes.set_ylim(len(frame) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)

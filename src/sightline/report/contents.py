@@ -1,0 +1,136 @@
+"""Everything that a report shows, as one value, and the paper's tables made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from sightline.report import tables
+from sightline.study.models import Entry
+
+Tile = tuple[str, str, str]  # data URI, alternative text, caption
+Printed = tuple[list[str], list[list[str]], str]  # header, rows, caption
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Everything that the page shows, as the stages wrote it; metrics are nested JSON, null where undefined."""
+
+    title: str
+    threshold: float
+    models: Mapping[str, Entry]
+    params: Mapping[str, Any]
+    """The whole of params.yaml."""
+    params_text: str
+    """The same as it is printed."""
+    paper: tables.Metrics
+    """The paper's numbers."""
+    is_compared: bool
+    """Whether the paper's numbers stand beside ours; beside the phantom's Table 1 they always do."""
+    index: pd.DataFrame
+    """image, split, label, patient"""
+    index_sha256: str
+    consensus: tables.Metrics
+    alignment: tables.Metrics
+    intervals: tables.Metrics
+    classification: tables.Metrics
+    sweep: pd.DataFrame
+    """model, method, threshold, iou"""
+    agreement: pd.DataFrame
+    """image, annotations, iou, random_iou"""
+    professions: pd.DataFrame
+    """profession, annotators, annotations, pairs, iou"""
+    histories: Mapping[str, pd.DataFrame]
+    """Per network: epoch, train_loss, val_loss"""
+    gallery: Sequence[tuple[str, Sequence[Tile]]]
+    """Image names and their tiles."""
+    random_pair: Sequence[Tile]
+    """An annotation and a random mask; empty without annotations."""
+    versions: Mapping[str, str]
+    ladder: tables.Metrics = field(default_factory=dict)
+    """metrics/ladder.json: baselines, lifts and the human scale; empty without a consensus. As the others below, it is
+    empty, too, where its stage has not run."""
+    reliability: tables.Metrics = field(default_factory=dict)
+    """metrics/reliability.json; empty without two annotations."""
+    shortcut: tables.Metrics = field(default_factory=dict)
+    """metrics/shortcut.json"""
+    comparisons: tables.Metrics = field(default_factory=dict)
+    """metrics/comparisons.json: pairs of models"""
+    multiverse: tables.Metrics = field(default_factory=dict)
+    """metrics/multiverse.json"""
+    specifications: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """plots/multiverse.csv, the specification curve"""
+    faithfulness: Mapping[str, tables.Metrics] = field(default_factory=dict)
+    """Per network: metrics/faithfulness/<model>.json"""
+
+    @property
+    def is_phantom(self) -> bool:
+        return bool(self.params.get("data", {}).get("source") == "phantom")
+
+    @property
+    def experts(self) -> str:
+        return "simulated annotators" if self.is_phantom else "experts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The paper's tables as numbers."""
+
+    table1: pd.DataFrame
+    table2: pd.DataFrame
+    table3: pd.DataFrame
+    table4: pd.DataFrame
+
+
+def study_tables(study: Study) -> Tables:
+    """Tables 1 to 4. Table 1 of a phantom always stands beside the paper's, which the phantom is made to imitate."""
+    paper = study.paper if study.is_compared else None
+    return Tables(
+        table1=tables.annotation_table(study.consensus, study.paper if study.is_phantom else paper),
+        table2=tables.classification_table(study.classification, study.models, tables.TABLE_2_METRICS, paper),
+        table3=tables.alignment_table(study.alignment, study.intervals, study.models, study.threshold, paper),
+        table4=tables.classification_table(study.classification, study.models, tables.TABLE_4_METRICS, paper),
+    )
+
+
+def printed_tables(study: Study, numbers: Tables) -> dict[str, Printed]:
+    """Header, rows and caption of each table as both the page and LaTeX print it."""
+    compared = (
+        " Third line: the paper's bootstrap mean ± half its interval's width; † our value lies outside of that."
+        if study.is_compared
+        else ""
+    )
+    header1, rows1 = tables.annotation_cells(numbers.table1)
+    header1 = [
+        name.replace("Paper", "Paper\n(target of the phantom)") if study.is_phantom else name for name in header1
+    ]
+    interval = f"[{100 * float(study.params.get('bootstrap', {}).get('level', 0.95)):g}% interval]"
+    header3, rows3 = tables.alignment_cells(numbers.table3)
+    return {
+        "table1": (header1, rows1, "Table 1. Annotations and agreement."),
+        "table2": (
+            *tables.classification_cells(numbers.table2, tables.TABLE_2_METRICS, full=False),
+            f"Table 2. Classification of the test images, % {interval}.{compared}",
+        ),
+        "table3": (
+            header3,
+            rows3,
+            f"Table 3. Alignment of maps and consensus at threshold {study.threshold:g}: IoU and Pointing Game (PG), "
+            f"% {interval}. Chance: independent regions of the same areas, in closed form. Random: random maps of the "
+            "map's own area. Published: Mann-Whitney U; sign flip: paired, by patient. All tests are one-sided, not "
+            "corrected for the number of rows." + (_PAPER_ROWS if study.is_compared else ""),
+        ),
+        "table4": (
+            *tables.classification_cells(numbers.table4, tables.TABLE_4_METRICS, full=True),
+            f"Table 4. Classification of the test images in full, % {interval}.{compared}",
+        ),
+    }
+
+
+_PAPER_ROWS = (
+    " The paper has one row per architecture; it stands beside the ImageNet network with the gap head, the variant "
+    "that CAM needs."
+)

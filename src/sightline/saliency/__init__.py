@@ -1,0 +1,1 @@
+"""Saliency maps: CAM and Grad-CAM, their variants, gradients, perturbation, and methods by name."""

@@ -1,0 +1,260 @@
+"""Saliency methods by name, all with one signature: (network, images_B3HW, generator, **settings) -> Tensor B x h x w.
+
+B images, h w the feature grid or the image grid (`Method.grid`). Every map is float32, raw and on the images' device;
+`maps.scaled_maps` makes of it what is scored. Besides the project's own names there are `captum:<Class>` and
+`pytorch-grad-cam:<Class>`, for the classes listed here, where these packages are installed.
+
+A call starts from the generator's *seed*, wherever its state is: neither the size nor the order of the batches changes
+a map, and the masks of RISE, made at the first call, serve all later ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial, wraps
+from types import ModuleType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sightline.networks.architectures import Classifier, GlobalAveragePool
+from sightline.saliency import gradients, perturbation
+from sightline.saliency.cam import weighted_sum
+from sightline.saliency.cam_variants import FROM_GRADIENT, family_maps, scorecam
+from sightline.study.errors import StudyError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One way from a network and images to maps."""
+
+    function: Callable[..., Tensor]
+    """(network, images_B3HW, generator, **settings) -> B x h x w; the network in eval mode, images in [0, 1]."""
+    num_passes: Literal["one", "many"]
+    """one: a forward and at most one backward pass per image, milliseconds; many: tens to thousands of them."""
+    grid: Literal["feature", "image"]
+    """Whether the map comes on the feature grid or with one value per pixel."""
+    is_random: bool = False
+    """The map depends on the generator's seed."""
+
+
+def _family(name: str, network: Classifier, images: Tensor, _: torch.Generator, layer: str = "backbone") -> Tensor:
+    return family_maps(network, images, [name], layer)[name]
+
+
+@torch.no_grad()
+def _cam(network: Classifier, images_B3HW: Tensor, _: torch.Generator) -> Tensor:
+    """CAM (Zhou et al. 2016) at the exact layer; only the linear layer behind a gap head defines it."""
+    if not isinstance(network.head[0], GlobalAveragePool):
+        raise StudyError("saliency method 'cam': needs a gap head, global average pooling and one linear layer")
+    return weighted_sum(network.backbone(images_B3HW), network.last_linear.weight.expand(len(images_B3HW), -1))
+
+
+def _rise(
+    network: nn.Module,
+    images_B3HW: Tensor,
+    generator: torch.Generator,
+    num_masks: int = 4000,
+    cells: int = 7,
+    share: float = 0.5,
+    score: perturbation.Score = "probability",
+    chunk: int = 64,
+) -> Tensor:
+    size = tuple(images_B3HW.shape[2:])
+    masks_NHW = _rise_masks(num_masks, size, cells, share, generator.initial_seed(), images_B3HW.device)
+    return perturbation.rise(network, images_B3HW, masks_NHW, share, score, chunk)
+
+
+@lru_cache(maxsize=1)  # 4,000 masks of 224 x 224 pixels are 0.8 GB
+def _rise_masks(
+    num_masks: int, size: tuple[int, int], cells: int, share: float, seed: int, device: torch.device
+) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return perturbation.rise_masks(num_masks, *size, cells, share, generator, device)
+
+
+@wraps(gradients.smoothgrad)
+def _smoothgrad(network: nn.Module, images: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
+    return gradients.smoothgrad(network, images, torch.Generator().manual_seed(generator.initial_seed()), **settings)
+
+
+def _without_generator(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @wraps(function)
+    def call(network: nn.Module, images: Tensor, _: torch.Generator, **settings: Any) -> Tensor:
+        return function(network, images, **settings)
+
+    return call
+
+
+METHODS: dict[str, Method] = {
+    **{name: Method(function=partial(_family, name), num_passes="one", grid="feature") for name in FROM_GRADIENT},
+    "cam": Method(function=_cam, num_passes="one", grid="feature"),
+    "input_gradient": Method(function=_without_generator(gradients.input_gradient), num_passes="one", grid="image"),
+    "scorecam": Method(function=_without_generator(scorecam), num_passes="many", grid="feature"),
+    "integrated_gradients": Method(
+        function=_without_generator(gradients.integrated_gradients), num_passes="many", grid="image"
+    ),
+    "smoothgrad": Method(function=_smoothgrad, num_passes="many", grid="image", is_random=True),
+    "occlusion": Method(function=_without_generator(perturbation.occlusion), num_passes="many", grid="image"),
+    "rise": Method(function=_rise, num_passes="many", grid="image", is_random=True),
+}
+
+# Class -> (its grid, passes). Left out: what needs more than one logit and the images (baselines as a distribution, a
+# second class), what draws from the global generators, and what does not suit the networks here (DeepLift refuses
+# ResNet-50's shared ReLUs, GuidedBackprop and Deconvolution overlook GoogLeNet's, which are no modules, and give the
+# plain gradient; AblationCAM puts layers of its own in).
+CAPTUM: dict[str, tuple[Literal["feature", "image"], Literal["one", "many"]]] = {
+    "Saliency": ("image", "one"),
+    "InputXGradient": ("image", "one"),
+    "IntegratedGradients": ("image", "many"),
+    "Occlusion": ("image", "many"),
+    "LayerGradCam": ("feature", "one"),
+    "LayerGradientXActivation": ("feature", "one"),
+    "LayerActivation": ("feature", "one"),
+    "LayerConductance": ("feature", "many"),
+}
+GRAD_CAM: dict[str, Literal["one", "many"]] = {
+    "GradCAM": "one",
+    "GradCAMPlusPlus": "one",
+    "GradCAMElementWise": "one",
+    "HiResCAM": "one",
+    "LayerCAM": "one",
+    "XGradCAM": "one",
+    "EigenCAM": "one",
+    "EigenGradCAM": "one",
+    "ScoreCAM": "many",
+}
+
+
+def method_named(name: str) -> Method:
+    """The method; an unknown name, or one whose package is not installed, is a StudyError that says so."""
+    package, colon, kind = name.partition(":")
+    if not colon:
+        if name not in METHODS:
+            raise _unknown(name, name, [*METHODS, "captum:<Class>", "pytorch-grad-cam:<Class>"])
+        return METHODS[name]
+    if package == "captum":
+        if kind not in CAPTUM:
+            raise _unknown(name, kind, CAPTUM)
+        grid, num_passes = CAPTUM[kind]
+        made = getattr(_imported("captum.attr", "captum", name), kind)
+        return Method(function=partial(_captum, made, grid), num_passes=num_passes, grid=grid)
+    if package == "pytorch-grad-cam":
+        if kind not in GRAD_CAM:
+            raise _unknown(name, kind, GRAD_CAM)
+        made = getattr(_imported("pytorch_grad_cam", "grad-cam", name), kind)
+        return Method(function=partial(_grad_cam, made), num_passes=GRAD_CAM[kind], grid="image")
+    raise _unknown(name, package, ["captum", "pytorch-grad-cam"])
+
+
+def saliency(
+    name: str,
+    network: Classifier,
+    images_B3HW: Tensor,
+    generator: torch.Generator,
+    settings: Mapping[str, Any] | None = None,
+) -> Tensor:
+    """float32 B x h x w of the method named `name`, with its settings; none of them touches the network.
+
+    A network in training mode (dropout, batch statistics) raises ValueError: its maps would be of another function.
+    A setting that one of the project's own methods does not have is a StudyError.
+    """
+    method, settings = method_named(name), dict(settings or {})
+    if network.training:
+        raise ValueError("the network is in training mode; saliency is of the network in eval mode")
+    if name in METHODS:
+        known = _settings_of(name)
+        unknown = [f"{setting}{_nearest(setting, known)}" for setting in settings if setting not in known]
+        if unknown:
+            raise StudyError(
+                f"saliency method {name!r}: unknown settings; it has {', '.join(known) or 'none'}", unknown
+            )
+    return method.function(network, images_B3HW, generator, **settings).detach().float()
+
+
+def _settings_of(name: str) -> list[str]:
+    parameters = inspect.signature(METHODS[name].function).parameters
+    given = {"name", "network", "images", "images_B3HW", "generator", "_"}
+    return [parameter for parameter in parameters if parameter not in given]
+
+
+def _captum(
+    made: Any,
+    grid: Literal["feature", "image"],
+    network: nn.Module,
+    images_B3HW: Tensor,
+    _: torch.Generator,
+    layer: str = "backbone",
+    **settings: Any,
+) -> Tensor:
+    """What captum's class gives, summed over the channels, sign kept; settings go to its `attribute`."""
+    explainer = made(network, network.get_submodule(layer)) if grid == "feature" else made(network)
+    return explainer.attribute(images_B3HW.detach().clone().requires_grad_(), **settings).sum(dim=1)
+
+
+def _grad_cam(
+    made: Any,
+    network: nn.Module,
+    images_B3HW: Tensor,
+    _: torch.Generator,
+    layer: str = "backbone",
+    **settings: Any,
+) -> Tensor:
+    """What pytorch-grad-cam's class gives: after ReLU, min-max and its own upsampling, so B x H x W in [0, 1]."""
+    with _untouched_weights(network):
+        # weights without gradient: so the images must ask for one
+        images = images_B3HW.detach().clone().requires_grad_()
+        peer = made(_Columns(network), target_layers=[network.get_submodule(layer)])
+        try:
+            maps_BHW = peer(images, targets=[lambda row: row[0]] * len(images), **settings)
+        finally:
+            peer.activations_and_grads.release()  # its own `with` block hides an IndexError
+    return torch.from_numpy(maps_BHW).to(images_B3HW.device)
+
+
+class _Columns(nn.Module):
+    """The network as pytorch-grad-cam wants it, B x 1."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        return self.network(images_B3HW)[:, None]
+
+
+@contextmanager
+def _untouched_weights(network: nn.Module) -> Iterator[None]:
+    """Inside the block no weight asks for a gradient; after it, flags and gradients are as before."""
+    before = [(weight, weight.requires_grad, weight.grad) for weight in network.parameters()]
+    try:
+        network.requires_grad_(False)
+        yield
+    finally:
+        for weight, flag, gradient in before:
+            weight.requires_grad_(flag)
+            weight.grad = gradient
+
+
+def _imported(module: str, package: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise StudyError(
+            f"saliency method {name!r}: needs the package {package} ({error}); pip install {package}"
+        ) from None
+
+
+def _unknown(name: str, part: str, known: Any) -> StudyError:
+    return StudyError(f"saliency method {name!r}: unknown{_nearest(part, known)}; there are {', '.join(known)}")
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

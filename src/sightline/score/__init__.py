@@ -1,0 +1,1 @@
+"""`sightline score`: anyone's saliency maps against anyone's masks, without DVC."""

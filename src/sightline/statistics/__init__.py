@@ -1,0 +1,1 @@
+"""Statistics on arrays: resampling and intervals, tests, ranks, Holm's correction, rankings."""

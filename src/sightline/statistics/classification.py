@@ -1,0 +1,66 @@
+"""Classification metrics of weighted images, so that a thousand resamples are one matrix product.
+
+B resamples, N images, G patients. A resample is a row of counts: how often it drew each image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+METRICS = ("accuracy", "precision", "recall", "f1", "auroc", "specificity")
+DECISION_THRESHOLD = 0.5  # Paper: section on statistics
+
+
+def six_metrics(weights_BN: np.ndarray, label_N: np.ndarray, probability_N: np.ndarray) -> np.ndarray:
+    """Accuracy, precision, recall, F1, AUROC and specificity of each row of weights: float64 B x 6, in [0, 1].
+
+    `weights_BN`: non-negative, counts of a resample or all 1 for the point estimate; `label_N`: 0 or 1;
+    `probability_N` of label 1: at or above 0.5 the decision is 1. AUROC counts a tie between a positive and a
+    negative as one half (mid-ranks), exactly for whole weights.
+
+    NaN where undefined: precision without a positive decision, recall without positives, specificity without
+    negatives, AUROC without either, accuracy without images. F1 is 2 TP / (2 TP + FP + FN): 0 without a true
+    positive, NaN only if there are neither positives nor positive decisions. (scikit-learn warns and says 0.)
+    A NaN probability raises ValueError. Paper: section on statistics, Table 4.
+    """
+    if np.isnan(probability_N).any():
+        raise ValueError("a probability is NaN")
+    weights_BN = np.asarray(weights_BN, dtype=float)
+    positive_N = np.asarray(label_N) == 1
+    decided_N = np.asarray(probability_N) >= DECISION_THRESHOLD
+    cells_N4 = np.stack(
+        [positive_N & decided_N, ~positive_N & decided_N, positive_N & ~decided_N, ~positive_N & ~decided_N], axis=1
+    )
+    tp, fp, fn, tn = (weights_BN @ cells_N4.astype(float)).T
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: undefined, as promised
+        columns = [
+            (tp + tn) / (tp + fp + fn + tn),
+            tp / (tp + fp),
+            tp / (tp + fn),
+            2 * tp / (2 * tp + fp + fn),
+            _auroc(weights_BN, positive_N, np.asarray(probability_N)),
+            tn / (tn + fp),
+        ]
+    return np.stack(columns, axis=1)
+
+
+def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.ndarray) -> np.ndarray:
+    """Float64 B: share of the pairs of a positive and a negative that the probability orders rightly, ties half."""
+    negative_Q = np.flatnonzero(~positive_N)
+    negative_Q = negative_Q[np.argsort(probability_N[negative_Q], kind="stable")]
+    below_P, upto_P = (
+        np.searchsorted(probability_N[negative_Q], probability_N[positive_N], side) for side in ("left", "right")
+    )
+    weight_BQ = np.zeros((len(weights_BN), len(negative_Q) + 1))  # of the lowest negatives: none, one, two, ...
+    np.cumsum(weights_BN[:, negative_Q], axis=1, out=weight_BQ[:, 1:])
+    positive_BP = weights_BN[:, positive_N]
+    right_B = np.einsum("bp,bp->b", positive_BP, weight_BQ[:, below_P] + weight_BQ[:, upto_P]) / 2
+    return right_B / (positive_BP.sum(axis=1) * weight_BQ[:, -1])
+
+
+def weighted_mean(weights_BN: np.ndarray, value_N: np.ndarray) -> np.ndarray:
+    """Float64 B: mean of the values under each row of weights; a NaN value is left out, no weight at all gives NaN."""
+    known = ~np.isnan(value_N)
+    weights = np.asarray(weights_BN, dtype=float)[:, known]
+    with np.errstate(invalid="ignore"):
+        return weights @ value_N[known] / weights.sum(axis=1)

@@ -1,0 +1,124 @@
+"""Whole files or none: everything is written beside its place and renamed into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from sightline.study.errors import StudyError
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Yields a path beside `path`; renames it to `path` when the block ends without an error.
+
+    The name beside is fixed (`.<name>.partial`), so what a killed run left is overwritten by the next. A full
+    disk is a StudyError.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        yield beside
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StudyError(f"{path}: could not be written ({error.strerror}); free the disk and run again") from error
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_csv(path: str | Path, frame: pd.DataFrame) -> None:
+    """Writes `frame` without its index; floats with 6 significant digits, NaN empty."""
+    with written_whole(path) as beside:
+        frame.to_csv(beside, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def write_json(path: str | Path, values: dict[str, Any]) -> None:
+    """Writes `values` with sorted keys and 6 decimals; NaN and infinities become null."""
+    with written_whole(path) as beside:
+        beside.write_text(json.dumps(rounded(values), sort_keys=True, indent=2, allow_nan=False) + "\n")
+
+
+def rounded(value: Any) -> Any:
+    """`value` as JSON takes it: floats rounded to 6 decimals, NaN and infinities None, NumPy scalars plain."""
+    if isinstance(value, dict):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
+    """Writes named arrays, compressed; the same arrays give the same bytes."""
+    with written_whole(path) as beside, open(beside, "wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of an NPZ by name; a missing or broken file is a StudyError."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
+    except (BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+        raise StudyError(f"{path}: not a readable NPZ ({error})") from error
+
+
+def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
+    """The table at `path` with at least `columns`, typed; a missing file or column is a StudyError.
+
+    Text columns keep `NA`, `null` and leading zeros as they stand in the file; an empty text cell is "".
+    """
+    text = {name: str for name, kind in columns.items() if kind is str}
+    try:
+        frame = pd.read_csv(
+            path, dtype=text, keep_default_na=False, na_values={n: [""] for n in columns if n not in text}
+        )
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; run the stage that writes it, or put it there") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not a readable CSV ({error})") from error
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise StudyError(f"{path}: lacks columns {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}")
+    wrong = []
+    for name, kind in columns.items():
+        if kind is str:
+            continue
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        bad = numbers.isna() & frame[name].notna()
+        if kind is int:
+            bad |= numbers.isna() | (numbers % 1 != 0)
+        wrong += [
+            f"{path}, row {row + 2}: {name} is {frame[name][row]!r}, expected {kind.__name__}"
+            for row in np.flatnonzero(bad)
+        ]
+        frame[name] = numbers if kind is float else numbers.where(~bad, 0).astype(kind)
+    if wrong:
+        raise StudyError(f"{path}: wrong values", wrong)
+    return frame
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

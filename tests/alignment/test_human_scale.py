@@ -1,0 +1,276 @@
+"""The human scale: 0 and 1 exactly where they must be, the same consensuses for all, and what is left out counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sightline.alignment.human_scale import (
+    ImageScores,
+    human_scale,
+    image_scores_on_scale,
+    left_out_consensuses,
+    majority,
+    normalised,
+    null_masks,
+    readings,
+    rows_normalised,
+)
+from sightline.experts.agreement import consensus_mask
+from sightline.images.annotators import simulated_annotations
+from sightline.images.phantom import phantom_image
+
+
+def shared_mass(maps_AHW: np.ndarray, masks_RHW: np.ndarray, shares_RHW: np.ndarray) -> dict[str, np.ndarray]:
+    """Two metrics by hand: the share of a map's sum inside each mask, chance for a flat map; and one of the share."""
+    maps = maps_AHW.astype(float)
+    flat = maps.max(axis=(1, 2)) == 0
+    maps[flat] = 1
+    total = maps.sum(axis=(1, 2))[:, None]
+    return {
+        "mass": np.einsum("ahw,rhw->ar", maps, masks_RHW) / total,
+        "soft": np.einsum("ahw,rhw->ar", maps, shares_RHW) / total,
+    }
+
+
+def strip(*rows: int) -> np.ndarray:
+    mask = np.zeros((6, 4), bool)
+    mask[list(rows)] = True
+    return mask
+
+
+def scale_of(maps, masks, null, merged=majority, scored=shared_mass) -> ImageScores:
+    return image_scores_on_scale(maps, masks, null, *left_out_consensuses(masks, merged), scored)
+
+
+@pytest.fixture(scope="module")
+def study() -> dict:
+    """12 phantoms of 6 patients read by 5 simulated annotators: masks by image, one an annotator."""
+    items = [phantom_image(21, number, 1, 64, 64, 0.0) for number in range(12)]
+    names = [f"i{number}" for number in range(12)]
+    drawn = simulated_annotations([i.opacities for i in items], np.stack([i.lungs for i in items]), names, 5, 4.0, 21)
+    masks: list[dict] = [{} for _ in items]
+    for annotation in drawn:
+        sheet = annotation.mask.reshape(64, 2, 64, 2).max(axis=(1, 3)) > 0
+        masks[names.index(annotation.image)].setdefault(annotation.annotator, sheet)
+    return {
+        "items": items,
+        "masks": [np.stack(list(by_annotator.values())) for by_annotator in masks],
+        "patients": np.repeat(np.arange(6), 2),
+    }
+
+
+def scored_study(study: dict, maps_of, draws: int = 12) -> list[ImageScores]:
+    out = []
+    for index, masks in enumerate(study["masks"]):
+        null = null_masks(study["masks"], study["patients"], index, draws, np.random.default_rng([2, index]))
+        out.append(scale_of(maps_of(index, masks, null), masks, null))
+    return out
+
+
+def test_left_out_consensuses_are_those_of_the_others() -> None:
+    masks = np.random.default_rng(0).random((5, 8, 9)) > 0.5
+    consensus, share = left_out_consensuses(masks)
+    for reader in range(5):
+        others = np.delete(masks, reader, axis=0)
+        np.testing.assert_array_equal(consensus[reader], consensus_mask(others, "mean", 0.5))
+        np.testing.assert_allclose(share[reader], others.mean(axis=0), atol=1e-7)
+    assert consensus.dtype == bool
+    assert share.dtype == np.float32
+    union, _ = left_out_consensuses(masks, lambda others: others.any(axis=0))
+    np.testing.assert_array_equal(union[0], masks[1:].any(axis=0))
+    alone, nothing = left_out_consensuses(masks[:1])
+    assert not alone.any()
+    assert not nothing.any()
+    assert left_out_consensuses(masks[:0])[0].shape == (0, 8, 9)
+
+
+def test_three_annotators_by_hand() -> None:
+    """Strips of 4 pixels a row; majority of two = at least one of them, that is, their union."""
+    masks = np.stack([strip(0, 1), strip(1, 2), strip(1)])
+    null = np.stack([strip(2, 3), strip(5)])
+    model = np.stack([strip(1, 4)]).astype(np.float32)
+    found = scale_of(model, masks, null).scores["mass"]
+    # consensuses: {1, 2}, {0, 1}, {0, 1, 2}
+    np.testing.assert_allclose(found[0], [1 / 2, 1 / 2, 1 / 2])  # model
+    np.testing.assert_allclose(found[1], [1 / 4, 0, 1 / 4])  # null: (1/2 + 0) / 2, (0 + 0) / 2, (1/2 + 0) / 2
+    np.testing.assert_allclose(found[2], [1 / 2, 1 / 2, 1])  # human
+    scale = human_scale([scale_of(model, masks, null)], "mass")
+    assert scale.model_A[0] == pytest.approx(1 / 2)
+    assert scale.null_A[0] == pytest.approx(1 / 6)
+    assert scale.human_A[0] == pytest.approx(2 / 3)
+    assert scale.normalised_A[0] == pytest.approx((1 / 2 - 1 / 6) / (2 / 3 - 1 / 6))
+    assert (scale.num_images, scale.num_annotators, scale.num_empty) == (1, 3, 0)
+
+
+def test_a_model_equal_to_the_left_out_expert_scores_exactly_1(study: dict) -> None:
+    """Model r is expert r's mask: in the column that leaves r out, it is the human."""
+    for metric in ("mass", "soft"):
+        for image, masks in zip(
+            scored_study(study, lambda _, masks, __: masks.astype(np.float32)), study["masks"], strict=True
+        ):
+            model, null, human = np.split(image.scores[metric], 3)
+            kept = np.flatnonzero(image.kept_R)
+            own = model[kept, np.arange(len(kept))]
+            np.testing.assert_array_equal(own, human[0])
+            place = normalised(own, null[0], human[0])
+            np.testing.assert_array_equal(place[~np.isnan(place)], 1)
+            assert len(model) == len(masks)
+
+
+def test_experts_who_agree_make_their_region_exactly_1_and_the_null_exactly_0(study: dict) -> None:
+    regions = [item.opacities.any(axis=0) for item in study["items"]]
+    same = {**study, "masks": [np.repeat(region[None], 4, axis=0) for region in regions]}
+    images = scored_study(same, lambda i, _, null: np.stack([regions[i], null[0]]).astype(np.float32), draws=1)
+    scale = human_scale(images, "mass")
+    np.testing.assert_array_equal(scale.normalised_A, [1, 0])
+    np.testing.assert_array_equal(scale.human_A, 1)
+    assert scale.num_images == 12
+    assert scale.num_annotators == 48
+
+
+def test_the_true_lesion_is_above_the_lungs_and_these_above_0(study: dict) -> None:
+    def maps(index: int, _: np.ndarray, __: np.ndarray) -> np.ndarray:
+        item = study["items"][index]
+        return np.stack([item.opacities.any(axis=0), item.lungs, ~item.lungs]).astype(np.float32)
+
+    oracle, lungs, outside = human_scale(scored_study(study, maps), "mass").normalised_A
+    assert oracle > 1  # the annotators err, the truth does not
+    assert 1 > lungs > outside
+    assert outside < 0
+
+
+def test_resampled_means_give_the_same_place(study: dict) -> None:
+    """A resample that draws every image once and every reader as they are is the point estimate."""
+    images = scored_study(study, lambda _, masks, null: np.stack([masks[0], null[0]]).astype(np.float32))
+    scale = human_scale(images, "mass")
+    by_image = np.array([values.mean(axis=1) for values in readings(images, "mass")])
+    np.testing.assert_allclose(rows_normalised(by_image.mean(axis=0)), scale.normalised_A)
+    hierarchy = pytest.importorskip("sightline.statistics.resampling")
+    means = hierarchy.hierarchical_means(readings(images, "mass"), study["patients"], 400, np.random.default_rng(0))
+    places = rows_normalised(means)
+    assert places.shape == (400, 2)
+    low, high = np.nanquantile(places, [0.01, 0.99], axis=0)
+    assert (low < scale.normalised_A).all()
+    assert (scale.normalised_A < high).all()
+
+
+def test_the_projects_metrics_can_score(study: dict) -> None:
+    scores = pytest.importorskip("sightline.alignment.threshold_free")
+
+    def scored(maps: np.ndarray, masks: np.ndarray, shares: np.ndarray) -> dict[str, np.ndarray]:
+        return scores.image_scores(maps, masks, shares, ~masks, 4.0)
+
+    masks = study["masks"][0]
+    null = null_masks(study["masks"], study["patients"], 0, 5, np.random.default_rng(0))
+    maps = study["items"][0].lungs[None].astype(np.float32)
+    by_scores = scale_of(maps, masks, null, scored=scored)
+    by_hand = scale_of(maps, masks, null)
+    np.testing.assert_allclose(by_scores.scores["mass"], by_hand.scores["mass"], rtol=0, atol=1e-12)
+    assert set(by_scores.scores) == set(scores.METRICS)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    null = np.stack([strip(5)])
+    model = strip(1)[None].astype(np.float32)
+
+    def both(others: np.ndarray) -> np.ndarray:
+        return others.all(axis=0)
+
+    images = [
+        scale_of(model, np.stack([strip(0, 1), strip(1), strip(1, 2)]), null, both),
+        scale_of(model, np.stack([strip(0), strip(1), strip(1)]), null, both),  # 1 of 3 has a consensus
+        scale_of(model, np.stack([strip(0), strip(1), strip(2)]), null, both),  # none has
+        scale_of(model, np.stack([strip(0)]), null, both),
+        scale_of(model, np.zeros((0, 6, 4), bool), null, both),
+    ]
+    assert [image.left_out for image in images[2:]] == ["no consensus", *["fewer than 2 annotators"] * 2]
+    np.testing.assert_array_equal(images[1].kept_R, [True, False, False])
+    scale = human_scale(images, "mass")
+    assert (scale.num_images, scale.num_annotators) == (2, 4)
+    assert (scale.num_few_annotators, scale.num_no_consensus, scale.num_empty) == (2, 1, 5)
+    assert [values.shape for values in readings(images, "mass")] == [(3, 3), (3, 1), (3, 0), (3, 0), (3, 0)]
+    nothing = human_scale(images[2:], "mass")
+    assert nothing.num_images == 0
+    assert nothing.normalised_A.shape == (0,)
+
+
+def test_an_undefined_score_leaves_model_null_and_human_together() -> None:
+    def scored(maps: np.ndarray, masks: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
+        values = np.arange(len(maps) * len(masks), dtype=float).reshape(len(maps), -1)
+        values[0, 0] = np.nan  # the first map against the first consensus
+        values[-1, 1] = np.nan  # one of two null maps against the second
+        return {"m": values}
+
+    masks = np.stack([strip(0, 1), strip(1), strip(1, 2)])
+    found = scale_of(np.zeros((2, 6, 4), np.float32), masks, np.stack([strip(4), strip(5)]), scored=scored)
+    values = found.scores["m"].reshape(3, 2, 3)
+    np.testing.assert_array_equal(np.isnan(values[:, 0]), [[True, False, False]] * 3)
+    assert not np.isnan(values[:, 1]).any()
+    np.testing.assert_array_equal(values[0, 1], [3, 4, 5])
+    np.testing.assert_array_equal(values[1, 1], [(15 + 18) / 2, 16, (17 + 20) / 2])
+    np.testing.assert_array_equal(values[2, 1], [6, 10, 14])  # the diagonal of the masks' rows
+    np.testing.assert_array_equal(human_scale([found], "m").num_undefined_A, [1, 0])
+    without_null = scale_of(np.zeros((1, 6, 4), np.float32), masks, np.zeros((0, 6, 4), bool))
+    assert np.isnan(without_null.scores["mass"]).all()
+    assert np.isnan(human_scale([without_null], "mass").normalised_A).all()
+
+
+def test_an_image_counts_once_however_many_read_it() -> None:
+    one = ImageScores(scores={"m": np.array([[1.0] * 4, [0.0] * 4, [1.0] * 4])}, kept_R=np.ones(4, bool), left_out="")
+    two = ImageScores(scores={"m": np.array([[0.0], [0.0], [1.0]])}, kept_R=np.ones(1, bool), left_out="")
+    assert human_scale([one, two], "m").normalised_A[0] == pytest.approx(0.5)
+
+
+def test_ratio_of_means_not_mean_of_ratios() -> None:
+    """An image on which human and null nearly agree has a ratio of 100 and must not rule the mean."""
+    calm = ImageScores(scores={"m": np.array([[0.5], [0.0], [1.0]])}, kept_R=np.ones(1, bool), left_out="")
+    wild = ImageScores(scores={"m": np.array([[0.6], [0.5], [0.501]])}, kept_R=np.ones(1, bool), left_out="")
+    assert human_scale([calm, wild], "m").normalised_A[0] == pytest.approx(0.6 / 1.001)
+
+
+def test_no_scale_where_the_human_is_not_better() -> None:
+    np.testing.assert_allclose(
+        normalised(np.array([0.5, 0.5, 0.5]), np.array([0.2, 0.4, 0.2]), np.array([0.2, 0.3, 0.8])),
+        [np.nan, np.nan, 0.5],
+    )
+    # a distance: less is better, and the same formula places it
+    assert normalised(np.float64(4), np.float64(10), np.float64(2), higher_is_better=False) == pytest.approx(0.75)
+    assert np.isnan(normalised(np.float64(4), np.float64(2), np.float64(10), higher_is_better=False))
+
+
+def test_the_null_is_of_other_patients_and_of_any_annotation() -> None:
+    masks = [np.stack([strip(row)] * count) for row, count in enumerate((2, 3, 1, 2))]
+    patients = ["p", "p", "q", "r"]
+    null = null_masks(masks, patients, 0, 50, np.random.default_rng(0))
+    assert len(null) == 3  # not more than there are: 1 of image 2, 2 of image 3
+    assert sorted(int(mask[:, 0].argmax()) for mask in null) == [2, 3, 3]
+    assert null_masks(masks, ["p"] * 4, 0, 5, np.random.default_rng(0)).shape == (0, 6, 4)
+    assert null_masks(masks, patients, 2, 2, np.random.default_rng(0)).shape == (2, 6, 4)
+    again = null_masks(masks, patients, 2, 2, np.random.default_rng(0))
+    np.testing.assert_array_equal(again, null_masks(masks, patients, 2, 2, np.random.default_rng(0)))
+
+
+def test_every_annotation_of_the_pool_is_as_likely() -> None:
+    """Against the pool written out: the same draw of the same generator names the same masks."""
+    rng = np.random.default_rng(4)
+    masks = [rng.random((count, 6, 4)) < 0.5 for count in (3, 0, 2, 5, 1)]
+    patients = np.array(["p", "q", "p", "r", "s"])
+    pool = [mask for image in (1, 3, 4) for mask in masks[image]]
+    for draws in (1, 4, 6, 9):
+        chosen = np.random.default_rng(draws).choice(len(pool), min(draws, len(pool)), replace=False)
+        found = null_masks(masks, patients, 0, draws, np.random.default_rng(draws))
+        np.testing.assert_array_equal(found, [pool[place] for place in chosen])
+
+
+def test_annotators_order_does_not_matter(study: dict) -> None:
+    masks, null = study["masks"][3], study["masks"][0]
+    maps = study["items"][3].lungs[None].astype(np.float32)
+    one, turned = scale_of(maps, masks, null), scale_of(maps, masks[::-1], null)
+    np.testing.assert_allclose(one.scores["mass"][:, ::-1], turned.scores["mass"], atol=1e-12)
+
+
+def test_consensuses_of_another_shape_are_refused() -> None:
+    masks = np.stack([strip(0), strip(1)])
+    with pytest.raises(ValueError, match="one consensus and share an annotator"):
+        image_scores_on_scale(masks.astype(np.float32), masks, masks, masks[:1], masks[:1], shared_mass)

@@ -1,0 +1,362 @@
+"""Perturbation tests: closed forms on linear models, plain loops, enumerated regions, scikit-image and SciPy."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from pytorch_grad_cam.metrics.cam_mult_image import DropInConfidence, IncreaseInConfidence
+from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr
+from test_cam_variants import Columns, images, tiny
+from test_perturbation import Linear
+from torch import nn
+
+from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
+from sightline.faithfulness.fill import blurred
+from sightline.faithfulness.randomisation import map_similarity, randomised_copy, ssim, weighted_layers
+from sightline.faithfulness.regions import control_regions, expert_necessity, sufficiency
+from sightline.maps import scaled_maps
+from sightline.saliency.cam_variants import family_maps
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def linear(size: int = 32, bias: float = 0.3) -> Linear:
+    return Linear(torch.randn(3, size, size, generator=seeded(8)), bias)
+
+
+def random_maps(count: int = 3, size: int = 32) -> np.ndarray:
+    return np.random.default_rng(1).random((count, size, size)).astype(np.float32)
+
+
+def box(top: int, bottom: int, left: int, right: int, size: int = 32) -> np.ndarray:
+    mask = np.zeros((size, size), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def test_blur_is_a_gaussian_that_ends_at_the_border() -> None:
+    batch = torch.rand(2, 3, 20, 30, generator=seeded(), dtype=torch.float64)
+    for blur in (0.02, 0.1, 0.5):
+        sigma = (0, 0, 20 * blur, 30 * blur)
+        options = {"sigma": sigma, "mode": "constant", "truncate": 60}
+        expected = gaussian_filter(batch.numpy(), **options) / gaussian_filter(np.ones_like(batch), **options)
+        np.testing.assert_allclose(blurred(batch, blur).numpy(), expected, atol=1e-12)
+    torch.testing.assert_close(blurred(torch.full((1, 3, 8, 8), 0.7)), torch.full((1, 3, 8, 8), 0.7))
+
+
+# ------------------------------------------------------------------------------------------- deletion and insertion
+
+
+@pytest.mark.parametrize("baseline", ["blur", "zero"])
+def test_deletion_insertion_against_a_loop(baseline: str) -> None:
+    net, batch, maps = tiny(), images(), random_maps()
+    found = deletion_insertion(net, batch, maps, 8, baseline, np.random.default_rng(0), chunk=2)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found.share_T, np.arange(9) / 8)
+    other = blurred(batch) if baseline == "blur" else torch.zeros_like(batch)
+    for row in range(3):
+        order = np.argsort(-maps[row].ravel())
+        gone, come = batch[row].flatten(1).clone(), other[row].flatten(1).clone()
+        for step in range(9):
+            scores = [net(part.view(1, 3, 32, 32)).sigmoid().item() for part in (gone, come)]
+            np.testing.assert_allclose(scores, [found.deletion_BT[row, step], found.insertion_BT[row, step]], atol=1e-6)
+            pixels = order[step * 128 : (step + 1) * 128]
+            gone[:, pixels], come[:, pixels] = other[row].flatten(1)[:, pixels], batch[row].flatten(1)[:, pixels]
+    for curve, area in ((found.deletion_BT, found.deletion_B), (found.insertion_BT, found.insertion_B)):
+        np.testing.assert_allclose(area, np.trapezoid(curve, found.share_T, axis=1))
+    assert not found.is_flat_B.any()
+
+
+def test_deletion_of_a_linear_model() -> None:
+    """To zero, pixel by pixel: the logit less the effects so far. No order beats that of the effects themselves."""
+    net, batch = linear(12), images(2, 12)
+    effect = (net.weight.detach() * batch).sum(dim=1).numpy()
+    found = deletion_insertion(net, batch, effect, 144, "zero", np.random.default_rng(0), score="logit")
+    gone = np.cumsum(-np.sort(-effect.reshape(2, -1), axis=1), axis=1)
+    total = effect.sum(axis=(1, 2))[:, None]
+    np.testing.assert_allclose(found.deletion_BT[:, 1:], total - gone + 0.3, atol=1e-4)
+    np.testing.assert_allclose(found.insertion_BT[:, 1:], gone + 0.3, atol=1e-4)
+    for seed in range(5):
+        other = deletion_insertion(net, batch, random_maps(2, 12), 144, "zero", np.random.default_rng(seed), "logit")
+        assert (other.deletion_B > found.deletion_B).all()
+        assert (other.insertion_B < found.insertion_B).all()
+
+
+def test_flat_maps_are_chance_and_counted() -> None:
+    """In random order a linear model's expected curve is a straight line, its area the mean of the two ends."""
+    net, image = linear(12), images(1, 12).expand(400, -1, -1, -1)
+    found = deletion_insertion(net, image, np.zeros((400, 12, 12)), 12, "zero", np.random.default_rng(0), "logit")
+    assert found.is_flat_B.all()
+    middle = (net(image[:1]).item() + 0.3) / 2
+    error = found.deletion_B.std() / 20
+    assert abs(found.deletion_B.mean() - middle) < 4 * error
+    assert found.deletion_B.std() > 0
+
+
+def test_ties_alone_are_broken_at_random() -> None:
+    maps = np.zeros((2, 8, 8), np.float32)
+    maps[:, :2] = 1  # 16 pixels first, in any order
+    net, batch = linear(8), images(2, 8)
+    one, two = (deletion_insertion(net, batch, maps, 4, "zero", np.random.default_rng(s), "logit") for s in (0, 1))
+    np.testing.assert_allclose(one.deletion_BT[:, [0, 1, 4]], two.deletion_BT[:, [0, 1, 4]], atol=1e-5)
+    assert (one.deletion_BT[:, 2] != two.deletion_BT[:, 2]).all()
+    assert not one.is_flat_B.any()
+
+
+def test_batches_do_not_change_the_curves() -> None:
+    net, batch = tiny().double(), images(4).double()
+    maps = np.round(random_maps(4), 1)  # many ties
+    whole = deletion_insertion(net, batch, maps, 5, "blur", np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    for row in range(4):
+        part = deletion_insertion(net, batch[row : row + 1], maps[row : row + 1], 5, "blur", rng)
+        np.testing.assert_allclose(part.deletion_BT[0], whole.deletion_BT[row], atol=1e-9)
+        np.testing.assert_allclose(part.insertion_B[0], whole.insertion_B[row], atol=1e-9)
+
+
+def test_average_drop_by_hand() -> None:
+    """Logits 2 (image) and 1 or 3 (seen): weights +1 and -1 on two pixels of the first colour."""
+    weight = torch.zeros(3, 1, 2)
+    weight[0, 0] = torch.tensor([1.0, -1.0])
+    net, image = Linear(weight), torch.zeros(1, 3, 1, 2)
+    image[0, 0, 0] = torch.tensor([3.0, 1.0])
+    maps = np.array([[[1, 1]], [[2 / 3, 1]], [[1, 0]]])
+    drop, increase = average_drop_increase(net, image.expand(3, -1, -1, -1), maps)
+    probability = [1 / (1 + np.exp(-logit)) for logit in (2, 1, 3)]
+    np.testing.assert_allclose(drop, [0, (probability[0] - probability[1]) / probability[0], 0], rtol=1e-6)
+    assert increase.tolist() == [0, 0, 1]
+
+
+def test_average_drop_against_pytorch_grad_cam() -> None:
+    net, batch, maps = tiny(), images(8), random_maps(8)
+    peer_net = nn.Sequential(Columns(net), nn.Sigmoid())
+    targets = [lambda row: row[0]] * 8
+    drop, increase = average_drop_increase(net, batch, maps, chunk=3)
+    whole = net(batch).sigmoid().detach().numpy()
+    # Peer: DropInConfidence is not divided by f(x)
+    np.testing.assert_allclose(drop * whole, DropInConfidence()(batch, maps, targets, peer_net), atol=1e-6)
+    np.testing.assert_array_equal(increase, IncreaseInConfidence()(batch, maps, targets, peer_net))
+    with pytest.raises(ValueError, match=r"expected values in \[0, 1\]"):
+        average_drop_increase(net, batch, maps * 2)
+    with pytest.raises(ValueError, match=r"expected values in \[0, 1\]"):
+        average_drop_increase(net, batch, maps * np.nan)
+
+
+def test_a_nan_map_and_no_steps_are_refused() -> None:
+    for maps, steps, message in ((random_maps() * np.nan, 3, "NaN in a map"), (random_maps(), 0, "steps: at least 1")):
+        with pytest.raises(ValueError, match=message):
+            deletion_insertion(tiny(), images(), maps, steps, "zero", np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------------------------------------ regions of experts
+
+
+def test_necessity_and_sufficiency_of_a_linear_model() -> None:
+    """Zero fill: both are the region's sum of effects less the controls' mean; with the blur likewise of the change."""
+    net, batch = linear(), images(3)
+    masks = np.stack([box(2, 9, 3, 11), box(20, 30, 5, 9), np.zeros((32, 32), bool)])
+    controls = np.stack([np.stack([box(12, 19, 3, 11), box(2, 9, 20, 28)])] * 3)
+    controls[1, 1] = False  # does not count
+    for fill, other in (("zero", torch.zeros_like(batch)), ("blur", blurred(batch))):
+        effect = (net.weight.detach() * (batch - other)).sum(dim=1).numpy()
+        region = (effect * masks).sum(axis=(1, 2))
+        control = (effect[:, None] * controls).sum(axis=(2, 3))
+        expected = region - np.array([control[0].mean(), control[1, 0], np.nan])
+        expected[2] = np.nan
+        for test in (expert_necessity, sufficiency):
+            found = test(net, batch, masks, controls, fill=fill, chunk=2)
+            np.testing.assert_allclose(found.effect_B, expected, atol=1e-4)
+            np.testing.assert_allclose(found.region_B[:2], region[:2], atol=1e-4)
+            assert np.isnan(found.control_BC).tolist() == [[False, False], [False, True], [False, False]]
+    nothing = expert_necessity(net, batch, masks, np.zeros_like(controls))
+    assert np.isnan(nothing.effect_B).all()
+    assert np.isnan(expert_necessity(net, batch, masks, controls[:, :0]).effect_B).all()
+
+
+def test_a_shortcut_fails_necessity() -> None:
+    """One network reads the region, the other a marker outside the lungs: only the first needs what experts mark."""
+    region, marker = box(10, 16, 6, 12), box(0, 3, 0, 3)
+    lungs = box(6, 28, 3, 29)
+    controls = control_regions(region, lungs, 8, np.random.default_rng(0))
+    batch = torch.zeros(1, 3, 32, 32)
+    batch[:, :, region | marker] = 1
+    effects = [
+        expert_necessity(
+            Linear(torch.from_numpy(place).float().expand(3, -1, -1)), batch, region[None], controls.masks_CHW[None]
+        ).effect_B[0]
+        for place in (region, marker)
+    ]
+    assert effects[0] > 30
+    assert abs(effects[1]) < 0.5
+
+
+def placements(mask: np.ndarray, lungs: np.ndarray) -> dict[bytes, int]:
+    """Every other place of the region in the image -> its pixels at fault, one by one."""
+    rows, cols = np.nonzero(mask)
+    found = {}
+    for up, left in itertools.product((1, -1), repeat=2):
+        for top, side in itertools.product(range(-40, 41), repeat=2):
+            r, c = up * rows + top, left * cols + side
+            if r.min() < 0 or c.min() < 0 or r.max() >= mask.shape[0] or c.max() >= mask.shape[1]:
+                continue
+            moved = np.zeros_like(mask)
+            moved[r, c] = True
+            if not np.array_equal(moved, mask):
+                beyond = max(0, (moved & ~lungs).sum() - (mask & ~lungs).sum())
+                found[moved.tobytes()] = int(beyond + (moved & mask).sum())
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_control_regions_are_the_enumerated_ones(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lungs = np.zeros((14, 17), bool)
+    lungs[1:13, 1:7] = lungs[1:13, 9:16] = True
+    mask = np.zeros_like(lungs)
+    top, left = rng.integers(0, 9, 2)
+    mask[top : top + 3, left : left + 3] = rng.random((3, 3)) < 0.6
+    mask[top, left] = True
+    faults = placements(mask, lungs)
+    fitting = {key for key, fault in faults.items() if not fault}
+    everything = control_regions(mask, lungs, len(faults) + 5, rng)
+    keys = [control.tobytes() for control in everything.masks_CHW]
+    assert not everything.masks_CHW[len(faults) :].any()
+    assert set(keys[: len(faults)]) == set(faults)
+    assert set(keys[: len(fitting)]) == fitting
+    num_fallback = len(faults) - len(fitting)
+    assert everything.is_fallback_C.tolist() == [False] * len(fitting) + [True] * num_fallback + [False] * 5
+    assert [faults[key] for key in keys[: len(faults)]] == sorted(faults.values())
+    shares = sorted(fault / mask.sum() for fault in faults.values())
+    np.testing.assert_allclose(everything.fault_C, [*shares, 0, 0, 0, 0, 0])
+    few = control_regions(mask, lungs, 4, np.random.default_rng(seed))
+    again = control_regions(mask, lungs, 4, np.random.default_rng(seed))
+    assert np.array_equal(few.masks_CHW, again.masks_CHW)
+    assert few.is_fallback_C.tolist() == [place >= len(fitting) for place in range(4)]
+
+
+def test_controls_are_drawn_evenly() -> None:
+    lungs, mask = box(0, 8, 0, 8, 8), box(0, 2, 0, 2, 8)
+    num_places = sum(fault == 0 for fault in placements(mask, lungs).values())
+    assert num_places == 49 - 4
+    rng = np.random.default_rng(0)
+    draws = [control_regions(mask, lungs, 1, rng).masks_CHW[0].tobytes() for _ in range(4500)]
+    counts = np.array([draws.count(key) for key in set(draws)])
+    assert len(counts) == num_places
+    assert ((counts - 100) ** 2 / 100).sum() < 82  # chi-squared, 44 degrees of freedom, p 0.0005
+
+
+def test_control_edges() -> None:
+    rng = np.random.default_rng(0)
+    lungs = box(4, 28, 4, 28)
+    empty = control_regions(box(0, 0, 0, 0), lungs, 3, rng)
+    assert not empty.masks_CHW.any()
+    assert not empty.is_fallback_C.any()
+    whole = control_regions(np.ones((32, 32), bool), lungs, 3, rng)  # has no other place
+    assert not whole.masks_CHW.any()
+    assert control_regions(lungs, lungs, 3, rng).is_fallback_C.all()  # fits nowhere else
+    outside = control_regions(box(0, 4, 0, 4), lungs, 5, rng)  # marked outside the lungs: any place is as good
+    assert not outside.is_fallback_C.any()
+    with pytest.raises(ValueError, match="lungs: no pixel"):
+        control_regions(lungs, np.zeros_like(lungs), 3, rng)
+
+
+# ---------------------------------------------------------------------------------------------------- randomisation
+
+
+def normed() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8),
+            nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 1), nn.Flatten(0),
+        )  # fmt: skip
+        for _ in range(50):
+            net.train()(torch.rand(8, 3, 16, 16))
+        for module in (net[1], net[4]):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+    return net.eval()
+
+
+def test_randomised_copies_go_top_down_and_are_nested() -> None:
+    net = normed()
+    before = copy.deepcopy(net.state_dict())
+    names = weighted_layers(net)
+    assert names == ["8", "4", "3", "1", "0"]
+    copies = [randomised_copy(net, depth, seeded(1)) for depth in range(6)]
+    for depth, random in enumerate(copies):
+        for place, name in enumerate(names):
+            for key, weight in random.get_submodule(name).named_parameters():
+                old = before[f"{name}.{key}"]
+                if place >= depth:
+                    assert torch.equal(weight, old)
+                else:
+                    assert torch.equal(weight, copies[5].get_parameter(f"{name}.{key}"))
+                    assert not torch.equal(weight, old) or weight.numel() == 1
+                    if weight.dim() > 1:
+                        assert 0.5 < weight.std() / old.square().mean().sqrt() < 1.5
+                    else:
+                        assert torch.equal(weight.sort().values, old.sort().values)
+        assert not random.training
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    running = {key: value for key, value in copies[5].state_dict().items() if "running" in key}
+    assert all(torch.equal(value, before[key]) for key, value in running.items())
+    assert not torch.equal(randomised_copy(net, 1, seeded(2))[8].weight, copies[1][8].weight)
+    for depth in (-1, 6):
+        with pytest.raises(ValueError, match=f"how_deep: expected 0 to 5 layers, got {depth}"):
+            randomised_copy(net, depth, seeded())
+
+
+def test_map_similarity_against_scipy_and_scikit_image() -> None:
+    rng = np.random.default_rng(0)
+    one = np.round(rng.random((6, 19, 23)), 1).astype(np.float32)  # ties
+    other = np.clip(np.round(0.5 * one + 0.5 * rng.random(one.shape), 1), 0, 1).astype(np.float32)
+    one[4], other[4] = one[4] ** 2, one[4]
+    other[5] = 1 - one[5]
+    spearman, similar = map_similarity(one, other)
+    expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(one, other, strict=True)]
+    np.testing.assert_allclose(spearman, expected, atol=1e-12)
+    assert spearman[4] == pytest.approx(1)
+    assert spearman[5] == pytest.approx(-1)
+    metrics = pytest.importorskip("skimage.metrics")
+    for window in (7, 11):
+        expected = [
+            metrics.structural_similarity(a, b, data_range=1, win_size=window)
+            for a, b in zip(one.astype(float), other.astype(float), strict=True)
+        ]
+        np.testing.assert_allclose(ssim(one, other, window), expected, atol=1e-10)
+    np.testing.assert_allclose(similar, ssim(one, other, 7))
+
+
+def test_map_similarity_edges() -> None:
+    maps = random_maps(3, 7)
+    flat = np.zeros_like(maps)
+    assert map_similarity(maps, flat)[0].tolist() == [0, 0, 0]
+    assert map_similarity(flat, flat)[0].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(map_similarity(flat, flat)[1], 1)
+    np.testing.assert_allclose(map_similarity(maps, maps), 1)
+    with pytest.raises(ValueError, match="SSIM needs at least 7 pixels"):
+        ssim(maps[:, :6], maps[:, :6])
+    maps[1, 2, 3] = np.nan
+    spearman, similar = map_similarity(maps, maps)
+    assert np.isnan(spearman).tolist() == np.isnan(similar).tolist() == [False, True, False]
+
+
+def test_random_weights_are_seen_in_the_maps() -> None:
+    """HiResCAM follows the weights: a copy randomised all the way down gives other maps, depth 0 the same."""
+    net, batch = tiny("gap"), images(6)
+    maps = []
+    for how_deep in (0, 0, len(weighted_layers(net))):
+        copied = randomised_copy(net, how_deep, seeded(5))
+        maps.append(scaled_maps(family_maps(copied, batch, ["hirescam"])["hirescam"].abs().numpy(), 32, 32))
+    plain, again, random = maps
+    np.testing.assert_allclose(map_similarity(plain, again), 1)
+    spearman, similar = map_similarity(plain, random)
+    assert spearman.mean() < 0.9
+    assert similar.mean() < 0.9

@@ -1,0 +1,150 @@
+"""The 12 variants are torchvision's architectures with the paper's heads; ImageNet weights are checked and fitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision import models
+
+from sightline.networks import imagenet
+from sightline.networks.architectures import ARCHITECTURES, GlobalAveragePool, build_network, num_parameters
+from sightline.networks.imagenet import imagenet_weights
+from sightline.study.errors import StudyError
+from sightline.study.files import sha256_of
+
+VARIANTS = [("alexnet", "fc"), ("alexnet", "gap"), ("vgg16", "gap"), ("googlenet", "gap"), ("resnet50", "gap")]
+
+
+@pytest.mark.parametrize(
+    ("arch", "head", "millions", "grid"),
+    # the paper's column "params" and spec's feature maps at 224 px; GoogLeNet's auxiliary heads (12M) are off
+    [
+        ("alexnet", "fc", 57.0, (256, 6, 6)),
+        ("alexnet", "gap", 2.5, (256, 6, 6)),
+        ("vgg16", "gap", 14.7, (512, 7, 7)),
+        ("googlenet", "gap", 5.6, (1024, 7, 7)),
+        ("resnet50", "gap", 23.5, (2048, 7, 7)),
+    ],
+)
+def test_parameter_counts_and_feature_maps(arch: str, head: str, millions: float, grid: tuple[int, int, int]) -> None:
+    network = build_network(arch, head, seed=0).eval()
+    assert num_parameters(network) / 1e6 == pytest.approx(millions, abs=0.06)
+    with torch.inference_mode():
+        features = network.backbone(torch.zeros(1, 3, 224, 224))
+        assert features.shape[1:] == grid
+        assert network(torch.zeros(2, 3, 224, 224)).shape == (2,)
+
+
+def test_vgg16_with_its_own_classifier_has_134_million() -> None:
+    with torch.device("meta"):
+        whole = models.vgg16(weights=None)
+    own = sum(p.numel() for p in whole.parameters()) - 4097 * 1000 + 4097
+    assert own / 1e6 == pytest.approx(134.3, abs=0.05)
+
+
+@pytest.mark.parametrize(("arch", "head"), VARIANTS)
+def test_forward_equals_torchvision_with_the_head_in_place(arch: str, head: str) -> None:
+    options = {"aux_logits": False, "init_weights": False} if arch == "googlenet" else {}
+    torch.manual_seed(1)
+    whole = ARCHITECTURES[arch](weights=None, **options).eval()
+    network = build_network(arch, head, seed=0, imagenet=whole.state_dict()).eval()
+    images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    last = network.last_linear
+    if head == "fc":
+        whole.classifier[-1] = last
+    elif arch in ("googlenet", "resnet50"):
+        whole.fc = last
+    else:
+        whole.avgpool = torch.nn.AdaptiveAvgPool2d(1)
+        whole.classifier = last
+    with torch.inference_mode():
+        torch.testing.assert_close(network(images), whole(images)[:, 0], atol=1e-5, rtol=1e-5)
+
+
+def test_initialisation_is_the_seeds_alone() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    one = build_network("alexnet", "gap", seed=3).state_dict()
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(2)
+    two, other = (build_network("alexnet", "gap", seed=seed).state_dict() for seed in (3, 4))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not torch.equal(one["backbone.0.weight"], other["backbone.0.weight"])
+
+
+def test_global_average_pool_is_torchs() -> None:
+    features = torch.rand(2, 5, 3, 4)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(features, 1).flatten(1)
+    torch.testing.assert_close(GlobalAveragePool()(features), pooled)
+
+
+@pytest.fixture
+def weights_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """AlexNet weights made here, under a name that carries their hash as torchvision's names do."""
+    torch.manual_seed(7)
+    torch.save(models.alexnet(weights=None).state_dict(), tmp_path / "made.pth")
+    path = tmp_path / f"alexnet-made-{sha256_of(tmp_path / 'made.pth')[:8]}.pth"
+    (tmp_path / "made.pth").rename(path)
+    monkeypatch.setitem(imagenet.URLS, "alexnet", f"https://weights.invalid/models/{path.name}")
+    monkeypatch.setenv("SIGHTLINE_WEIGHTS", str(tmp_path))
+    return path
+
+
+@pytest.mark.parametrize("head", ["fc", "gap"])
+def test_weights_from_a_folder_reach_the_backbone(weights_file: Path, head: str) -> None:
+    stored = torch.load(weights_file, weights_only=True)
+    network = build_network("alexnet", head, seed=0, imagenet=imagenet_weights("alexnet"))
+    assert torch.equal(network.state_dict()["backbone.0.weight"], stored["features.0.weight"])
+    if head == "fc":
+        assert torch.equal(network.state_dict()["head.3.weight"], stored["classifier.1.weight"])
+
+
+def test_absent_weights_say_which_file_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_WEIGHTS", str(tmp_path))
+    with pytest.raises(StudyError, match=rf"no resnet50-0676ba61.pth in {tmp_path}; download https://.* put it there"):
+        imagenet_weights("resnet50")
+
+
+def test_offline_says_which_file_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIGHTLINE_WEIGHTS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setitem(imagenet.URLS, "vgg16", (tmp_path / "nowhere" / "vgg16-397923af.pth").as_uri())
+    with pytest.raises(StudyError, match=r"not here and could not be downloaded .* put vgg16-397923af.pth from"):
+        imagenet_weights("vgg16")
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_download_is_kept_and_hash_checked(
+    weights_file: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("torch")
+    monkeypatch.delenv("SIGHTLINE_WEIGHTS")
+    monkeypatch.setenv("TORCH_HOME", str(home))
+    monkeypatch.setitem(imagenet.URLS, "alexnet", weights_file.as_uri())
+    assert set(imagenet_weights("alexnet")) == set(torch.load(weights_file, weights_only=True))
+    assert (home / "hub/checkpoints" / weights_file.name).exists()
+
+
+def test_another_files_bytes_are_refused(weights_file: Path) -> None:
+    with weights_file.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(StudyError, match=r"its SHA-256 begins with [0-9a-f]{8}, not [0-9a-f]{8}"):
+        imagenet_weights("alexnet")
+
+
+def test_weights_of_another_architecture_are_refused(weights_file: Path) -> None:
+    stored = torch.load(weights_file, weights_only=True)
+    with pytest.raises(StudyError, match="the ImageNet weights do not fit vgg16"):
+        build_network("vgg16", "gap", seed=0, imagenet=stored)
+
+
+def test_names_and_hashes_are_torchvisions() -> None:
+    for arch, name in (
+        ("alexnet", "AlexNet"),
+        ("vgg16", "VGG16"),
+        ("googlenet", "GoogLeNet"),
+        ("resnet50", "ResNet50"),
+    ):
+        assert imagenet.URLS[arch] == getattr(models, f"{name}_Weights").IMAGENET1K_V1.url

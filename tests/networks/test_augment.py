@@ -1,0 +1,140 @@
+"""Augmentation against torchvision's single-image functions, and what it must leave alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torchvision.transforms.v2.functional as TF
+
+from sightline.networks.augment import Augment, augmented, hue_shifted, luminance, mean_3x3, three_channels, unit_images
+
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+NONE = Augment(
+    rotation=0.0, translation=0.0, scale_low=1.0, scale_high=1.0, jitter_low=1.0, jitter_high=1.0, hue=0.0, sharpen=0.0
+)
+PAPER = Augment(
+    rotation=15.0, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1, sharpen=0.5
+)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draws(count: int, seed: int = 0) -> torch.Tensor:
+    """The factors that `augmented` draws, in its order: rotation, zoom, x, y, brightness, contrast, saturation, hue."""
+    return torch.rand(9, count, generator=generator(seed))
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 60, 90), (3, 3, 48, 40)])
+def test_nothing_asked_nothing_changed(shape: tuple[int, ...]) -> None:
+    images = torch.rand(shape, generator=generator())
+    # coordinates up to 90 pixels in float32
+    tolerance = 90 * torch.finfo(torch.float32).eps
+    torch.testing.assert_close(augmented(images.clone(), NONE, generator()), images, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 60, 90), (4, 1, 64, 64)])
+def test_geometry_equals_torchvision(shape: tuple[int, ...]) -> None:
+    images = torch.rand(shape, generator=generator(1))
+    height, width = shape[2:]
+    moved = augmented(images.clone(), replace(PAPER, jitter_low=1.0, jitter_high=1.0, sharpen=0.0), generator())
+    for image, out, draw in zip(images, moved, draws(4).T, strict=True):
+        signed = 2 * draw - 1
+        expected = TF.affine(
+            image[None],
+            angle=float(signed[0] * 15),
+            translate=[float(signed[2] * 0.1 * width), float(signed[3] * 0.1 * height)],
+            scale=float(0.9 + 0.2 * draw[1]),
+            shear=[0.0, 0.0],
+            interpolation=TF.InterpolationMode.BILINEAR,
+        )[0]
+        torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)  # float32 coordinates up to 90
+
+
+def test_colour_equals_torchvision_in_our_order() -> None:
+    images = torch.rand(5, 3, 12, 16, generator=generator(2))
+    strengths = replace(NONE, jitter_low=0.7, jitter_high=1.3, hue=0.1)
+    found = augmented(images.clone(), strengths, generator())
+    for image, out, draw in zip(images, found, draws(5).T, strict=True):
+        brightness, contrast, saturation = (float(0.7 + 0.6 * part) for part in draw[4:7])
+        expected = TF.adjust_contrast(TF.adjust_brightness(image, brightness), contrast)
+        expected = TF.adjust_hue(TF.adjust_saturation(expected, saturation), float((2 * draw[7] - 1) * 0.1))
+        # torchvision's gray weights are 0.2989, 0.587, 0.114, ours the exact 0.299
+        torch.testing.assert_close(out, expected, atol=3e-4, rtol=0)
+
+
+def test_gray_and_equal_colour_channels_agree() -> None:
+    gray = torch.rand(6, 1, 20, 20, generator=generator(3))
+    found = augmented(gray.clone(), PAPER, generator())
+    colour = augmented(gray.expand(-1, 3, -1, -1).clone(), PAPER, generator())
+    torch.testing.assert_close(colour, found.expand(-1, 3, -1, -1), atol=1e-5, rtol=0)
+
+
+def test_sharpening_is_the_papers_formula() -> None:
+    image = torch.zeros(1, 1, 5, 5)
+    image[0, 0, 2, 2] = 0.4
+    image[0, 0, 0, 0] = 0.4
+    found = augmented(image.clone(), replace(NONE, sharpen=1.0), generator())[0, 0]
+    assert found[2, 2] == pytest.approx(2 * 0.4 - 0.4 / 9)
+    assert found[0, 0] == pytest.approx(2 * 0.4 - 0.4 / 4)  # three of nine neighbours are there, and itself
+    assert found[2, 3] == 0  # 0 - 0.4 / 9, clamped
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+def test_mean_3x3_equals_pooling(device: str) -> None:
+    images = torch.rand(2, 3, 7, 11, generator=generator())
+    pooled = torch.nn.functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
+    torch.testing.assert_close(mean_3x3(images.to(device)).cpu(), pooled, atol=1e-6, rtol=0)
+
+
+def test_hue_goes_round_the_circle() -> None:
+    red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
+    for shift, expected in ((1 / 3, [0.0, 1, 0]), (-1 / 3, [0, 0, 1.0]), (1 / 6, [1.0, 1, 0])):
+        found = hue_shifted(red, torch.full((1, 1, 1, 1), shift)).flatten()
+        torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+
+
+def test_draws_cover_their_ranges_and_stay_in_range() -> None:
+    images = torch.full((400, 1, 16, 16), 0.5)
+    found = augmented(images, replace(NONE, jitter_low=0.7, jitter_high=1.3), generator()).mean(dim=(1, 2, 3))
+    # brightness alone moves a flat image: uniform on 0.35 to 0.65, whose standard deviation is 0.3 / sqrt(12)
+    assert found.min() >= 0.35
+    assert found.max() <= 0.65
+    assert abs(found.mean() - 0.5) < 4 * 0.3 / math.sqrt(12 * 400)
+    assert found.std() == pytest.approx(0.3 / math.sqrt(12), rel=0.1)
+    strong = augmented(torch.rand(8, 1, 32, 32, generator=generator()), PAPER, generator())
+    assert 0 <= strong.min() <= strong.max() <= 1
+
+
+def test_same_generator_same_images_and_each_its_own() -> None:
+    images = torch.rand(1, 1, 24, 24, generator=generator()).repeat(3, 1, 1, 1)
+    one, two = (augmented(images.clone(), PAPER, generator(5)) for _ in range(2))
+    assert torch.equal(one, two)
+    assert not torch.allclose(one[0], one[1])
+    assert not torch.equal(one, augmented(images.clone(), PAPER, generator(6)))
+
+
+def test_uint8_becomes_three_equal_channels() -> None:
+    gray = torch.tensor([[[0, 255], [51, 102]]], dtype=torch.uint8)
+    unit = unit_images(gray)
+    torch.testing.assert_close(unit, torch.tensor([[[[0, 1], [0.2, 0.4]]]]))
+    assert three_channels(unit).shape == (1, 3, 2, 2)
+    assert three_channels(unit).is_contiguous(memory_format=torch.channels_last)
+    colour = torch.arange(12, dtype=torch.uint8).view(1, 2, 2, 3)
+    torch.testing.assert_close(unit_images(colour)[0, 1], torch.tensor([[1, 4], [7, 10]]) / 255)
+    assert luminance(unit) is unit
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"scale_low": 0.0}, "scale_low"), ({"jitter_high": 0.1}, "jitter_low"), ({"hue": 0.6}, "hue"),
+     ({"sharpen": 1.5}, "sharpen"), ({"rotation": 200.0}, "rotation")],
+)  # fmt: skip
+def test_impossible_strengths_are_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(PAPER, **change)

@@ -1,0 +1,201 @@
+"""What the ladder's numbers are turned into: verdicts, sentences, words, units; none of them stronger than the numbers.
+
+`ladder_metrics` fabricates metrics/ladder.json after src/ladder.py; tests/test_report_evidence.py uses it, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sightline.alignment.threshold_free import LOWER_IS_BETTER, METRICS
+from sightline.report import choices, ladder_answer, ladder_figures, words
+from sightline.statistics.ranking import FACTORS
+from sightline.study.models import Entry, ExternalMaps, Network
+
+GAP = Network(arch="resnet50", init="imagenet", head="gap")
+LIME = ExternalMaps(maps="elsewhere", method="lime")
+BASELINES = {"uniform": 0.1, "lungs": 0.25, "other_region": 0.22, "atlas": 0.3}
+
+
+def row(value: float, lift: float, p: float | None, best: str = "atlas") -> dict[str, Any]:
+    """One model's numbers by one metric, its intervals 0.04 either way."""
+    return {
+        "value": value, "low": value - 0.04, "high": value + 0.04, "best_baseline": best, "untrained": 0.12,
+        "lift": lift, "lift_low": lift - 0.04, "lift_high": lift + 0.04, "p": p,
+    }  # fmt: skip
+
+
+def ladder_metrics(
+    models: Mapping[str, tuple[str, float]], p_holm: Mapping[str, float], *, places: Mapping[str, float] | None = None,
+    primary: str = "mass",
+) -> dict[str, Any]:  # fmt: skip
+    """metrics/ladder.json of models with (method, value), the best baseline being the atlas at 0.3."""
+    found: dict[str, Any] = {"baselines": {name: dict.fromkeys(METRICS, value) for name, value in BASELINES.items()}}
+    found |= {"primary": primary, "images": 5, "tolerance_pixels": 8.6, "lungs": "the phantom's own lungs"}
+    found["models"] = {}
+    for model, (method, value) in models.items():
+        by_metric: dict[str, Any] = {metric: row(value, value - 0.3, p_holm[model] / 2) for metric in METRICS}
+        by_metric[primary]["p_holm"] = p_holm[model]
+        found["models"].setdefault(model, {})[method] = by_metric | {"flat_maps": 0}
+    found["human_scale"] = {}
+    for metric in METRICS if places is not None else ():
+        scale = {"human": 0.45, "human_low": 0.4, "human_high": 0.5, "anatomy": 0.2, "images": 5, "readings": 10}
+        scale |= {"left_out_few_annotators": 0, "left_out_no_consensus": 1}
+        by_model = {
+            model: {method: {"value": places[model], "low": places[model] - 0.2, "high": places[model] + 0.2}}
+            for model, (method, _) in models.items()
+        }
+        found["human_scale"][metric] = scale | {"models": by_model}
+    return found
+
+
+THREE = {"good": ("gradcam", 0.4), "same": ("gradcam", 0.31), "poor": ("gradcam", 0.2)}
+
+
+def said(ladder: dict[str, Any], models: Mapping[str, Entry] | None = None) -> list[str]:
+    entries = models or dict.fromkeys(ladder["models"], GAP)
+    return ladder_answer.answer(ladder_answer.standings(ladder, {}, entries), ladder, "experts")
+
+
+def test_words_cover_every_metric_baseline_and_choice_and_know_the_better_side() -> None:
+    assert set(words.MEASURES) == set(METRICS)
+    assert {name for name, found in words.MEASURES.items() if found.is_lower_better} == set(LOWER_IS_BETTER)
+    assert set(choices.FACTORS) == set(FACTORS)
+    assert all(found.meaning for found in words.MEASURES.values())
+
+
+def test_values_and_lifts_in_their_units() -> None:
+    assert words.in_units(0.1234, "mass") == "12.3%"
+    assert words.in_units(0.1234, "ap") == "0.12"
+    assert words.in_units(12.34, "distance") == "12.3"
+    assert words.in_units(math.nan, "mass") == "–"
+    assert words.lift_words(0.062, 0.031, 0.09, "mass") == "+6.2 [3.1, 9.0]"
+    assert words.lift_words(-0.062, -0.09, math.nan, "mass") == "\N{MINUS SIGN}6.2"
+    assert words.lift_words(-0.5, -1, 0.25, "ap") == "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}1.00, 0.25]"
+    assert words.lift_words(math.nan, 0, 1, "ap") == "–"
+    assert words.in_units(0.5, "new") == "0.50"
+
+
+def test_a_model_is_above_by_the_adjusted_p_alone_and_below_by_its_interval() -> None:
+    ladder = ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0})
+    frame = ladder_answer.standings(ladder, {}, dict.fromkeys(THREE, GAP)).set_index("model")
+    assert frame["verdict"].to_dict() == {"good": "above", "same": "open", "poor": "below"}
+    assert frame["baseline_value"].tolist() == [0.3] * 3
+    ladder["models"]["good"]["gradcam"]["mass"]["p_holm"] = 0.0501  # p itself stays at 0.015
+    again = ladder_answer.standings(ladder, {}, {"good": GAP})
+    assert again["verdict"].tolist() == ["open"]
+    ladder["models"]["good"]["gradcam"]["mass"]["best_baseline"] = "untrained"
+    assert ladder_answer.standings(ladder, {}, {"good": GAP})["baseline_value"].tolist() == [0.12]
+
+
+def test_the_first_sentence_counts_and_claims_no_more() -> None:
+    def first(p_holm: dict[str, float], **values: float) -> str:
+        return said(ladder_metrics({model: ("gradcam", value) for model, value in values.items()}, p_holm))[0]
+
+    goal = "where the experts look more than anatomy alone would."
+    assert first({"a": 0.01, "b": 0.9}, a=0.4, b=0.3) == f"1 of 2 models looks {goal}"
+    assert first({"a": 0.01, "b": 0.01, "c": 1}, a=0.4, b=0.4, c=0.3) == f"2 of 3 models look {goal}"
+    assert first({"a": 0.01, "b": 0.01}, a=0.4, b=0.4) == f"All 2 models look {goal}"
+    assert first({"a": 0.01}, a=0.4) == f"The one model looks {goal}"
+    assert first({"a": 0.3, "b": 0.3}, a=0.32, b=0.3) == f"No evidence that any of the 2 models looks {goal}"
+    assert first({"a": 0.3}, a=0.32) == f"No evidence that the one model looks {goal}"
+    assert (
+        first({"a": 1, "b": 1}, a=0.2, b=0.2)
+        == "All 2 models look where the experts look less than anatomy alone would."
+    )
+
+
+def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
+    places = {"good": 0.8, "same": 0.4, "poor": -0.1}
+    sentences = said(ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0}, places=places))
+    text = " ".join(sentences)
+    assert "the best of 5 maps that know nothing of what the experts saw" in text  # four, and the untrained network
+    assert "both lungs, the atlas of other patients, another patient's region and the same network untrained" in text
+    assert "its relevance mass is 40.0%, that of its best baseline (the atlas of other patients) 30.0%" in text
+    assert "a difference of +10.0 [6.0, 14.0] points (adjusted p = 0.030)." in text
+    assert "No more than anatomy alone, as far as these images show: same." in sentences
+    assert "Less than anatomy alone: poor." in sentences
+    assert "scores (20.0%), and 1 what one of the experts reaches against the others (45.0%); the highest model" in text
+    assert "good, stands at 0.80 [0.60, 1.00]." in text
+    assert "not better than a human" not in text
+    assert "Grad-CAM on 5 images" in sentences[-1]
+    assert "adjusted for 3 models (Holm)" in sentences[-1]
+    assert sentences[-1].endswith("All other measures on this page are exploratory.")
+
+
+@pytest.mark.parametrize(("primary", "is_graded"), [("mass", False), ("ap", True)])
+def test_above_one_is_no_boast(primary: str, is_graded: bool) -> None:
+    ladder = ladder_metrics({"a": ("lime", 0.4)}, {"a": 0.01}, places={"a": 1.3}, primary=primary)
+    text = " ".join(said(ladder, {"a": LIME}))
+    assert "it stands at 1.30 [1.10, 1.50]. That is not better than a human" in text
+    assert ("a graded map outdoes an outline" in text) == is_graded
+    assert "lime on 5 images" in text
+
+
+def test_below_zero_is_said_and_an_undefined_scale_too() -> None:
+    ladder = ladder_metrics({"a": ("gradcam", 0.2)}, {"a": 1.0}, places={"a": -0.5})
+    assert "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}0.70, \N{MINUS SIGN}0.30]. Below 0 a map says less" in " ".join(
+        said(ladder)
+    )
+    ladder["human_scale"]["mass"]["models"]["a"]["gradcam"] = {"value": None, "low": None, "high": None}
+    assert "comes no further than another" in " ".join(said(ladder))
+    assert "there is no human scale" in " ".join(said(ladder_metrics({"a": ("gradcam", 0.2)}, {"a": 1.0})))
+
+
+def test_a_score_that_is_undefined_leaves_no_standing() -> None:
+    ladder = ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0})
+    ladder["models"]["good"]["gradcam"]["mass"] = dict.fromkeys(ladder["models"]["good"]["gradcam"]["mass"])
+    assert ladder_answer.standings(ladder, {}, dict.fromkeys(THREE, GAP))["model"].tolist() == ["same", "poor"]
+    assert ladder_answer.standings({}, {}, {"a": GAP}).empty
+    ladder["models"]["poor"]["gradcam"]["mass"] |= {"p": None, "p_holm": None, "lift": None, "lift_high": None}
+    assert ladder_answer.standings(ladder, {}, {"poor": GAP})["verdict"].tolist() == ["open"]
+
+
+def test_figures_show_every_model_and_baseline_and_stand_nan() -> None:
+    ladder = ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0}, places={"good": 1, "same": 0.5, "poor": 0})
+    models = dict.fromkeys(THREE, GAP)
+    frame = ladder_answer.standings(ladder, {}, models)
+    drawn = ladder_figures.ladder_figure(frame, BASELINES | {"edges": math.nan}, 0.45, "mass", models)
+    for name in (*THREE, "both lungs", "a uniform map", "a left-out expert", "relevance mass (%)"):
+        assert f">{name}<" in drawn, name
+    assert "the image's edges" not in drawn
+    assert drawn.index(">the atlas of other patients<") < drawn.index(">a uniform map<")
+    frame["untrained"] = math.nan
+    assert "a left-out expert" not in ladder_figures.ladder_figure(frame, {}, math.nan, "distance", models)
+    frame[["place_low", "place_high"]] = math.nan
+    assert "another patient's region" in ladder_figures.scale_figure(frame, models).replace("&#x27;", "'")
+
+
+def test_the_flag_is_named_by_the_models_one_method() -> None:
+    def meter(**flags: bool) -> dict[str, Any]:
+        return {"m": {method: {"suspicion": {"is_flagged": flag}} for method, flag in flags.items()}}
+
+    assert ladder_answer.flagged({"models": meter(gradcam=False, cam=True)}, ["m"]) == []
+    assert "points at m:" in ladder_answer.flagged({"models": meter(gradcam=True, cam=False)}, ["m"])[0]
+    assert ladder_answer.flagged({}, ["m"]) == []
+
+
+def test_accuracy_and_alignment_are_judged_with_the_smallest_p() -> None:
+    found = {"spearman": {"rho": 0.5, "p": 1.0, "smallest_p": 1 / 3, "n": 3}, "words": "average precision"}
+    (text,) = choices.correlation(found)
+    assert "Over these 3 models accuracy and average precision show no clear relation" in text
+    assert "correlation 0.50, p = 1.000; 3 models cannot reach less than 0.333)" in text
+    found["spearman"] = {"rho": -0.9, "p": 0.01, "smallest_p": 0.001, "n": 8}
+    assert "run against each other" in choices.correlation(found)[0]
+    found["spearman"] = {"rho": math.nan, "p": math.nan, "smallest_p": math.nan, "n": 3}
+    assert choices.correlation(found) == []
+
+
+def test_the_leaders_claim_is_its_share_of_the_choices_that_have_both() -> None:
+    shares = {"a > b": 0.6, "b > a": 0.4, "a > c": 1.0, "c > a": 0.0, "b > c": 1.0, "c > b": 0.0}
+    pairs = {pair: {"share": share, "n": 40} for pair, share in shares.items()}
+    (text,) = choices.leaders({"pairs": pairs, "models": ["c", "b", "a"], "specifications": 80})
+    assert text == (
+        "The ranking of the models depends heavily on how alignment is measured: over 40 combinations of reasonable "
+        "choices a comes out above the next, b, in 60%."
+    )
+    assert choices.leaders({}) == []

@@ -1,0 +1,422 @@
+"""The report stage on fabricated inputs: what is on the page comes from them, and the page stands alone."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+import report
+from sightline.maps import scaled_maps
+from sightline.report.gallery import data_uri, tile
+from sightline.study.errors import StudyError
+from sightline.study.files import write_csv, write_json, write_npz
+
+STAGE = Path(__file__).parents[2] / "src" / "report.py"
+NETWORKS = {
+    "resnet50-imagenet-gap": {"arch": "resnet50", "init": "imagenet", "head": "gap"},
+    "alexnet-scratch-fc": {"arch": "alexnet", "init": "scratch", "head": "fc"},
+}
+EXTERNAL = {"theirs": {"maps": "data/raw/maps", "method": "lime"}}
+
+
+def fabricate(
+    root: Path, models: dict[str, Any], *, side: int = 48, num_images: int = 5, source: str = "phantom",
+    num_test: int = 20, title: str = "A study", paper_numbers: bool = True, gallery: int = 3,
+) -> None:  # fmt: skip
+    """Every input of the report for `num_images` images with a consensus; with 0, no annotations either."""
+    rng = np.random.default_rng(7)
+    params = {
+        "seed": 3, "threshold": 0.5, "data": {"source": source, "height": side, "width": side, "split": "patient"},
+        "bootstrap": {"resamples": 1000, "level": 0.95}, "models": models,
+        "report": {"title": title, "paper_numbers": paper_numbers, "gallery": gallery},
+    }  # fmt: skip
+    root.mkdir(parents=True, exist_ok=True)
+    YAML().dump(params, root / "params.yaml")
+
+    names = [f"test-{number:04d}" for number in range(num_test)]
+    row, col = np.mgrid[:side, :side] / side
+    lungs = ((row - 0.5) / 0.36) ** 2 + ((abs(col - 0.5) - 0.22) / 0.16) ** 2 < 1
+    images = np.where(lungs, 70, 170) + rng.normal(0, 9, (num_test, side, side))
+    centres = np.stack([rng.uniform(0.35, 0.65, num_test), rng.choice([0.28, 0.72], num_test)], axis=1)
+    distance = np.hypot(row - centres[:, :1, None], col - centres[:, 1:, None])
+    images += 70 * np.exp(-((distance / 0.12) ** 2))
+    (root / "data/prepared").mkdir(parents=True, exist_ok=True)
+    np.save(root / "data/prepared/images.npy", np.clip(images, 0, 255).astype(np.uint8))
+    index = pd.DataFrame(
+        {"image": names, "split": "test", "label": [1] * num_test, "patient": names, "source": "phantom:0"}
+    )
+    index.loc[num_images:, "label"] = 0
+    index["sha256"] = "0" * 64
+    write_csv(root / "data/prepared/index.csv", index)
+
+    chosen = names[:num_images]
+    masks = distance[:num_images] < 0.13
+    write_npz(
+        root / "data/consensus.npz", images=np.array(chosen, dtype="U9"), consensus=masks,
+        share=masks.astype(np.float32), count=np.full(num_images, 2, np.int32),
+    )  # fmt: skip
+    drawn = np.concatenate([masks, np.roll(masks, side // 16, axis=2)])
+    write_npz(
+        root / "data/annotations.npz", annotations=np.array([f"a{n}" for n in range(2 * num_images)], dtype="U9"),
+        images=np.array(chosen * 2, dtype="U9"), masks=drawn,
+        annotators=np.array(["p1"] * num_images + ["p2"] * num_images, dtype="U9"),
+        professions=np.array(["student"] * num_images + ["radiologist"] * num_images, dtype="U12"),
+    )  # fmt: skip
+
+    rows, sweep, alignment, intervals, classification = [], [], {}, {}, {}
+    for number, (model, entry) in enumerate(models.items()):
+        methods = ["cam", "gradcam"] if entry.get("head") == "gap" else [entry.get("method", "gradcam")]
+        grid = (np.mgrid[:7, :7] + 0.5) / 7
+        near = np.hypot(grid[0] - centres[:num_images, :1, None], grid[1] - centres[:num_images, 1:, None])
+        maps = np.exp(-((near / 0.2) ** 2)) + rng.normal(0, 0.08 * (1 + number), near.shape)
+        write_npz(
+            root / f"data/saliency/{model}.npz", images=np.array(chosen[::-1], dtype="U9"),
+            **{method: maps[::-1].astype(np.float32) for method in methods},
+        )  # fmt: skip
+        for method in methods:
+            iou = 0.31 - 0.02 * number
+            for order, image in enumerate(chosen):
+                rows.append((image, model, method, 0.5, iou + 0.01 * order))
+            sweep += [(model, method, t, iou * (1 - (t - 0.5) ** 2)) for t in np.arange(1, 46) * 0.02]
+            values = {"iou": iou, "pointing": 0.6, "chance_iou": 0.071, "chance_pointing": 0.09, "random_iou": 0.064}
+            values |= {"random_pointing": 0.08, "p_iou": 0.0001, "p_pointing": 0.02, "p_iou_published": 0.2}
+            values |= {"p_pointing_published": 0.3, "images": num_images, "flat_maps": number}
+            alignment.setdefault(model, {})[method] = values | {"best_threshold": 0.62, "best_iou": iou + 0.01}
+            ends = {"iou": {"low": iou - 0.04, "high": iou + 0.05}, "pointing": {"low": 0.5, "high": 0.7}}
+            intervals.setdefault(model, {})[method] = ends
+        if "arch" in entry:
+            value = {"value": 0.9 - 0.01 * number, "low": 0.85, "high": 0.94, "patient_low": 0.84, "patient_high": 0.95}
+            names6 = ("accuracy", "precision", "recall", "f1", "auroc", "specificity")
+            classification[model] = {metric: {**value, "bootstrap_mean": 0.9} for metric in names6}
+            history = {
+                "epoch": range(1, 7),
+                "train_loss": np.linspace(0.7, 0.1, 6),
+                "val_loss": np.linspace(0.6, 0.2, 6),
+            }
+            write_csv(root / f"data/models/{model}.history.csv", pd.DataFrame(history))
+    if not num_images:
+        alignment, intervals, sweep = {}, {}, []
+    write_csv(root / "data/alignment.csv", pd.DataFrame(rows, columns=["image", "model", "method", "threshold", "iou"]))
+    write_csv(root / "plots/threshold_sweep.csv", pd.DataFrame(sweep, columns=["model", "method", "threshold", "iou"]))
+    agreement = {"image": chosen, "annotations": 2, "iou": np.linspace(0.2, 0.5, num_images), "random_iou": 0.05}
+    write_csv(root / "plots/agreement.csv", pd.DataFrame(agreement))
+    professions = pd.DataFrame({
+        "profession": ["radiologist", "student"], "annotators": 1, "annotations": num_images, "pairs": 0, "iou": np.nan,
+    })  # fmt: skip
+    write_csv(root / "plots/professions.csv", professions[: 2 if num_images else 0])
+    consensus = {"test_images": num_images, "annotations": 2 * num_images, "valid_annotations": 2 * num_images}
+    consensus |= {"annotators": 2, "nonempty_consensus": num_images, "annotations_per_image": 2.0}
+    consensus |= {"expert_expert_iou_percent": 24.5, "expert_random_iou_percent": 4.25, "p_value_published": 0.0001}
+    write_json(root / "metrics/consensus.json", consensus if num_images else dict.fromkeys(consensus, None))
+    for name, metrics in {"alignment": alignment, "intervals": intervals, "classification": classification}.items():
+        write_json(root / f"metrics/{name}.json", metrics)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A phantom study of networks and external maps, its report written by a process of its own; not to be changed."""
+    root = tmp_path_factory.mktemp("study")
+    fabricate(root, NETWORKS | EXTERNAL)
+    assert run(root).returncode == 0
+    return root
+
+
+def run(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(STAGE)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+def written(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The page, written in this process."""
+    monkeypatch.chdir(root)
+    report.main()
+    return page_of(root)
+
+
+def page_of(root: Path) -> str:
+    return (root / "plots/report.html").read_text(encoding="utf-8")
+
+
+def words_of(page: str) -> str:
+    """The page's text without markup, spaces joined."""
+    text = re.sub(r"<(style|script)>.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes, and whether tags close in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_asks_no_host_and_no_file(finished: Path) -> None:
+    elements = Elements(page_of(finished))
+    assert not elements.open
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in elements.found:
+        assert tag not in ("link", "iframe", "object", "embed", "image", "base", "form"), tag
+        for name in ("src", "href", "xlink:href", "data", "action", "srcset", "poster"):
+            value = attributes.get(name)
+            if value is not None:
+                assert value.startswith("data:image/jpeg;base64,") or (value[0] == "#" and value[1:] in ids), value
+    page = page_of(finished)
+    assert "@import" not in page
+    assert not [match for match in re.findall(r"url\(([^)]*)\)", page) if match.strip("\"'")[1:] not in ids]
+    assert not re.search(r"(?<!=[\"'])https?://", page)  # what remains are xmlns names
+    assert "default-src 'none'" in page
+
+
+def test_the_page_is_accessible_by_structure(finished: Path) -> None:
+    elements = Elements(page_of(finished)).found
+    assert all(attributes.get("alt") for tag, attributes in elements if tag == "img")
+    assert all(attributes.get("aria-label") for tag, attributes in elements if tag == "svg")
+    assert all(attributes.get("scope") in ("col", "row", "colgroup") for tag, attributes in elements if tag == "th")
+    assert [tag for tag, _ in elements].count("h1") == 1
+    assert dict(elements[0:2])["html"]["lang"] == "en" if elements[0][0] == "html" else False
+    headings = [int(tag[1]) for tag, _ in elements if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+
+
+def test_two_runs_give_the_same_bytes(finished: Path) -> None:
+    outputs = sorted(path for path in (finished / "plots").rglob("*") if path.suffix in (".html", ".tex", ".csv"))
+    before = {path: path.read_bytes() for path in outputs}
+    assert len(before) == 1 + 8 + 3
+    assert run(finished, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C").returncode == 0
+    assert {path: path.read_bytes() for path in outputs} == before
+
+
+def test_the_answer_comes_first_and_from_the_metrics(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = words_of(page_of(finished))
+    first = words.index("All 3 models look where the simulated annotators look")
+    assert first < words.index("How far maps and consensus agree")
+    assert "an IoU of 0.31 [0.27, 0.36], random maps reach 0.06" in words
+    shutil.copytree(finished, tmp_path / "copy")
+    path = tmp_path / "copy/metrics/alignment.json"
+    metrics = json.loads(path.read_text())
+    metrics["alexnet-scratch-fc"]["gradcam"] |= {"p_iou": 0.42, "iou": 0.0437}
+    path.write_text(json.dumps(metrics))
+    words = words_of(written(tmp_path / "copy", monkeypatch))
+    assert "2 of 3 models look where" in words
+    assert "By the Pointing Game only: alexnet-scratch-fc (IoU 0.04, random 0.06, p = 0.420;" in words
+    row = pd.read_csv(tmp_path / "copy/plots/tables/table3.csv").set_index("model").loc["alexnet-scratch-fc"]
+    assert row["iou"] == pytest.approx(4.37)
+
+
+CHANGES = [  # metrics file, where in it, new value, as the page prints it
+    ("consensus", ["expert_expert_iou_percent"], 47.11, "47.11"),
+    ("consensus", ["annotators"], 4321, "4,321"),
+    ("classification", ["resnet50-imagenet-gap", "recall", "value"], 0.1234, "12.3"),
+    ("classification", ["resnet50-imagenet-gap", "auroc", "high"], 0.9876, "98.8]"),
+    ("intervals", ["theirs", "lime", "pointing", "low"], 0.0123, "[1.2,"),
+    ("alignment", ["theirs", "lime", "p_iou_published"], 0.0456, "0.046"),
+    ("alignment", ["theirs", "lime", "best_threshold"], 0.38, "0.38"),
+    ("alignment", ["resnet50-imagenet-gap", "cam", "random_pointing"], 0.2222, "22.2"),
+]
+
+
+def test_changed_metrics_change_the_page(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(finished, root)
+    for name, keys, value, _ in CHANGES:
+        metrics = place = json.loads((root / f"metrics/{name}.json").read_text())
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = value
+        (root / f"metrics/{name}.json").write_text(json.dumps(metrics))
+    before, after = words_of(page_of(finished)), words_of(written(root, monkeypatch))
+    assert [shown for *_, shown in CHANGES if shown in before] == []
+    assert [shown for *_, shown in CHANGES if shown not in after] == []
+
+
+def test_gallery_joins_maps_scores_and_pixels_by_image_name(finished: Path) -> None:
+    """The fixture stores maps, consensus and scores in different orders."""
+    shown = {
+        attributes["alt"]: attributes["src"] for tag, attributes in Elements(page_of(finished)).found if tag == "img"
+    }
+    index = pd.read_csv(finished / "data/prepared/index.csv")["image"].tolist()
+    pixels = np.load(finished / "data/prepared/images.npy")
+    with np.load(finished / "data/consensus.npz") as consensus, np.load(finished / "data/saliency/theirs.npz") as maps:
+        for order, image in ((4, "test-0004"), (2, "test-0002"), (0, "test-0000")):
+            region = consensus["consensus"][consensus["images"].tolist().index(image)]
+            row = maps["images"].tolist().index(image)
+            map_HW = scaled_maps(maps["lime"][row : row + 1], 48, 48)[0]
+            expected = data_uri(tile(pixels[index.index(image)], region, map_HW, 0.5))
+            assert shown[f"lime of theirs on {image}, IoU {0.27 + 0.01 * order:.2f}"] == expected
+            assert shown[f"consensus on {image}"] == data_uri(tile(pixels[index.index(image)], region))
+
+
+def test_the_paper_stands_beside_ours_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS, source="folder", paper_numbers=False)
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "94.87" not in words
+    assert "23.32" not in words
+    assert "Does a chest X-ray classifier look where the experts look?" in words
+    fabricate(tmp_path, NETWORKS, source="folder", paper_numbers=True)
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "94.87 ± 1.68 †" in words
+    assert "23.32" in words
+    assert "target of the phantom" not in words
+
+
+def test_the_phantom_always_stands_beside_its_target_and_is_called_synthetic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabricate(tmp_path, NETWORKS, source="phantom", paper_numbers=False)
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "Paper (target of the phantom)" in words
+    assert "23.32" in words
+    assert "94.87" not in words
+    assert "The X-rays are synthetic" in words
+
+
+def test_hostile_names_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = '<script>alert(1)</script>$x^2$ & "q" </svg>'
+    models = {"a'--><b>": NETWORKS["alexnet-scratch-fc"]}
+    fabricate(tmp_path, models, title=key)
+    page = written(tmp_path, monkeypatch)
+    elements = Elements(page)
+    assert [tag for tag, _ in elements.found].count("script") == 1
+    assert "b" not in [tag for tag, _ in elements.found]
+    assert key in words_of(page) or " ".join(key.split()) in html.unescape(page)
+    assert "a'--><b>" in words_of(page)
+
+
+def test_a_study_without_experts_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS, num_images=0, source="folder")
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "so the question stays open" in words
+    assert "No image of this study has a consensus region" in words
+    assert "This study has no single annotations" in words
+    assert "90.0 [85.0, 94.0]" in words
+    assert "nan" not in words.lower().split()
+    assert sorted(path.name for path in (tmp_path / "plots/tables").iterdir()) == sorted(
+        f"table{number}.{kind}" for number in range(1, 5) for kind in ("csv", "tex")
+    )
+    assert len(pd.read_csv(tmp_path / "plots/tables/table3.csv")) == 0
+    assert "No rows" in (tmp_path / "plots/tables/table3.tex").read_text()
+
+
+def test_a_study_of_external_maps_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, EXTERNAL, source="folder")
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "The one model looks where the experts look" in words
+    assert "No model of this study has predictions" in words
+    assert "Nothing was trained" in words
+    assert "theirs lime, IoU 0.35" in words
+
+
+def test_finished_masks_without_single_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS, source="folder")
+    write_json(tmp_path / "metrics/consensus.json", {"nonempty_consensus": 5, "expert_expert_iou_percent": None})
+    once = pd.read_csv(tmp_path / "plots/agreement.csv").assign(annotations=1, iou=np.nan, random_iou=np.nan)
+    write_csv(tmp_path / "plots/agreement.csv", once)
+    (tmp_path / "plots/professions.csv").write_text("profession,annotators,annotations,pairs,iou\n")
+    write_npz(
+        tmp_path / "data/annotations.npz", images=np.zeros(0, "U1"), masks=np.zeros((0, 48, 48), bool),
+        annotators=np.zeros(0, "U1"), professions=np.zeros(0, "U1"), annotations=np.zeros(0, "U1"),
+    )  # fmt: skip
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "This study has no single annotations" in words
+    assert "The human scale" not in words
+    assert "All 2 models look" in words
+
+
+def test_all_missing_inputs_are_named_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    fabricate(tmp_path, NETWORKS)
+    for path in ("metrics/intervals.json", "data/saliency/alexnet-scratch-fc.npz", "plots/agreement.csv"):
+        (tmp_path / path).unlink()
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the report lacks inputs")
+    for path in ("metrics/intervals.json", "data/saliency/alexnet-scratch-fc.npz", "plots/agreement.csv"):
+        assert path in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "plots/report.html").exists()
+
+
+def test_models_that_the_metrics_do_not_cover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS)
+    write_json(tmp_path / "metrics/classification.json", {})
+    write_json(tmp_path / "metrics/alignment.json", {"resnet50-imagenet-gap": {}})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match="do not cover") as caught:
+        report.main()
+    assert caught.value.cases == [
+        "metrics/classification.json: resnet50-imagenet-gap: missing",
+        "metrics/classification.json: alexnet-scratch-fc: missing",
+        "metrics/alignment.json: alexnet-scratch-fc: missing",
+    ]
+
+
+def test_broken_json_and_a_scored_image_outside_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS)
+    monkeypatch.chdir(tmp_path)
+    scores = pd.read_csv("data/alignment.csv")
+    scores.replace({"image": {"test-0002": "ghost"}}).to_csv("data/alignment.csv", index=False)
+    with pytest.raises(StudyError, match="lacks images that were scored") as caught:
+        report.main()
+    assert caught.value.cases == ["data/alignment.csv: ghost"]
+    scores.query("image != 'test-0002' or model != 'alexnet-scratch-fc'").to_csv("data/alignment.csv", index=False)
+    with np.load("data/consensus.npz") as stored:
+        kept = {name: stored[name][[0, 1, 2, 3]] for name in stored.files}
+    write_npz("data/consensus.npz", **kept)
+    with pytest.raises(StudyError, match="other files lack") as caught:
+        report.main()
+    assert caught.value.cases == [
+        "data/consensus.npz: test-0004",
+        "data/alignment.csv: test-0002, alexnet-scratch-fc, gradcam",
+    ]
+    Path("metrics/consensus.json").write_text("{not json")
+    with pytest.raises(StudyError, match=r"metrics/consensus\.json: not readable as JSON"):
+        report.main()
+
+
+def test_patients_on_two_sides_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS)
+    index = pd.read_csv(tmp_path / "data/prepared/index.csv")
+    index.loc[15:, "split"] = "train"
+    index.loc[15:17, "patient"] = index.loc[0, "patient"]
+    index.loc[18, "patient"] = index.loc[1, "patient"]
+    index.to_csv(tmp_path / "data/prepared/index.csv", index=False)
+    words = words_of(written(tmp_path, monkeypatch))
+    assert "2 in both train and test, 0 in both train and val, 0 in both val and test" in words
+    assert "train 5 0 5 3" in words
+    assert hashlib.sha256((tmp_path / "data/prepared/index.csv").read_bytes()).hexdigest() in words
+
+
+if __name__ == "__main__":  # python tests/test_report.py <folder>: inputs to try the stage on
+    fabricate(Path(sys.argv[1]), NETWORKS | EXTERNAL)

@@ -1,0 +1,265 @@
+"""The report with its evidence: ladder, human scale, multiverse, shortcut meter, faithfulness, reliability.
+
+Every file may be missing or empty, and every kind of study gives a whole page in the same order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_ladder_answer import ladder_metrics
+from test_report import EXTERNAL, NETWORKS, Elements, fabricate, page_of, run, words_of, written
+
+import multiverse
+from sightline.alignment.multiverse import specifications
+from sightline.study.files import write_csv, write_json, write_npz
+
+ORDER = ("scale", "ladder", "ranking", "accuracy", "shortcut", "faithfulness", "alignment", "gallery", "threshold",
+         "classification", "annotations", "training", "made", "departures", "limits")  # fmt: skip
+FILES = (
+    *(f"metrics/{name}.json" for name in ("ladder", "comparisons", "reliability", "shortcut", "multiverse")),
+    "plots/multiverse.csv",
+    "metrics/faithfulness",
+)
+
+
+def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bool = True) -> None:
+    """Every file of the evidence for a study that `fabricate` made; ladder: first model above, the last below."""
+    names = list(models)
+    methods = {name: entry.get("method", "gradcam") for name, entry in models.items()}
+    values = dict(zip(names, np.linspace(0.4, 0.2, len(names)).tolist(), strict=True))
+    ladder = ladder_metrics(
+        {name: (methods[name], values[name]) for name in names},
+        {name: 0.01 if value > 0.3 else 1.0 for name, value in values.items()},
+        places=dict(zip(names, np.linspace(0.7, -0.2, len(names)).tolist(), strict=True)) if has_readers else None,
+    )
+    write_json(root / "metrics/ladder.json", ladder)
+
+    sign = {"excess": 0.12, "excess_p": 0.004, "row": 0.93, "col": 0.21, "concentration": 0.37, "num_images": 20}
+    sign |= {"concentration_p": 0.002, "num_flat": 0, "by_excess": True, "by_concentration": True}
+    uniform = {"outside": 0.54, "corners": 0.09, "border": 0.18, "hottest": 0.02}
+    write_json(root / "metrics/shortcut.json", {
+        "lungs": "the phantom's own lungs",
+        "models": {name: {methods[name]: {
+            "images": 20, "shares": {**uniform, "outside": 0.661 - 0.1 * number}, "uniform": uniform,
+            "by_outcome": {outcome: {"count": 5, **uniform} for outcome in ("TP", "FP", "FN", "TN")}
+            if "arch" in entry else None,
+            "suspicion": {**sign, "is_flagged": number == 0},
+        }} for number, (name, entry) in enumerate(models.items())},
+    })  # fmt: skip
+
+    effect = {"mean": 0.812, "low": 0.41, "high": 1.21, "p": 0.013, "images": 4, "without_controls": 1}
+    test = {"layers": 8, "depths": [1, 8], "spearman": [0.8, -0.1], "ssim": [0.7, 0.2]}
+    for name, entry in models.items():
+        if "arch" in entry:
+            write_json(root / f"metrics/faithfulness/{name}.json", {
+                "model": name, "method": "gradcam", "images": 5, "deletion_auc": 0.31, "insertion_auc": 0.92,
+                "deletion_auc_zero": 0.22, "insertion_auc_zero": 0.51, "average_drop": 0.047, "increase": 0.36,
+                "randomisation": test | {"baseline_spearman": 0.2, "baseline_ssim": 0.45},
+                "necessity": effect, "sufficiency": effect | {"mean": -0.25}, "necessity_zero": effect,
+                "sufficiency_zero": effect | {"mean": None},
+            })  # fmt: skip
+
+    gap = {"difference": 0.123, "low": 0.05, "high": 0.19, "p": 0.004, "p_holm": 0.012, "p_pointing_mcnemar": 0.5}
+    pairs = [f"{first} - {second}" for first, second in itertools.combinations(names, 2)]
+    write_json(root / "metrics/comparisons.json", {"primary": "mass", "alignment": dict.fromkeys(pairs, gap)})
+
+    kappa = {"value": 0.313, "low": 0.26, "high": 0.37}
+    comparison = {"difference": 0.125, "low": 0.01, "high": 0.24, "p_two_sided": 0.333, "num_images": 11}
+    write_json(root / "metrics/reliability.json", {
+        "alpha_iou": {"value": 0.137, "low": 0.11, "high": 0.17}, "kappa_in_lungs": kappa,
+        "lungs": "the phantom's own lungs", "beyond_anatomy": {"iou": 0.241, "shuffled_iou": 0.127, "p": 0.0001},
+        "professions": {}, "comparisons": {"physician - student": comparison | {"smallest_p": 0.1}},
+    } if has_readers else {})  # fmt: skip
+
+    specs = specifications([("exact", "gradcam"), ("paper", "gradcam")], ["fixed_0.5", "otsu"], ["mean"], ["iou", "ap"])
+    rng = np.random.default_rng(5)
+    scores = np.linspace(1, 0.5, len(models)) + 0.2 * rng.normal(size=(len(specs), len(models)))
+    if len(models) > 1:
+        write_json(root / "metrics/multiverse.json", multiverse.summary(specs, names, scores))
+        write_csv(root / "plots/multiverse.csv", multiverse.curve_table(specs, names, scores))
+    else:
+        write_json(root / "metrics/multiverse.json", {"specifications": 0, "pairs": {}, "models": names})
+        write_csv(root / "plots/multiverse.csv", pd.DataFrame(columns=multiverse.CURVE_COLUMNS))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A phantom study with all its evidence, its report written by a process of its own; not to be changed."""
+    root = tmp_path_factory.mktemp("study")
+    fabricate(root, NETWORKS | EXTERNAL)
+    fabricate_evidence(root, NETWORKS | EXTERNAL)
+    done = run(root)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def whole(page: str) -> str:
+    """The words of a page that is whole: all sections in order, links to them, no text of a number that is none."""
+    elements = Elements(page)
+    assert not elements.open
+    assert [attributes["id"] for tag, attributes in elements.found if tag == "section"] == list(ORDER)
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    headings = [int(tag[1]) for tag, _ in elements.found if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(headings))
+    words = words_of(page)
+    assert not {"nan", "nan%", "None", "inf", "[nan,", "nan]"} & set(words.split())
+    for part in page.split("<section")[1:]:  # no section is a heading alone
+        assert len(words_of("<section" + part).split()) > 8
+    return words
+
+
+def test_the_page_is_whole_and_in_the_order_a_reader_needs(finished: Path) -> None:
+    words = whole(page_of(finished))
+    assert "1 of 3 models looks where the simulated annotators look more than anatomy alone would." in words
+    assert "Less than anatomy alone: theirs." in words
+    assert "resnet50-imagenet-gap, stands at 0.70 [0.50, 0.90]." in words
+    assert "The shortcut meter, which needs no experts, points at resnet50-imagenet-gap:" in words
+    assert "Apart from the maps, 2 of 2 networks use the simulated annotators' region" in words
+    assert "correlation 1.00, p = 1.000; 2 models" not in words  # two models have no correlation to speak of
+    assert "All 3 models look where the simulated annotators look, more than chance would." in words  # as published
+    first, published = (words.index(text) for text in ("1 of 3 models looks", "look, more than chance would"))
+    assert first < words.index("What a map must beat") < published
+    assert page_of(finished).count('role="img"') >= 11
+
+
+def test_the_evidence_asks_no_host_and_two_runs_agree(finished: Path) -> None:
+    page = page_of(finished)
+    assert not re.search(r"(?<!=[\"'])https?://", page)
+    assert all(attributes.get("aria-label") for tag, attributes in Elements(page).found if tag == "svg")
+    assert run(finished, PYTHONHASHSEED="11").returncode == 0
+    assert page_of(finished) == page
+
+
+CHANGES = [  # file, where in it, new value, as the page prints it
+    ("ladder", ["models", "theirs", "lime", "mass", "lift"], -0.123, "\N{MINUS SIGN}12.3"),
+    ("ladder", ["models", "theirs", "lime", "nss", "value"], 7.77, "7.77"),
+    ("ladder", ["human_scale", "ap", "models", "theirs", "lime", "high"], 3.21, "3.21]"),
+    ("ladder", ["human_scale", "mass", "readings"], 4321, "4321 drawings"),
+    ("shortcut", ["models", "theirs", "lime", "shares", "corners"], 0.777, "77.7%"),
+    ("shortcut", ["models", "theirs", "lime", "suspicion", "row"], 0.11, "11% down, 21% across"),
+    ("reliability", ["alpha_iou", "value"], 0.987, "0.99 [0.11, 0.17]"),
+    ("reliability", ["beyond_anatomy", "shuffled_iou"], 0.555, "0.56 remains"),
+    ("comparisons", ["alignment", "alexnet-scratch-fc - theirs", "p_holm"], 0.0678, "0.068"),
+    ("comparisons", ["alignment", "alexnet-scratch-fc - theirs", "difference"], 0.0777, "+7.8 [5.0, 19.0]"),
+    ("multiverse", ["ranking_agreement"], 0.123, "tau of 0.12"),
+    ("multiverse", ["pairs", "theirs > alexnet-scratch-fc", "share"], 0.4321, "43%"),
+    ("faithfulness/alexnet-scratch-fc", ["insertion_auc"], 0.1111, "0.11 black 0.51"),
+    ("faithfulness/alexnet-scratch-fc", ["necessity", "p"], 0.0567, "1 of 2 networks uses the"),
+    ("faithfulness/alexnet-scratch-fc", ["necessity", "mean"], 9.87, "9.87 [0.41, 1.21]"),
+    ("faithfulness/alexnet-scratch-fc", ["randomisation", "spearman", 1], 0.765, "0.77"),
+]
+
+
+def test_changed_evidence_changes_the_page(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(finished, root)
+    for name, keys, value, _ in CHANGES:
+        path = root / f"metrics/{name}.json"
+        metrics = place = json.loads(path.read_text())
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = value
+        path.write_text(json.dumps(metrics))
+    before, after = words_of(page_of(finished)), words_of(written(root, monkeypatch))
+    assert [shown for *_, shown in CHANGES if shown in before] == []
+    assert [shown for *_, shown in CHANGES if shown not in after] == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_may_be_missing(name: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(finished, root)
+    shutil.rmtree(root / name) if name.endswith("faithfulness") else (root / name).unlink()
+    words = whole(written(root, monkeypatch))
+    if name == "metrics/ladder.json":  # then the published comparison answers
+        assert words.index("All 3 models look") < words.index("How close they come")
+        assert "metrics/ladder.json is missing or empty" in words
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".json")])
+def test_each_file_may_be_empty(name: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(finished, root)
+    write_json(root / name, {})
+    whole(written(root, monkeypatch))
+
+
+def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stages write then: {} and empty tables; the shortcut meter needs no experts."""
+    fabricate(tmp_path, NETWORKS, num_images=0, source="folder")
+    fabricate_evidence(tmp_path, NETWORKS)
+    for name in ("ladder", "reliability", "multiverse", *(f"faithfulness/{model}" for model in NETWORKS)):
+        write_json(tmp_path / f"metrics/{name}.json", {})
+    write_csv(tmp_path / "plots/multiverse.csv", pd.DataFrame(columns=multiverse.CURVE_COLUMNS))
+    words = whole(written(tmp_path, monkeypatch))
+    assert "so the question stays open" in words
+    assert "No map of this study was held against the baselines: no image has a consensus region." in words
+    assert "Flagged: resnet50-imagenet-gap." in words
+    assert "The ranking was not tried under other choices" in words
+
+
+def test_a_study_without_single_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, NETWORKS, source="folder")
+    fabricate_evidence(tmp_path, NETWORKS, has_readers=False)
+    write_json(tmp_path / "metrics/consensus.json", {"nonempty_consensus": 5, "expert_expert_iou_percent": None})
+    once = pd.read_csv(tmp_path / "plots/agreement.csv").assign(annotations=1, iou=np.nan, random_iou=np.nan)
+    write_csv(tmp_path / "plots/agreement.csv", once)
+    (tmp_path / "plots/professions.csv").write_text("profession,annotators,annotations,pairs,iou\n")
+    write_npz(
+        tmp_path / "data/annotations.npz", images=np.zeros(0, "U1"), masks=np.zeros((0, 48, 48), bool),
+        annotators=np.zeros(0, "U1"), professions=np.zeros(0, "U1"), annotations=np.zeros(0, "U1"),
+    )  # fmt: skip
+    words = whole(written(tmp_path, monkeypatch))
+    assert "there is no human scale" in words
+    assert "The human scale needs images that two or more annotators marked" in words
+    assert "1 of 2 models looks where the experts look more than anatomy alone would." in words
+    assert "Krippendorff" not in words
+
+
+def test_a_study_of_external_maps_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = EXTERNAL | {"others": {"maps": "data/raw/more", "method": "rise"}}
+    fabricate(tmp_path, models, source="folder")
+    fabricate_evidence(tmp_path, models)
+    words = whole(written(tmp_path, monkeypatch))
+    assert "lime and rise on 5 images" in words
+    assert "This study has maps only, no networks" in words
+    assert "No model has predictions, so there is nothing to split by right and wrong answers." in words
+    assert "No model of this study has both predictions and scored maps." in words
+    assert "theirs above others" in words
+
+
+@pytest.mark.parametrize("models", [{"alexnet-scratch-fc": NETWORKS["alexnet-scratch-fc"]}, EXTERNAL])
+def test_a_study_of_one_model(models: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fabricate(tmp_path, models, source="folder")
+    fabricate_evidence(tmp_path, models)
+    words = whole(written(tmp_path, monkeypatch))
+    assert "The one model looks where the experts look more than anatomy alone would." in words
+    assert "with one model there is nothing to rank" in words
+    assert "Holm)" not in words.split("How close they come")[0]
+
+
+def test_hostile_names_are_text_in_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {"a'--><b>": NETWORKS["alexnet-scratch-fc"], "$x^2$ </svg>": NETWORKS["resnet50-imagenet-gap"]}
+    fabricate(tmp_path, models, source="folder")
+    shutil.rmtree(tmp_path / "metrics/faithfulness", ignore_errors=True)
+    evidence = {"a'--><b>": models["a'--><b>"] | {"method": "gradcam"}, "$x^2$ </svg>": EXTERNAL["theirs"]}
+    evidence["$x^2$ </svg>"] = {"method": "gradcam"}
+    evidence["a'--><b>"] = {"method": "gradcam"}
+    fabricate_evidence(tmp_path, evidence)
+    page = written(tmp_path, monkeypatch)
+    assert "1 of 1 pairs of models differ" in words_of(page)
+    elements = Elements(page)
+    assert not elements.open
+    assert "b" not in [tag for tag, _ in elements.found]
+    assert "$x^2$ </svg> above a'--><b>" in words_of(page) or "a'--><b> above $x^2$ </svg>" in words_of(page)

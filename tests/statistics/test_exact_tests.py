@@ -1,0 +1,252 @@
+"""Exact tests of hits: by hand, against scipy and statsmodels, by enumeration, and their level under the null."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+from scipy.stats import binom, binomtest
+
+from sightline.statistics.exact_tests import (
+    grouped_pointing_p,
+    mcnemar_exact,
+    poisson_binomial_upper,
+    shuffled_pointing_p,
+)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# ------------------------------------------------------------------------------------------ hits against their chance
+
+
+def test_two_images_by_hand():
+    chances = np.array([0.1, 0.5])
+    assert poisson_binomial_upper(chances, 0) == 1
+    assert poisson_binomial_upper(chances, 1) == pytest.approx(1 - 0.9 * 0.5)
+    assert poisson_binomial_upper(chances, 2) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("hits", range(31))
+def test_equal_chances_are_scipys_binomial_test(hits):
+    expected = binomtest(hits, 30, 0.13, alternative="greater").pvalue
+    assert poisson_binomial_upper(np.full(30, 0.13), hits) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_unequal_chances_by_enumeration():
+    chances = rng(1).random(9)
+    outcomes = np.array(list(product([0, 1], repeat=9)))
+    weights = np.where(outcomes, chances, 1 - chances).prod(axis=1)
+    for hits in range(10):
+        expected = weights[outcomes.sum(axis=1) >= hits].sum()
+        assert poisson_binomial_upper(chances, hits) == pytest.approx(expected, abs=1e-12)
+
+
+def test_two_thousand_images():
+    assert poisson_binomial_upper(np.full(2000, 0.1), 240) == pytest.approx(binom.sf(239, 2000, 0.1), rel=1e-9)
+
+
+def test_fractional_hits_are_rounded_down():
+    chances = np.full(5, 0.2)
+    assert poisson_binomial_upper(chances, 2.9) == poisson_binomial_upper(chances, 2)
+    assert poisson_binomial_upper(chances, 0.5) == 1
+    thirds = sum([1 / 3, 1 / 3, 1 / 3, 0.1, 0.2, 0.7])  # 2, but for the last bits
+    assert poisson_binomial_upper(chances, thirds) == poisson_binomial_upper(chances, 2)
+
+
+def test_what_is_undefined_or_refused():
+    assert poisson_binomial_upper(np.array([np.nan, 0.1]), 1) == pytest.approx(0.1)
+    assert np.isnan(poisson_binomial_upper(np.array([np.nan]), 0))
+    assert poisson_binomial_upper(np.array([0.0, 1.0]), 1) == 1
+    assert poisson_binomial_upper(np.array([0.0, 1.0]), 2) == 0
+    with pytest.raises(ValueError, match=r"expected probabilities in \[0, 1\]"):
+        poisson_binomial_upper(np.array([1.2]), 1)
+    with pytest.raises(ValueError, match="hits: expected at most one an image, 2, got 3"):
+        poisson_binomial_upper(np.array([0.5, 0.5]), 3)
+    with pytest.raises(ValueError, match="got nan"):
+        poisson_binomial_upper(np.array([0.5, 0.5]), np.nan)
+
+
+# ------------------------------------------------------------------------------------------------- hits of patients
+
+
+def test_one_image_a_patient_is_the_poisson_binomial():
+    chances, hits = rng(2).random(20), (rng(3).random(20) < 0.6).astype(float)
+    expected = poisson_binomial_upper(chances, hits.sum())
+    assert grouped_pointing_p(hits, chances, np.arange(20)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_patient_by_hand():
+    """Chances 0.1 and 0.3, both hit: 0.03 if independent, 0.1 if one draw decides. One hit: 0.37 against 0.3."""
+    chances = np.array([0.3, 0.1])
+    assert grouped_pointing_p(np.array([1, 1]), chances, np.array(["a", "a"])) == pytest.approx(0.1)
+    assert grouped_pointing_p(np.array([0, 1]), chances, np.array(["a", "a"])) == pytest.approx(1 - 0.7 * 0.9)
+
+
+def test_patients_whose_images_hang_together_by_simulation():
+    """The widest case is one uniform draw a patient, under which each image hits below its own chance."""
+    chances, groups = rng(4).uniform(0.05, 0.4, 12), np.array([0, 1, 0, 2, 2, 2, 3, 1, 4, 4, 4, 4])
+    sums = (rng(5).random((100_000, 5))[:, groups] < chances).sum(axis=1)
+    hits = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+    assert grouped_pointing_p(hits, chances, groups) == pytest.approx((sums >= 7).mean(), abs=0.004)
+    assert grouped_pointing_p(hits, chances, groups) > poisson_binomial_upper(chances, 7)
+
+
+def test_order_labels_and_nan_of_grouped_hits():
+    chances, groups = rng(6).random(10) * 0.5, rng(7).integers(0, 4, 10)
+    hits = (rng(8).random(10) < 0.7).astype(float)
+    expected = grouped_pointing_p(hits, chances, groups)
+    order = rng(9).permutation(10)
+    names = np.array([f"patient {9 - group}" for group in groups])
+    assert grouped_pointing_p(hits[order], chances[order], names[order]) == pytest.approx(expected, abs=1e-12)
+    more = grouped_pointing_p(np.r_[hits, np.nan, 1], np.r_[chances, 0.5, np.nan], np.r_[groups, 0, 0])
+    assert more == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(grouped_pointing_p(np.array([np.nan]), np.array([0.5]), np.array([0])))
+
+
+# --------------------------------------------------------------------------------------------- one model and another
+
+
+def test_mcnemar_by_hand():
+    # 5 to 1 of 6 images on which they differ: 2 * (6 + 1) / 64
+    hits, other = np.array([1, 1, 1, 1, 1, 0, 1, 0]), np.array([0, 0, 0, 0, 0, 1, 1, 0])
+    assert mcnemar_exact(hits, other) == pytest.approx(14 / 64)
+    assert mcnemar_exact(other, hits) == pytest.approx(14 / 64)
+    assert mcnemar_exact(hits, hits) == 1
+    assert np.isnan(mcnemar_exact(np.array([np.nan]), np.array([1])))
+    assert mcnemar_exact(np.r_[hits, np.nan, 1], np.r_[other, 1, np.nan]) == pytest.approx(14 / 64)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_mcnemar_is_statsmodels(seed):
+    mcnemar = pytest.importorskip("statsmodels.stats.contingency_tables").mcnemar
+    hits, other = rng(seed).random((2, 40)) < np.array([[0.6], [0.4]])
+    table = np.histogram2d(hits, other, bins=2, range=[[0, 1], [0, 1]])[0]
+    expected = mcnemar(table, exact=True).pvalue
+    assert mcnemar_exact(hits.astype(float), other.astype(float)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_tied_peak_counts_for_the_larger_share():
+    hits, other = np.array([0.5, 1, 1 / 3, 0.2]), np.array([0, 0.5, 1 / 3, 0])
+    assert mcnemar_exact(hits, other) == pytest.approx(2 / 8)
+
+
+# --------------------------------------------------------------------------------------------- others' regions
+
+
+def test_shuffled_regions_by_enumeration():
+    scores, groups = rng(10).random((7, 7)), np.array([0, 1, 2, 3, 4, 3, 4])
+    scores += 0.3 * np.eye(7)
+    singles, pairs = [0, 1, 2], [[3, 5], [4, 6]]
+    sums = []
+    for dealt in permutations(range(3)):
+        single = sum(scores[m, singles[k]] for m, k in zip(singles, dealt, strict=True))
+        for exchanged in permutations(range(2)):
+            pair = sum(scores[pairs[g][i], pairs[exchanged[g]][i]] for g in range(2) for i in range(2))
+            sums.append(single + pair)
+    exact = (np.array(sums) >= sums[0] - 1e-9).mean()
+    drawn = shuffled_pointing_p(scores, groups, 20_000, rng(11)) * 20_001 - 1
+    assert binom.ppf(1e-6, 20_000, exact) <= drawn <= binom.isf(1e-6, 20_000, exact)
+
+
+def test_shuffled_regions_at_the_edges(monkeypatch):
+    assert shuffled_pointing_p(np.eye(30), np.arange(30), 999, rng()) == 1 / 1000
+    assert shuffled_pointing_p(np.ones((5, 5)), np.arange(5), 99, rng()) == 1
+    assert shuffled_pointing_p(np.eye(3), np.array([0, 1, 1]), 99, rng()) == 1  # nothing can be exchanged
+    assert np.isnan(shuffled_pointing_p(np.full((2, 2), np.nan), np.arange(2), 9, rng()))
+    scores = rng(12).random((6, 6))
+    scores[2], scores[:, 2] = np.nan, np.nan
+    left = np.delete(np.delete(scores, 2, axis=0), 2, axis=1)
+    expected = shuffled_pointing_p(left, np.array([0, 1, 3, 4, 5]), 500, rng(1))
+    assert shuffled_pointing_p(scores, np.arange(6), 500, rng(1)) == expected
+    monkeypatch.setattr("sightline.statistics.exact_tests.BLOCK", 35)
+    assert shuffled_pointing_p(left, np.arange(5), 500, rng(1)) == expected
+    left[0, 1] = np.nan
+    with pytest.raises(ValueError, match="a score is NaN"):
+        shuffled_pointing_p(left, np.arange(5), 9, rng())
+    with pytest.raises(ValueError, match="draws: expected at least 1, got 0"):
+        shuffled_pointing_p(np.eye(2), np.arange(2), 0, rng())
+
+
+# --------------------------------------------------------------------------------------------- level under the null
+
+
+def correlated_hits(generator, chances, groups, together):
+    """Hits with exactly these chances; each patient's images share one draw with probability `together`."""
+    own, shared = generator.random(len(chances)), generator.random(groups.max() + 1)[groups]
+    return np.where((generator.random(groups.max() + 1) < together)[groups], shared, own) < chances
+
+
+@pytest.mark.slow
+def test_level_of_the_poisson_binomial():
+    """Conservative, as every exact test of counts: at most 5%; and 3% or more with 200 images."""
+    generator, trials = rng(13), 4000
+    for num_images, least in ((20, 0), (200, 0.03)):
+        rejected = 0
+        for _ in range(trials):
+            chances = generator.uniform(0.02, 0.3, num_images)
+            rejected += poisson_binomial_upper(chances, float((generator.random(num_images) < chances).sum())) <= 0.05
+        assert least <= rejected / trials
+        assert rejected <= binom.isf(1e-3, trials, 0.05)
+
+
+@pytest.mark.slow
+def test_tied_peaks_keep_the_level():
+    """Half of the maps have peaks of two or four pixels, of which each lies inside with the image's chance."""
+    generator, trials, rejected = rng(14), 4000, 0
+    for _ in range(trials):
+        chances, ties = generator.uniform(0.02, 0.3, 60), generator.choice([1, 1, 2, 4], 60)
+        rejected += poisson_binomial_upper(chances, float((generator.binomial(ties, chances) / ties).sum())) <= 0.05
+    assert rejected <= binom.isf(1e-3, trials, 0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("together", [0.0, 0.5, 1.0])
+def test_level_of_the_grouped_test(together):
+    """40 patients of 1 to 4 images: at most 5% however far a patient's images hang together; 3% or more if fully."""
+    generator, trials, rejected = rng(15), 3000, 0
+    groups = np.repeat(np.arange(40), np.resize([1, 2, 3, 4], 40))
+    for _ in range(trials):
+        chances = generator.uniform(0.02, 0.3, 40)[groups]
+        hits = correlated_hits(generator, chances, groups, together)
+        rejected += grouped_pointing_p(hits.astype(float), chances, groups) <= 0.05
+    assert rejected <= binom.isf(1e-3, trials, 0.05)
+    if together == 1:
+        assert rejected / trials >= 0.03
+
+
+@pytest.mark.slow
+def test_the_ungrouped_test_is_too_liberal_for_images_that_hang_together():
+    generator, trials, rejected = rng(16), 2000, 0
+    groups = np.repeat(np.arange(40), 4)
+    for _ in range(trials):
+        chances = generator.uniform(0.02, 0.3, 40)[groups]
+        rejected += poisson_binomial_upper(chances, float(correlated_hits(generator, chances, groups, 1).sum())) <= 0.05
+    assert rejected / trials > 0.07
+
+
+@pytest.mark.slow
+def test_level_of_mcnemar():
+    """Conservative: at most 5%, and 2% or more with 100 images."""
+    generator, trials = rng(17), 4000
+    difficulty = generator.uniform(0.1, 0.9, 100)
+    hits = (generator.random((trials, 2, 100)) < difficulty).astype(float)
+    rejected = sum(mcnemar_exact(*both) <= 0.05 for both in hits)
+    assert rejected / trials >= 0.02
+    assert rejected <= binom.isf(1e-3, trials, 0.05)
+
+
+@pytest.mark.slow
+def test_level_of_shuffled_regions():
+    """Scores that share a centre and depend within patients, but know nothing of whose region it is."""
+    generator, trials, rejected = rng(18), 2000, 0
+    groups = np.repeat(np.arange(24), np.resize([1, 2], 24))
+    for _ in range(trials):
+        maps = generator.normal(0, 1, (24, 2))[groups] + generator.normal(0, 0.3, (36, 2))
+        regions = generator.normal(0, 1, (24, 2))[groups] + generator.normal(0, 0.3, (36, 2))
+        scores = (((maps[:, None] - regions[None]) ** 2).sum(axis=2) < 1).astype(float)
+        rejected += shuffled_pointing_p(scores, groups, 199, generator) <= 0.05
+    assert 0.03 <= rejected / trials <= 0.07

@@ -1,0 +1,81 @@
+"""Whole files or none, and the same bytes for the same values."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sightline.study.errors import StudyError
+from sightline.study.files import read_csv, read_npz, sha256_of, write_csv, write_json, write_npz, written_whole
+
+
+def write_and_fail(path: Path, error: Exception) -> None:
+    with written_whole(path) as beside:
+        beside.write_text("half")
+        raise error
+
+
+def test_an_error_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "result.csv"
+    write_csv(path, pd.DataFrame({"x": [1]}))
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match="boom"):
+        write_and_fail(path, RuntimeError("boom"))
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["result.csv"]
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"x.json: could not be written \(No space left on device\); free the disk"):
+        write_and_fail(tmp_path / "x.json", OSError(errno.ENOSPC, "No space left on device"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / ".x.json.partial").write_text("half of something")
+    write_json(tmp_path / "x.json", {"a": 1})
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_json_is_sorted_rounded_and_valid(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"b": np.float32(0.1), "a": {"y": float("nan"), "x": 1 / 3}, "c": np.int64(2)})
+    text = (tmp_path / "x.json").read_text()
+    assert json.loads(text) == {"a": {"x": 0.333333, "y": None}, "b": 0.1, "c": 2}
+    assert text.index('"a"') < text.index('"b"')
+
+
+def test_npz_gives_the_same_bytes_and_no_pickle(tmp_path: Path) -> None:
+    arrays = {"images": np.array(["a", "bb"]), "x": np.arange(6.0).reshape(2, 3)}
+    for name in ("one", "two"):
+        write_npz(tmp_path / f"{name}.npz", **arrays)
+    assert sha256_of(tmp_path / "one.npz") == sha256_of(tmp_path / "two.npz")
+    assert read_npz(tmp_path / "one.npz")["images"].tolist() == ["a", "bb"]
+    with pytest.raises(ValueError):
+        write_npz(tmp_path / "three.npz", bad=np.array([{}]))
+
+
+def test_broken_npz_and_csv_are_named(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 truncated")
+    with pytest.raises(StudyError, match=r"x\.npz: "):
+        read_npz(tmp_path / "x.npz")
+    with pytest.raises(StudyError, match="not there"):
+        read_npz(tmp_path / "y.npz")
+    (tmp_path / "x.csv").write_text("image,label\na,1\nb,1.5\nc,\n")
+    with pytest.raises(StudyError) as caught:
+        read_csv(tmp_path / "x.csv", {"image": str, "label": int})
+    assert [case.split(": ")[0] for case in caught.value.cases] == [f"{tmp_path}/x.csv, row {row}" for row in (3, 4)]
+    with pytest.raises(StudyError, match="lacks columns split"):
+        read_csv(tmp_path / "x.csv", {"split": str})
+
+
+def test_text_stays_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("image,patient,label\n0012,NA,1\nnull,,0\n")
+    frame = read_csv(tmp_path / "x.csv", {"image": str, "patient": str, "label": int})
+    assert frame.image.tolist() == ["0012", "null"]
+    assert frame.patient.tolist() == ["NA", ""]
+    assert frame.label.tolist() == [1, 0]

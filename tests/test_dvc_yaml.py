@@ -1,0 +1,163 @@
+"""The pipeline as data: dvc.yaml against the imports, the parameters and the models."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from sightline.cli import Models
+from sightline.dvc_yaml import SCRIPTS, imported_files, sync
+from sightline.study.parameters import SECTIONS, read_params
+
+ROOT = Path(__file__).parents[1]
+GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
+CODE = "src/"
+KEYED = ("train", "saliency", "import-maps", "augment-preview", "faithfulness")
+NETWORK = ("augment-preview", "train", "saliency", "faithfulness")
+LIGHT = [name for name in SCRIPTS if name not in NETWORK]  # no torch in them
+
+
+def stage_of(name: str) -> dict:
+    found = GRAPH["stages"][name]
+    return found.get("do", found)
+
+
+def test_every_stage_has_a_script_and_says_what_it_does() -> None:
+    assert set(GRAPH["stages"]) == set(SCRIPTS)
+    for name, script in SCRIPTS.items():
+        assert stage_of(name)["cmd"].split()[:2] == ["python", f"src/{script}"]
+        assert stage_of(name)["desc"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_deps_are_the_files_that_python_loads(name: str) -> None:
+    """Independent of the syntax walk that writes dvc.yaml: what an interpreter has loaded after the import."""
+    script = SCRIPTS[name].removesuffix(".py")
+    code = (
+        f"import sys, json; sys.path.insert(0, {str(ROOT / 'src')!r}); import {script}\n"
+        "print(json.dumps([m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {Path(file) for file in json.loads(done.stdout.splitlines()[-1])}
+    local = {str(file.relative_to(ROOT)) for file in loaded if file.is_relative_to(ROOT / "src")}
+    code_deps = {dep for dep in stage_of(name)["deps"] if dep.startswith(CODE)}
+    data_files = {dep for dep in code_deps if not dep.endswith(".py")}
+    assert code_deps - data_files == local
+    assert all((ROOT / dep).is_file() for dep in data_files)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_params_are_what_the_stage_reads(name: str) -> None:
+    module = importlib.import_module(SCRIPTS[name].removesuffix(".py"))
+    kind = getattr(module, "Params", None)
+    fields = {field.name for field in dataclasses.fields(kind)} if kind else set()
+    declared = set(stage_of(name).get("params", []))
+    keyed = {"models.${item}", "models.${key}"} & declared
+    assert bool(keyed) == (name in ("train", "saliency", "import-maps", "faithfulness"))
+    if name == "report":  # prints the whole file
+        assert declared == set(SECTIONS)
+        assert fields <= declared
+    else:
+        assert declared - keyed == fields
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_a_light_stage_loads_nothing_heavy_that_it_does_not_use(name: str) -> None:
+    script = SCRIPTS[name].removesuffix(".py")
+    heavy = ("torch", "torchvision", "scipy.stats", "matplotlib.pyplot")
+    code = f"import sys, {script}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[-2] == "[]"
+
+
+def test_dvc_yaml_is_in_step() -> None:
+    graph = YAML(typ="safe").load(ROOT / "dvc.yaml")
+    sync(graph, read_params(Models, ROOT / "params.yaml").models, ROOT / "src")
+    assert graph == GRAPH
+
+
+def test_every_stage_that_gathers_lists_each_model() -> None:
+    models = read_params(Models, ROOT / "params.yaml").models
+    assert GRAPH["stages"]["train"]["foreach"] == GRAPH["stages"]["saliency"]["foreach"] == list(models)
+    assert GRAPH["stages"]["faithfulness"]["foreach"] == list(models)
+    gathered = {
+        "align": ("maps",), "bootstrap": ("p",), "compare": ("p",), "ladder": ("maps", "others"),
+        "shortcut": ("maps", "p"),
+        "multiverse": ("maps", "others"),
+        "report": ("maps", "h"),
+    }  # fmt: skip
+    for name, kinds in gathered.items():
+        paths = {
+            "maps": "data/saliency/{}.npz",
+            "others": "data/saliency/{}.others.npz",
+            "p": "data/models/{}.predictions.csv",
+            "h": "data/models/{}.history.csv",
+        }
+        expected = {paths[kind].format(key) for kind in kinds for key in models}
+        found = {dep for dep in stage_of(name)["deps"] if dep.startswith(("data/saliency/", "data/models/"))}
+        assert found == expected, name
+
+
+def test_every_output_of_the_cache_is_git_ignored_and_small_ones_are_not() -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    for name in SCRIPTS:
+        stage = stage_of(name)
+        for out in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]:
+            path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
+            covered = any(f"/{path}" == line or f"/{path}".startswith(f"{line}/") for line in ignored)
+            assert covered == options.get("cache", True), path
+
+
+def test_use_and_sync(tmp_path: Path) -> None:
+    """`use paper` and back changes nothing but what it must; external maps get their own stage."""
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("src", "profiles"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+
+    def sightline(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "sightline.cli", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    def graph() -> dict:
+        return YAML(typ="safe").load(tmp_path / "dvc.yaml")
+
+    before = (tmp_path / "dvc.yaml").read_bytes()
+    assert sightline("use", "paper").returncode == 0
+    assert len(graph()["stages"]["train"]["foreach"]) == 12
+    assert "data/saliency/resnet50-imagenet-gap.npz" in graph()["stages"]["align"]["deps"]
+    assert sightline("use", "phantom").returncode == 0
+    assert (tmp_path / "dvc.yaml").read_bytes() == before
+    wrong = sightline("use", "papr")
+    assert wrong.returncode == 1
+    assert "did you mean paper?" in wrong.stderr
+    text = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text + "  lime: {maps: elsewhere/maps, method: lime}\n")
+    assert sightline("sync").returncode == 0
+    assert graph()["stages"]["import-maps"]["foreach"] == {"lime": {"maps": "elsewhere/maps"}}
+    assert "lime" not in graph()["stages"]["train"]["foreach"]
+    assert "data/saliency/lime.npz" in graph()["stages"]["align"]["deps"]
+    assert "data/models/lime.predictions.csv" not in graph()["stages"]["bootstrap"]["deps"]
+    (tmp_path / "params.yaml").write_text(text + "  bad: {arch: alexnet, init: scratch}\n")
+    kept = (tmp_path / "dvc.yaml").read_bytes()
+    assert "models.bad.head: missing" in sightline("sync").stderr
+    assert (tmp_path / "dvc.yaml").read_bytes() == kept
+
+
+def test_imports_run_one_way() -> None:
+    stages = {script.removesuffix(".py") for script in SCRIPTS.values()}
+    for path in (ROOT / "src/sightline").rglob("*.py"):
+        files = imported_files(path) if path.name != "__init__.py" else []
+        assert not {Path(file).stem for file in files if "/" not in file.removeprefix("sightline/")} & stages - {
+            path.stem
+        }
