@@ -16,10 +16,10 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import train
-from saliency import trained_network
 from sightline.networks.augment import augmented, three_channels, unit_images
-from sightline.networks.device import machine
+from sightline.networks.device import this_machine
 from sightline.networks.training import auroc, balanced_batches, mean_loss, predicted_logits
+from sightline.networks.weights_file import trained_network
 from sightline.study.files import read_csv
 from sightline.study.models import Network
 from sightline.study.parameters import read_entry, read_params
@@ -28,7 +28,7 @@ BATCHES = 30
 
 
 def main() -> None:
-    params, here = read_params(train.Params), machine()
+    params, here = read_params(train.Params), this_machine()
     index = read_csv("data/prepared/index.csv", {"image": str, "split": str, "label": int})
     images_N = torch.from_numpy(np.load("data/prepared/images.npy")).to(here.device)
     labels_N = torch.tensor(index.label.to_numpy(), device=here.device)

@@ -36,7 +36,7 @@ import saliency
 import train
 import training
 from measure import PACKAGES, ROOT, device_words
-from sightline.networks.device import machine
+from sightline.networks.device import this_machine
 from sightline.report.versions import installed_versions
 from sightline.study.files import rounded
 
@@ -128,7 +128,7 @@ def one_model(arguments: argparse.Namespace, seed: int, key: str) -> dict[str, A
 def speed(key: str) -> dict[str, dict[str, float | None]]:
     """Training's images a second beside the bare step's; once a model, since no seed changes it."""
     arch, _, head = key.split("-")
-    rows = training.compare(arch, head, machine())
+    rows = training.compare(arch, head, this_machine())
     return {
         row.against: {"images_per_second": row.ours, "limit": row.other, "share_of_limit": row.ratio} for row in rows
     }
@@ -147,7 +147,7 @@ def seconds_of(stage: Callable[[], None], key: str) -> float:
 
 
 def write(out: Path, found: dict[str, Any], arguments: argparse.Namespace) -> None:
-    here = machine()
+    here = this_machine()
     found |= {
         "command": "python benchmarks/gpu_study.py",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -1,6 +1,6 @@
-"""Training, images a second: src/train.py's own loop against the bare step on one fixed tensor.
+"""Training, images per second: the train stage's loop against the bare step on one fixed tensor.
 
-Ours is `train.fit`: balanced sampling, augmentation, schedule, clipping, evaluations of one image. The limit is the
+Ours is `training.fit`: balanced sampling, augmentation, schedule, clipping, evaluations of one image. The limit is the
 same network, batch, precision, optimiser and clipping, on a tensor that lies on the device already; on a GPU also
 recorded and replayed as ours is, which is the harder limit. A batch is 64 as in the paper; on a CPU less for the larger
 networks, so that a run takes minutes. An epoch's end (the evaluation, the best weights' copy) counts as ours: on a CPU
@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 import train
 from measure import ROOT, Row, finish, in_turn, rate_row, timed
 from sightline.networks.architectures import build_network
-from sightline.networks.device import Machine, machine, replayed
+from sightline.networks.device import Machine, replayed, this_machine
+from sightline.networks.training import fit
 from sightline.study.parameters import read_params
 
 SIDE = 224
@@ -53,7 +54,7 @@ def alone(variant: str) -> list[Row]:
     """One architecture's rows, in a process that does nothing else."""
     os.environ["SIGHTLINE_CHECKPOINT_SECONDS"] = "1e9"
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # a stage's paths are the project's
-        rows = compare(*variant.split("-"), machine())
+        rows = compare(*variant.split("-"), this_machine())
     told = ", ".join(f"{row.ratio:.3f} of {row.against}" for row in rows)
     print(f"{variant}: {told}", file=sys.stderr, flush=True)
     return rows
@@ -82,7 +83,8 @@ def compare(arch: str, head: str, here: Machine) -> list[Row]:
     def ours(train_N: torch.Tensor = rows_N[:count]) -> None:
         split = {"train": train_N, "val": rows_N[count:]}
         with contextlib.redirect_stdout(io.StringIO()):
-            train.fit(f"{arch}-{head}", network, images_N, labels_N, split, params, here, "")
+            data = f"{arch}-{head}", network, images_N, labels_N, split
+            fit(*data, params.train, params.augment, params.seed, here, Path("unused"), "")
 
     def limit(record: bool = False) -> None:
         settings = params.train

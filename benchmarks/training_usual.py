@@ -54,19 +54,20 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     arguments = parser.parse_args()
     import train
-    from sightline.networks.device import machine
+    from sightline.networks.device import this_machine
+    from sightline.networks.training import fit
     from sightline.study.parameters import read_params
 
     os.environ["SIGHTLINE_CHECKPOINT_SECONDS"] = "1e9"
     os.environ["SIGHTLINE_DEVICE"] = "cpu"
-    here = machine()
+    here = this_machine()
     recipe = read_params(train.Params, ROOT / "profiles/paper.yaml")
     rows = []
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         write_images(Path(name))
         for arch in arguments.archs:
             batch = arguments.batch or (PAPER_BATCH if here.precision == torch.bfloat16 else FLOAT32_BATCH[arch])
-            rows.append(compare(arch, batch, here, recipe, train.fit, Path(name)))
+            rows.append(compare(arch, batch, here, recipe, fit, Path(name)))
             print(f"{arch}: {rows[-1].ratio:.2f} times the usual way", file=sys.stderr, flush=True)
     finish(rows)
 
@@ -95,7 +96,8 @@ def compare(arch: str, batch: int, here: Any, recipe: Any, fit: Callable[..., An
 
     def ours(rows_N: torch.Tensor = rows_N[:count]) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            fit(arch, network, images_N, labels_N, {"train": rows_N, "val": split["val"]}, params, here, "")
+            data = arch, network, images_N, labels_N, {"train": rows_N, "val": split["val"]}
+            fit(*data, params.train, params.augment, params.seed, here, Path("unused"), "")
 
     ours(rows_N[:batch])  # the first step is slower
     run = timed(ours)

@@ -1,4 +1,6 @@
-"""A contact sheet of what training will see: each row an original and augmented variants of it.
+"""A contact sheet of what training sees: each row shows an image and augmented variants of it.
+
+Reads data/prepared/; writes plots/augment_preview.png.
 
 Run: python src/augment_preview.py
 """
@@ -18,7 +20,7 @@ from sightline.study.files import read_csv, written_whole
 from sightline.study.parameters import read_params
 
 PREPARED = Path("data/prepared")
-ROWS, VARIANTS, GAP = 6, 5, 4  # images of the sheet, variants of each, white pixels between them
+ROWS, VARIANTS, GAP = 6, 5, 4  # images on the sheet, variants of each, white pixels between them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def sheet_rows(split_N: np.ndarray, label_N: np.ndarray, seed: int) -> np.ndarray:
-    """Random training images, as many of each label as the sheet has places for; test images in a study without."""
+    """Random training images, half of the rows for each label; test images if the study has no training images."""
     rng = np.random.default_rng([seed, 2])
     part = "train" if (split_N == "train").any() else "test"
     chosen = [rng.permutation(np.flatnonzero((split_N == part) & (label_N == label)))[: ROWS // 2] for label in (0, 1)]
@@ -52,7 +54,7 @@ def sheet_rows(split_N: np.ndarray, label_N: np.ndarray, seed: int) -> np.ndarra
 
 
 def contact_sheet(images_RVCHW: torch.Tensor) -> np.ndarray:
-    """uint8 sheet, R images down, V variants across, white gaps; H' x W' (gray) or H' x W' x 3."""
+    """The sheet, uint8 H' x W' (gray) or H' x W' x 3: R images down, V variants across, white gaps between them."""
     pixels = images_RVCHW.mul(255).round().to(torch.uint8).permute(0, 1, 3, 4, 2)
     padded = torch.nn.functional.pad(pixels, (0, 0, 0, GAP, 0, GAP), value=255)
     count, across, height, width, channels = padded.shape

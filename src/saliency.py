@@ -1,8 +1,9 @@
-"""CAM, Grad-CAM and whatever else is asked for, of one trained network on every test image, raw and signed.
+"""CAM, Grad-CAM and the methods that params.yaml names, of one trained network on every test image, raw and signed.
 
-All test images, not only those with a consensus: new annotations then need no forward pass. Beside
-data/saliency/<key>.npz it writes <key>.others.npz: CAM and Grad-CAM at the other target layer, which `layer` names, as
-`<layer>.<method>`, and of the same network before training, with random weights, as `untrained.<method>`.
+On all test images, not only those with a consensus, so that new annotations need no forward pass. Writes
+data/saliency/<key>.npz and <key>.others.npz. The latter holds CAM and Grad-CAM at the other target layer, named in its
+array `layer`, as `<layer>.<method>`, and those of the same network before training, with random weights, as
+`untrained.<method>`.
 
 Run: python src/saliency.py alexnet-scratch-gap
 """
@@ -35,14 +36,14 @@ class Saliency:
     target_layer: Layer
     batch_size: int
     methods: str
-    """Further methods by name, separated by spaces; see sightline.saliency.methods."""
+    """Further methods by name, separated by spaces (sightline.saliency.methods)."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size: at least 1, got {self.batch_size}")
-        twice = [name for name in ("cam", "gradcam") if name in self.methods.split()]
-        if twice:
-            raise ValueError(f"methods: {', '.join(twice)} are always made; name further ones")
+        repeated = [name for name in ("cam", "gradcam") if name in self.methods.split()]
+        if repeated:
+            raise ValueError(f"methods: {', '.join(repeated)} are always made; name further ones")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,44 +58,44 @@ def main() -> None:
     key = sys.argv[1]
     params = read_params(Params)
     entry: Network = read_entry(Network, "models", key)
-    here = saliency_machine()
-    network = here.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
-    untrained = here.placed(build_network(entry.arch, entry.head, seed=params.seed)).eval()
+    machine = saliency_machine()
+    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
+    untrained = machine.placed(build_network(entry.arch, entry.head, seed=params.seed)).eval()
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
     rows = np.flatnonzero(index.split == "test")
     images_N = np.load(PREPARED / "images.npy", mmap_mode="r")
     layer = params.saliency.target_layer
-    other: Layer = "paper" if layer == "exact" else "exact"
-    generator = torch.Generator(here.device).manual_seed(params.seed)
+    other_layer: Layer = "paper" if layer == "exact" else "exact"
+    generator = torch.Generator(machine.device).manual_seed(params.seed)
     maps: dict[str, list[np.ndarray]] = {}
     others: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(rows), params.saliency.batch_size):
-        pixels = torch.from_numpy(images_N[rows[start : start + params.saliency.batch_size]]).to(here.device)
-        batch = three_channels(unit_images(pixels), here.layout)
-        with here.autocast():
-            found = layered_maps(network, entry.arch, batch, [layer, other])
+        pixels = torch.from_numpy(images_N[rows[start : start + params.saliency.batch_size]]).to(machine.device)
+        batch = three_channels(unit_images(pixels), machine.layout)
+        with machine.autocast():
+            by_layer = layered_maps(network, entry.arch, batch, [layer, other_layer])
             further = {name: saliency(name, network, batch, generator) for name in params.saliency.methods.split()}
-            fresh = saliency_maps(untrained, entry.arch, batch, layer)
-        keep(maps, "", found[layer] | further)
-        keep(others, f"{other}.", found[other])
-        keep(others, "untrained.", fresh)
+            before_training = saliency_maps(untrained, entry.arch, batch, layer)
+        keep(maps, "", by_layer[layer] | further)
+        keep(others, f"{other_layer}.", by_layer[other_layer])
+        keep(others, "untrained.", before_training)
     images = index.image.to_numpy()[rows].astype(str)
-    whole = {method: np.concatenate(parts) for method, parts in sorted(maps.items())}
-    beside = {method: np.concatenate(parts) for method, parts in sorted(others.items())}
+    maps_by_method = {method: np.concatenate(parts) for method, parts in sorted(maps.items())}
+    others_by_method = {method: np.concatenate(parts) for method, parts in sorted(others.items())}
     broken = [
         f"{method}: {images[row]}"
-        for method, maps_Mhw in {**whole, **beside}.items()
+        for method, maps_Mhw in {**maps_by_method, **others_by_method}.items()
         for row in np.flatnonzero(~np.isfinite(maps_Mhw).all(axis=(1, 2)))
     ]
     if broken:
         raise StudyError(f"{key}: maps with NaN or infinite values; train this model again", broken)
-    write_npz(f"data/saliency/{key}.npz", images=images, **whole)
-    write_npz(f"data/saliency/{key}.others.npz", images=images, layer=np.array(other), **beside)
+    write_npz(f"data/saliency/{key}.npz", images=images, **maps_by_method)
+    write_npz(f"data/saliency/{key}.others.npz", images=images, layer=np.array(other_layer), **others_by_method)
 
 
-def keep(kept: dict[str, list[np.ndarray]], prefix: str, found: dict[str, torch.Tensor]) -> None:
-    """Appends a batch of maps to those of the same method."""
-    for method, part in found.items():
+def keep(kept: dict[str, list[np.ndarray]], prefix: str, batch_maps: dict[str, torch.Tensor]) -> None:
+    """Appends one batch's maps to those of the batches before, by method."""
+    for method, part in batch_maps.items():
         kept.setdefault(prefix + method, []).append(part.cpu().numpy())
 
 

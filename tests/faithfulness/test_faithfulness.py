@@ -18,7 +18,7 @@ from torch import nn
 from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
 from sightline.faithfulness.fill import blurred
 from sightline.faithfulness.randomisation import map_similarity, randomised_copy, ssim, weighted_layers
-from sightline.faithfulness.regions import control_regions, expert_necessity, sufficiency
+from sightline.faithfulness.regions import control_regions, effect_summary, expert_necessity, sufficiency
 from sightline.maps import scaled_maps
 from sightline.saliency.cam_variants import family_maps
 
@@ -57,46 +57,51 @@ def test_blur_is_a_gaussian_that_ends_at_the_border() -> None:
 @pytest.mark.parametrize("baseline", ["blur", "zero"])
 def test_deletion_insertion_against_a_loop(baseline: str) -> None:
     net, batch, maps = tiny(), images(), random_maps()
-    found = deletion_insertion(net, batch, maps, 8, baseline, np.random.default_rng(0), chunk=2)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found.share_T, np.arange(9) / 8)
-    other = blurred(batch) if baseline == "blur" else torch.zeros_like(batch)
+    curves = deletion_insertion(net, batch, maps, 8, baseline, np.random.default_rng(0), chunk=2)  # type: ignore[arg-type]
+    np.testing.assert_allclose(curves.share_T, np.arange(9) / 8)
+    filled = blurred(batch) if baseline == "blur" else torch.zeros_like(batch)
     for row in range(3):
         order = np.argsort(-maps[row].ravel())
-        gone, come = batch[row].flatten(1).clone(), other[row].flatten(1).clone()
+        removed, restored = batch[row].flatten(1).clone(), filled[row].flatten(1).clone()
         for step in range(9):
-            scores = [net(part.view(1, 3, 32, 32)).sigmoid().item() for part in (gone, come)]
-            np.testing.assert_allclose(scores, [found.deletion_BT[row, step], found.insertion_BT[row, step]], atol=1e-6)
+            scores = [net(part.view(1, 3, 32, 32)).sigmoid().item() for part in (removed, restored)]
+            np.testing.assert_allclose(
+                scores, [curves.deletion_BT[row, step], curves.insertion_BT[row, step]], atol=1e-6
+            )
             pixels = order[step * 128 : (step + 1) * 128]
-            gone[:, pixels], come[:, pixels] = other[row].flatten(1)[:, pixels], batch[row].flatten(1)[:, pixels]
-    for curve, area in ((found.deletion_BT, found.deletion_B), (found.insertion_BT, found.insertion_B)):
-        np.testing.assert_allclose(area, np.trapezoid(curve, found.share_T, axis=1))
-    assert not found.is_flat_B.any()
+            removed[:, pixels], restored[:, pixels] = (
+                filled[row].flatten(1)[:, pixels],
+                batch[row].flatten(1)[:, pixels],
+            )
+    for curve, area in ((curves.deletion_BT, curves.deletion_B), (curves.insertion_BT, curves.insertion_B)):
+        np.testing.assert_allclose(area, np.trapezoid(curve, curves.share_T, axis=1))
+    assert not curves.is_flat_B.any()
 
 
 def test_deletion_of_a_linear_model() -> None:
     """To zero, pixel by pixel: the logit less the effects so far. No order beats that of the effects themselves."""
     net, batch = linear(12), images(2, 12)
     effect = (net.weight.detach() * batch).sum(dim=1).numpy()
-    found = deletion_insertion(net, batch, effect, 144, "zero", np.random.default_rng(0), score="logit")
-    gone = np.cumsum(-np.sort(-effect.reshape(2, -1), axis=1), axis=1)
+    curves = deletion_insertion(net, batch, effect, 144, "zero", np.random.default_rng(0), score="logit")
+    removed = np.cumsum(-np.sort(-effect.reshape(2, -1), axis=1), axis=1)
     total = effect.sum(axis=(1, 2))[:, None]
-    np.testing.assert_allclose(found.deletion_BT[:, 1:], total - gone + 0.3, atol=1e-4)
-    np.testing.assert_allclose(found.insertion_BT[:, 1:], gone + 0.3, atol=1e-4)
+    np.testing.assert_allclose(curves.deletion_BT[:, 1:], total - removed + 0.3, atol=1e-4)
+    np.testing.assert_allclose(curves.insertion_BT[:, 1:], removed + 0.3, atol=1e-4)
     for seed in range(5):
-        other = deletion_insertion(net, batch, random_maps(2, 12), 144, "zero", np.random.default_rng(seed), "logit")
-        assert (other.deletion_B > found.deletion_B).all()
-        assert (other.insertion_B < found.insertion_B).all()
+        random = deletion_insertion(net, batch, random_maps(2, 12), 144, "zero", np.random.default_rng(seed), "logit")
+        assert (random.deletion_B > curves.deletion_B).all()
+        assert (random.insertion_B < curves.insertion_B).all()
 
 
 def test_flat_maps_are_chance_and_counted() -> None:
     """In random order a linear model's expected curve is a straight line, its area the mean of the two ends."""
     net, image = linear(12), images(1, 12).expand(400, -1, -1, -1)
-    found = deletion_insertion(net, image, np.zeros((400, 12, 12)), 12, "zero", np.random.default_rng(0), "logit")
-    assert found.is_flat_B.all()
+    curves = deletion_insertion(net, image, np.zeros((400, 12, 12)), 12, "zero", np.random.default_rng(0), "logit")
+    assert curves.is_flat_B.all()
     middle = (net(image[:1]).item() + 0.3) / 2
-    error = found.deletion_B.std() / 20
-    assert abs(found.deletion_B.mean() - middle) < 4 * error
-    assert found.deletion_B.std() > 0
+    error = curves.deletion_B.std() / 20
+    assert abs(curves.deletion_B.mean() - middle) < 4 * error
+    assert curves.deletion_B.std() > 0
 
 
 def test_ties_alone_are_broken_at_random() -> None:
@@ -163,20 +168,33 @@ def test_necessity_and_sufficiency_of_a_linear_model() -> None:
     masks = np.stack([box(2, 9, 3, 11), box(20, 30, 5, 9), np.zeros((32, 32), bool)])
     controls = np.stack([np.stack([box(12, 19, 3, 11), box(2, 9, 20, 28)])] * 3)
     controls[1, 1] = False  # does not count
-    for fill, other in (("zero", torch.zeros_like(batch)), ("blur", blurred(batch))):
-        effect = (net.weight.detach() * (batch - other)).sum(dim=1).numpy()
+    for fill, filled in (("zero", torch.zeros_like(batch)), ("blur", blurred(batch))):
+        effect = (net.weight.detach() * (batch - filled)).sum(dim=1).numpy()
         region = (effect * masks).sum(axis=(1, 2))
         control = (effect[:, None] * controls).sum(axis=(2, 3))
         expected = region - np.array([control[0].mean(), control[1, 0], np.nan])
         expected[2] = np.nan
         for test in (expert_necessity, sufficiency):
-            found = test(net, batch, masks, controls, fill=fill, chunk=2)
-            np.testing.assert_allclose(found.effect_B, expected, atol=1e-4)
-            np.testing.assert_allclose(found.region_B[:2], region[:2], atol=1e-4)
-            assert np.isnan(found.control_BC).tolist() == [[False, False], [False, True], [False, False]]
+            result = test(net, batch, masks, controls, fill=fill, chunk=2)
+            np.testing.assert_allclose(result.effect_B, expected, atol=1e-4)
+            np.testing.assert_allclose(result.region_B[:2], region[:2], atol=1e-4)
+            assert np.isnan(result.control_BC).tolist() == [[False, False], [False, True], [False, False]]
     nothing = expert_necessity(net, batch, masks, np.zeros_like(controls))
     assert np.isnan(nothing.effect_B).all()
     assert np.isnan(expert_necessity(net, batch, masks, controls[:, :0]).effect_B).all()
+
+
+def test_a_summary_is_of_the_images_with_controls() -> None:
+    def summary(effect_M: np.ndarray) -> dict[str, float]:
+        rngs = np.random.default_rng(0), np.random.default_rng(1)
+        return effect_summary(effect_M, np.array(list("aabc")), 0.95, 200, 100, *rngs)
+
+    known = summary(np.array([1.0, 2.0, np.nan, 6.0]))
+    assert (known["mean"], known["images"], known["without_controls"]) == (3, 3, 1)
+    assert known["low"] < known["mean"] < known["high"]
+    assert 0 < known["p"] <= 1
+    nothing = summary(np.full(4, np.nan))
+    assert nothing == {"mean": None, "low": None, "high": None, "p": None, "images": 0, "without_controls": 4}
 
 
 def test_a_shortcut_fails_necessity() -> None:
@@ -199,7 +217,7 @@ def test_a_shortcut_fails_necessity() -> None:
 def placements(mask: np.ndarray, lungs: np.ndarray) -> dict[bytes, int]:
     """Every other place of the region in the image -> its pixels at fault, one by one."""
     rows, cols = np.nonzero(mask)
-    found = {}
+    faults = {}
     for up, left in itertools.product((1, -1), repeat=2):
         for top, side in itertools.product(range(-40, 41), repeat=2):
             r, c = up * rows + top, left * cols + side
@@ -209,8 +227,8 @@ def placements(mask: np.ndarray, lungs: np.ndarray) -> dict[bytes, int]:
             moved[r, c] = True
             if not np.array_equal(moved, mask):
                 beyond = max(0, (moved & ~lungs).sum() - (mask & ~lungs).sum())
-                found[moved.tobytes()] = int(beyond + (moved & mask).sum())
-    return found
+                faults[moved.tobytes()] = int(beyond + (moved & mask).sum())
+    return faults
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -316,11 +334,11 @@ def test_randomised_copies_go_top_down_and_are_nested() -> None:
 def test_map_similarity_against_scipy_and_scikit_image() -> None:
     rng = np.random.default_rng(0)
     one = np.round(rng.random((6, 19, 23)), 1).astype(np.float32)  # ties
-    other = np.clip(np.round(0.5 * one + 0.5 * rng.random(one.shape), 1), 0, 1).astype(np.float32)
-    one[4], other[4] = one[4] ** 2, one[4]
-    other[5] = 1 - one[5]
-    spearman, similar = map_similarity(one, other)
-    expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(one, other, strict=True)]
+    two = np.clip(np.round(0.5 * one + 0.5 * rng.random(one.shape), 1), 0, 1).astype(np.float32)
+    one[4], two[4] = one[4] ** 2, one[4]
+    two[5] = 1 - one[5]
+    spearman, similar = map_similarity(one, two)
+    expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(one, two, strict=True)]
     np.testing.assert_allclose(spearman, expected, atol=1e-12)
     assert spearman[4] == pytest.approx(1)
     assert spearman[5] == pytest.approx(-1)
@@ -328,10 +346,10 @@ def test_map_similarity_against_scipy_and_scikit_image() -> None:
     for window in (7, 11):
         expected = [
             metrics.structural_similarity(a, b, data_range=1, win_size=window)
-            for a, b in zip(one.astype(float), other.astype(float), strict=True)
+            for a, b in zip(one.astype(float), two.astype(float), strict=True)
         ]
-        np.testing.assert_allclose(ssim(one, other, window), expected, atol=1e-10)
-    np.testing.assert_allclose(similar, ssim(one, other, 7))
+        np.testing.assert_allclose(ssim(one, two, window), expected, atol=1e-10)
+    np.testing.assert_allclose(similar, ssim(one, two, 7))
 
 
 def test_map_similarity_edges() -> None:

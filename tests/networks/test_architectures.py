@@ -19,7 +19,7 @@ VARIANTS = [("alexnet", "fc"), ("alexnet", "gap"), ("vgg16", "gap"), ("googlenet
 
 @pytest.mark.parametrize(
     ("arch", "head", "millions", "grid"),
-    # the paper's column "params" and spec's feature maps at 224 px; GoogLeNet's auxiliary heads (12M) are off
+    # the paper's column "params" and the feature maps at 224 px; GoogLeNet's auxiliary heads (12M) are off
     [
         ("alexnet", "fc", 57.0, (256, 6, 6)),
         ("alexnet", "gap", 2.5, (256, 6, 6)),
@@ -63,15 +63,15 @@ def test_forward_equals_torchvision_with_the_head_in_place(arch: str, head: str)
         torch.testing.assert_close(network(images), whole(images)[:, 0], atol=1e-5, rtol=1e-5)
 
 
-def test_initialisation_is_the_seeds_alone() -> None:
+def test_initialisation_depends_on_the_seed_alone() -> None:
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
     one = build_network("alexnet", "gap", seed=3).state_dict()
     assert torch.equal(before, torch.random.get_rng_state())
     torch.manual_seed(2)
-    two, other = (build_network("alexnet", "gap", seed=seed).state_dict() for seed in (3, 4))
+    two, three = (build_network("alexnet", "gap", seed=seed).state_dict() for seed in (3, 4))
     assert all(torch.equal(one[name], two[name]) for name in one)
-    assert not torch.equal(one["backbone.0.weight"], other["backbone.0.weight"])
+    assert not torch.equal(one["backbone.0.weight"], three["backbone.0.weight"])
 
 
 def test_global_average_pool_is_torchs() -> None:

@@ -1,4 +1,4 @@
-"""Augmentation against torchvision's single-image functions, and what it must leave alone."""
+"""Augmentation against torchvision's single-image functions, and what it must not change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def draws(count: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 60, 90), (3, 3, 48, 40)])
-def test_nothing_asked_nothing_changed(shape: tuple[int, ...]) -> None:
+def test_neutral_strengths_change_nothing(shape: tuple[int, ...]) -> None:
     images = torch.rand(shape, generator=generator())
     # coordinates up to 90 pixels in float32
     tolerance = 90 * torch.finfo(torch.float32).eps
@@ -59,8 +59,8 @@ def test_geometry_equals_torchvision(shape: tuple[int, ...]) -> None:
 def test_colour_equals_torchvision_in_our_order() -> None:
     images = torch.rand(5, 3, 12, 16, generator=generator(2))
     strengths = replace(NONE, jitter_low=0.7, jitter_high=1.3, hue=0.1)
-    found = augmented(images.clone(), strengths, generator())
-    for image, out, draw in zip(images, found, draws(5).T, strict=True):
+    variants = augmented(images.clone(), strengths, generator())
+    for image, out, draw in zip(images, variants, draws(5).T, strict=True):
         brightness, contrast, saturation = (float(0.7 + 0.6 * part) for part in draw[4:7])
         expected = TF.adjust_contrast(TF.adjust_brightness(image, brightness), contrast)
         expected = TF.adjust_hue(TF.adjust_saturation(expected, saturation), float((2 * draw[7] - 1) * 0.1))
@@ -70,19 +70,19 @@ def test_colour_equals_torchvision_in_our_order() -> None:
 
 def test_gray_and_equal_colour_channels_agree() -> None:
     gray = torch.rand(6, 1, 20, 20, generator=generator(3))
-    found = augmented(gray.clone(), PAPER, generator())
+    variants = augmented(gray.clone(), PAPER, generator())
     colour = augmented(gray.expand(-1, 3, -1, -1).clone(), PAPER, generator())
-    torch.testing.assert_close(colour, found.expand(-1, 3, -1, -1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(colour, variants.expand(-1, 3, -1, -1), atol=1e-5, rtol=0)
 
 
 def test_sharpening_is_the_papers_formula() -> None:
     image = torch.zeros(1, 1, 5, 5)
     image[0, 0, 2, 2] = 0.4
     image[0, 0, 0, 0] = 0.4
-    found = augmented(image.clone(), replace(NONE, sharpen=1.0), generator())[0, 0]
-    assert found[2, 2] == pytest.approx(2 * 0.4 - 0.4 / 9)
-    assert found[0, 0] == pytest.approx(2 * 0.4 - 0.4 / 4)  # three of nine neighbours are there, and itself
-    assert found[2, 3] == 0  # 0 - 0.4 / 9, clamped
+    sharpened = augmented(image.clone(), replace(NONE, sharpen=1.0), generator())[0, 0]
+    assert sharpened[2, 2] == pytest.approx(2 * 0.4 - 0.4 / 9)
+    assert sharpened[0, 0] == pytest.approx(2 * 0.4 - 0.4 / 4)  # the corner has 4 of the 9 pixels
+    assert sharpened[2, 3] == 0  # 0 - 0.4 / 9, clamped
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
@@ -95,23 +95,23 @@ def test_mean_3x3_equals_pooling(device: str) -> None:
 def test_hue_goes_round_the_circle() -> None:
     red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
     for shift, expected in ((1 / 3, [0.0, 1, 0]), (-1 / 3, [0, 0, 1.0]), (1 / 6, [1.0, 1, 0])):
-        found = hue_shifted(red, torch.full((1, 1, 1, 1), shift)).flatten()
-        torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+        shifted = hue_shifted(red, torch.full((1, 1, 1, 1), shift)).flatten()
+        torch.testing.assert_close(shifted, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 def test_draws_cover_their_ranges_and_stay_in_range() -> None:
     images = torch.full((400, 1, 16, 16), 0.5)
-    found = augmented(images, replace(NONE, jitter_low=0.7, jitter_high=1.3), generator()).mean(dim=(1, 2, 3))
-    # brightness alone moves a flat image: uniform on 0.35 to 0.65, whose standard deviation is 0.3 / sqrt(12)
-    assert found.min() >= 0.35
-    assert found.max() <= 0.65
-    assert abs(found.mean() - 0.5) < 4 * 0.3 / math.sqrt(12 * 400)
-    assert found.std() == pytest.approx(0.3 / math.sqrt(12), rel=0.1)
+    means = augmented(images, replace(NONE, jitter_low=0.7, jitter_high=1.3), generator()).mean(dim=(1, 2, 3))
+    # Only brightness changes a flat image: uniform on 0.35 to 0.65, with standard deviation 0.3 / sqrt(12).
+    assert means.min() >= 0.35
+    assert means.max() <= 0.65
+    assert abs(means.mean() - 0.5) < 4 * 0.3 / math.sqrt(12 * 400)
+    assert means.std() == pytest.approx(0.3 / math.sqrt(12), rel=0.1)
     strong = augmented(torch.rand(8, 1, 32, 32, generator=generator()), PAPER, generator())
     assert 0 <= strong.min() <= strong.max() <= 1
 
 
-def test_same_generator_same_images_and_each_its_own() -> None:
+def test_equal_generators_give_equal_variants_and_each_image_its_own() -> None:
     images = torch.rand(1, 1, 24, 24, generator=generator()).repeat(3, 1, 1, 1)
     one, two = (augmented(images.clone(), PAPER, generator(5)) for _ in range(2))
     assert torch.equal(one, two)

@@ -1,4 +1,4 @@
-"""Batches, learning rate and evaluation of the training loop."""
+"""The parts of training: batches, steps, learning rate, early stopping and evaluation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from sightline.networks import device
 from sightline.networks.architectures import build_network
-from sightline.networks.augment import Augment, augmented, three_channels, unit_images
+from sightline.networks.augment import Augment, augmented, augmented_batches, three_channels, unit_images
 from sightline.networks.device import Machine
 from sightline.networks.training import (
-    augmented_batches,
     auroc,
     balanced_batches,
+    epochs_without_improvement,
     mean_loss,
     one_cycle_rate,
     predicted_logits,
@@ -61,30 +61,30 @@ def test_odd_batches_and_absent_classes_are_refused() -> None:
 def test_inputs_are_the_batches_images_augmented_and_rounded(precision: torch.dtype) -> None:
     images = torch.randint(0, 256, (9, 64, 64), generator=generator(), dtype=torch.uint8)
     batches = torch.tensor([[0, 8], [3, 3], [1, 2]])
-    here = Machine(torch.device("cpu"), precision)
-    found = list(augmented_batches(images, batches, STRENGTHS, generator(4), here))
+    machine = Machine(torch.device("cpu"), precision)
+    inputs_of_steps = list(augmented_batches(images, batches, STRENGTHS, generator(4), machine))
     draws = generator(4)
-    for inputs, rows in zip(found, batches, strict=True):
+    for inputs, rows in zip(inputs_of_steps, batches, strict=True):
         expected = three_channels(augmented(unit_images(images[rows]), STRENGTHS, draws)).to(precision)
         assert torch.equal(inputs, expected)
         assert inputs.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_step_follows_the_clipped_gradient_of_the_mean_cross_entropy() -> None:
-    """Against the plain statements; by SGD, since AdamW makes a large step of a rounding error."""
-    here, inputs = Machine(torch.device("cpu"), torch.float32), torch.rand(6, 3, 64, 64, generator=generator())
+    """Against the plain statements; with SGD, since AdamW turns a rounding error into a large step."""
+    machine, inputs = Machine(torch.device("cpu"), torch.float32), torch.rand(6, 3, 64, 64, generator=generator())
     labels = torch.tensor([0.0, 1, 0, 1, 0, 1])
     ours, theirs = (build_network("alexnet", "gap", seed=0).train() for _ in range(2))
     optimizer = torch.optim.SGD(ours.parameters(), lr=1.0)
     set_rate(optimizer, 2.0)
-    step = training_step(ours, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.01, here)
+    step = training_step(ours, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.01, machine)
     for _ in range(2):
         loss = step(inputs, labels)
         expected = torch.nn.BCEWithLogitsLoss()(theirs(inputs), labels)
         theirs.zero_grad()
         expected.backward()
         norm = torch.cat([parameter.grad.flatten() for parameter in theirs.parameters()]).norm()
-        assert norm > 0.01  # else nothing would be clipped
+        assert norm > 0.01  # else nothing is clipped
         with torch.no_grad():
             for parameter in theirs.parameters():
                 parameter -= 2 * parameter.grad * 0.01 / (norm + 1e-6)  # as PyTorch clips
@@ -97,41 +97,41 @@ def test_a_step_follows_the_clipped_gradient_of_the_mean_cross_entropy() -> None
 @gpu
 @pytest.mark.parametrize("arch", ["alexnet", "googlenet", "resnet50"])
 def test_replayed_steps_are_the_plain_ones(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dropout, batch norm, a learning rate and seeds that change, bfloat16: the same weights bit by bit."""
+    """With dropout, batch norm, a changing learning rate, changing seeds and bfloat16: the same weights bit for bit."""
     monkeypatch.setenv("SIGHTLINE_DEVICE", "cuda")
-    here = device.machine()
-    assert here.replays
-    inputs = torch.rand(7, 8, 3, 96, 96, generator=generator()).to(here.device)
-    labels = (torch.arange(8, device=here.device) % 2).float()
-    found = []
+    machine = device.this_machine()
+    assert machine.replays
+    inputs = torch.rand(7, 8, 3, 96, 96, generator=generator()).to(machine.device)
+    labels = (torch.arange(8, device=machine.device) % 2).float()
+    runs = []
     for record_after in (2, 100):
         monkeypatch.setattr(device, "RECORD_AFTER", record_after)
-        network = here.placed(build_network(arch, "gap" if arch != "alexnet" else "fc", seed=0)).train()
-        rate = torch.tensor(1.0, device=here.device)
+        network = machine.placed(build_network(arch, "gap" if arch != "alexnet" else "fc", seed=0)).train()
+        rate = torch.tensor(1.0, device=machine.device)
         optimizer = torch.optim.AdamW(network.parameters(), lr=rate, fused=True, capturable=True)
-        step = training_step(network, optimizer, torch.amp.GradScaler("cuda", enabled=False), 0.5, here)
+        step = training_step(network, optimizer, torch.amp.GradScaler("cuda", enabled=False), 0.5, machine)
         losses = []
         for number, batch in enumerate(inputs):
             if number % 3 == 0:
                 torch.manual_seed(number)
             set_rate(optimizer, 1e-4 * (number + 1))
             losses.append(step(batch.contiguous(memory_format=torch.channels_last), labels).clone())
-        found.append([*losses, *network.state_dict().values()])
-    assert len({value.item() for value in found[0][:7]}) == 7
-    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+        runs.append([*losses, *network.state_dict().values()])
+    assert len({value.item() for value in runs[0][:7]}) == 7
+    assert all(torch.equal(one, two) for one, two in zip(*runs, strict=True))
 
 
 @gpu
 def test_a_gpus_batches_are_augmented_together_and_split() -> None:
     images = torch.randint(0, 256, (9, 64, 64), generator=generator(), dtype=torch.uint8).cuda()
     batches = torch.arange(36, device="cuda").view(18, 2) % 9
-    here = Machine(torch.device("cuda"), torch.bfloat16)
+    machine = Machine(torch.device("cuda"), torch.bfloat16)
     draws = torch.Generator("cuda").manual_seed(4)
-    found = list(augmented_batches(images, batches, STRENGTHS, draws, here))
+    inputs_of_steps = list(augmented_batches(images, batches, STRENGTHS, draws, machine))
     draws = torch.Generator("cuda").manual_seed(4)
     parts = [augmented(unit_images(images[rows.flatten()]), STRENGTHS, draws) for rows in batches.split(8)]
-    assert torch.equal(torch.cat(found), three_channels(torch.cat(parts)).bfloat16())
-    assert all(inputs.is_contiguous(memory_format=torch.channels_last) for inputs in found)
+    assert torch.equal(torch.cat(inputs_of_steps), three_channels(torch.cat(parts)).bfloat16())
+    assert all(inputs.is_contiguous(memory_format=torch.channels_last) for inputs in inputs_of_steps)
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(10, 0.3), (730, 0.3), (100, 0.5), (7, 0.25)])
@@ -148,22 +148,37 @@ def test_learning_rate_is_torchs_one_cycle(steps: int, warmup: float) -> None:
             schedule.step()
 
 
+@pytest.mark.parametrize(
+    ("losses", "epochs"),
+    [
+        ([], 0),
+        ([0.7], 0),
+        ([0.7, 0.6, 0.65], 1),
+        ([0.7, 0.695, 0.691, 0.689], 0),  # slow falls add up
+        ([0.7, 0.695, 0.691], 2),
+        ([0.7, 0.9, 0.8, 0.5, 0.5], 1),
+    ],
+)
+def test_early_stopping_counts_from_the_last_improvement(losses: list[float], epochs: int) -> None:
+    assert epochs_without_improvement(losses, 0.01) == epochs
+
+
 def test_auroc_and_loss_against_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     labels, logits = rng.integers(0, 2, 200), np.round(rng.normal(size=200), 1)  # rounded: many ties
-    found = torch.tensor(logits), torch.tensor(labels)
-    assert auroc(*found) == pytest.approx(roc_auc_score(labels, logits), abs=1e-12)
-    assert mean_loss(found[0].float(), found[1]) == pytest.approx(log_loss(labels, 1 / (1 + np.exp(-logits))), rel=1e-6)
+    logits_N, labels_N = torch.tensor(logits), torch.tensor(labels)
+    assert auroc(logits_N, labels_N) == pytest.approx(roc_auc_score(labels, logits), abs=1e-12)
+    assert mean_loss(logits_N.float(), labels_N) == pytest.approx(log_loss(labels, 1 / (1 + np.exp(-logits))), rel=1e-6)
     assert math.isnan(auroc(torch.tensor([0.1]), torch.tensor([1])))
     assert math.isnan(mean_loss(torch.zeros(0), torch.zeros(0)))
 
 
 def test_predictions_do_not_depend_on_the_batch() -> None:
-    here = Machine(torch.device("cpu"), torch.float32)
+    machine = Machine(torch.device("cpu"), torch.float32)
     network = build_network("alexnet", "fc", seed=0)
     images = torch.randint(0, 256, (7, 64, 64), generator=generator(), dtype=torch.uint8)
     rows = torch.tensor([6, 0, 3, 3])
-    one, two = (predicted_logits(network, images, rows, size, here) for size in (1, 4))
-    torch.testing.assert_close(one, two, atol=1e-6, rtol=0)  # moved by up to 0.02
+    one, two = (predicted_logits(network, images, rows, size, machine) for size in (1, 4))
+    torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
     assert one[2] == one[3]
-    assert not network.training  # dropout would move them
+    assert not network.training  # dropout would change them

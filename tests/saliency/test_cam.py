@@ -44,11 +44,11 @@ def network(arch: str, head: str) -> Classifier:
     return _built[arch, head]
 
 
-def same(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
+def same(maps: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
     """Equal up to `tolerance` of the expected map's largest value."""
     scale = expected.abs().amax()
     assert scale > 0
-    assert ((found - expected).abs().amax() / scale).item() <= tolerance
+    assert ((maps - expected).abs().amax() / scale).item() <= tolerance
 
 
 def test_by_hand() -> None:
@@ -77,10 +77,10 @@ def test_cam_equals_gradcam_on_gap_heads(arch: str) -> None:
 @pytest.mark.parametrize(("arch", "head"), VARIANTS)
 def test_gradcam_against_captum(arch: str, head: str) -> None:
     net = network(arch, head)
-    found = saliency_maps(net, arch, images(), "exact")
-    assert set(found) == ({"cam", "gradcam"} if head == "gap" else {"gradcam"})
+    maps = saliency_maps(net, arch, images(), "exact")
+    assert set(maps) == ({"cam", "gradcam"} if head == "gap" else {"gradcam"})
     expected = LayerGradCam(lambda x: net(x)[:, None], net.backbone).attribute(images(), target=0)
-    same(found["gradcam"], expected[:, 0].detach())
+    same(maps["gradcam"], expected[:, 0].detach())
 
 
 @pytest.mark.parametrize(("arch", "head"), VARIANTS)
@@ -117,7 +117,7 @@ class Columns(nn.Module):
 def test_the_papers_layers(arch: str, head: str) -> None:
     """CAM there is the linear weights times the convolution's own output; Grad-CAM equals captum's at that layer."""
     net = network(arch, head)
-    found = saliency_maps(net, arch, images(), "paper")
+    maps = saliency_maps(net, arch, images(), "paper")
     outputs: list[Tensor] = []
     with (
         torch.no_grad(),
@@ -125,12 +125,12 @@ def test_the_papers_layers(arch: str, head: str) -> None:
     ):
         net(images())
     expected = torch.einsum("bkhw,k->bhw", outputs[0], net.last_linear.weight[0].detach())
-    same(found["cam"], expected)
+    same(maps["cam"], expected)
     layer = net.get_submodule(PAPER_LAYERS[arch]["gradcam"])
     peer = LayerGradCam(lambda x: net(x)[:, None], layer).attribute(images(), target=0)
-    same(found["gradcam"], peer[:, 0].detach())
+    same(maps["gradcam"], peer[:, 0].detach())
     if arch != "resnet50":
-        assert found["cam"].shape[1] > found["gradcam"].shape[1]  # 13 and 6 for AlexNet at 224 px
+        assert maps["cam"].shape[1] > maps["gradcam"].shape[1]  # 13 and 6 for AlexNet at 224 px
 
 
 @pytest.mark.parametrize(("arch", "head"), VARIANTS)
@@ -198,17 +198,13 @@ def test_the_hook_goes_also_after_an_error() -> None:
 
 
 def test_trained_weights_survive_the_stage_files(tmp_path: Path) -> None:
-    """A network saved and loaded through safetensors gives the same maps."""
-    from safetensors.torch import save_file
-
-    from saliency import trained_network
+    """A network written and read gives the same maps; another model's weights, broken and missing files are errors."""
+    from sightline.networks.weights_file import trained_network, write_network
     from sightline.study.errors import StudyError
     from sightline.study.models import Network
 
     entry = Network(arch="alexnet", init="scratch", head="gap")
-    state = {name: tensor.contiguous() for name, tensor in network("alexnet", "gap").state_dict().items()}
-    config = '{"model": {"arch": "alexnet", "init": "scratch", "head": "gap"}}'
-    save_file(state, tmp_path / "x.safetensors", metadata={"config": config})
+    write_network(tmp_path / "x.safetensors", network("alexnet", "gap"), entry, {"seed": 0})
     loaded = trained_network(tmp_path / "x.safetensors", entry).eval()
     one = saliency_maps(loaded, "alexnet", images(), "exact")["cam"]
     assert torch.equal(one, saliency_maps(network("alexnet", "gap"), "alexnet", images(), "exact")["cam"])

@@ -86,14 +86,14 @@ def test_gradcam_plus_plus_from_the_derivatives() -> None:
 
     def nth(order: int) -> Tensor:
         """Each cell's own nth derivative of exp(S), S linear in the features."""
-        found = torch.empty_like(features)
+        maps = torch.empty_like(features)
         for cell in np.ndindex(features.shape):
-            here = features.clone().requires_grad_()
-            value = torch.exp((weights * here).sum())
+            variable = features.clone().requires_grad_()
+            value = torch.exp((weights * variable).sum())
             for _ in range(order):
-                value = torch.autograd.grad(value, here, create_graph=True)[0][cell]
-            found[cell] = value.detach()
-        return found
+                value = torch.autograd.grad(value, variable, create_graph=True)[0][cell]
+            maps[cell] = value.detach()
+        return maps
 
     first, second, third = nth(1), nth(2), nth(3)
     alpha = second / (2 * second + features.sum(dim=(2, 3), keepdim=True) * third)
@@ -116,11 +116,11 @@ def test_against_pytorch_grad_cam(name: str, peer: type, head: str) -> None:
         # the peer's 1e-6 beside squared gradients must not show, and an untouched gap head has them below 0.1
         net.last_linear.weight.mul_(1e3 if name == "gradcam_plus_plus" else 1)
     expected = raw_of(peer, net, batch)
-    found = family_maps(net, batch, [name])[name].numpy()
+    maps = family_maps(net, batch, [name])[name].numpy()
     if name == "eigencam":  # the peer's sign is LAPACK's
-        expected *= np.sign((expected * found).sum(axis=(1, 2), keepdims=True))
+        expected *= np.sign((expected * maps).sum(axis=(1, 2), keepdims=True))
     assert np.abs(expected).max() > 0
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(maps, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_eigencam_signs_and_edges() -> None:
@@ -136,30 +136,30 @@ def test_eigencam_signs_and_edges() -> None:
     assert (eigencam(torch.ones(1, 3, 4, 4)) == 0).all()
     # channels that cancel: no sum to go along with; the largest entry is positive
     opposite = torch.cat([features[:1, :1], -features[:1, :1]], dim=1)
-    found = eigencam(opposite).flatten()
-    assert found[found.abs().argmax()] > 0
+    maps = eigencam(opposite).flatten()
+    assert maps[maps.abs().argmax()] > 0
     broken = features.clone()
     broken[1, 0, 0, 0] = torch.nan
-    found = eigencam(broken)
-    assert found[1].isnan().all()
-    torch.testing.assert_close(found[[0, 2, 3]], whole[[0, 2, 3]])
+    maps = eigencam(broken)
+    assert maps[1].isnan().all()
+    torch.testing.assert_close(maps[[0, 2, 3]], whole[[0, 2, 3]])
 
 
 def test_identities() -> None:
     """HiResCAM sums to the logit less its bias on a linear head, and is Grad-CAM on a gap head."""
     net, batch = tiny("gap"), images()
-    found = family_maps(net, batch)
-    torch.testing.assert_close(found["hirescam"].sum(dim=(1, 2)), (net(batch) - net.last_linear.bias).detach())
-    torch.testing.assert_close(found["hirescam"], found["gradcam"])
-    torch.testing.assert_close(found["gradcam"], saliency_maps(net, "alexnet", batch, "exact")["gradcam"])
+    maps = family_maps(net, batch)
+    torch.testing.assert_close(maps["hirescam"].sum(dim=(1, 2)), (net(batch) - net.last_linear.bias).detach())
+    torch.testing.assert_close(maps["hirescam"], maps["gradcam"])
+    torch.testing.assert_close(maps["gradcam"], saliency_maps(net, "alexnet", batch, "exact")["gradcam"])
     with torch.no_grad():
         net.last_linear.weight.abs_()
-    found = family_maps(net, batch)
-    torch.testing.assert_close(found["layercam"], found["hirescam"])
+    maps = family_maps(net, batch)
+    torch.testing.assert_close(maps["layercam"], maps["hirescam"])
     features, gradient = features_and_gradient(net, "backbone", batch)
     for name, function in FROM_GRADIENT.items():
         assert function(features, gradient).dtype == torch.float32
-        assert torch.equal(function(features, gradient), found[name])
+        assert torch.equal(function(features, gradient), maps[name])
         assert (function(torch.zeros_like(features), gradient) == 0).all()
 
 
@@ -188,12 +188,12 @@ def test_scorecam_against_a_loop(head: str, score: str) -> None:
     with torch.no_grad():
         net.last_linear.weight.div_(20)
         net.get_submodule("backbone.2").bias[1] = -100  # a dead channel
-    found = scorecam(net, batch, score=score, chunk=4)  # type: ignore[arg-type]
+    maps = scorecam(net, batch, score=score, chunk=4)  # type: ignore[arg-type]
     expected = torch.stack([loop_scorecam(net, image, score) for image in batch])
-    torch.testing.assert_close(found, expected, atol=1e-5 * expected.abs().max().item(), rtol=0)
+    torch.testing.assert_close(maps, expected, atol=1e-5 * expected.abs().max().item(), rtol=0)
     assert not net.backbone._forward_hooks
-    assert found.dtype == torch.float32
-    assert not found.requires_grad
+    assert maps.dtype == torch.float32
+    assert not maps.requires_grad
 
 
 def test_scorecam_against_pytorch_grad_cam() -> None:
@@ -206,8 +206,8 @@ def test_scorecam_against_pytorch_grad_cam() -> None:
         net.get_submodule("backbone.2").bias.fill_(0.5)
     assert (net.backbone(batch).detach().flatten(2).std(dim=2) > 0).all()
     expected = raw_of(ScoreCAM, net, batch)
-    found = scorecam(net, batch, score="logit").numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    maps = scorecam(net, batch, score="logit").numpy()
+    np.testing.assert_allclose(maps, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_scorecam_of_dead_features_is_flat() -> None:

@@ -49,10 +49,10 @@ def test_against_captum(head: str) -> None:
     torch.testing.assert_close(input_gradient(net, batch, "absolute", times_image=True), expected)
     for steps in (1, 7, 50):
         expected = IntegratedGradients(net).attribute(batch, baselines=0.5, n_steps=steps, method="gausslegendre")
-        found = integrated_gradients(net, batch, steps, 0.5, chunk=20)
-        torch.testing.assert_close(found, expected.sum(dim=1).float(), atol=1e-5, rtol=1e-4)
-        found = integrated_gradients(net, batch, steps, 0.5, "absolute")
-        torch.testing.assert_close(found, expected.abs().sum(dim=1).float(), atol=1e-5, rtol=1e-4)
+        maps = integrated_gradients(net, batch, steps, 0.5, chunk=20)
+        torch.testing.assert_close(maps, expected.sum(dim=1).float(), atol=1e-5, rtol=1e-4)
+        maps = integrated_gradients(net, batch, steps, 0.5, "absolute")
+        torch.testing.assert_close(maps, expected.abs().sum(dim=1).float(), atol=1e-5, rtol=1e-4)
 
 
 def test_integrated_gradients_are_exact_on_polynomials() -> None:
@@ -60,8 +60,8 @@ def test_integrated_gradients_are_exact_on_polynomials() -> None:
     batch = images()
     for power, steps in ((1, 1), (2, 1), (4, 2), (6, 3)):
         net = Formula(WEIGHT, power)
-        found = integrated_gradients(net, batch, steps, 0.25)
-        torch.testing.assert_close(found, (WEIGHT * (batch**power - 0.25**power)).sum(dim=1), atol=1e-5, rtol=1e-4)
+        maps = integrated_gradients(net, batch, steps, 0.25)
+        torch.testing.assert_close(maps, (WEIGHT * (batch**power - 0.25**power)).sum(dim=1), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("head", ["fc", "gap"])
@@ -92,27 +92,27 @@ def test_smoothgrad_against_a_loop() -> None:
     net, batch = tiny(), images() * torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1, 1)
     generator = seeded(4)
     noise = [torch.randn(3, 32, 32, generator=generator) for _ in range(6)]
-    found = smoothgrad(net, batch, seeded(4), samples=6, noise_share=0.2, chunk=5)
-    for image, map_HW in zip(batch, found, strict=True):
+    maps = smoothgrad(net, batch, seeded(4), samples=6, noise_share=0.2, chunk=5)
+    for image, map_HW in zip(batch, maps, strict=True):
         span = image.max() - image.min()
         gradients = [image_gradient(net, (image + 0.2 * span * draw)[None])[0] for draw in noise]
         torch.testing.assert_close(map_HW, torch.stack(gradients).mean(dim=0).sum(dim=0), atol=1e-6, rtol=1e-4)
     # without noise, and on an image without a range, it is the gradient
     torch.testing.assert_close(smoothgrad(net, batch, seeded(), 3, 0.0), input_gradient(net, batch))
-    torch.testing.assert_close(found[2:], input_gradient(net, batch[2:]))
+    torch.testing.assert_close(maps[2:], input_gradient(net, batch[2:]))
 
 
 def test_smoothgrad_is_the_gradient_of_the_smoothed_logit() -> None:
     """On sum of w x^2 the expected gradient is 2 w x, whatever the noise."""
     batch = images(1)
-    found = smoothgrad(Formula(WEIGHT, 2), batch, seeded(), samples=400, noise_share=0.3)[0]
+    maps = smoothgrad(Formula(WEIGHT, 2), batch, seeded(), samples=400, noise_share=0.3)[0]
     sigma = 0.3 * (batch.max() - batch.min())
     error = 2 * WEIGHT.square().sum(dim=0).sqrt() * sigma / 20
-    z = (found - (2 * WEIGHT * batch[0]).sum(dim=0)) / error
+    z = (maps - (2 * WEIGHT * batch[0]).sum(dim=0)) / error
     assert z.abs().max() < 5
     assert 0.9 < z.std() < 1.1
     same = smoothgrad(Formula(WEIGHT, 2), batch, seeded(), samples=400, noise_share=0.3)[0]
-    assert torch.equal(found, same)
+    assert torch.equal(maps, same)
 
 
 def test_batch_size_order_and_chunk_change_nothing() -> None:

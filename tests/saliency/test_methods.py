@@ -45,14 +45,14 @@ def test_every_method(name: str) -> None:
     net, batch, generator = tiny("gap"), images(), seeded()
     net.last_linear.weight.grad = torch.ones_like(net.last_linear.weight)
     state, numpy_state, torch_state = generator.get_state(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
-    found = saliency(name, net, batch, generator, SETTINGS.get(name))
-    assert found.shape == ((3, 8, 8) if method_named(name).grid == "feature" else (3, 32, 32))
-    assert found.dtype == torch.float32
-    assert not found.requires_grad
-    assert found.isfinite().all()
-    assert found.flatten(1).std(dim=1).max() > 0
+    maps = saliency(name, net, batch, generator, SETTINGS.get(name))
+    assert maps.shape == ((3, 8, 8) if method_named(name).grid == "feature" else (3, 32, 32))
+    assert maps.dtype == torch.float32
+    assert not maps.requires_grad
+    assert maps.isfinite().all()
+    assert maps.flatten(1).std(dim=1).max() > 0
     single = torch.cat([saliency(name, net, part, generator, SETTINGS.get(name)) for part in batch.split(1)])
-    torch.testing.assert_close(single, found, atol=1e-5 * found.abs().max().item(), rtol=1e-4)
+    torch.testing.assert_close(single, maps, atol=1e-5 * maps.abs().max().item(), rtol=1e-4)
     assert torch.equal(generator.get_state(), state)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
@@ -61,8 +61,8 @@ def test_every_method(name: str) -> None:
     grads = {key for key, weight in net.named_parameters() if weight.grad is not None}
     assert grads == {"head.1.weight"}
     assert (net.last_linear.weight.grad == 1).all()
-    other = saliency(name, net, batch, seeded(1), SETTINGS.get(name))
-    assert torch.equal(other, found) != method_named(name).is_random
+    reseeded = saliency(name, net, batch, seeded(1), SETTINGS.get(name))
+    assert torch.equal(reseeded, maps) != method_named(name).is_random
 
 
 def test_names_lead_to_their_functions() -> None:
@@ -108,8 +108,8 @@ def test_pytorch_grad_cam_by_name_is_pytorch_grad_cam() -> None:
     net, batch = tiny("gap"), images()
     with GradCAM(Columns(net), target_layers=[net.backbone]) as peer:
         expected = peer(batch, targets=[lambda row: row[0]] * 3)
-    found = made("pytorch-grad-cam:GradCAM", batch)
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
+    maps = made("pytorch-grad-cam:GradCAM", batch)
+    np.testing.assert_allclose(maps.numpy(), expected, atol=1e-6)
 
 
 def test_which_are_cheap() -> None:

@@ -76,8 +76,8 @@ def test_rise_against_a_loop() -> None:
     masks = rise_masks(17, 20, 26, 5, 0.5, seeded(2))
     with torch.no_grad():
         for score in ("probability", "logit"):
-            found = rise(net, batch, masks, 0.5, score=score, chunk=7)  # type: ignore[arg-type]
-            for image, map_HW in zip(batch, found, strict=True):
+            maps = rise(net, batch, masks, 0.5, score=score, chunk=7)  # type: ignore[arg-type]
+            for image, map_HW in zip(batch, maps, strict=True):
                 total = torch.zeros(20, 26)
                 for mask in masks:
                     logit = net((image * mask)[None])[0]
@@ -102,30 +102,30 @@ def test_rise_of_a_linear_model_has_its_closed_form() -> None:
     gram = torch.einsum("sij,tkl->ikjl", grams, grams).reshape(size**2, size**2) / cell**2
     expected = (share**2 * effect.sum() + share * (1 - share) * gram @ effect) / share + 0.2
     masks = rise_masks(num, size, size, cells, share, seeded(4))
-    found = rise(net, batch, masks, share, score="logit", chunk=10_000)[0].flatten().double()
+    maps = rise(net, batch, masks, share, score="logit", chunk=10_000)[0].flatten().double()
     single = masks.flatten(1) * net(batch * masks[:, None])[:, None].detach() / share
     error = single.double().std(dim=0) / math.sqrt(num)
-    assert ((found - expected).abs() < 4.5 * error).all()
+    assert ((maps - expected).abs() < 4.5 * error).all()
     assert expected.std() > 20 * error.mean()  # what is tested is larger than the noise
 
 
 def test_occlusion_of_a_linear_model_is_exact() -> None:
     """Patches that do not overlap: the fall is the patch's sum of weight * (image - baseline)."""
     batch, weight = images(2, 12, 8), torch.randn(3, 12, 8, generator=seeded(6))
-    found = occlusion(Linear(weight, 3.0), batch, patch=4, stride=4, baseline=0.25)
+    maps = occlusion(Linear(weight, 3.0), batch, patch=4, stride=4, baseline=0.25)
     effect = (weight * (batch - 0.25)).sum(dim=1)
     sums = effect.view(2, 3, 4, 2, 4).sum(dim=(2, 4))
-    torch.testing.assert_close(found, sums.repeat_interleave(4, 1).repeat_interleave(4, 2), atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(maps, sums.repeat_interleave(4, 1).repeat_interleave(4, 2), atol=1e-4, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("patch", "stride"), [(5, 3), (4, 4), (6, 1), (7, 5), (40, 2)])
 def test_occlusion_against_captum(patch: int, stride: int) -> None:
     net, batch = small(), images()
-    found = occlusion(net, batch, patch, stride, baseline=0.5, chunk=10)
+    maps = occlusion(net, batch, patch, stride, baseline=0.5, chunk=10)
     rows, cols = min(patch, 20), min(patch, 26)
     windows = {"sliding_window_shapes": (3, rows, cols), "strides": (3, min(stride, rows), min(stride, cols))}
     expected = Occlusion(net).attribute(batch, baselines=0.5, **windows)
-    torch.testing.assert_close(found, expected[:, 0].detach().float(), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(maps, expected[:, 0].detach().float(), atol=1e-6, rtol=1e-4)
 
 
 def test_batch_size_and_chunk_change_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The contact sheet: originals in the first column, as many rows of each label, the same sheet for the same seed."""
+"""The contact sheet: originals in the first column, half of the rows for each label, one sheet for each seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from augment_preview import GAP, ROWS, VARIANTS, contact_sheet, sheet_rows
 from test_prepare import stage, study
 
 
-def test_pixels_stand_where_they_should() -> None:
+def test_each_pixel_is_in_its_place() -> None:
     images = torch.arange(2 * 3).view(2, 3, 1, 1, 1).expand(2, 3, 1, 4, 5) / 255
     sheet = contact_sheet(images)
     assert sheet.shape == (2 * (4 + GAP), 3 * (5 + GAP))

@@ -1,4 +1,4 @@
-"""Training as a user runs it: it learns, repeats bit by bit, resumes after kill -9, and refuses clearly."""
+"""Training as a user runs it: repeated runs are equal bit for bit, runs resume after kill -9, errors are clear."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from safetensors import safe_open
 import train
 from sightline.networks.architectures import build_network
 from sightline.networks.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from sightline.networks.device import Machine, machine, saliency_machine
+from sightline.networks.device import Machine, saliency_machine, this_machine
+from sightline.networks.training import fit
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
 from test_prepare import ROOT, stage, study
@@ -55,7 +56,9 @@ def take(folder: Path) -> dict[str, bytes]:
     return written
 
 
-def test_files_hold_what_the_design_says(prepared: Path, trained: dict[str, bytes], tmp_path: Path) -> None:
+def test_files_hold_weights_config_predictions_and_history(
+    prepared: Path, trained: dict[str, bytes], tmp_path: Path
+) -> None:
     paths = []
     for name, content in trained.items():
         paths.append(tmp_path / Path(name).name)
@@ -67,10 +70,10 @@ def test_files_hold_what_the_design_says(prepared: Path, trained: dict[str, byte
     assert config["num_parameters"] == 2_469_953
     predictions = pd.read_csv(paths[1])
     index = pd.read_csv(prepared / "data/prepared/index.csv")
-    wanted = index[index.split != "train"]
+    expected = index[index.split != "train"]
     assert list(predictions.columns) == ["image", "split", "label", "probability"]
     pd.testing.assert_frame_equal(
-        predictions[["image", "split", "label"]], wanted[["image", "split", "label"]].reset_index(drop=True)
+        predictions[["image", "split", "label"]], expected[["image", "split", "label"]].reset_index(drop=True)
     )
     assert predictions.probability.between(0, 1).all()
     history = pd.read_csv(paths[2])
@@ -103,25 +106,25 @@ def test_killed_and_resumed_equals_uninterrupted(prepared: Path, trained: dict[s
     assert not any((prepared / name).exists() for name in FILES)
     done = subprocess.run(command, cwd=prepared, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert f"{KEY}: goes on after epoch" in done.stdout
+    assert f"{KEY}: resumes after epoch" in done.stdout
     assert not checkpoint.exists()
     assert take(prepared) == trained
 
 
 def test_a_checkpoint_of_other_parameters_is_not_used(prepared: Path, tmp_path: Path) -> None:
-    other = study(
+    folder = study(
         tmp_path / "other", train__epochs=1, phantom__train_images=64, phantom__test_images=16,
         phantom__annotated_images=4,
     )  # fmt: skip
-    (other / "data").mkdir()
-    os.symlink(prepared / "data/prepared", other / "data/prepared")
-    path = other / f"data/checkpoints/{KEY}.safetensors"
+    (folder / "data").mkdir()
+    os.symlink(prepared / "data/prepared", folder / "data/prepared")
+    path = folder / f"data/checkpoints/{KEY}.safetensors"
     save_checkpoint(path, {"network": {"x": torch.zeros(1)}}, {"epoch": 9}, "another fingerprint")
-    done = stage("train", other, KEY)
+    done = stage("train", folder, KEY)
     assert done.returncode == 0, done.stderr
     assert "of other parameters, data or code; training starts again" in done.stdout
     path.write_bytes(b"broken")
-    done = stage("train", other, KEY)
+    done = stage("train", folder, KEY)
     assert done.returncode == 0, done.stderr
     assert "not readable" in done.stdout
 
@@ -159,8 +162,8 @@ def test_checkpoint_round_trip_keeps_memory_layout(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "absent", "stamp") is None
 
 
-def test_imagenet_start_from_a_made_file(prepared: Path, tmp_path: Path) -> None:
-    """The whole stage on weights made here, hash-checked like the real ones."""
+def test_imagenet_init_from_a_made_file(prepared: Path, tmp_path: Path) -> None:
+    """The whole stage with weights made here, whose hash is checked like that of the real ones."""
     from torchvision.models import alexnet
 
     from sightline.study.files import sha256_of
@@ -207,7 +210,7 @@ def test_unknown_key_and_misspelt_parameter(prepared: Path, tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_a_loss_that_explodes_is_said(prepared: Path, tmp_path: Path) -> None:
+def test_a_loss_that_explodes_is_an_error(prepared: Path, tmp_path: Path) -> None:
     folder = study(tmp_path, train__learning_rate=1e30)
     (folder / "data").mkdir()
     os.symlink(prepared / "data/prepared", folder / "data/prepared")
@@ -242,7 +245,7 @@ def test_saliency_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("SIGHTLINE_DEVICE", "cpu")
     monkeypatch.setenv("SIGHTLINE_PRECISION", "bfloat16")
     monkeypatch.delenv("SIGHTLINE_SALIENCY_PRECISION", raising=False)
-    assert machine().precision == torch.bfloat16
+    assert this_machine().precision == torch.bfloat16
     assert saliency_machine().precision == torch.float32
     monkeypatch.setenv("SIGHTLINE_SALIENCY_PRECISION", "bfloat16")
     assert saliency_machine().precision == torch.bfloat16
@@ -253,7 +256,7 @@ def test_saliency_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    machine()
+    this_machine()
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
 
@@ -268,7 +271,8 @@ def test_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_saliencys_layout(device: str, wish: str, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.networks.device.machine", lambda: Machine(torch.device(device), torch.bfloat16))
+    machine = Machine(torch.device(device), torch.bfloat16)
+    monkeypatch.setattr("sightline.networks.device.this_machine", lambda: machine)
     monkeypatch.setenv("SIGHTLINE_SALIENCY_PRECISION", wish)
     assert saliency_machine().layout == layout
 
@@ -280,15 +284,15 @@ def test_saliencys_layout(device: str, wish: str, layout: torch.memory_format, m
         ("cpu", torch.bfloat16, False, 1),
         ("cuda", torch.bfloat16, True, 8),
         ("cuda", torch.float32, True, 8),
-        ("cuda", torch.float16, False, 8),  # the loss scaler looks at the gradients in each step
+        ("cuda", torch.float16, False, 8),  # the loss scaler checks the gradients in each step
     ],
 )
 def test_only_a_gpu_replays_steps(device: str, precision: torch.dtype, replays: bool, batches: int) -> None:
-    here = Machine(torch.device(device), precision)
-    assert (here.replays, here.batches_at_once) == (replays, batches)
+    machine = Machine(torch.device(device), precision)
+    assert (machine.replays, machine.batches_at_once) == (replays, batches)
     if not replays:
         step = torch.neg
-        assert here.repeated(step) is step
+        assert machine.repeated(step) is step
 
 
 @pytest.mark.parametrize(
@@ -305,21 +309,21 @@ def test_only_a_gpu_replays_steps(device: str, precision: torch.dtype, replays: 
 def test_each_architecture_trains_in_its_layout(
     arch: str, device: str, precision: torch.dtype, layout: torch.memory_format
 ) -> None:
-    here = Machine(torch.device(device), precision).to_train(arch)
-    assert (here.device.type, here.precision, here.layout) == (device, precision, layout)
+    machine = Machine(torch.device(device), precision).to_train(arch)
+    assert (machine.device.type, machine.precision, machine.layout) == (device, precision, layout)
 
 
-def test_the_layout_reaches_each_step_and_changes_only_the_rounding(prepared: Path) -> None:
+def test_the_layout_reaches_each_step_and_changes_only_the_rounding(prepared: Path, tmp_path: Path) -> None:
     params = read_params(train.Params, prepared / "params.yaml")
-    params = replace(params, train=replace(params.train, epochs=1, batch_size=4))
+    recipe = replace(params.train, epochs=1, batch_size=4)
     generator = torch.Generator().manual_seed(1)
     images_N = torch.randint(256, (12, 64, 64), generator=generator, dtype=torch.uint8)
     labels_N = torch.arange(12) % 2
     split = {"train": torch.arange(8), "val": torch.arange(8, 12)}
     losses = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        here = Machine(torch.device("cpu"), torch.float32, layout)
-        network = here.placed(build_network("vgg16", "gap", seed=0))
+        machine = Machine(torch.device("cpu"), torch.float32, layout)
+        network = machine.placed(build_network("vgg16", "gap", seed=0))
         seen: list[bool] = []
 
         def look(_module: object, inputs: tuple[torch.Tensor], seen: list[bool] = seen, layout=layout) -> None:
@@ -327,7 +331,9 @@ def test_the_layout_reaches_each_step_and_changes_only_the_rounding(prepared: Pa
 
         network.backbone.register_forward_pre_hook(look)
         network.train()
-        _, history = train.fit("vgg16-scratch-gap", network, images_N, labels_N, split, params, here, "")
+        _, history = fit(
+            "vgg16", network, images_N, labels_N, split, recipe, params.augment, 0, machine, tmp_path / "none", ""
+        )
         assert seen[:2] == [True, True]  # the two steps; an evaluation follows
         weight = network.get_submodule("backbone.2").weight
         assert weight.is_contiguous(memory_format=layout)

@@ -1,8 +1,8 @@
 """Does the network use what a map points at: deletion, insertion, average drop and increase.
 
-Shapes: B images, T + 1 steps of a curve, P = H * W pixels of the image grid. Images are in
-[0, 1], the network is in eval mode, nothing takes a gradient. Tensors go in where the network is needed (maps and
-regions as arrays), arrays come out, one value an image: means and intervals are the statistics' concern.
+Shapes: B images, T + 1 points of a curve, P = H * W pixels of the image grid. Images are in [0, 1], the network is in
+eval mode, and nothing takes a gradient. Images are tensors, maps arrays; results are arrays with one value per image,
+whose means and intervals are left to the caller.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from sightline.saliency.perturbation import Score, chunked_scores
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """The class score while pixels go, or come, highest first."""
+    """The class score while pixels are removed, or restored, highest map values first."""
 
     share_T: np.ndarray
-    """float64 T + 1, share of the pixels removed or restored: 0 to 1."""
+    """float64 T + 1: the share of the pixels removed or restored, 0 to 1."""
     deletion_BT: np.ndarray
-    """float64 B x (T + 1): the image first, the baseline last."""
+    """float64 B x (T + 1): from the image to the baseline."""
     insertion_BT: np.ndarray
-    """float64 B x (T + 1): the baseline first, the image last."""
+    """float64 B x (T + 1): from the baseline to the image."""
     deletion_B: np.ndarray
-    """Area under the curve, trapezoids; low is faithful."""
+    """float64 B: area under the curve, by trapezoids; low is faithful."""
     insertion_B: np.ndarray
-    """Area under the curve; high is faithful."""
+    """float64 B: area under the curve, by trapezoids; high is faithful."""
     is_flat_B: np.ndarray
-    """bool: the map has one value, its order is random and its areas are one draw of chance."""
+    """bool B: the map has a single value, so the order is random and the areas are one draw of chance."""
 
 
 @torch.no_grad()
@@ -49,10 +49,12 @@ def deletion_insertion(
 ) -> Curves:
     """Deletion and insertion of RISE (Petsiuk et al. 2018, section 4.2), both against one baseline.
 
-    Pixels are replaced by those of the blurred image or by 0, highest first, in `steps` equal parts. Ties are broken
-    at random by `rng`, which gives each image of the stream the same numbers however it is cut into batches; in
-    expectation this is the score under random tie-breaking, a flat map's is chance. A NaN in a map raises ValueError.
-    Paper: deletion is to 0 and insertion from a blur; here a call does both from the same, so call it twice.
+    Pixels are replaced by those of the blurred image or by 0, highest map values first, in `steps` equal parts. `rng`
+    breaks ties at random; a sequence of images gets the same draws however it is divided into batches. In expectation
+    the result is the score under random tie-breaking, and for a flat map it is chance. A NaN in a map raises
+    ValueError.
+    Paper: deletion goes to 0 and insertion starts from a blur; here one call does both with one baseline, so call it
+    twice.
     """
     maps_BP = np.asarray(maps_BHW, dtype=float).reshape(len(images_B3HW), -1)
     if np.isnan(maps_BP).any():
@@ -68,9 +70,9 @@ def deletion_insertion(
     filled_B3HW = filled_images(images_B3HW, baseline, blur)
     curves = np.empty((2, len(images_B3HW), steps + 1))
     for step, count in enumerate(count_T.tolist()):
-        gone_B1HW = (rank_BHW < count)[:, None]
+        removed_B1HW = (rank_BHW < count)[:, None]
         for curve, ends in zip(curves, ((filled_B3HW, images_B3HW), (images_B3HW, filled_B3HW)), strict=True):
-            curve[:, step] = chunked_scores(network, torch.where(gone_B1HW, *ends), score, chunk).double().cpu()
+            curve[:, step] = chunked_scores(network, torch.where(removed_B1HW, *ends), score, chunk).double().cpu()
     share_T = count_T / num_pixels
     areas_B = (curves[:, :, 1:] + curves[:, :, :-1]) / 2 @ np.diff(share_T)
     return Curves(
@@ -90,8 +92,8 @@ def average_drop_increase(
     """Per image max(0, f(x) - f(S x)) / f(x), float64 B in [0, 1], and whether f(S x) > f(x), float64 B of 0 and 1.
 
     Their means are average drop and increase (Grad-CAM++, Chattopadhay et al. 2018, section 4.1); f is the
-    probability, S the map in [0, 1], else ValueError. A flat map as `scaled_maps` gives it is 0 everywhere: what
-    is scored is then the black image (count these with `maps.is_flat`). NaN where f(x) is 0 or NaN.
+    probability, S the map, whose values outside [0, 1] raise ValueError. A flat map, as `scaled_maps` returns it, is 0
+    everywhere, so f(S x) is the black image's (`maps.is_flat` counts such maps). NaN where f(x) is 0 or NaN.
     """
     maps_BHW = np.asarray(maps_BHW)
     if not ((maps_BHW >= 0) & (maps_BHW <= 1)).all():

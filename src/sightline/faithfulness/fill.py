@@ -1,4 +1,4 @@
-"""What replaces the pixels that are taken away: a blurred copy of the image, or 0. B images, H W image grid."""
+"""What replaces removed pixels: a blurred copy of the image, or 0. Shapes: B images, H W image grid."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-BLUR = 0.1  # sigma as a share of the image's side. Paper: RISE's 5 px of 224, cut off at 5 px, leaves opacities visible
+BLUR = 0.1  # sigma, a share of each side. Paper: RISE blurs by 5 px of 224, cut off at 5 px; opacities stay visible
 
 Fill = Literal["blur", "zero"]
 
 
 def blurred(images_B3HW: Tensor, blur: float = BLUR) -> Tensor:
-    """The images under a Gaussian of sigma `blur`, a share of each side; same shape, dtype and range.
+    """The images under a Gaussian blur of sigma `blur`, a share of each side; same shape, dtype and range.
 
-    Its weights are made to sum to 1 at the border too: a constant image stays as it is.
+    Its weights sum to 1 at the border too, so a constant image stays as it is.
     """
     weights = []
     for size in images_B3HW.shape[2:]:
-        place = torch.arange(size, dtype=torch.float64) / size
-        weights.append(torch.softmax(-((place[:, None] - place) ** 2) / (2 * blur**2), dim=1).to(images_B3HW))
+        position = torch.arange(size, dtype=torch.float64) / size
+        weights.append(torch.softmax(-((position[:, None] - position) ** 2) / (2 * blur**2), dim=1).to(images_B3HW))
     rows_HH, cols_WW = weights
     return rows_HH @ images_B3HW @ cols_WW.T
 

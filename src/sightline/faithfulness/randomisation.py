@@ -1,8 +1,10 @@
-"""Does a map depend on the network's weights: cascading randomisation (Adebayo et al. 2018). M maps."""
+"""Does a map depend on the network's weights: cascading randomisation (Adebayo et al. 2018). Shapes: M maps."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +15,17 @@ from sightline.statistics.ranks import average_ranks
 
 
 def weighted_layers(network: nn.Module) -> list[str]:
-    """Names of the modules with weights of their own (convolutions, linear layers, batch norms), top down."""
+    """Names of the modules that hold weights (convolutions, linear layers, batch norms), from the top down."""
     return [name for name, module in network.named_modules() if list(module.parameters(recurse=False))][::-1]
 
 
 def randomised_copy(network: nn.Module, how_deep: int, generator: torch.Generator) -> nn.Module:
-    """A copy whose top `how_deep` layers of `weighted_layers` have random weights: 0 is the network, all is chance.
+    """A copy whose top `how_deep` layers of `weighted_layers` have random weights: at 0 none, at their number all.
 
-    The cascading test of Adebayo et al. 2018, section 4. Tensors of two and more dimensions become independent normal
-    numbers of mean 0 and the tensor's own root mean square; those of one (biases, batch norm's scale and shift) are
-    shuffled; running statistics stay. So the scale of what flows through the network stays roughly what it was. Layers
-    are drawn top down: the same seed, on the CPU, gives nested copies. The network itself is not changed.
+    The cascading test of Adebayo et al. 2018, section 4. Tensors of two or more dimensions become independent normal
+    numbers of mean 0 with the tensor's root mean square; those of one (biases, batch norm's scale and shift) are
+    shuffled; running statistics stay. So activations keep roughly their scale. Layers are drawn from the top down, so
+    that copies by one seed are nested; the generator must be the CPU's. The network itself is not changed.
     Paper, and Peer (Quantus' reset_parameters): a fresh initialisation, which for batch norm is the identity.
     """
     names = weighted_layers(network)
@@ -41,12 +43,40 @@ def randomised_copy(network: nn.Module, how_deep: int, generator: torch.Generato
     return random
 
 
-def map_similarity(maps_MHW: np.ndarray, other_MHW: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Spearman's rank correlation and SSIM of each map with the other at its place, float64 M in [-1, 1] each.
+def cascade(
+    network: nn.Module, maps_of: Callable[[nn.Module], np.ndarray], maps_MHW: np.ndarray, num_depths: int, seed: int
+) -> dict[str, Any]:
+    """How similar the maps stay as ever more layers are randomised: the last alone, then in equal parts up to all.
 
-    For the randomisation test; its scale is the same between two different images' maps of the trained network (Arun
-    et al. 2021). Spearman: mid-ranks for ties; 0 where either map is flat, which is chance (count with `is_flat`).
-    SSIM: see `ssim`, of maps in [0, 1] as `scaled_maps` gives them. NaN in, NaN out.
+    `maps_of` makes the maps of a copy, in eval mode; `maps_MHW` are those of `network`. Mean `spearman` and `ssim`
+    (`map_similarity`) for each of `depths`, of `layers` weighted layers in all. `baseline_*`: of each image's map with
+    the next image's, which is what maps of different images have in common.
+    """
+    num_layers = len(weighted_layers(network))
+    depths = sorted({1, *(round(num_layers * part / (num_depths - 1)) for part in range(1, num_depths))})
+    spearman, similar = [], []
+    for depth in depths:
+        random = randomised_copy(network, depth, torch.Generator().manual_seed(seed))
+        spearman_M, ssim_M = map_similarity(maps_MHW, maps_of(random.eval()))
+        spearman.append(spearman_M.mean())
+        similar.append(ssim_M.mean())
+    spearman_M, ssim_M = map_similarity(maps_MHW, np.roll(maps_MHW, 1, axis=0))
+    return {
+        "layers": num_layers,
+        "depths": depths,
+        "spearman": spearman,
+        "ssim": similar,
+        "baseline_spearman": spearman_M.mean(),
+        "baseline_ssim": ssim_M.mean(),
+    }
+
+
+def map_similarity(maps_MHW: np.ndarray, other_MHW: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spearman's rank correlation and SSIM of each map with its counterpart, float64 M in [-1, 1] each.
+
+    For the randomisation test, whose scale is the similarity of the trained network's maps of different images (Arun et
+    al. 2021). Spearman: mid-ranks for ties; 0, which is chance, where either map is flat (`maps.is_flat` counts them).
+    SSIM: see `ssim`; maps in [0, 1], as `scaled_maps` returns them. A map with NaN gives NaN.
     """
     ranks, others = (average_ranks(np.asarray(maps).reshape(len(maps), -1)) for maps in (maps_MHW, other_MHW))
     ranks, others = (values - values.mean(axis=1, keepdims=True) for values in (ranks, others))
@@ -58,8 +88,8 @@ def map_similarity(maps_MHW: np.ndarray, other_MHW: np.ndarray) -> tuple[np.ndar
 def ssim(maps_MHW: np.ndarray, other_MHW: np.ndarray, window: int = 7) -> np.ndarray:
     """Mean structural similarity of maps in [0, 1], float64 M: Wang et al. 2004, eq. 13, with scikit-image's defaults.
 
-    Square windows of `window` pixels that lie wholly inside, sample covariances, C1 = 0.01^2, C2 = 0.03^2. Two equal
-    maps, flat ones too, give 1. A map smaller than the window raises ValueError.
+    Square windows of `window` pixels wholly inside the map, sample covariances, C1 = 0.01^2, C2 = 0.03^2. Equal maps
+    give 1, flat ones too. A map smaller than the window raises ValueError.
     """
     one, other = (np.asarray(maps, dtype=float) for maps in (maps_MHW, other_MHW))
     if min(one.shape[1:]) < window:

@@ -1,6 +1,7 @@
 """Does the network need the experts' region: necessity, sufficiency, and control regions elsewhere in the lungs.
 
-Shapes: B images, C control regions. Images are in [0, 1], the network is in eval mode, nothing takes a gradient.
+Shapes: B or M images, C control regions. Images are in [0, 1], the network is in eval mode, and nothing takes a
+gradient.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from torch import Tensor, nn
 
 from sightline.faithfulness.fill import BLUR, Fill, filled_images
 from sightline.saliency.perturbation import chunked_scores
+from sightline.statistics.resampling import hierarchical_weights, paired_difference
+from sightline.statistics.significance import sign_flip_p
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegionEffect:
-    """What the region does to the logit beyond what control regions do; NaN for an empty region or without controls."""
+    """The region's effect on the logit beyond that of control regions; NaN for an empty region or without controls."""
 
     effect_B: np.ndarray
-    """float64: positive says that the network uses the region more than it uses the controls."""
+    """float64: positive where the network uses the region more than the controls."""
     region_B: np.ndarray
-    """float64: the region's own change of the logit."""
+    """float64: the change of the logit by the region."""
     control_BC: np.ndarray
-    """float64: each control's; NaN for an empty one."""
+    """float64: the change by each control; NaN for an empty one."""
 
 
 def expert_necessity(
@@ -33,8 +36,8 @@ def expert_necessity(
 ) -> RegionEffect:
     """[logit(x) - logit(x without G)] - mean_c [logit(x) - logit(x without C_c)], G the experts' region.
 
-    Masks and controls are bool; what is removed becomes the blurred image's (or 0). An empty control does not count
-    (`control_regions` pads with them); an empty G gives NaN. Further arguments: those of `region_effect`.
+    Masks and controls are bool; removed pixels are replaced by the blurred image's (or 0). Empty controls, with which
+    `control_regions` pads, do not count; an empty G gives NaN. Further arguments are those of `region_effect`.
     """
     return region_effect(network, images_B3HW, masks_BHW, controls_BCHW, is_removed=True, **fill)
 
@@ -42,7 +45,7 @@ def expert_necessity(
 def sufficiency(
     network: nn.Module, images_B3HW: Tensor, masks_BHW: np.ndarray, controls_BCHW: np.ndarray, **fill: Any
 ) -> RegionEffect:
-    """logit(only G) - mean_c logit(only C_c), each less logit(filled image); otherwise as `expert_necessity`."""
+    """logit(only G) - mean_c logit(only C_c), each less logit(filled image); otherwise like `expert_necessity`."""
     return region_effect(network, images_B3HW, masks_BHW, controls_BCHW, is_removed=False, **fill)
 
 
@@ -58,7 +61,7 @@ def region_effect(
     blur: float = BLUR,
     chunk: int = 64,
 ) -> RegionEffect:
-    """`expert_necessity` (`is_removed`) or `sufficiency`; `fill`: what stands in the pixels that are taken away."""
+    """`expert_necessity` (`is_removed`) or `sufficiency`; `fill` is what replaces removed pixels."""
     regions_BCHW = np.concatenate([np.asarray(masks_BHW)[:, None], controls_BCHW], axis=1).astype(bool)
     filled_B3HW = filled_images(images_B3HW, fill, blur)
     start_B3HW, end_B3HW = (images_B3HW, filled_B3HW) if is_removed else (filled_B3HW, images_B3HW)
@@ -75,14 +78,45 @@ def region_effect(
     return RegionEffect(effect_B=region_B - mean_B, region_B=region_B, control_BC=control_BC)
 
 
+def effect_summary(
+    effect_M: np.ndarray,
+    patients_M: np.ndarray,
+    level: float,
+    num_resamples: int,
+    num_flips: int,
+    resampling: np.random.Generator,
+    flips: np.random.Generator,
+) -> dict[str, Any]:
+    """Mean effect over the images that have one, its interval over patients at `level`, and its sign-flip p-value.
+
+    `images` counts these images, `without_controls` the others (NaN in `effect_M`). Without images all else is None.
+    """
+    is_known_M = ~np.isnan(effect_M)
+    counts = {"images": int(is_known_M.sum()), "without_controls": int((~is_known_M).sum())}
+    if not is_known_M.any():
+        return {"mean": None, "low": None, "high": None, "p": None, **counts}
+    known, patients = effect_M[is_known_M], patients_M[is_known_M]
+    weights_BM = hierarchical_weights(patients, num_resamples, resampling, deepest="patients")
+    spread = paired_difference(
+        known[None], np.zeros(len(known)), weights_BM, level, num_patients=len(np.unique(patients))
+    )
+    return {
+        "mean": spread.estimate[0],
+        "low": spread.low[0],
+        "high": spread.high[0],
+        "p": sign_flip_p(known, patients, num_flips, flips),
+        **counts,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class ControlRegions:
     """Copies of a region elsewhere in the lungs."""
 
     masks_CHW: np.ndarray
-    """bool, each of the region's shape and area; all false where there was no other place at all."""
+    """bool, each of the region's shape and area; all false where there is no other place."""
     fault_C: np.ndarray
-    """float64: pixels outside the lungs beyond the region's own, plus those shared with it, over the region's area."""
+    """float64: pixels outside the lungs beyond the region's number, plus pixels shared with it, over its area."""
     is_fallback_C: np.ndarray
     """bool: `fault_C` is above 0."""
 
@@ -90,11 +124,11 @@ class ControlRegions:
 def control_regions(mask_HW: np.ndarray, lungs_HW: np.ndarray, num: int, rng: np.random.Generator) -> ControlRegions:
     """`num` different translations, reflected or not along rows and columns, of the region that fit into the lungs.
 
-    A place fits if it shares no pixel with the region and has no more pixels outside the lungs than the region itself
-    has (experts mark across the lungs' outline). Drawn evenly from all that fit. Where fewer than `num` fit, the rest
-    are the places with the least `fault_C`, ties at random: large or two-sided regions have no match, and a control
-    that is nearly the region says nothing. The whole stays within the image. An empty region has no control; lungs
-    without a pixel raise ValueError.
+    A place fits if it shares no pixel with the region and has no more pixels outside the lungs than the region has
+    (experts mark across the lungs' outline). Controls are drawn evenly from all places that fit. If fewer than `num`
+    fit, the rest are the places with the least `fault_C`, ties at random: large or two-sided regions have no match, and
+    a control that is nearly the region says nothing. Controls lie wholly within the image. An empty region has no
+    control; lungs without a pixel raise ValueError.
     """
     mask_HW, lungs_HW = np.asarray(mask_HW, dtype=bool), np.asarray(lungs_HW, dtype=bool)
     if not lungs_HW.any():
@@ -105,7 +139,7 @@ def control_regions(mask_HW: np.ndarray, lungs_HW: np.ndarray, num: int, rng: np
     rows, cols = (np.flatnonzero(mask_HW.any(axis=axis)) for axis in (1, 0))
     crop_hw = mask_HW[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     flips = [crop_hw, crop_hw[:, ::-1], crop_hw[::-1], crop_hw[::-1, ::-1]]
-    crops = [flip for place, flip in enumerate(flips) if not any(np.array_equal(flip, old) for old in flips[:place])]
+    crops = [flip for n, flip in enumerate(flips) if not any(np.array_equal(flip, earlier) for earlier in flips[:n])]
     outside, shared = _pixels_under(crops, ~lungs_HW), _pixels_under(crops, mask_HW)
     fault = np.maximum(outside - (mask_HW & ~lungs_HW).sum(), 0) + shared
     fault[shared == mask_HW.sum()] = np.inf  # the region itself
@@ -120,8 +154,8 @@ def control_regions(mask_HW: np.ndarray, lungs_HW: np.ndarray, num: int, rng: np
 
 
 def _pixels_under(crops_Khw: list[np.ndarray], ground_HW: np.ndarray) -> np.ndarray:
-    """How many pixels of `ground_HW` each crop covers at each place where it lies wholly inside; whole numbers."""
-    # by FFT: scipy.signal.correlate does the same, and its import takes a second
+    """The number of pixels of `ground_HW` that each crop covers at each place wholly inside the image."""
+    # By FFT, as in scipy.signal.correlate, whose import takes a second.
     shape = ground_HW.shape
     spectra_Khw = np.fft.rfft2(ground_HW) * np.fft.rfft2(np.stack(crops_Khw), s=shape).conj()
     height, width = (1 + whole - part for whole, part in zip(shape, crops_Khw[0].shape, strict=True))

@@ -1,1 +1,1 @@
-"""The networks: architectures, ImageNet weights, augmentation, device, training steps, checkpoints."""
+"""The networks: architectures, ImageNet weights, augmentation, training, checkpoints, weights files, device."""

@@ -19,7 +19,7 @@ ARCHITECTURES = {
     "googlenet": models.googlenet,
     "resnet50": models.resnet50,
 }
-# the modules in forward order up to the map that pooling sees, where the architecture is not one `features` module
+# Modules in forward order up to the map that pooling sees, for architectures without a single `features` module.
 STAGES = {
     "googlenet": (
         "conv1", "maxpool1", "conv2", "conv3", "maxpool2", "inception3a", "inception3b", "maxpool3", "inception4a",
@@ -31,14 +31,14 @@ CHANNELS = {"alexnet": 256, "vgg16": 512, "googlenet": 1024, "resnet50": 2048}
 
 
 class GlobalAveragePool(nn.Module):
-    """B x K x h x w -> B x K. A plain mean: unlike AdaptiveAvgPool2d its gradient is deterministic on CUDA too."""
+    """B x K x h x w -> B x K. A plain mean: unlike AdaptiveAvgPool2d's, its gradient is deterministic on CUDA too."""
 
     def forward(self, features_BKhw: Tensor) -> Tensor:
         return features_BKhw.mean(dim=(2, 3))
 
 
 class Classifier(nn.Module):
-    """`backbone` gives the feature map that pooling sees, `head` pools it and gives the logit of the positive class."""
+    """`backbone` computes the feature map that pooling sees; `head` pools it and returns the positive class's logit."""
 
     def __init__(self, backbone: nn.Sequential, head: nn.Sequential) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class Classifier(nn.Module):
         self.head = head
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
-        """Logits, shape B, of float images in [0, 1]; no mean or deviation is taken off (paper, section 3.1)."""
+        """Logits, shape B, of float images in [0, 1], which are not standardised (paper, section 3.1)."""
         return self.head(self.backbone(images_B3HW)).squeeze(1)
 
     @property
     def last_linear(self) -> nn.Linear:
-        """The layer whose output is the logit; with a gap head its weights are those of CAM."""
+        """The layer whose output is the logit; with a gap head CAM uses its weights."""
         layer = self.head[-1]
         assert isinstance(layer, nn.Linear)
         return layer
@@ -60,11 +60,12 @@ class Classifier(nn.Module):
 def build_network(arch: str, head: str, seed: int, imagenet: Mapping[str, Tensor] | None = None) -> Classifier:
     """The variant with torchvision's random initialisation from `seed`, or with `imagenet` weights below a new head.
 
-    `imagenet` is torchvision's state dictionary of the whole architecture; what the variant has no place for (the
-    1,000-class layer, auxiliary classifiers, the classifier under a gap head) is left out, anything else that does
-    not fit is a StudyError. Architectures are torchvision's, exactly; `gap` puts global average pooling and one
-    linear layer after the last pooling of AlexNet and VGG-16, and is GoogLeNet's and ResNet-50's own head.
-    Paper: GoogLeNet's auxiliary heads are off, also from scratch, and its input transform too: every network sees
+    `imagenet` is torchvision's state dictionary of the whole architecture. Weights for which the variant has no place
+    (the 1,000-class layer, auxiliary classifiers, the classifier under a gap head) are dropped; any other mismatch is
+    a StudyError. The architectures are exactly torchvision's; `gap` puts global average pooling and one linear layer
+    after the last pooling of AlexNet and VGG-16, and is the original head of GoogLeNet and ResNet-50. The global
+    random state is left as it was.
+    Paper: GoogLeNet's auxiliary heads are off, also from scratch, and so is its input transform: every network sees
     the same [0, 1] images.
     """
     options = {"aux_logits": False, "init_weights": True} if arch == "googlenet" else {}
@@ -77,13 +78,13 @@ def build_network(arch: str, head: str, seed: int, imagenet: Mapping[str, Tensor
         if head == "fc":
             layers = [*whole.classifier[:-1], nn.Linear(4096, 1)]
             return Classifier(backbone, nn.Sequential(whole.avgpool, nn.Flatten(), *layers))
-        # GoogLeNet's own head has a dropout between pooling and linear layer
+        # GoogLeNet's head has a dropout between pooling and the linear layer
         dropout = [whole.dropout] if arch == "googlenet" else []
         return Classifier(backbone, nn.Sequential(GlobalAveragePool(), *dropout, nn.Linear(CHANNELS[arch], 1)))
 
 
 def num_parameters(network: nn.Module) -> int:
-    """How many numbers training fits."""
+    """The number of weights and biases that training fits."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
@@ -97,8 +98,8 @@ def _backbone(whole: nn.Module, arch: str) -> nn.Sequential:
 
 def _load(whole: nn.Module, imagenet: Mapping[str, Tensor], arch: str) -> None:
     auxiliary = {name: tensor for name, tensor in imagenet.items() if name.startswith(("aux1.", "aux2."))}
-    fitting = {name: tensor for name, tensor in imagenet.items() if name not in auxiliary}
+    kept = {name: tensor for name, tensor in imagenet.items() if name not in auxiliary}
     try:
-        whole.load_state_dict(fitting, strict=True)
+        whole.load_state_dict(kept, strict=True)
     except RuntimeError as error:
         raise StudyError(f"the ImageNet weights do not fit {arch}: {' '.join(str(error).split())[:300]}") from None

@@ -1,20 +1,23 @@
-"""Augmentation of a whole batch at once, on the device that holds it (paper, Table 5).
+"""Augmentation of whole batches at once, on the device that holds them (paper, Table 5).
 
-Shapes: B images, C channels (1 gray, 3 colour), H W image grid.
+Shapes: B images of one batch, S steps of an epoch, C channels (1 gray, 3 colour), H W image grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sightline.networks.device import Machine
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """The strengths of the paper's Table 5."""
+    """Section `augment` of params.yaml: the strengths of the paper's Table 5."""
 
     rotation: float
     translation: float
@@ -45,7 +48,7 @@ def unit_images(images_BHWc: Tensor) -> Tensor:
 
 
 def three_channels(images_BCHW: Tensor, layout: torch.memory_format = torch.channels_last) -> Tensor:
-    """B x 3 x H x W in `layout`: a gray image three times (paper, section 3.1), a colour one as it is."""
+    """B x 3 x H x W in `layout`: gray images repeated three times (paper, section 3.1), colour images as they are."""
     return images_BCHW.expand(-1, 3, -1, -1).contiguous(memory_format=layout)
 
 
@@ -53,10 +56,12 @@ def augmented(images_BCHW: Tensor, strengths: Augment, generator: torch.Generato
     """A new random variant of every image; float32 B x C x H x W, in [0, 1].
 
     One affine sampling (rotation, translation, zoom about the centre; bilinear; uncovered border black), then
-    brightness, contrast, for colour saturation and hue, then with its probability sharpening. Each image draws its
-    own factors, from `generator`, whose device is the images'; the draws are the same for gray and colour.
-    Paper: Table 5 says rotation 0-15 degrees and the code draws it either way, as we do; the code sharpens by
-    torchvision's kernel, we by the formula 2*I - G with a uniform G; the code permutes the colour operations.
+    brightness and contrast, for colour images saturation and hue, and last, with its probability, sharpening. Each
+    image has its own factors, drawn from `generator`, which must be on the images' device; gray and colour images get
+    the same draws.
+    Paper: Table 5 says rotation by 0-15 degrees; its code, like ours, rotates either way. Its code sharpens with
+    torchvision's kernel and permutes the colour operations; we use Table 5's formula 2*I - G, G the 3x3 mean, and one
+    order.
     """
     count, channels = images_BCHW.shape[:2]
     draw = torch.rand(9, count, 1, 1, 1, generator=generator, device=images_BCHW.device)
@@ -74,16 +79,29 @@ def augmented(images_BCHW: Tensor, strengths: Augment, generator: torch.Generato
     return torch.addcmul(jittered, is_sharpened, jittered - mean_3x3(jittered)).clamp_(0, 1)
 
 
+def augmented_batches(
+    images_N: Tensor, batches_SB: Tensor, strengths: Augment, generator: torch.Generator, machine: Machine
+) -> Iterator[Tensor]:
+    """Each step's images, newly augmented: B x 3 x H x W in the machine's layout and precision.
+
+    `images_N` is the study's uint8 array on the device, and `batches_SB` holds its rows for each step. Images are
+    augmented in float32, `machine.batches_at_once` batches at a time, then rounded as autocast would round them.
+    """
+    for rows_PB in batches_SB.split(machine.batches_at_once):
+        part = augmented(unit_images(images_N[rows_PB.flatten()]), strengths, generator)
+        yield from three_channels(part.to(machine.precision), machine.layout).split(rows_PB.shape[1])
+
+
 def _moved(images_BCHW: Tensor, draw_4B: Tensor, strengths: Augment) -> Tensor:
     height, width = images_BCHW.shape[2:]
     angle = torch.deg2rad((2 * draw_4B[0] - 1) * strengths.rotation)
     zoom = strengths.scale_low + (strengths.scale_high - strengths.scale_low) * draw_4B[1]
-    shift_x, shift_y = ((2 * part - 1) * strengths.translation * 2 for part in draw_4B[2:])  # of a side that is 2 long
+    shift_x, shift_y = ((2 * part - 1) * strengths.translation * 2 for part in draw_4B[2:])  # the side is 2 long
     cos, sin, aspect = torch.cos(angle) / zoom, torch.sin(angle) / zoom, height / width
-    # output -> input in coordinates from -1 to 1 on both axes; the aspect keeps a rotation a rotation in pixels
+    # From output to input, in coordinates from -1 to 1 on both axes; `aspect` keeps angles true in pixels.
     x_W = _centres(width, images_BCHW.device) - shift_x[:, None]
     y_H = _centres(height, images_BCHW.device) - shift_y[:, None]
-    # x and y enter apart: one broadcast sum in place of affine_grid's matrix product, a fifth of its time on a CPU
+    # One broadcast sum of x's and y's terms takes a fifth of the time of affine_grid's matrix product on a CPU.
     by_column = torch.stack([cos[:, None] * x_W, -sin[:, None] / aspect * x_W], dim=-1)
     by_row = torch.stack([sin[:, None] * aspect * y_H, cos[:, None] * y_H], dim=-1)
     grid_BHW2 = by_column[:, None, :, :] + by_row[:, :, None, :]
@@ -91,14 +109,15 @@ def _moved(images_BCHW: Tensor, draw_4B: Tensor, strengths: Augment) -> Tensor:
 
 
 def _centres(size: int, device: torch.device) -> Tensor:
-    """The pixels' centres on an axis from -1 to 1 (align_corners=False)."""
+    """The pixel centres on an axis from -1 to 1 (align_corners=False)."""
     return (2 * torch.arange(size, device=device, dtype=torch.float32) + 1) / size - 1
 
 
 def mean_3x3(images_BCHW: Tensor) -> Tensor:
-    """The mean over each pixel's 3 x 3 neighbourhood; at the border over the neighbours that are there.
+    """The mean over each pixel's 3 x 3 neighbourhood; at the border, over the part of it inside the image.
 
-    Two passes of shifted sums: a seventh of avg_pool2d's time on a CPU. On a GPU it is one kernel, not eleven.
+    Two passes of shifted sums take a seventh of avg_pool2d's time on a CPU; on a GPU, avg_pool2d is one kernel in
+    place of eleven.
     """
     if images_BCHW.is_cuda:
         return F.avg_pool2d(images_BCHW, 3, stride=1, padding=1, count_include_pad=False)
@@ -114,14 +133,14 @@ def mean_3x3(images_BCHW: Tensor) -> Tensor:
 
 
 def _inverse_neighbours(size: int, device: torch.device) -> Tensor:
-    """1/3, at the two ends 1/2: one over the pixels within one step on an axis of at least two."""
+    """One over the number of pixels within one step along an axis: 1/3, at both ends 1/2; needs at least two pixels."""
     inverse = torch.full((size,), 1 / 3, device=device)
     inverse[0] = inverse[-1] = 1 / 2
     return inverse
 
 
 def luminance(images_BCHW: Tensor) -> Tensor:
-    """B x 1 x H x W: the ITU-R 601 gray of a colour image, a gray image itself."""
+    """B x 1 x H x W: the ITU-R 601 gray of colour images; gray images unchanged."""
     if images_BCHW.shape[1] == 1:
         return images_BCHW
     weights = images_BCHW.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
@@ -129,7 +148,7 @@ def luminance(images_BCHW: Tensor) -> Tensor:
 
 
 def hue_shifted(images_B3HW: Tensor, shift_B111: Tensor) -> Tensor:
-    """The images with their hue moved by `shift` of the colour circle (HSV); gray pixels stay as they are."""
+    """The images with their hue moved by `shift`, a share of the colour circle (HSV); gray pixels are unchanged."""
     red, green, blue = images_B3HW.unbind(1)
     value, _ = images_B3HW.max(dim=1)
     chroma = value - images_B3HW.amin(dim=1)
@@ -140,7 +159,7 @@ def hue_shifted(images_B3HW: Tensor, shift_B111: Tensor) -> Tensor:
         torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
     )
     hue = (sector[:, None] / 6 + shift_B111) % 1
-    # each channel falls linearly with the distance of its own hue, between 1/6 and 1/3 of the circle
+    # Each channel falls linearly with the distance from its own hue, between 1/6 and 1/3 of the circle.
     offsets = images_B3HW.new_tensor([5, 3, 1]).view(1, 3, 1, 1)
     k = (offsets + hue * 6) % 6
     return value[:, None] - chroma[:, None] * torch.minimum(k, 4 - k).clamp(0, 1)

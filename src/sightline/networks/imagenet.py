@@ -1,4 +1,4 @@
-"""ImageNet weights: torchvision's files, hash-checked, from a folder, the local cache, or the network."""
+"""ImageNet weights: torchvision's files, checked by hash, from a folder, the local cache or the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torchvision.models import AlexNet_Weights, GoogLeNet_Weights, ResNet50_Weig
 from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
 
-# ResNet-50 has two sets; V1 is the recipe of the architecture's paper, as with the other three
+# ResNet-50 has two sets; V1 follows the recipe of the architecture's paper, as the other three do.
 URLS = {
     "alexnet": AlexNet_Weights.IMAGENET1K_V1.url,
     "vgg16": VGG16_Weights.IMAGENET1K_V1.url,
@@ -26,24 +26,24 @@ URLS = {
 def imagenet_weights(arch: str) -> dict[str, Tensor]:
     """torchvision's state dictionary of `arch`, float32, on the CPU.
 
-    Looked for in the folder that SIGHTLINE_WEIGHTS names, if set, and there only; else in PyTorch's cache, into
-    which it is downloaded. The file's SHA-256 must begin with the digits in its name. Absent and offline, or with
-    another hash, is a StudyError that says which file to put where.
+    If SIGHTLINE_WEIGHTS names a folder, the file must be there; else it is read from PyTorch's cache, after a download
+    if need be. Its SHA-256 must begin with the digits in its name. A file that is missing and cannot be downloaded, or
+    that has another hash, is a StudyError that says which file to put where.
     """
     url = URLS[arch]
     name = url.rsplit("/", 1)[1]
-    named = os.environ.get("SIGHTLINE_WEIGHTS")
-    folder = Path(named) if named else Path(torch.hub.get_dir()) / "checkpoints"
+    chosen = os.environ.get("SIGHTLINE_WEIGHTS")
+    folder = Path(chosen) if chosen else Path(torch.hub.get_dir()) / "checkpoints"
     path = folder / name
     digits = re.search(r"-([0-9a-f]{8,})\.", name)
     assert digits, name
     if not path.exists():
-        if named:
+        if chosen:
             raise StudyError(f"SIGHTLINE_WEIGHTS: no {name} in {folder}; download {url} and put it there")
         _download(url, path, digits[1], arch)
-    found = sha256_of(path)
-    if not found.startswith(digits[1]):
-        raise StudyError(f"{path}: its SHA-256 begins with {found[:8]}, not {digits[1]}; download {url} again")
+    sha256 = sha256_of(path)
+    if not sha256.startswith(digits[1]):
+        raise StudyError(f"{path}: its SHA-256 begins with {sha256[:8]}, not {digits[1]}; download {url} again")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -1,16 +1,31 @@
-"""A trained network out of its weights file."""
+"""The weights file of a trained network: the one place that knows its format.
+
+A safetensors file with the network's weights. Its metadata holds one text, `config`: JSON with the entry of `models`
+(key `model`), the parameters and hardware of the run, the number of parameters and PyTorch's version.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 
-from sightline.networks.architectures import Classifier, build_network
+from sightline.networks.architectures import Classifier, build_network, num_parameters
+from sightline.networks.checkpoint import write_tensors
 from sightline.study.errors import StudyError
 from sightline.study.models import Network
+
+
+def write_network(path: Path, network: Classifier, entry: Network, run: Mapping[str, Any]) -> None:
+    """Writes the weights of `network`, the network of `entry`; `run`: parameters and hardware of its training."""
+    size = num_parameters(network)
+    config = {"model": asdict(entry), **run, "num_parameters": size, "torch": torch.__version__}
+    write_tensors(path, network.state_dict(), {"config": json.dumps(config, sort_keys=True)})
 
 
 def trained_network(path: Path, entry: Network) -> Classifier:

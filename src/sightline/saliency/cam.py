@@ -18,8 +18,8 @@ from sightline.networks.architectures import Classifier, GlobalAveragePool
 Layer = Literal["exact", "paper"]
 
 EXACT_LAYERS = {"cam": "backbone", "gradcam": "backbone"}
-# Paper: the layers of the paper's code. CAM reads a convolution before its ReLU (AlexNet, VGG-16) or before batch norm
-# and skip connection (ResNet-50), so it is not the map that the head pools; `exact` is.
+# Paper: the layers of the paper's code. Its CAM reads a convolution before the ReLU (AlexNet, VGG-16) or before batch
+# norm and skip connection (ResNet-50), not the map that the head pools; `exact` reads that map.
 PAPER_LAYERS = {
     "alexnet": {"cam": "backbone.10", "gradcam": "backbone.12"},
     "vgg16": {"cam": "backbone.28", "gradcam": "backbone.30"},
@@ -31,10 +31,10 @@ PAPER_LAYERS = {
 def saliency_maps(network: Classifier, arch: str, images_B3HW: Tensor, layer: Layer) -> dict[str, Tensor]:
     """Method -> float32 B x h x w maps of the positive class's logit, before any ReLU, upsampling or scaling.
 
-    `gradcam` for every head; `cam` for gap heads only, since it is the linear layer behind the pooling that defines
-    it (Zhou et al. 2016). At the `exact` layer, the map that pooling sees, one forward pass gives both, and with a
-    gap head they are the same up to the factor h * w. `paper` takes PAPER_LAYERS. The network must be in eval mode;
-    its weights get no gradient. The sign is kept; NaN comes out where the network gives NaN.
+    `gradcam` for every head (Selvaraju et al. 2017); `cam` for gap heads only, since the linear layer after the pooling
+    defines it (Zhou et al. 2016). `exact` is the map that pooling sees: there, with a gap head, the two are equal up to
+    the factor h * w. `paper` takes PAPER_LAYERS. The network must be in eval mode; its weights get no gradient. The
+    sign is kept. Where the network gives NaN, so does the map.
     """
     return layered_maps(network, arch, images_B3HW, [layer])[layer]
 
@@ -42,17 +42,17 @@ def saliency_maps(network: Classifier, arch: str, images_B3HW: Tensor, layer: La
 def layered_maps(
     network: Classifier, arch: str, images_B3HW: Tensor, layers: Sequence[Layer]
 ) -> dict[Layer, dict[str, Tensor]]:
-    """Layer -> `saliency_maps` there; one forward and one backward pass for all of them."""
-    wanted = {layer: EXACT_LAYERS if layer == "exact" else PAPER_LAYERS[arch] for layer in layers}
+    """Layer -> its `saliency_maps`, all from one forward and one backward pass."""
+    modules_of = {layer: EXACT_LAYERS if layer == "exact" else PAPER_LAYERS[arch] for layer in layers}
     methods = ["gradcam", "cam"] if isinstance(network.head[0], GlobalAveragePool) else ["gradcam"]
-    modules = list(dict.fromkeys(names[method] for names in wanted.values() for method in methods))
-    found = features_and_gradients(network, modules, images_B3HW)
+    modules = list(dict.fromkeys(names[method] for names in modules_of.values() for method in methods))
+    outputs = features_and_gradients(network, modules, images_B3HW)
     maps: dict[Layer, dict[str, Tensor]] = {}
-    for layer, names in wanted.items():
-        features, gradient = found[names["gradcam"]]
+    for layer, names in modules_of.items():
+        features, gradient = outputs[names["gradcam"]]
         maps[layer] = {"gradcam": weighted_sum(features, gradient.float().mean(dim=(2, 3)))}
         if "cam" in methods:
-            features, _ = found[names["cam"]]
+            features, _ = outputs[names["cam"]]
             maps[layer]["cam"] = weighted_sum(features, network.last_linear.weight.detach().expand(len(features), -1))
     return maps
 
@@ -65,30 +65,30 @@ def features_and_gradient(network: Classifier, layer: str, images_B3HW: Tensor) 
 def features_and_gradients(
     network: Classifier, modules: Sequence[str], images_B3HW: Tensor
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Module's name -> its output, B x K x h x w, and the gradient of each image's logit with respect to it.
+    """Module name -> its output, B x K x h x w, and the gradient of each image's logit with respect to it.
 
-    The first of them in forward order is cut from what made it, so the backward pass runs from the logit to this
-    feature map and no further, and the forward pass below keeps nothing.
+    The first module in forward order is detached from the layers below it, so the backward pass ends at its output,
+    and the forward pass through these layers stores nothing.
     """
     kept: dict[str, Tensor] = {}
 
     def cut(name: str, features: Tensor) -> Tensor:
-        torch.set_grad_enabled(True)  # from the first cut to the logit; no_grad below puts it back
+        torch.set_grad_enabled(True)  # from the first cut to the logit; the no_grad block ends it
         kept[name] = features if features.requires_grad else features.detach().requires_grad_()
-        return kept[name].clone()  # a ReLU in place may follow, and must not change what is kept
+        return kept[name].clone()  # an in-place ReLU may follow and must not change the kept tensor
 
     with torch.no_grad(), ExitStack() as hooks:
         for name in modules:
             hooks.enter_context(replaced_output(network.get_submodule(name), partial(cut, name)))
         logits_B = network(images_B3HW)
-        # images do not mix in eval mode: the gradient of all logits' sum is each image's own
+        # Images do not mix in eval mode: the gradient of the logits' sum holds each image's gradient.
         gradients = torch.autograd.grad(logits_B, list(kept.values()), torch.ones_like(logits_B))
     return {name: (kept[name].detach(), gradient) for name, gradient in zip(kept, gradients, strict=True)}
 
 
 @contextmanager
 def replaced_output(module: nn.Module, replace: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Inside the block the module's output is what `replace` makes of it; the hook goes, also after an error."""
+    """Within the block, `replace` transforms the module's output; its end removes the hook, also after an error."""
     handle = module.register_forward_hook(lambda _module, _inputs, output: replace(output))
     try:
         yield
@@ -97,6 +97,6 @@ def replaced_output(module: nn.Module, replace: Callable[[Tensor], Tensor]) -> I
 
 
 def weighted_sum(features_BKhw: Tensor, weights_BK: Tensor) -> Tensor:
-    """float32 B x h x w: the channels' sum by the weights, sign kept; taken in float32, under autocast too."""
+    """float32 B x h x w: the weighted sum of the channels, sign kept; computed in float32, also under autocast."""
     with torch.autocast(features_BKhw.device.type, enabled=False):
         return torch.einsum("bkhw,bk->bhw", features_BKhw.float(), weights_BK.float())

@@ -1,9 +1,9 @@
-"""The relatives of Grad-CAM, on the feature grid: raw, signed, batched.
+"""Grad-CAM and its variants on the feature grid: raw, signed, batched.
 
-Shapes: B images, K channels, H W image grid, h w feature grid. Those that need no more than a feature map and the
-logit's gradient take these two, so that one forward and one backward pass (`cam.features_and_gradient`) serve all.
-Every map is float32 B x h x w, before any ReLU, upsampling or min-max; a feature map or a gradient of zeros gives a map
-of zeros, which is flat; a NaN stays in its own image's map.
+Shapes: B images, K channels, H W image grid, h w feature grid. Methods that need only a feature map and the logit's
+gradient take these two, so that one forward and one backward pass (`cam.features_and_gradient`) serve all of them.
+Each map is float32 B x h x w, before any ReLU, upsampling or min-max. A feature map or a gradient of zeros gives a map
+of zeros, which is flat; a NaN affects the map of its image only.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def gradcam(features_BKhw: Tensor, gradient_BKhw: Tensor) -> Tensor:
 def gradcam_plus_plus(features_BKhw: Tensor, gradient_BKhw: Tensor) -> Tensor:
     """sum_k w_k A_k with w_k = sum_ij alpha_kij ReLU(g_kij): Grad-CAM++ (Chattopadhay et al. 2018, eqs. 5, 7, 19).
 
-    The class score is Y = exp(S), S the logit, g = dS/dA: then dY/dA = exp(S) g, and where S is piecewise linear in A
-    the second and third derivatives are exp(S) g^2 and exp(S) g^3, so that eq. 19 is
+    The class score is Y = exp(S), S the logit, and g = dS/dA. Then dY/dA = exp(S) g, and where S is piecewise linear in
+    A the second and third derivatives are exp(S) g^2 and exp(S) g^3, so that eq. 19 becomes
     alpha_kij = g^2 / (2 g^2 + (sum_ab A_kab) g^3) = 1 / (2 + g sum_ab A_kab).
-    The short form needs no cubes of small numbers. Only g > 0 counts (the ReLU); an alpha whose denominator is 0,
+    The short form avoids cubes of small numbers. Only g > 0 counts (the ReLU); an alpha whose denominator is 0,
     possible only with negative features, is 0.
-    Paper: w_k also holds the factor exp(S). It is one positive number an image, which min-max takes out again, and
-    overflows above S = 88; it is left out. Peer: pytorch-grad-cam leaves it out too, and adds 1e-6 to
-    2 g^2 + sum(A) g^3, which shows where g is below 0.01; captum has no Grad-CAM++.
+    Paper: w_k also has the factor exp(S). It is one positive number per image, which min-max cancels, and it overflows
+    above S = 88; we leave it out. Peer: pytorch-grad-cam leaves it out too, and adds 1e-6 to 2 g^2 + sum(A) g^3, which
+    matters where g is below 0.01; captum has no Grad-CAM++.
     """
     features, gradient = features_BKhw.float(), gradient_BKhw.float()
     denominator = 2 + gradient * features.sum(dim=(2, 3), keepdim=True)
@@ -50,7 +50,7 @@ def layercam(features_BKhw: Tensor, gradient_BKhw: Tensor) -> Tensor:
 def hirescam(features_BKhw: Tensor, gradient_BKhw: Tensor) -> Tensor:
     """sum_k g_k A_k, cell by cell: HiResCAM (Draelos & Carin 2020, eq. 3). With a gap head it is Grad-CAM.
 
-    Where nothing but linear layers follows the feature map, the map's sum is the logit less the bias.
+    Where only linear layers follow the feature map, the map's sum is the logit less the bias.
     """
     return (gradient_BKhw.float() * features_BKhw.float()).sum(dim=1)
 
@@ -58,19 +58,19 @@ def hirescam(features_BKhw: Tensor, gradient_BKhw: Tensor) -> Tensor:
 def eigencam(features_BKhw: Tensor, gradient_BKhw: Tensor | None = None, centred: bool = True) -> Tensor:
     """Each cell's coordinate on the first principal component of the K-vectors of its image's h * w cells.
 
-    Eigen-CAM (Muhammad & Yeasin 2020). It asks nothing of the logit: the gradient is not looked at, and the map is
-    the same for every class. Of the two signs the one is taken with which the map goes along with the features' sum
-    over channels (their inner product over the cells is not negative); if that is 0, the one that makes the first
-    entry of the largest size positive. Two equal first singular values leave the component undetermined.
-    Paper: the features are taken as they are (`centred=False`). Peer: pytorch-grad-cam takes each channel's mean over
-    the cells off first, as principal components want it, but leaves the sign to LAPACK.
+    Eigen-CAM (Muhammad & Yeasin 2020). The logit is not involved: the gradient is ignored, and the map is the same for
+    each class. The sign is the one for which the inner product, over the cells, of the map and the features' sum over
+    channels is positive; if that is 0, the one that makes the first entry of largest absolute value positive. If the
+    two largest singular values are equal, the component is undetermined.
+    Paper: the features are used as they are (`centred=False`). Peer: pytorch-grad-cam subtracts each channel's mean
+    over the cells first, as principal components require, but leaves the sign to LAPACK.
     """
     del gradient_BKhw
     batch, _, height, width = features_BKhw.shape
     cells_BPK = features_BKhw.flatten(2).transpose(1, 2).double()
     if centred:
         cells_BPK = cells_BPK - cells_BPK.mean(dim=1, keepdim=True)
-    finite_B = cells_BPK.isfinite().all(dim=(1, 2))  # LAPACK refuses the whole batch for one NaN
+    finite_B = cells_BPK.isfinite().all(dim=(1, 2))  # one NaN would make LAPACK refuse the whole batch
     left_BPR, size_BR, _ = torch.linalg.svd(torch.where(finite_B[:, None, None], cells_BPK, 0), full_matrices=False)
     maps_BP = left_BPR[:, :, 0] * size_BR[:, :1]
     along_B = (maps_BP * cells_BPK.sum(dim=2)).sum(dim=1)
@@ -93,10 +93,10 @@ FROM_GRADIENT: dict[str, Callable[..., Tensor]] = {
 def family_maps(
     network: Classifier, images_B3HW: Tensor, names: Iterable[str] = tuple(FROM_GRADIENT), layer: str = "backbone"
 ) -> dict[str, Tensor]:
-    """Name -> float32 B x h x w, for names of FROM_GRADIENT, of one forward and one backward pass.
+    """Name -> float32 B x h x w, for names of FROM_GRADIENT, from one forward and one backward pass.
 
-    `layer` is the module's name; `backbone` is the exact one, whose output the head pools. The network must be in
-    eval mode; its weights get no gradient.
+    `layer` is a module's name; `backbone` is the exact layer, whose output the head pools. The network must be in eval
+    mode; its weights get no gradient.
     """
     features, gradient = features_and_gradient(network, layer, images_B3HW)
     return {name: FROM_GRADIENT[name](features, gradient) for name in names}
@@ -108,26 +108,26 @@ def scorecam(
 ) -> Tensor:
     """float32 B x h x w: sum_k w_k A_k, w_k the class score of the image seen through channel k: Score-CAM.
 
-    Wang et al. 2020. Each channel is upsampled to the image (bilinear, half-pixel centres), brought to [0, 1] by its
-    own min and max and multiplied with the image: black where the channel is lowest. `chunk` masked images pass the
-    network at once; no gradient is needed.
+    Wang et al. 2020. Each channel is upsampled to the image grid (bilinear, half-pixel centres), scaled to [0, 1] by
+    its minimum and maximum, and multiplied with the image: black where the channel is lowest. `chunk` masked images
+    pass the network at once; no gradient is needed.
     `probability`: w_k is the sigmoid of the logit, the softmax over the classes (0, logit), as in the authors' code.
-    `logit`: w_k is the softmax over the channels of the logits, as in the paper's Algorithm 1, where the black
-    image's score cancels, and in pytorch-grad-cam (which upsamples with align_corners=True). With large logits it
-    leaves one channel.
-    A channel that is flat has no mask and weighs 0, as in the authors' code; it could add only a constant.
+    `logit`: w_k is the softmax of the logits over the channels, as in the paper's Algorithm 1, where the black image's
+    score cancels, and in pytorch-grad-cam (which upsamples with align_corners=True). With large logits one channel
+    takes all the weight.
+    A flat channel has no mask and weighs 0, as in the authors' code; it could add only a constant.
     """
     kept: list[Tensor] = []
 
     def keep(features: Tensor) -> Tensor:
-        kept.append(features.clone())  # a ReLU in place may follow
+        kept.append(features.clone())  # an in-place ReLU may follow
         return features
 
     with replaced_output(network.get_submodule(layer), keep):
         network(images_B3HW)
     features_BKhw = kept[0]
     batch, channels = features_BKhw.shape[:2]
-    features_Nhw = features_BKhw.flatten(0, 1)  # N = B * K, an image's channels after one another
+    features_Nhw = features_BKhw.flatten(0, 1)  # N = B * K, image by image
     low_N, high_N = features_Nhw.amin(dim=(1, 2)), features_Nhw.amax(dim=(1, 2))
     scores_N = torch.zeros_like(low_N)
     rows_n = torch.nonzero(high_N > low_N).squeeze(1)

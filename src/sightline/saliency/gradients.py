@@ -1,9 +1,9 @@
 """Saliency from gradients of the logit at the image: plain, integrated, smoothed; on the image grid.
 
 Shapes: B images, H W image grid, T steps or samples. The network must be in eval mode; its weights get no gradient.
-The three colours of a gray image are one thing to the reader, so a map is reduced over them: `signed` is their sum,
-the effect of changing the gray value; `absolute` is the sum of their sizes, which never cancels.
-Paper: Simonyan et al. 2014 and Smilkov et al. 2017 take the largest size of the three.
+A gray image's three channels are one to the reader, so a map is reduced over them: `signed` is their sum, the effect of
+changing the gray value; `absolute` is the sum of their absolute values, which never cancel.
+Paper: Simonyan et al. 2014 and Smilkov et al. 2017 take the largest absolute value of the three.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ Reduction = Literal["signed", "absolute"]
 
 
 def image_gradient(network: nn.Module, images_B3HW: Tensor) -> Tensor:
-    """The gradient of each image's logit with respect to its own pixels, B x 3 x H x W, in the images' dtype."""
+    """The gradient of each image's logit with respect to its pixels, B x 3 x H x W, in the images' dtype."""
     images_B3HW = images_B3HW.detach().requires_grad_()
     with torch.enable_grad():
-        # the clone: a layer in place must not come upon a leaf; the sum: images do not mix in eval mode
+        # The clone: an in-place layer cannot change a leaf. The sum: images do not mix in eval mode.
         (gradient,) = torch.autograd.grad(network(images_B3HW.clone()).sum(), images_B3HW)
     return gradient
 
 
 def reduced(gradient_B3HW: Tensor, reduction: Reduction) -> Tensor:
-    """float32 B x H x W: the channels' sum (`signed`), or the sum of their sizes (`absolute`, never negative)."""
+    """float32 B x H x W: the sum of the channels (`signed`) or of their absolute values (`absolute`)."""
     return (gradient_B3HW if reduction == "signed" else gradient_B3HW.abs()).sum(dim=1).float()
 
 
 def input_gradient(
     network: nn.Module, images_B3HW: Tensor, reduction: Reduction = "signed", times_image: bool = False
 ) -> Tensor:
-    """float32 B x H x W: the logit's gradient at the image, or with `times_image` its product with the image.
+    """float32 B x H x W: the logit's gradient at the image or, with `times_image`, its product with the image.
 
     Simonyan et al. 2014, section 3; the product: Shrikumar et al. 2016. A logit that does not depend on the image
     gives zeros.
@@ -51,13 +51,13 @@ def integrated_gradients(
     reduction: Reduction = "signed",
     chunk: int = 64,
 ) -> Tensor:
-    """float32 B x H x W: (image - baseline) times the mean gradient on the straight way between the two.
+    """float32 B x H x W: (image - baseline) times the mean gradient on the straight line between the two.
 
-    Sundararajan et al. 2017, eqs. 1 and 3, by Gauss-Legendre quadrature of `steps` points, as captum does (the paper
-    sums at even steps): exact for a logit that along the way is a polynomial of degree up to 2 * steps. Completeness:
-    a `signed` map sums to logit(image) - logit(baseline), up to the quadrature's error, which ReLUs make fall with
-    1 / steps. `baseline` is one value in the images' units (0: black) or images that broadcast to theirs; an image
-    equal to it gives zeros. `chunk` images pass the network at once.
+    Sundararajan et al. 2017, eqs. 1 and 3, by Gauss-Legendre quadrature with `steps` points, as in captum (the paper
+    sums at even steps): exact for a logit that along the line is a polynomial of degree up to 2 * steps. Completeness:
+    a `signed` map sums to logit(image) - logit(baseline), up to the error of the quadrature, which with ReLUs falls as
+    1 / steps. `baseline` is one value in the images' units (0: black) or images that broadcast to the images' shape; an
+    image equal to it gives zeros. `chunk` images pass the network at once.
     """
     if steps < 1:
         raise ValueError(f"steps: at least 1, got {steps}")
@@ -85,12 +85,12 @@ def smoothgrad(
     reduction: Reduction = "signed",
     chunk: int = 64,
 ) -> Tensor:
-    """float32 B x H x W: the mean gradient at `samples` images with Gaussian noise added: SmoothGrad.
+    """float32 B x H x W: the mean gradient over `samples` copies of the image with Gaussian noise: SmoothGrad.
 
-    Smilkov et al. 2017, section 2.1; the mean is of signed gradients, reduced afterwards. The noise's standard
-    deviation is `noise_share` of the image's own range (its maximum less its minimum); 0, or an image of one value,
-    gives `input_gradient`. All images of the batch get the same standard noise, drawn from `generator` (on the CPU,
-    sample after sample), so that an image's map does not depend on what else is in the batch.
+    Smilkov et al. 2017, section 2.1; signed gradients are averaged, then reduced. The standard deviation of the noise
+    is `noise_share` of the image's range (its maximum less its minimum); 0, or an image of one value, gives
+    `input_gradient`. All images of a batch get the same standard noise, drawn from `generator` (on the CPU, sample by
+    sample), so an image's map does not depend on the rest of the batch.
     """
     if samples < 1:
         raise ValueError(f"samples: at least 1, got {samples}")

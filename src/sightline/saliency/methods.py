@@ -1,11 +1,11 @@
 """Saliency methods by name, all with one signature: (network, images_B3HW, generator, **settings) -> Tensor B x h x w.
 
-B images, h w the feature grid or the image grid (`Method.grid`). Every map is float32, raw and on the images' device;
-`maps.scaled_maps` makes of it what is scored. Besides the project's own names there are `captum:<Class>` and
-`pytorch-grad-cam:<Class>`, for the classes listed here, where these packages are installed.
+Shapes: B images, h w the feature grid or the image grid (`Method.grid`). Maps are float32, raw and on the images'
+device; `maps.scaled_maps` turns them into the maps that are scored. Besides the project's methods there are
+`captum:<Class>` and `pytorch-grad-cam:<Class>`, for the classes listed here, where these packages are installed.
 
-A call starts from the generator's *seed*, wherever its state is: neither the size nor the order of the batches changes
-a map, and the masks of RISE, made at the first call, serve all later ones.
+Each call starts from the generator's *seed*, whatever its state: neither size nor order of the batches changes a map,
+and all calls share the masks of RISE, which the first one makes.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from sightline.study.errors import StudyError
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One way from a network and images to maps."""
+    """A way to make maps from a network and images."""
 
     function: Callable[..., Tensor]
-    """(network, images_B3HW, generator, **settings) -> B x h x w; the network in eval mode, images in [0, 1]."""
+    """(network, images_B3HW, generator, **settings) -> B x h x w; network in eval mode, images in [0, 1]."""
     num_passes: Literal["one", "many"]
-    """one: a forward and at most one backward pass per image, milliseconds; many: tens to thousands of them."""
+    """one: a forward and at most one backward pass per image, milliseconds; many: tens to thousands of passes."""
     grid: Literal["feature", "image"]
-    """Whether the map comes on the feature grid or with one value per pixel."""
+    """Whether the map is on the feature grid or has one value per pixel."""
     is_random: bool = False
-    """The map depends on the generator's seed."""
+    """Whether the map depends on the generator's seed."""
 
 
 def _family(name: str, network: Classifier, images: Tensor, _: torch.Generator, layer: str = "backbone") -> Tensor:
@@ -50,7 +50,7 @@ def _family(name: str, network: Classifier, images: Tensor, _: torch.Generator, 
 
 @torch.no_grad()
 def _cam(network: Classifier, images_B3HW: Tensor, _: torch.Generator) -> Tensor:
-    """CAM (Zhou et al. 2016) at the exact layer; only the linear layer behind a gap head defines it."""
+    """CAM (Zhou et al. 2016) at the exact layer; defined by the linear layer of a gap head."""
     if not isinstance(network.head[0], GlobalAveragePool):
         raise StudyError("saliency method 'cam': needs a gap head, global average pooling and one linear layer")
     return weighted_sum(network.backbone(images_B3HW), network.last_linear.weight.expand(len(images_B3HW), -1))
@@ -105,10 +105,10 @@ METHODS: dict[str, Method] = {
     "rise": Method(function=_rise, num_passes="many", grid="image", is_random=True),
 }
 
-# Class -> (its grid, passes). Left out: what needs more than one logit and the images (baselines as a distribution, a
-# second class), what draws from the global generators, and what does not suit the networks here (DeepLift refuses
-# ResNet-50's shared ReLUs, GuidedBackprop and Deconvolution overlook GoogLeNet's, which are no modules, and give the
-# plain gradient; AblationCAM puts layers of its own in).
+# Class -> (its grid, passes). Left out are classes that need more than one logit and the images (a distribution of
+# baselines, a second class), that draw from the global generators, or that do not suit these networks (DeepLift refuses
+# ResNet-50's shared ReLUs; GuidedBackprop and Deconvolution miss GoogLeNet's, which are not modules, and return the
+# plain gradient; AblationCAM replaces layers).
 CAPTUM: dict[str, tuple[Literal["feature", "image"], Literal["one", "many"]]] = {
     "Saliency": ("image", "one"),
     "InputXGradient": ("image", "one"),
@@ -133,7 +133,7 @@ GRAD_CAM: dict[str, Literal["one", "many"]] = {
 
 
 def method_named(name: str) -> Method:
-    """The method; an unknown name, or one whose package is not installed, is a StudyError that says so."""
+    """The method; an unknown name, or one whose package is not installed, is a StudyError that names it."""
     package, colon, kind = name.partition(":")
     if not colon:
         if name not in METHODS:
@@ -143,13 +143,13 @@ def method_named(name: str) -> Method:
         if kind not in CAPTUM:
             raise _unknown(name, kind, CAPTUM)
         grid, num_passes = CAPTUM[kind]
-        made = getattr(_imported("captum.attr", "captum", name), kind)
-        return Method(function=partial(_captum, made, grid), num_passes=num_passes, grid=grid)
+        explainer_class = getattr(_imported("captum.attr", "captum", name), kind)
+        return Method(function=partial(_captum, explainer_class, grid), num_passes=num_passes, grid=grid)
     if package == "pytorch-grad-cam":
         if kind not in GRAD_CAM:
             raise _unknown(name, kind, GRAD_CAM)
-        made = getattr(_imported("pytorch_grad_cam", "grad-cam", name), kind)
-        return Method(function=partial(_grad_cam, made), num_passes=GRAD_CAM[kind], grid="image")
+        explainer_class = getattr(_imported("pytorch_grad_cam", "grad-cam", name), kind)
+        return Method(function=partial(_grad_cam, explainer_class), num_passes=GRAD_CAM[kind], grid="image")
     raise _unknown(name, package, ["captum", "pytorch-grad-cam"])
 
 
@@ -160,10 +160,10 @@ def saliency(
     generator: torch.Generator,
     settings: Mapping[str, Any] | None = None,
 ) -> Tensor:
-    """float32 B x h x w of the method named `name`, with its settings; none of them touches the network.
+    """float32 B x h x w by the method named `name`, with its settings; the network is left unchanged.
 
-    A network in training mode (dropout, batch statistics) raises ValueError: its maps would be of another function.
-    A setting that one of the project's own methods does not have is a StudyError.
+    A network in training mode (dropout, batch statistics) raises ValueError: its maps would be those of another
+    function. A setting that one of the project's methods does not have is a StudyError.
     """
     method, settings = method_named(name), dict(settings or {})
     if network.training:
@@ -180,12 +180,12 @@ def saliency(
 
 def _settings_of(name: str) -> list[str]:
     parameters = inspect.signature(METHODS[name].function).parameters
-    given = {"name", "network", "images", "images_B3HW", "generator", "_"}
-    return [parameter for parameter in parameters if parameter not in given]
+    arguments = {"name", "network", "images", "images_B3HW", "generator", "_"}
+    return [parameter for parameter in parameters if parameter not in arguments]
 
 
 def _captum(
-    made: Any,
+    explainer_class: Any,
     grid: Literal["feature", "image"],
     network: nn.Module,
     images_B3HW: Tensor,
@@ -193,24 +193,26 @@ def _captum(
     layer: str = "backbone",
     **settings: Any,
 ) -> Tensor:
-    """What captum's class gives, summed over the channels, sign kept; settings go to its `attribute`."""
-    explainer = made(network, network.get_submodule(layer)) if grid == "feature" else made(network)
+    """The result of captum's class, summed over the channels, sign kept; settings go to its `attribute`."""
+    explainer = (
+        explainer_class(network, network.get_submodule(layer)) if grid == "feature" else explainer_class(network)
+    )
     return explainer.attribute(images_B3HW.detach().clone().requires_grad_(), **settings).sum(dim=1)
 
 
 def _grad_cam(
-    made: Any,
+    explainer_class: Any,
     network: nn.Module,
     images_B3HW: Tensor,
     _: torch.Generator,
     layer: str = "backbone",
     **settings: Any,
 ) -> Tensor:
-    """What pytorch-grad-cam's class gives: after ReLU, min-max and its own upsampling, so B x H x W in [0, 1]."""
+    """The result of pytorch-grad-cam's class, after its ReLU, min-max and upsampling: B x H x W in [0, 1]."""
     with _untouched_weights(network):
-        # weights without gradient: so the images must ask for one
+        # The weights require no gradient, so the images must.
         images = images_B3HW.detach().clone().requires_grad_()
-        peer = made(_Columns(network), target_layers=[network.get_submodule(layer)])
+        peer = explainer_class(_Columns(network), target_layers=[network.get_submodule(layer)])
         try:
             maps_BHW = peer(images, targets=[lambda row: row[0]] * len(images), **settings)
         finally:
@@ -219,7 +221,7 @@ def _grad_cam(
 
 
 class _Columns(nn.Module):
-    """The network as pytorch-grad-cam wants it, B x 1."""
+    """The network with output B x 1, as pytorch-grad-cam expects."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -231,7 +233,7 @@ class _Columns(nn.Module):
 
 @contextmanager
 def _untouched_weights(network: nn.Module) -> Iterator[None]:
-    """Inside the block no weight asks for a gradient; after it, flags and gradients are as before."""
+    """Within the block no weight requires a gradient; at its end, flags and gradients are restored."""
     before = [(weight, weight.requires_grad, weight.grad) for weight in network.parameters()]
     try:
         network.requires_grad_(False)

@@ -1,7 +1,7 @@
 """Saliency from forward passes alone: RISE and occlusion, on the image grid.
 
-Shapes: B images, N masks, C of them at once, H W image grid, s s cells of a mask. Images are in [0, 1]. The network
-must be in eval mode; nothing here takes a gradient.
+Shapes: B images, N masks, C masks or windows at once, H W image grid, s s cells of a mask, R S positions of a patch.
+Images are in [0, 1]. The network must be in eval mode; nothing here takes a gradient.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Score = Literal["probability", "logit"]
 
 
 def forward_scores(network: nn.Module, images_B3HW: Tensor, score: Score) -> Tensor:
-    """The positive class's score of each image, shape B, of one forward pass.
+    """The positive class's score of each image, shape B, from one forward pass.
 
-    `logit`: what the network gives; `probability`: its sigmoid, in [0, 1], which is the softmax over two classes with
-    the logits 0 and it.
+    `logit`: the network's output; `probability`: its sigmoid, in [0, 1], which equals the softmax over two classes with
+    the logits 0 and this one.
     """
     logits_B = network(images_B3HW)
     return logits_B if score == "logit" else logits_B.sigmoid()
 
 
 def chunked_scores(network: nn.Module, images_B3HW: Tensor, score: Score, chunk: int) -> Tensor:
-    """`forward_scores` of any number of images, `chunk` at once."""
+    """`forward_scores` of any number of images, `chunk` at a time."""
     parts = [forward_scores(network, part, score) for part in images_B3HW.split(chunk)]
     return torch.cat(parts) if parts else images_B3HW.new_zeros(0)
 
@@ -43,13 +43,13 @@ def rise_masks(
 ) -> Tensor:
     """Random masks, float32 N x height x width in [0, 1], on `device`: the published generator of RISE.
 
-    Petsiuk et al. 2018, section 3.2 and the authors' code: a grid of cells x cells, each 1 with probability `share`,
-    is upsampled bilinearly to (cells + 1) * cell pixels along each axis, cell = ceil(size / cells), and the image's
-    window is cut out at an offset drawn evenly from 0 to cell - 1. A pixel's expectation is `share` exactly.
-    Make them once, on the network's device, and use them for every image. `generator` is the CPU's: what is drawn is
-    the same for every device.
-    Paper: the code's scikit-image mirrors the grid at its border, here it is clamped; this moves values within half
-    a cell of the grid's border only.
+    Petsiuk et al. 2018, section 3.2 and the authors' code: cells x cells values, each 1 with probability `share`, else
+    0, are upsampled bilinearly to (cells + 1) * cell pixels along each axis, cell = ceil(size / cells), and a window of
+    the image's size is cut out at an offset drawn evenly from 0 to cell - 1. Each pixel's expectation is exactly
+    `share`. Make the masks once, on the network's device, for all images. `generator` is the CPU's, so the draws are
+    the same for each device.
+    Paper: the authors' code mirrors the cells at the border (scikit-image); here they are clamped, which differs only
+    within half a cell of the border.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share: expected above 0 and at most 1, got {share}")
@@ -75,13 +75,13 @@ def rise(
     score: Score = "probability",
     chunk: int = 64,
 ) -> Tensor:
-    """float32 B x H x W: the mean over the masks of score(image * mask) * mask, over `share`: RISE.
+    """float32 B x H x W: the mean over the masks of score(image * mask) * mask, divided by `share`: RISE.
 
-    Petsiuk et al. 2018, eq. 6: an estimate of the expected score given that a pixel is seen. It is positive also
-    where nothing matters (there it is the mean score); a score that never changes gives that score times the masks'
-    mean, nearly flat. `masks_NHW` are those of `rise_masks` with the same `share`, on the images' device. Hidden is
-    black. `chunk` masked images pass the network at once, all images with the same masks.
-    Paper: its images are normalised, so hidden there is the mean colour.
+    Petsiuk et al. 2018, eq. 6: an estimate of the expected score given that a pixel is seen. Where nothing matters it
+    is the mean score, not 0; a score that never changes gives this score times the masks' mean, which is nearly flat.
+    `masks_NHW` are those of `rise_masks` with the same `share`, on the images' device, the same for all images. Hidden
+    pixels are black. `chunk` masked images pass the network at once.
+    Paper: its images are normalised, so its hidden pixels have the mean colour.
     """
     batch = len(images_B3HW)
     total_BP = images_B3HW.new_zeros(batch, masks_NHW[0].numel())
@@ -102,12 +102,12 @@ def occlusion(
     score: Score = "logit",
     chunk: int = 64,
 ) -> Tensor:
-    """float32 B x H x W: by how much the score falls when a patch over the pixel is covered; mean over such patches.
+    """float32 B x H x W: the fall of the score when a patch that contains the pixel is covered, averaged over patches.
 
-    Zeiler & Fergus 2014, section 4.2. Squares of `patch` pixels are set to `baseline`, in the images' units, at every
-    `stride` pixels from the top left corner until the far edge is covered, the last ones cut off there (as captum
-    does). Positive: what was covered spoke for the class. A network that no patch moves gives zeros. A stride beyond
-    the patch would leave pixels that nothing covers: ValueError.
+    Zeiler & Fergus 2014, section 4.2. Squares of `patch` pixels are set to `baseline`, in the images' units, every
+    `stride` pixels from the top left corner until the far edge is covered, the last ones cut off there (as in captum).
+    Positive values: the pixels speak for the class. A network whose score never changes gives zeros. A stride larger
+    than the patch, which would leave pixels uncovered, raises ValueError.
     """
     if not 1 <= stride <= patch:
         raise ValueError(f"stride: expected 1 to the patch's {patch} pixels, got {stride}")
@@ -126,7 +126,7 @@ def occlusion(
 
 
 def _covers(size: int, patch: int, stride: int) -> Tensor:
-    """float32 positions x size: 1 on the pixels that the patch covers at each position along one axis."""
+    """float32 positions x size: 1 where the patch at a position covers the pixel, along one axis."""
     positions = 1 + max(0, -(-(size - patch) // stride))
     start = torch.arange(positions)[:, None] * stride
     pixel = torch.arange(size)
