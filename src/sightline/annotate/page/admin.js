@@ -1,9 +1,10 @@
 /** The admin's page: sign-in with the study's secret, then how the study goes, renewed by itself. */
 
 import { ApiError, openApi } from "./api.js";
-import { imageTable, paceChart, readerTable, totals } from "./overview.js";
 import { button, element } from "./elements.js";
-import { allLanguages, language, loadWords, locale, setLanguage, t } from "./words.js";
+import { brand, languagePicker } from "./header.js";
+import { imageTable, paceChart, readerTable, totals } from "./overview.js";
+import { loadWords, locale, setLanguage, t } from "./words.js";
 
 const SECRET = /^#secret=([^&]+)$/;
 const REFRESH_SECONDS = 30;
@@ -15,39 +16,27 @@ const sorting = {}; // each table's order outlives the refresh
 let latest = null; // {overview, at}
 let timer = null;
 
-function header(isOpen) {
-  const codes = Object.entries(allLanguages());
-  const picker = element(
-    "select",
-    { id: "language", "aria-label": t("frame.language"), on: { change: (event) => choose(event.target.value) } },
-    ...codes.map(([code, name]) =>
-      element("option", { value: code, text: name, selected: code === language(), lang: code }),
-    ),
-  );
-  async function choose(code) {
-    await setLanguage(code);
-    if (isOpen) openOverview();
-    else openSignIn();
-    document.getElementById("language").focus();
-  }
+function renewHeader(isOpen) {
   document.title = `${t("admin.title")} · Sightline`;
   document
     .getElementById("header")
     .replaceChildren(
-      element(
-        "p",
-        { class: "brand" },
-        element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }),
-        "Sightline",
-      ),
-      picker,
+      brand(),
+      languagePicker((code) => changeLanguage(code, isOpen)),
       ...(isOpen ? [button(t("admin.sign_out"), signOut, { id: "sign-out" })] : []),
     );
 }
 
+async function changeLanguage(code, isOpen) {
+  await setLanguage(code);
+  if (isOpen) openOverview();
+  else openSignIn();
+  document.getElementById("language").focus();
+}
+
 function openSignIn(problemKey = null) {
   clearInterval(timer);
-  header(false);
+  renewHeader(false);
   const problem = element("p", {
     class: "problem",
     id: "secret-problem",
@@ -105,7 +94,7 @@ async function signOut() {
 }
 
 function openOverview() {
-  header(true);
+  renewHeader(true);
   for (const name of ["facts", "totals", "pace", "readers", "images"]) {
     places[name] = element("div", { class: `board-${name}` });
   }
@@ -167,10 +156,10 @@ function clock(at) {
 
 async function start() {
   await loadWords();
-  const found = SECRET.exec(location.hash);
-  if (found) {
+  const link = SECRET.exec(location.hash);
+  if (link) {
     history.replaceState(null, "", location.pathname); // the secret leaves the address bar and the history
-    return signIn(decodeURIComponent(found[1]));
+    return signIn(decodeURIComponent(link[1]));
   }
   try {
     api.adopt(await api.get("/api/admin/session"));

@@ -1,8 +1,5 @@
 /** Questions that must be answered first, as native modal dialogs. */
 
-import { forgetClocks } from "./activity.js";
-import { ApiError } from "./api.js";
-import { withdrawnScreen } from "./closing.js";
 import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
 
@@ -17,7 +14,7 @@ import { t } from "./words.js";
  */
 export function ask({ title, text, yes, no = t("button.cancel") }) {
   return new Promise((resolve) => {
-    const dialog = shell(title, paragraphs(text));
+    const dialog = makeDialog(title, paragraphs(text));
     const finish = (answer) => {
       dialog.returnValue = answer ? "yes" : "no";
       dialog.close();
@@ -34,71 +31,12 @@ export function ask({ title, text, yes, no = t("button.cancel") }) {
 }
 
 /**
- * Withdrawal: deletes all of the reader's data, once the word for it is typed.
- * @param {object} app
+ * A modal dialog in the page, not yet open.
+ * @param {string} title
+ * @param {Node[]} content below the title.
+ * @returns {HTMLDialogElement}
  */
-export function confirmWithdrawal(app) {
-  const word = t("withdraw.word");
-  const problem = element("p", { class: "problem", id: "withdraw-problem", role: "alert", hidden: true });
-  const typed = element("input", {
-    type: "text",
-    id: "withdraw-word",
-    autocomplete: "off",
-    autocapitalize: "none",
-    spellcheck: "false",
-    "aria-describedby": "withdraw-problem",
-  });
-  const label = element("label", { for: "withdraw-word", text: t("withdraw.type", { word }) });
-  const confirm = element("button", {
-    type: "submit",
-    text: t("withdraw.confirm"),
-    id: "withdraw-confirm",
-    class: "danger",
-  });
-  const form = element(
-    "form",
-    { novalidate: true },
-    element("div", { class: "field" }, label, typed, problem),
-    element(
-      "div",
-      { class: "actions" },
-      button(t("button.cancel"), () => dialog.close(), { id: "dialog-no" }),
-      confirm,
-    ),
-  );
-  const dialog = shell(t("withdraw.title"), [...paragraphs(t("withdraw.text")), form]);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (typed.value.trim().toLowerCase() !== word.toLowerCase()) return refuse(t("withdraw.mismatch", { word }));
-    try {
-      await withdraw(app);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return refuse(t(error.isTemporary ? "error.offline" : "error.refused", { message: error.message }));
-    }
-    dialog.close();
-    return app.show(withdrawnScreen);
-  });
-  function refuse(text) {
-    problem.textContent = text;
-    problem.hidden = false;
-    typed.setAttribute("aria-invalid", "true");
-    typed.focus();
-  }
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.showModal();
-  typed.focus();
-}
-
-async function withdraw(app) {
-  const { reader } = app.session;
-  await app.api.post("/api/withdrawal", { confirm: "withdraw" });
-  app.session = { ...app.session, withdrawn: true };
-  await app.vault.forget(reader);
-  forgetClocks();
-}
-
-function shell(title, content) {
+export function makeDialog(title, content) {
   const dialog = element(
     "dialog",
     { class: "ask", "aria-labelledby": "dialog-title" },

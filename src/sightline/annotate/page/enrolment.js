@@ -2,7 +2,6 @@
 
 import { ApiError } from "./api.js";
 import { button, element } from "./elements.js";
-import { consentScreen } from "./welcome.js";
 import { language, t } from "./words.js";
 
 /** The enrolment form; every problem stands next to its field. */
@@ -53,7 +52,7 @@ export function enrolmentScreen(app) {
     element(
       "div",
       { class: "actions" },
-      button(t("button.back"), () => app.show(consentScreen), { id: "back" }),
+      button(t("button.back"), () => app.go.consent(), { id: "back" }),
       submit,
     ),
   );

@@ -1,11 +1,10 @@
 /** The page's header: the name, the language, and the reader's menu. */
 
-import { imagesScreen } from "./closing.js";
-import { confirmWithdrawal } from "./dialogs.js";
 import { button, element } from "./elements.js";
-import { instructionsScreen } from "./instructions.js";
+import { brand, languagePicker } from "./header.js";
 import { areSingleKeysOn, guardSingleKeys, setSingleKeys } from "./keys.js";
-import { allLanguages, language, setLanguage, t } from "./words.js";
+import { confirmWithdrawal } from "./withdrawal.js";
+import { setLanguage, t } from "./words.js";
 
 /**
  * @param {object} app
@@ -28,13 +27,8 @@ export function openFrame(app) {
     document.getElementById("skip").textContent = t("frame.skip");
     const isReader = Boolean(app.session?.enrolled) && !app.session.withdrawn;
     header.replaceChildren(
-      element(
-        "p",
-        { class: "brand" },
-        element("img", { src: "/page/favicon.svg", alt: "", width: 28, height: 28 }),
-        "Sightline",
-      ),
-      languagePicker(app),
+      brand(),
+      languagePicker((code) => changeLanguage(app, code)),
       ...(isReader ? [menu(app)] : []),
     );
   }
@@ -42,25 +36,14 @@ export function openFrame(app) {
   return { renew, warn };
 }
 
-function languagePicker(app) {
-  const codes = Object.entries(allLanguages());
-  const picker = element(
-    "select",
-    { id: "language", "aria-label": t("frame.language"), on: { change: (event) => choose(event.target.value) } },
-    ...codes.map(([code, name]) =>
-      element("option", { value: code, text: name, selected: code === language(), lang: code }),
-    ),
-  );
-  async function choose(code) {
-    if (!(await setLanguage(code))) return;
-    app.again();
-    document.getElementById("language").focus();
-    if (app.session?.enrolled) {
-      app.session.language = code;
-      await app.api.put("/api/language", { language: code });
-    }
+async function changeLanguage(app, code) {
+  if (!(await setLanguage(code))) return;
+  app.again();
+  document.getElementById("language").focus();
+  if (app.session?.enrolled) {
+    app.session.language = code;
+    await app.api.put("/api/language", { language: code });
   }
-  return picker;
 }
 
 function menu(app) {
@@ -87,12 +70,12 @@ function menu(app) {
     ),
     button(
       t("menu.images"),
-      choose(() => app.show(imagesScreen)),
+      choose(() => app.go.images()),
       { id: "menu-images" },
     ),
     button(
       t("menu.instructions"),
-      choose(() => app.show(instructionsScreen)),
+      choose(() => app.go.instructions()),
       { id: "menu-instructions" },
     ),
     keys,

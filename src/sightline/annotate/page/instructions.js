@@ -17,7 +17,7 @@ const HOW = ["draw", "mend", "look", "answer", "saved"];
  * @param {{isFirst: boolean}} parameters isFirst: what follows is the practice.
  */
 export function instructionsScreen(app, { isFirst = false } = {}) {
-  const next = isFirst ? () => app.show(practiceScreen) : () => app.resume();
+  const next = isFirst ? () => app.go.practice() : () => app.resume();
   const nextText = isFirst ? t("button.continue") : t("instructions.back_to_images");
   return {
     name: "instructions",
@@ -57,48 +57,4 @@ function example(name, isRight) {
 
 function how(name) {
   return element("div", {}, element("dt", { text: t(`how.${name}.title`) }), element("dd", { text: t(`how.${name}`) }));
-}
-
-/** Before the practice images, or straight on where a study has none. */
-export function practiceScreen(app) {
-  const count = app.progress?.practice ?? 0;
-  const kind = count === 0 ? "none" : count === 1 ? "one" : "many";
-  return turning(
-    app,
-    "practice",
-    t("practice.title"),
-    t(`practice.${kind}`, { count }),
-    t(count === 0 ? "study.start" : "practice.start"),
-  );
-}
-
-/** Between the last practice image and the first that counts. */
-export function studyScreen(app) {
-  const { total, practice } = app.progress;
-  return turning(app, "study", t("study.title"), t("study.text", { count: total - practice }), t("study.start"));
-}
-
-function turning(app, name, title, text, start) {
-  return {
-    name,
-    title,
-    content: [
-      element(
-        "div",
-        { class: "page narrow" },
-        element("h1", { text: title }),
-        ...paragraphs(text, { class: "lead" }),
-        element(
-          "div",
-          { class: "actions" },
-          button(start, () => openNext(app), { id: "continue", class: "primary" }),
-        ),
-      ),
-    ],
-  };
-}
-
-async function openNext(app) {
-  const { readingScreen } = await import("./reading.js"); // late, since reading shows these screens too
-  app.show(readingScreen);
 }

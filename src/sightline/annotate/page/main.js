@@ -1,8 +1,7 @@
 /** The page's start: who is here, what they have done, and which screen comes first. */
 
 import { ApiError, openApi } from "./api.js";
-import { arrivalScreen } from "./arrival.js";
-import { nowhereScreen, unreachableScreen, withdrawnScreen } from "./closing.js";
+import { openFlow, showProgress } from "./flow.js";
 import { openFrame } from "./frame.js";
 import { openScreens } from "./screens.js";
 import { loadWords, setLanguage, t } from "./words.js";
@@ -17,7 +16,8 @@ const app = {
   session: null,
   progress: null,
   draft: {}, // what was typed so far, so that changing the language loses nothing
-  show: null,
+  go: null, // the ways to the other screens: see flow.js
+  again: null,
   announce: null,
   warn: null,
   begin,
@@ -34,25 +34,25 @@ async function begin() {
     app.draft.invite = null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.isTemporary && error.status !== 429) return app.show(unreachableScreen);
+    if (error.isTemporary && error.status !== 429) return app.go.unreachable();
     app.draft.invite = null;
     const reason = { invalid_token: "nowhere.invalid", too_many: "nowhere.many" }[error.code] ?? "nowhere.text";
-    return app.show(nowhereScreen, { reason });
+    return app.go.nowhere({ reason });
   }
   if (app.session.language) await setLanguage(app.session.language);
-  if (app.session.withdrawn) return app.show(withdrawnScreen);
+  if (app.session.withdrawn) return app.go.withdrawn();
   return resume();
 }
 
-/** The screen where the reader stopped: the introduction, the next image, or the thanks. */
+/** Goes on where the reader stopped. */
 function resume() {
-  return arrivalScreen(app);
+  return showProgress(app);
 }
 
 /** The session has ended elsewhere; what was drawn waits in the vault. */
 function signedOut() {
   app.session = null;
-  app.show(nowhereScreen, { reason: "nowhere.ended" });
+  app.go.nowhere({ reason: "nowhere.ended" });
 }
 
 /** The token of the address, which leaves the address bar and the history at once. */
@@ -78,7 +78,8 @@ async function start() {
   app.vault = await openVault();
   const frame = openFrame(app);
   app.warn = frame.warn;
-  Object.assign(app, openScreens(app, frame));
+  const { show, again, announce } = openScreens(app, frame);
+  Object.assign(app, { go: openFlow(show), again, announce });
   if (!app.vault.durable) app.warn(t("sync.memory"));
   await begin();
 }

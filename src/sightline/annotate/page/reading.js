@@ -3,11 +3,9 @@
 import { openClock } from "./activity.js";
 import { answerBar } from "./answers.js";
 import { ApiError } from "./api.js";
-import { imagesScreen, unreachableScreen, doneScreen } from "./closing.js";
 import { openDesk } from "./desk.js";
 import { ask } from "./dialogs.js";
 import { button, element } from "./elements.js";
-import { studyScreen } from "./instructions.js";
 import { coverageText, submission } from "./submission.js";
 import { mergeEvents, openQueue } from "./sync.js";
 import { t } from "./words.js";
@@ -38,7 +36,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     if (!isShown) return;
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) app.signedOut();
-    else if (error.isTemporary) app.show(unreachableScreen);
+    else if (error.isTemporary) app.go.unreachable();
     else bar.say(t("error.refused", { message: error.message }), "problem");
   }
 
@@ -46,7 +44,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     try {
       const name = id ?? (await app.api.get("/api/tasks/next")).task;
       if (!isShown) return;
-      if (name === null) return app.show(doneScreen);
+      if (name === null) return app.go.done();
       // The vault first, then the server's log: an event on its way meanwhile is in one of the two, never in neither.
       const local = await app.vault.unsent(app.session.reader, name);
       const fresh = await app.api.get(`/api/tasks/${encodeURIComponent(name)}`);
@@ -143,9 +141,9 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     if (read.practice)
       await ask({ title: t("feedback.title"), text: coverageText(given, mask), yes: t("button.continue"), no: null });
     const recorded = t("reading.recorded", { number: read.number, answer: t(`recorded.${given}`) });
-    if (next.task === null) app.show(doneScreen);
-    else if (read.practice && read.version === 0 && !next.practice) app.show(studyScreen);
-    else app.show(readingScreen, { id: next.task, notice: recorded });
+    if (next.task === null) app.go.done();
+    else if (read.practice && read.version === 0 && !next.practice) app.go.study();
+    else app.go.reading({ id: next.task, notice: recorded });
   }
 
   function refused(error) {
@@ -153,7 +151,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     if (error.status === 401) app.signedOut();
     else if (error.code === "out_of_step") {
       if (error.details.events) takeServers(error.details.events); // the queue's own message says the same
-    } else if (error.code === "conflict") app.show(readingScreen, { id: open.task.task, notice: t("sync.conflict") });
+    } else if (error.code === "conflict") app.go.reading({ id: open.task.task, notice: t("sync.conflict") });
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
     else bar.say(t("error.refused", { message: error.message }), "problem");
   }
@@ -167,8 +165,8 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
   }
 
   async function step(direction) {
-    const other = !isBusy && open ? neighbour(direction) : undefined;
-    if (other) app.show(readingScreen, { id: other.task });
+    const task = !isBusy && open ? neighbour(direction) : undefined;
+    if (task) app.go.reading({ id: task.task });
   }
 
   async function loadImage({ image: address }) {
@@ -177,10 +175,10 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     try {
       await image.decode();
     } catch {
-      const again = button(t("button.retry"), () => app.show(readingScreen, { id }), { class: "primary", id: "retry" });
-      const elsewhere = button(t("menu.images"), () => app.show(imagesScreen));
+      const again = button(t("button.retry"), () => app.go.reading({ id }), { class: "primary", id: "retry" });
+      const list = button(t("menu.images"), () => app.go.images());
       const words = element("p", { role: "alert", text: t("reading.image_failed") });
-      room.replaceChildren(element("div", { class: "failed" }, words, again, elsewhere));
+      room.replaceChildren(element("div", { class: "failed" }, words, again, list));
       return new Promise(() => {}); // this screen ends here: one of the two buttons opens another
     }
     return image;

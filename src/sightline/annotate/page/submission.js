@@ -1,6 +1,7 @@
 /** Handing a task's answer in, once however often the network asks. */
 
 import { ApiError } from "./api.js";
+import { uuid } from "./drawing.js";
 import { partsOf } from "./parts.js";
 import { number, t } from "./words.js";
 
@@ -21,7 +22,7 @@ export async function submission(app, open, answer, confidence, mask) {
   const said = JSON.stringify([answer, confidence, desk.events.length]);
   if (open.tried?.said !== said) {
     const body = {
-      id: randomId(),
+      id: uuid(),
       base_version: task.version,
       answer,
       confidence,
@@ -56,14 +57,4 @@ export function coverageText(answer, mask) {
   else if (share > 40) lines.push(t("feedback.huge"));
   else if (parts > 8) lines.push(t("feedback.scattered"));
   return lines.join("\n");
-}
-
-/** A version 4 UUID, also over plain http, where crypto.randomUUID is missing. */
-function randomId() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -1,7 +1,6 @@
 /** Before the first image: what this is about, and consent. */
 
 import { button, element, paragraphs } from "./elements.js";
-import { enrolmentScreen } from "./enrolment.js";
 import { t } from "./words.js";
 
 /** Welcome and purpose. */
@@ -28,7 +27,7 @@ export function welcomeScreen(app) {
         element(
           "div",
           { class: "actions" },
-          button(t("welcome.start"), () => app.show(consentScreen), { id: "start", class: "primary" }),
+          button(t("welcome.start"), () => app.go.consent(), { id: "start", class: "primary" }),
         ),
         contact(app),
       ),
@@ -59,7 +58,7 @@ export function consentScreen(app) {
     box.removeAttribute("aria-invalid");
   });
   const go = () => {
-    if (box.checked) return app.show(enrolmentScreen);
+    if (box.checked) return app.go.enrolment();
     problem.hidden = false;
     problem.textContent = t("consent.missing");
     box.setAttribute("aria-invalid", "true");
@@ -85,7 +84,7 @@ export function consentScreen(app) {
         element(
           "div",
           { class: "actions" },
-          button(t("button.back"), () => app.show(welcomeScreen), { id: "back" }),
+          button(t("button.back"), () => app.go.welcome(), { id: "back" }),
           button(t("button.continue"), go, { id: "continue", class: "primary" }),
         ),
       ),

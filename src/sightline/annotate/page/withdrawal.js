@@ -1,0 +1,72 @@
+/** Withdrawal from the study: a dialog, and the deletion of all that the server and this device know of the reader. */
+
+import { forgetClocks } from "./activity.js";
+import { ApiError } from "./api.js";
+import { makeDialog } from "./dialogs.js";
+import { button, element, paragraphs } from "./elements.js";
+import { t } from "./words.js";
+
+/**
+ * Withdrawal: deletes all of the reader's data, once the word for it is typed.
+ * @param {object} app
+ */
+export function confirmWithdrawal(app) {
+  const word = t("withdraw.word");
+  const problem = element("p", { class: "problem", id: "withdraw-problem", role: "alert", hidden: true });
+  const typed = element("input", {
+    type: "text",
+    id: "withdraw-word",
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    "aria-describedby": "withdraw-problem",
+  });
+  const label = element("label", { for: "withdraw-word", text: t("withdraw.type", { word }) });
+  const confirm = element("button", {
+    type: "submit",
+    text: t("withdraw.confirm"),
+    id: "withdraw-confirm",
+    class: "danger",
+  });
+  const form = element(
+    "form",
+    { novalidate: true },
+    element("div", { class: "field" }, label, typed, problem),
+    element(
+      "div",
+      { class: "actions" },
+      button(t("button.cancel"), () => dialog.close(), { id: "dialog-no" }),
+      confirm,
+    ),
+  );
+  const dialog = makeDialog(t("withdraw.title"), [...paragraphs(t("withdraw.text")), form]);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (typed.value.trim().toLowerCase() !== word.toLowerCase()) return refuse(t("withdraw.mismatch", { word }));
+    try {
+      await withdraw(app);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return refuse(t(error.isTemporary ? "error.offline" : "error.refused", { message: error.message }));
+    }
+    dialog.close();
+    return app.go.withdrawn();
+  });
+  function refuse(text) {
+    problem.textContent = text;
+    problem.hidden = false;
+    typed.setAttribute("aria-invalid", "true");
+    typed.focus();
+  }
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+  typed.focus();
+}
+
+async function withdraw(app) {
+  const { reader } = app.session;
+  await app.api.post("/api/withdrawal", { confirm: "withdraw" });
+  app.session = { ...app.session, withdrawn: true };
+  await app.vault.forget(reader);
+  forgetClocks();
+}
