@@ -1,11 +1,11 @@
-/** How long a reader really looked at an image. */
+/** How long a reader actually looked at an image. */
 
 const IDLE_MS = 60000;
 const TICK_MS = 1000;
 const PREFIX = "sightline.active.";
 
 /**
- * A clock that runs while the page is visible and the reader did something within the last minute. What it counted
+ * A clock that runs while the page is visible and the reader has been active within the last minute. Its time
  * survives a reload on this device.
  * @param {string} name of what is timed, such as the task's id.
  * @returns {{seconds: () => number, close: () => void, forget: () => void}}
@@ -20,7 +20,7 @@ export function openClock(name) {
   const tick = () => {
     const now = performance.now();
     const isActive = document.visibilityState === "visible" && now - lastInput < IDLE_MS;
-    if (isActive) active += Math.min(now - lastTick, 2 * TICK_MS); // a sleeping computer's hours are not looking
+    if (isActive) active += Math.min(now - lastTick, 2 * TICK_MS); // hours asleep are not reading time
     lastTick = now;
     store(place, active / 1000);
   };
@@ -50,7 +50,7 @@ export function forgetClocks() {
   }
 }
 
-// Where storage is blocked the clock starts at 0 after a reload: a shorter time, never a wrong drawing.
+// Where storage is blocked, the clock restarts at 0 after a reload: the time is too short, the drawing unaffected.
 function storedSeconds(place) {
   try {
     const seconds = Number(localStorage.getItem(place));

@@ -1,4 +1,4 @@
-/** The admin's page: sign-in with the study's secret, then how the study goes, renewed by itself. */
+/** The admin page: sign-in with the study's secret, then the study's progress, updated automatically. */
 
 import { ApiError, openApi } from "./api.js";
 import { button, element } from "./elements.js";
@@ -11,8 +11,8 @@ const REFRESH_SECONDS = 30;
 
 const api = openApi("/api/admin/session");
 const main = document.getElementById("main");
-const places = {}; // the parts of the overview that are filled anew
-const sorting = {}; // each table's order outlives the refresh
+const places = {}; // the parts of the overview, filled at each refresh
+const sorting = {}; // each table's order survives a refresh
 let latest = null; // {overview, at}
 let timer = null;
 
@@ -158,7 +158,7 @@ async function start() {
   await loadWords();
   const link = SECRET.exec(location.hash);
   if (link) {
-    history.replaceState(null, "", location.pathname); // the secret leaves the address bar and the history
+    history.replaceState(null, "", location.pathname); // removes the secret from the address bar and the history
     return signIn(decodeURIComponent(link[1]));
   }
   try {

@@ -1,4 +1,4 @@
-/** The bar of answers beside the desk: confidence, the three answers, the way back and forth, what is saved. */
+/** The answer bar beside the desk: confidence, the three answers, previous and next image, and what is saved. */
 
 import { button, element } from "./elements.js";
 import { isTyping } from "./keys.js";
@@ -10,7 +10,7 @@ const LEVELS = [1, 2, 3, 4, 5];
  * @param {object} options
  * @param {(answer: "region"|"none"|"cannot") => void} options.onAnswer
  * @param {(step: -1|1) => void} options.onStep to the previous or the next image.
- * @returns {object} `head`, `bar` and `notice` to place; ways to fill and read them.
+ * @returns {object} `head`, `bar` and `notice` for the caller to place; functions that fill and read them.
  */
 export function answerBar({ onAnswer, onStep }) {
   const title = element("h1", { id: "progress-text", class: "reading-title" });
@@ -18,7 +18,8 @@ export function answerBar({ onAnswer, onStep }) {
   const practice = element("span", { class: "chip", id: "practice", text: t("reading.practice"), hidden: true });
   const saved = element("p", { id: "saved-state", class: "saved", role: "status", "aria-live": "polite" });
   const question = element("p", { class: "question", id: "question", text: t("reading.question") });
-  const notice = element("div", { class: "notice-place", id: "notice", role: "status" }); // stays, to be read out
+  // Always in the page, so that screen readers announce its text.
+  const notice = element("div", { class: "notice-place", id: "notice", role: "status" });
 
   const confidence = confidenceGroup(settle);
   const answers = {
@@ -73,7 +74,7 @@ export function answerBar({ onAnswer, onStep }) {
     onKey,
     confidence: confidence.get,
     setConfidence: confidence.set,
-    /** Says what is missing, at the confidence if that is it. */
+    /** Asks for the missing confidence and moves the focus there. */
     askConfidence() {
       say(t("reading.confidence_missing"), "problem");
       confidence.focus();
@@ -87,7 +88,7 @@ export function answerBar({ onAnswer, onStep }) {
       practice.hidden = !task.practice;
       back.disabled = task.number <= 1;
       forth.disabled = !hasNext;
-      for (const [name, one] of Object.entries(answers)) one.classList.toggle("given", task.answer === name);
+      for (const [name, node] of Object.entries(answers)) node.classList.toggle("given", task.answer === name);
       answers.region.firstChild.textContent = t(task.version > 0 ? "answer.region_again" : "answer.region");
     },
     setSaved(state) {
@@ -95,12 +96,12 @@ export function answerBar({ onAnswer, onStep }) {
       saved.textContent = t(`saved.${state}`);
     },
     setBusy(isBusy) {
-      for (const one of [...Object.values(answers), back, forth]) one.setAttribute("aria-disabled", String(isBusy));
+      for (const node of [...Object.values(answers), back, forth]) node.setAttribute("aria-disabled", String(isBusy));
       bar.classList.toggle("busy", isBusy);
     },
   };
 
-  /** Takes the message away once the reader goes on. */
+  /** Removes the message once the reader continues. */
   function settle() {
     if (notice.firstChild) say("");
   }
@@ -161,7 +162,7 @@ function confidenceGroup(onChange) {
   };
 }
 
-/** Whether Enter already means something on it. */
+/** Whether Enter already activates the element. */
 function isPressable(target) {
   return target instanceof HTMLElement && target.matches("button, a, summary, input:not([type=radio])");
 }

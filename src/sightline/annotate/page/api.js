@@ -1,15 +1,15 @@
-/** Requests to the server: JSON both ways, the CSRF token, one kind of error, and patience with the network. */
+/** Requests to the server: JSON both ways, the CSRF token, one type of error, and retries. */
 
 const TIMEOUT_MS = 20000;
 const FIRST_WAIT_MS = 400;
 
-/** A request that brought no result: refused by the server, or never answered. */
+/** A failed request: refused by the server, or never answered. */
 export class ApiError extends Error {
   /**
-   * @param {number} status of HTTP; 0 when no answer came.
-   * @param {string} code the server's word for it; "offline" when no answer came.
+   * @param {number} status HTTP status; 0 if there was no answer.
+   * @param {string} code the server's error code; "offline" if there was no answer.
    * @param {string} message an English sentence.
-   * @param {object} details what else the server said.
+   * @param {object} details further fields of the server's answer.
    */
   constructor(status, code, message, details = {}) {
     super(message);
@@ -19,15 +19,15 @@ export class ApiError extends Error {
     this.details = details;
   }
 
-  /** Whether the same request may well succeed later: no answer, the server is restarting, or too many at once. */
+  /** Whether the same request may succeed later: no answer, a restarting server, or too many requests. */
   get isTemporary() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
 /**
- * The server as one reader's (or the admin's) page sees it. The CSRF token lives in memory alone.
- * @param {string} sessionPath where the session is asked for again when its CSRF token has changed.
+ * A client for one reader's page (or the admin's). The CSRF token is kept in memory only.
+ * @param {string} sessionPath from which the session is fetched again when its CSRF token has changed.
  * @returns {{get, post, put, remove, keepalive, adopt}}
  */
 export function openApi(sessionPath = "/api/session") {
@@ -72,7 +72,7 @@ export function openApi(sessionPath = "/api/session") {
     }
   }
 
-  // Another tab may have opened the session anew: then the token changed, and perhaps the reader, who must not inherit
+  // Another tab may have opened a new session: the token has then changed, and perhaps the reader, who must not inherit
   // this tab's strokes.
   async function sameReaderAgain() {
     const session = await once("GET", sessionPath);
@@ -90,10 +90,10 @@ export function openApi(sessionPath = "/api/session") {
     post: (path, body, { tries = 1 } = {}) => send("POST", path, body, tries),
     put: (path, body, { tries = 3 } = {}) => send("PUT", path, body, tries),
     remove: (path, { tries = 2 } = {}) => send("DELETE", path, undefined, tries),
-    /** Sends while the page goes away; no answer is awaited, so only what may safely be sent again. */
+    /** Sends while the page closes. The answer is not awaited, so send only what may safely be sent again. */
     keepalive(path, body) {
       const text = JSON.stringify(body);
-      if (text.length > 60000) return; // browsers refuse more; the vault still has it
+      if (text.length > 60000) return; // browsers refuse more; the vault still has the events
       const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
       fetch(path, { method: "POST", headers, body: text, credentials: "same-origin", keepalive: true }).catch((error) =>
         console.info("not sent while leaving, kept on this device:", error.message),
@@ -109,7 +109,7 @@ async function read(answer) {
   try {
     content = text ? JSON.parse(text) : null;
   } catch {
-    content = null; // a proxy's own page: the status says enough
+    content = null; // a proxy's error page: the status says enough
   }
   if (answer.ok) {
     if (content === null) throw new ApiError(502, "not_json", "the server's answer was not JSON");
@@ -124,7 +124,7 @@ async function read(answer) {
 
 /**
  * @param {number} milliseconds
- * @returns {Promise<void>} done after that time.
+ * @returns {Promise<void>} resolves after that time.
  */
 export function pause(milliseconds) {
   return new Promise((done) => setTimeout(done, milliseconds));

@@ -1,11 +1,11 @@
-// Boxes of pixels, in which a stroke changes a mask and the screen is painted anew.
+// Boxes of pixels: where a stroke changes a mask, and where the screen is repainted.
 
 /**
  * Rows top..bottom-1 and columns left..right-1; empty if bottom <= top or right <= left.
  * @typedef {{top: number, bottom: number, left: number, right: number}} Box
  */
 
-/** A box with `margin` pixels more on each side, inside the image. @returns {Box} */
+/** A box grown by `margin` pixels on each side, clipped to the image. @returns {Box} */
 export function grown(box, margin, height, width) {
   return {
     top: Math.max(0, box.top - margin),
@@ -15,7 +15,7 @@ export function grown(box, margin, height, width) {
   };
 }
 
-/** The smallest box that holds two, which are not empty. @returns {Box} */
+/** The smallest box that contains two non-empty boxes. @returns {Box} */
 export function union(a, b) {
   return {
     top: Math.min(a.top, b.top),

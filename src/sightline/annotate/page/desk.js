@@ -1,5 +1,5 @@
-// The drawing desk: one X-ray, its marks and the tools to draw them. It puts together the drawing (what is recorded),
-// the sketch (what is under the pen), the view (what is shown), the pointers, the keyboard and the toolbar.
+// The drawing desk: one X-ray, its marks and the tools to draw them. It combines the drawing (what is recorded), the
+// sketch (what is being drawn), the view (what is shown), the pointers, the keyboard and the toolbar.
 
 import { Drawing } from "./drawing.js";
 import { element } from "./elements.js";
@@ -12,24 +12,24 @@ import { buildPolygonBar, buildToolbar, positionOf, radiusOf } from "./toolbar.j
 import { View } from "./view.js";
 import { AS_IT_IS, Xray } from "./xray.js";
 
-const PAN_STEP = 80; // CSS pixels an arrow key moves the image
+const PAN_STEP = 80; // CSS pixels by which an arrow key moves the image
 const ZOOM_STEP = 1.25;
-const HOLD_MS = 400; // W held longer than this works while it is held, a shorter press switches
+const HOLD_MS = 400; // W held for longer acts while it is held; a shorter press toggles
 const SIZE_SHOWN_MS = 900;
-const ONCE = ["hand", "window", "help", "invert", "marks", "remove", "clear"]; // a key that is held repeats none of these
+const ONCE = ["hand", "window", "help", "invert", "marks", "remove", "clear"]; // not repeated while a key is held
 
-const kept = { tool: "brush", mode: "add", radius: null }; // from one image to the next, until the page is loaded again
+const kept = { tool: "brush", mode: "add", radius: null }; // from one image to the next, until the page is reloaded
 
 /**
- * Opens the desk in a container and fills it.
+ * Opens the desk in a container, which it fills.
  * @param {HTMLElement} container
  * @param {{image: HTMLImageElement, width: number, height: number, events: object[],
  *   t: (key: string, values?: object) => string, onEvent: (event: object) => void,
- *   onMessage: (text: string) => void}} options image loaded and of this origin; onEvent is told of each event as soon
- *   as it is part of the log; onMessage gets short texts for an aria-live region
+ *   onMessage: (text: string) => void}} options image: loaded, of this origin; onEvent receives each event as
+ *   soon as it is part of the log; onMessage receives short texts for an aria-live region
  * @returns {{events: object[], mask: () => {size: [number, number], counts: number[]}, pixels: () => number,
  *   isDrawing: () => boolean, replaceEvents: (events: object[]) => void, clear: () => void, focus: () => void,
- *   close: () => void}} isDrawing: a stroke or an open polygon is under way, which is no event yet
+ *   close: () => void}} isDrawing: a stroke or an open polygon is in progress, not yet an event
  */
 export function openDesk(container, { image, width, height, events, t, onEvent, onMessage }) {
   const drawing = new Drawing(height, width, events);
@@ -68,7 +68,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     begin(point, event) {
       focus();
       if (!view.showsMarks) toggleMarks();
-      const isEraser = event.button === 5; // the other end of a pen
+      const isEraser = event.button === 5; // the eraser end of a pen
       const style = isEraser ? { ...kept, tool: "brush", mode: "remove" } : { ...kept };
       sketch.begin(event.altKey ? { ...style, mode: "remove" } : style, point, event.pointerType);
     },
@@ -101,7 +101,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     sketch.paint(context, { brush: isBrush ? kept : null, atMiddle: sizeTimer !== 0 });
   }
 
-  /** Shows the present state on buttons, sliders and cursor. */
+  /** Shows the current state on buttons, sliders and cursor. */
   function update() {
     if (!desk.isConnected) return;
     toolbar.update({
@@ -138,7 +138,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     onMessage(t(view.showsMarks ? "desk.said.shown" : "desk.said.hidden"));
   }
 
-  /** Does what a key or button asks for. @returns {boolean} false if it means nothing now */
+  /** Performs the action of a key or button. @returns {boolean} false if it has no meaning now */
   function act(action) {
     const actions = {
       brush: () => choose("brush", "brush", "add"),
@@ -172,7 +172,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     return true;
   }
 
-  /** Enter, Backspace and Escape, which are the desk's only while something is under way. */
+  /** Enter, Backspace and Escape, which belong to the desk only while something is in progress. */
   function actOnPen(action) {
     if (action === "cancel" && isWindowing && !sketch.pen) isWindowing = false;
     else if (action === "cancel" && sketch.pen) {
@@ -259,7 +259,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     update();
   }
 
-  /** The window loses the keyboard: what is held down there will not be heard of when it is let go. */
+  /** The window loses the keyboard: the release of a key that is held down will not be reported. */
   function letGo() {
     isHand = false;
     if (windowKey) isWindowing = windowKey.before;

@@ -1,15 +1,15 @@
-/** Questions that must be answered first, as native modal dialogs. */
+/** Native modal dialogs, and questions that must be answered before anything else. */
 
 import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
 
 /**
- * Asks and waits.
+ * Asks a question and waits for the answer.
  * @param {object} options
  * @param {string} options.title
- * @param {string} options.text paragraphs parted by "\n".
- * @param {string} options.yes the button that goes on; it has the focus.
- * @param {string|null} options.no the button that does not; null: there is none.
+ * @param {string} options.text paragraphs separated by "\n".
+ * @param {string} options.yes label of the button that accepts; it has the focus.
+ * @param {string|null} options.no label of the button that declines; null leaves it out.
  * @returns {Promise<boolean>} whether `yes` was pressed; Escape means no.
  */
 export function ask({ title, text, yes, no = t("button.cancel") }) {
@@ -31,7 +31,7 @@ export function ask({ title, text, yes, no = t("button.cancel") }) {
 }
 
 /**
- * A modal dialog in the page, not yet open.
+ * Adds a modal dialog to the page, not yet open.
  * @param {string} title
  * @param {Node[]} content below the title.
  * @returns {HTMLDialogElement}

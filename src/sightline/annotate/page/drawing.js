@@ -1,6 +1,6 @@
-// The drawing of one task: its append-only log of events and, kept up to date with it, the mask that the log gives.
-// Every step keeps the runs of pixels that it changed, and nothing else: undo and redo both flip those runs, so they
-// cost what the stroke cost whatever its place in the log, and 1,000 strokes take a few megabytes.
+// The drawing of one task: its append-only log of events and the mask that the log gives, kept up to date. Every step
+// stores only the runs of pixels that it changed. Undo and redo flip those runs, so they cost no more than the stroke
+// did, wherever it is in the log, and 1,000 strokes take a few megabytes.
 
 import { applyStroke, countsOf, strokeBox } from "./raster.js";
 
@@ -13,10 +13,10 @@ export class Drawing {
     this.replace(events);
   }
 
-  /** Starts again from another log. Throws on an event of an unknown kind. */
+  /** Replaces the log. Throws on an event of an unknown kind. */
   replace(events) {
     this.events = [];
-    /** Row-major, one byte a pixel, 0 or 1; read it, do not write it. */
+    /** Row-major, one byte per pixel, 0 or 1; read only. */
     this.mask = new Uint8Array(this.height * this.width);
     /** Number of marked pixels. */
     this.pixels = 0;
@@ -36,7 +36,10 @@ export class Drawing {
     return this.undone.length > 0;
   }
 
-  /** Appends a stroke. @returns {{event: object, box: import("./boxes.js").Box}} the event, and the pixels that it may have changed */
+  /**
+   * Appends a stroke.
+   * @returns {{event: object, box: import("./boxes.js").Box}} the event, and the pixels that it may have changed
+   */
   stroke({ tool, mode, radius, points }) {
     return this.#append({ kind: "stroke", tool, mode, radius, points });
   }
@@ -46,12 +49,18 @@ export class Drawing {
     return this.#append({ kind: "clear" });
   }
 
-  /** Appends an undo. @returns {{event: object, box: import("./boxes.js").Box} | null} null, and nothing recorded, if there is nothing to undo */
+  /**
+   * Appends an undo.
+   * @returns {{event: object, box: import("./boxes.js").Box} | null} null, and nothing recorded, without one to undo
+   */
   undo() {
     return this.canUndo ? this.#append({ kind: "undo" }) : null;
   }
 
-  /** Appends a redo. @returns {{event: object, box: import("./boxes.js").Box} | null} null, and nothing recorded, if there is nothing to redo */
+  /**
+   * Appends a redo.
+   * @returns {{event: object, box: import("./boxes.js").Box} | null} null, and nothing recorded, without one to redo
+   */
   redo() {
     return this.canRedo ? this.#append({ kind: "redo" }) : null;
   }
@@ -68,7 +77,7 @@ export class Drawing {
     return { event, box };
   }
 
-  /** Brings the mask from before an event to after it; returns the box of what it may have changed. */
+  /** Applies an event to the mask; returns the box of the pixels that it may have changed. */
   #play(event) {
     if (event.kind === "stroke") return this.#take(this.#draw(event));
     if (event.kind === "clear") return this.#take(this.#erase());
@@ -90,7 +99,7 @@ export class Drawing {
     if (!change) return { top: 0, bottom: 0, left: 0, right: 0 };
     for (let i = 0; i < change.runs.length; i += 2) {
       const start = change.runs[i];
-      this.mask.fill(1 - this.mask[start], start, start + change.runs[i + 1]); // a run's pixels were all alike
+      this.mask.fill(1 - this.mask[start], start, start + change.runs[i + 1]); // all pixels of a run have one value
     }
     to.push(change);
     this.pixels -= change.gain;
@@ -114,7 +123,7 @@ export class Drawing {
       const start = (box.top + row) * this.width + box.left;
       for (let col = 0; col < wide; col += 1) {
         if (this.mask[start + col] === before[row * wide + col]) continue;
-        const from = col; // one stroke only adds or only removes, so a run of changes has one value
+        const from = col; // a stroke either adds or removes, so a run of changes has one value
         while (col < wide && this.mask[start + col] !== before[row * wide + col]) col += 1;
         runs.push(start + from, col - from);
       }
@@ -138,7 +147,7 @@ export class Drawing {
   }
 }
 
-/** A random UUID, version 4. On plain http, where browsers withhold randomUUID, from the same random source. */
+/** A random version 4 UUID. On plain HTTP, where browsers withhold randomUUID, it uses the same random source. */
 export function uuid() {
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,11 +1,11 @@
-/** Building the page's DOM: text always as text, never as markup. */
+/** Builds the page's DOM; text is always inserted as text, never as markup. */
 
 /**
- * A new element.
+ * Creates an element.
  * @param {string} tag its name, such as "button".
  * @param {object} properties attributes by name; `text` is its text, `on` its listeners by event; null, undefined and
- *   false leave an attribute out, true sets it empty.
- * @param {...(Node|string|null)} children appended in order; null is skipped.
+ *   false leave an attribute out, true sets an empty one.
+ * @param {...(Node|string|null)} children appended in order; null and undefined are skipped.
  * @returns {HTMLElement}
  */
 export function element(tag, properties = {}, ...children) {
@@ -23,8 +23,8 @@ export function element(tag, properties = {}, ...children) {
 
 /**
  * A push button that does not submit a form.
- * @param {string} text what it says.
- * @param {() => void} action run when pressed.
+ * @param {string} text its label.
+ * @param {() => void} action called when it is pressed.
  * @param {object} properties further attributes.
  * @returns {HTMLButtonElement}
  */
@@ -33,8 +33,8 @@ export function button(text, action, properties = {}) {
 }
 
 /**
- * Paragraphs of a text, one a line.
- * @param {string} text lines parted by "\n".
+ * One paragraph per line of a text.
+ * @param {string} text lines separated by "\n".
  * @param {object} properties attributes of each paragraph.
  * @returns {HTMLElement[]}
  */

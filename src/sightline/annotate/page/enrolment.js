@@ -1,10 +1,10 @@
-/** Who reads: name, profession, years of experience, an e-mail if they like. */
+/** Who the reader is: name, profession, years of experience and, optionally, an e-mail address. */
 
 import { ApiError } from "./api.js";
 import { button, element } from "./elements.js";
 import { language, t } from "./words.js";
 
-/** The enrolment form; every problem stands next to its field. */
+/** The enrolment form; every problem is shown next to its field. */
 export function enrolmentScreen(app) {
   const draft = app.draft;
   const professions = app.session.professions;
@@ -39,7 +39,7 @@ export function enrolmentScreen(app) {
     control.value = draft[name] ?? "";
     control.addEventListener("input", () => {
       draft[name] = control.value;
-      if (control.hasAttribute("aria-invalid")) tell(fields[name], problems(fields)[name]);
+      if (control.hasAttribute("aria-invalid")) showProblem(fields[name], problems(fields)[name]);
     });
   }
   const refusal = element("p", { class: "problem", role: "alert", hidden: true, id: "enrolment-problem" });
@@ -58,7 +58,7 @@ export function enrolmentScreen(app) {
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const wrong = Object.entries(problems(fields)).filter(([name, problem]) => tell(fields[name], problem));
+    const wrong = Object.entries(problems(fields)).filter(([name, problem]) => showProblem(fields[name], problem));
     if (wrong.length > 0) return fields[wrong[0][0]].control.focus();
     return enrol(app, fields, refusal, submit);
   });
@@ -99,7 +99,8 @@ function problems({ name, profession, years, email }) {
   };
 }
 
-function tell({ control, problem }, key) {
+/** Shows a field's problem, or none where the key is null. @returns {boolean} whether there is one */
+function showProblem({ control, problem }, key) {
   problem.hidden = key === null;
   problem.textContent = key === null ? "" : t(key);
   if (key === null) control.removeAttribute("aria-invalid");
@@ -125,7 +126,7 @@ async function enrol(app, { name, profession, years, email }, refusal, submit) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return app.signedOut();
-    if (error.code === "already_enrolled") return app.begin(); // an earlier try's answer was lost on the way
+    if (error.code === "already_enrolled") return app.begin(); // the answer to an earlier attempt was lost
     refusal.textContent = t(refusalKey(error), { message: error.message });
     refusal.hidden = false;
     submit.disabled = false;

@@ -1,4 +1,4 @@
-/** The flow: every screen by its name, and the one on which a reader goes on. The only module that knows all screens. */
+/** The flow: every screen by name, and the one on which a reader continues. The only module that knows all screens. */
 
 import { ApiError } from "./api.js";
 import { enrolmentScreen } from "./enrolment.js";
@@ -32,8 +32,8 @@ const SCREENS = {
 
 /**
  * The ways from one screen to the next, handed to every screen as `app.go`, so that no screen imports another.
- * @param {(maker: Function, parameters?: object) => void} show shows what a screen maker makes.
- * @returns {Object<string, (parameters?: object) => void>} one function per screen, which takes that screen's parameters.
+ * @param {(maker: Function, parameters?: object) => void} show shows the screen that a maker returns.
+ * @returns {Object<string, (parameters?: object) => void>} one function per screen, taking its parameters.
  */
 export function openFlow(show) {
   const ways = Object.entries(SCREENS).map(([name, maker]) => [name, (parameters) => show(maker, parameters)]);

@@ -1,4 +1,4 @@
-/** The page's header: the name, the language, and the reader's menu. */
+/** The page's header: the name, the language and the reader's menu. */
 
 import { button, element } from "./elements.js";
 import { brand, languagePicker } from "./header.js";
@@ -9,7 +9,7 @@ import { setLanguage, t } from "./words.js";
 /**
  * @param {object} app
  * @returns {{renew: Function, warn: (text: string) => void}} renew rebuilds the header for a screen; warn shows a
- *   message above it until it is dismissed, an empty one takes it away.
+ *   message above it until it is dismissed, and an empty message removes it.
  */
 export function openFrame(app) {
   const header = document.getElementById("header");

@@ -1,9 +1,9 @@
-/** The reader's images: the list from which each one done can be opened again. */
+/** The list of the reader's images, from which a finished one can be opened again. */
 
 import { button, element } from "./elements.js";
 import { t } from "./words.js";
 
-/** The reader's images by number: those done can be corrected, the next one opened. */
+/** The reader's images by number: finished ones can be corrected, and the next one opened. */
 export function imagesScreen(app) {
   const { tasks, done, total } = app.progress;
   const next = tasks.find((task) => !task.done);

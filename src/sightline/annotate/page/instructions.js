@@ -1,4 +1,4 @@
-/** What to mark and how: schematic drawings only, never a real image and never what a model looks at. */
+/** What to mark and how: with schematic drawings only, never a real X-ray or a model's map. */
 
 import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
@@ -12,9 +12,9 @@ const EXAMPLES = [
 const HOW = ["draw", "mend", "look", "answer", "saved"];
 
 /**
- * The instructions, once before the first image and again from the menu.
+ * The instructions, shown once before the first image and again from the menu.
  * @param {object} app
- * @param {{isFirst: boolean}} parameters isFirst: what follows is the practice.
+ * @param {{isFirst: boolean}} parameters isFirst: practice follows.
  */
 export function instructionsScreen(app, { isFirst = false } = {}) {
   const next = isFirst ? () => app.go.practice() : () => app.resume();

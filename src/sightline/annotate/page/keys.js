@@ -1,4 +1,4 @@
-/** Whether single keys without Ctrl or Alt do anything: speech input and unsteady hands set them off by accident. */
+/** Whether single-key shortcuts (no Ctrl or Alt) are on: speech input and unsteady hands trigger them by accident. */
 
 const CHOICE = "sightline.keys";
 let isOn = storedChoice();
@@ -9,7 +9,7 @@ export function areSingleKeysOn() {
 }
 
 /**
- * Switches them on or off, remembered on this device.
+ * Switches them on or off; this device remembers the choice.
  * @param {boolean} on
  */
 export function setSingleKeys(on) {
@@ -21,7 +21,7 @@ export function setSingleKeys(on) {
   }
 }
 
-/** While they are off, keeps single characters from every shortcut on the page; fields still get what is typed. */
+/** While they are off, keeps single characters from all shortcuts of the page; fields still receive what is typed. */
 export function guardSingleKeys() {
   window.addEventListener(
     "keydown",
@@ -35,7 +35,7 @@ export function guardSingleKeys() {
 
 /**
  * @param {EventTarget} target of a key event.
- * @returns {boolean} whether it is a field that takes text or letters.
+ * @returns {boolean} whether it is a field that accepts typing.
  */
 export function isTyping(target) {
   if (!(target instanceof HTMLElement)) return false;

@@ -1,4 +1,4 @@
-/** The page's start: who is here, what they have done, and which screen comes first. */
+/** The page's entry point: who is reading, what they have done so far, and which screen comes first. */
 
 import { ApiError, openApi } from "./api.js";
 import { openFlow, showProgress } from "./flow.js";
@@ -9,14 +9,14 @@ import { openVault } from "./vault.js";
 
 const INVITE = /^#invite=([^&]+)$/;
 
-/** What every screen is given: the server, the device's vault, the session, and the ways to go elsewhere. */
+/** What every screen receives: the server, the device's vault, the session, and the ways to the other screens. */
 const app = {
   api: openApi(),
   vault: null,
   session: null,
   progress: null,
-  draft: {}, // what was typed so far, so that changing the language loses nothing
-  go: null, // the ways to the other screens: see flow.js
+  draft: {}, // what has been typed so far, so that a change of language loses nothing
+  go: null, // one function per screen: see flow.js
   again: null,
   announce: null,
   warn: null,
@@ -25,7 +25,7 @@ const app = {
   signedOut,
 };
 
-/** Opens the session of the invite in the address, or the one that this browser has, and goes on from there. */
+/** Opens the session of the invite link, or the one that this browser already has, and continues from there. */
 async function begin() {
   const invite = takeInvite();
   try {
@@ -44,23 +44,23 @@ async function begin() {
   return resume();
 }
 
-/** Goes on where the reader stopped. */
+/** Continues where the reader stopped. */
 function resume() {
   return showProgress(app);
 }
 
-/** The session has ended elsewhere; what was drawn waits in the vault. */
+/** The session has ended elsewhere; unsent strokes stay in the vault. */
 function signedOut() {
   app.session = null;
   app.go.nowhere({ reason: "nowhere.ended" });
 }
 
-/** The token of the address, which leaves the address bar and the history at once. */
+/** The invite's token, which is removed from the address bar and the history at once. */
 function takeInvite() {
   const invite = INVITE.exec(location.hash);
   if (!invite) return app.draft.invite ?? null;
   history.replaceState(null, "", location.pathname);
-  app.draft.invite = decodeURIComponent(invite[1]); // until it is used: the server may be out of reach now
+  app.draft.invite = decodeURIComponent(invite[1]); // kept until it is used: the server may be unreachable now
   return app.draft.invite;
 }
 

@@ -1,12 +1,12 @@
-// The marks as they are shown over the X-ray: a tint, and the exact border of the marked pixels as a light line in a
-// dark one, so that nobody has to tell colours apart to see it.
+// The marks as shown over the X-ray: a tint, and the exact border of the marked pixels as a light line inside a dark
+// one, so that seeing it does not depend on telling colours apart.
 
 import { grown } from "./boxes.js";
 
-const TILE = 128; // image pixels; a stroke makes anew only the borders of the tiles that it touches
-const MANY_SIDES = 8000; // lines of border that are more than a moving image can wait for
+const TILE = 128; // image pixels; a stroke rebuilds only the borders of the tiles that it touches
+const MANY_SIDES = 8000; // border lines; painting more would slow down a moving image
 
-/** Draws a mask; the canvas has the image's size, the border is made of lines along the sides of pixels. */
+/** Draws a mask; the canvas has the image's size, and the border consists of lines along the sides of pixels. */
 export class Marks {
   /** @param {number} height @param {number} width @param {string} color any CSS colour */
   constructor(height, width, color) {
@@ -19,11 +19,11 @@ export class Marks {
     this.color = color;
     this.word = wordOf(color);
     this.tilesAcross = Math.ceil(width / TILE);
-    /** @type {({path: Path2D, sides: number} | null)[]} null: to be made when next shown */
+    /** @type {({path: Path2D, sides: number} | null)[]} null: to be built when next shown */
     this.borders = new Array(this.tilesAcross * Math.ceil(height / TILE)).fill(null);
   }
 
-  /** Takes over the pixels of a box from a mask. @param {Uint8Array} mask @param {import("./boxes.js").Box} box */
+  /** Copies the pixels of a box from a mask. @param {Uint8Array} mask @param {import("./boxes.js").Box} box */
   update(mask, box) {
     this.mask = mask;
     const wide = box.right - box.left;
@@ -45,7 +45,7 @@ export class Marks {
    * Paints the marks of a box on a context whose unit is one image pixel.
    * @param {CanvasRenderingContext2D} context @param {import("./boxes.js").Box} box
    * @param {number} unit length of one CSS pixel in image pixels @param {number} opacity of the tint, 0..1
-   * @param {boolean} isMoving the image is on the move: a very long border is left out until it rests
+   * @param {boolean} isMoving whether the image is moving: a very long border is left out until it stops
    */
   paint(context, box, unit, opacity, isMoving) {
     context.globalAlpha = opacity;
@@ -76,7 +76,7 @@ export class Marks {
     }
   }
 
-  /** The left and upper sides of a tile's pixels across which the mask changes; right and lower ones at the image's end. */
+  /** Left and upper sides of a tile's pixels where the mask changes; at the image's end, right and lower ones too. */
   #border(top, left) {
     const path = new Path2D();
     let sides = 0;
@@ -112,7 +112,7 @@ export class Marks {
   }
 }
 
-/** A CSS colour as one pixel of an ImageData's memory. */
+/** A CSS colour as one 32-bit pixel of an ImageData. */
 function wordOf(color) {
   const canvas = document.createElement("canvas");
   canvas.width = 1;

@@ -1,9 +1,9 @@
-/** Screens that only say something and, with a button, where it goes on: before practice, at the end, off the road. */
+/** Screens of a heading, a text and at most one button: before practice and study, at the end, without a session. */
 
 import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
 
-/** Before the practice images, or before the first image where a study has none. */
+/** Before the practice images, or before the first image if the study has none. */
 export function practiceScreen(app) {
   const count = app.progress?.practice ?? 0;
   const kind = count === 0 ? "none" : count === 1 ? "one" : "many";
@@ -30,12 +30,12 @@ export function doneScreen(app) {
   ]);
 }
 
-/** There is no session: only a personal link opens one. */
+/** There is no session; only a personal link opens one. */
 export function nowhereScreen(app, { reason = "nowhere.text" } = {}) {
   return notice("nowhere", t("nowhere.title"), t(reason));
 }
 
-/** The server does not answer. */
+/** The server is not responding. */
 export function unreachableScreen(app) {
   return notice("unreachable", t("unreachable.title"), t("unreachable.text"), [
     button(t("button.retry"), () => (app.session ? app.resume() : app.begin()), { id: "retry", class: "primary" }),

@@ -1,4 +1,4 @@
-/** The overview's parts: totals, pace per day, readers, images. Numbers come from the server; a dash is "not known". */
+/** The parts of the admin's overview: totals, pace, readers, images. Numbers are the server's; a dash is unknown. */
 
 import { element } from "./elements.js";
 import { sortableTable } from "./tables.js";
@@ -8,7 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @param {object} overview of GET /api/admin/overview.
- * @returns {HTMLElement[]} one tile a number.
+ * @returns {HTMLElement[]} one tile per number.
  */
 export function totals({ totals: sums, agreement }) {
   return [
@@ -56,9 +56,9 @@ function tile(value, words, more, share = null) {
 }
 
 /**
- * Images read per day, every day from the first to the last, at most the last 60.
+ * Readings per day, for every day from the first to the last; at most the last 60 days.
  * @param {{day: string, submitted: number}[]} pace
- * @returns {HTMLElement} bars with the numbers as text beside them for screen readers.
+ * @returns {HTMLElement} a bar chart, with the numbers as a list for screen readers.
  */
 export function paceChart(pace) {
   if (pace.length === 0) return element("p", { class: "note", text: t("admin.pace.none") });
@@ -118,12 +118,12 @@ function everyDay(pace) {
 
 /**
  * @param {object[]} readers
- * @param {object} sorting what sortableTable remembers.
+ * @param {object} sorting the orders that sortableTable remembers.
  * @returns {HTMLElement}
  */
 export function readerTable(readers, sorting) {
   if (readers.length === 0) return element("p", { class: "note", text: t("admin.readers.none") });
-  const number = (key, name, digits, scale = 1) => ({
+  const measure = (key, name, digits, scale = 1) => ({
     name: t(name),
     value: (row) => row[key],
     cell: (row) => known(row[key] === null ? null : row[key] * scale, digits),
@@ -140,7 +140,7 @@ export function readerTable(readers, sorting) {
         name: t("admin.profession"),
         value: (row) => (row.profession ? t(`profession.${row.profession}`) : t("admin.not_enrolled")),
       },
-      number("years", "admin.years", 0),
+      measure("years", "admin.years", 0),
       {
         name: t("admin.done"),
         value: (row) => row.done / Math.max(row.total, 1),
@@ -157,19 +157,19 @@ export function readerTable(readers, sorting) {
           ),
       },
       { name: t("admin.last_seen"), value: (row) => row.last_seen, cell: (row) => timeText(row.last_seen) },
-      number("median_seconds", "admin.median_seconds", 0),
-      number("none_share", "admin.none_share", 0, 100),
-      number("mean_area_percent", "admin.mean_area", 1),
-      number("agreement", "admin.agreement", 2),
-      number("self_agreement", "admin.self_agreement", 2),
-      number("controls_marked", "admin.controls_marked", 0, 100),
+      measure("median_seconds", "admin.median_seconds", 0),
+      measure("none_share", "admin.none_share", 0, 100),
+      measure("mean_area_percent", "admin.mean_area", 1),
+      measure("agreement", "admin.agreement", 2),
+      measure("self_agreement", "admin.self_agreement", 2),
+      measure("controls_marked", "admin.controls_marked", 0, 100),
     ],
   });
 }
 
 /**
  * @param {object[]} images
- * @param {object} sorting what sortableTable remembers.
+ * @param {object} sorting the orders that sortableTable remembers.
  * @returns {HTMLElement}
  */
 export function imageTable(images, sorting) {
@@ -208,7 +208,7 @@ function bar(done, total) {
 
 function fillOf(share) {
   const filled = element("span", { class: share >= 1 ? "fill full" : "fill" });
-  filled.style.width = `${100 * Math.min(Math.max(share || 0, 0), 1)}%`; // 0/0 readers: nothing filled
+  filled.style.width = `${100 * Math.min(Math.max(share || 0, 0), 1)}%`; // 0/0 readers: an empty bar
   return filled;
 }
 

@@ -1,8 +1,8 @@
-/** How many separate parts a mask has, from its run lengths. */
+/** Counts the separate parts of a mask from its run lengths. */
 
 /**
  * @param {{size: [number, number], counts: number[]}} mask [H, W] and COCO's column-major run lengths.
- * @returns {{pixels: number, parts: number}} marked pixels, and their groups that touch by side or corner.
+ * @returns {{pixels: number, parts: number}} marked pixels, and groups of them that touch by a side or a corner.
  */
 export function partsOf({ size: [height], counts }) {
   const runs = columnRuns(counts, height);
@@ -11,12 +11,12 @@ export function partsOf({ size: [height], counts }) {
     while (parent[index] !== index) index = parent[index] = parent[parent[index]];
     return index;
   };
-  let before = 0; // first run that may touch this one's left side
+  let first = 0; // the first run that may touch this one's left side
   runs.forEach((run, index) => {
-    while (runs[before].col < run.col - 1) before += 1;
-    for (let other = before; other < index && runs[other].col < run.col; other += 1) {
-      if (runs[other].col === run.col - 1 && runs[other].top <= run.end && runs[other].end >= run.top) {
-        parent[root(other)] = root(index);
+    while (runs[first].col < run.col - 1) first += 1;
+    for (let left = first; left < index && runs[left].col < run.col; left += 1) {
+      if (runs[left].col === run.col - 1 && runs[left].top <= run.end && runs[left].end >= run.top) {
+        parent[root(left)] = root(index);
       }
     }
   });
@@ -24,7 +24,7 @@ export function partsOf({ size: [height], counts }) {
   return { pixels, parts: runs.filter((_, index) => root(index) === index).length };
 }
 
-/** Marked stretches {col, top, end} (end is one past the last row), a run that spans columns split at their ends. */
+/** Marked runs {col, top, end} (end is one past the last row); a run that spans columns is split between them. */
 function columnRuns(counts, height) {
   const runs = [];
   let at = 0;

@@ -1,26 +1,26 @@
-// The stroke that is being drawn: its points in image pixels as they will be recorded, and its preview. Until the pen
-// is lifted (a polygon: closed) nothing of it is part of the drawing.
+// The stroke in progress: its points in image pixels as they will be recorded, and its preview. It becomes part of the
+// drawing only when the pen is lifted or, for a polygon, when it is closed.
 
-const CLOSER_THAN = 0.25; // image pixels: points nearer than this to the last one say nothing new
-const MAX_NUMBERS = 20000; // of x and y values in one stroke
-const MAX_WORK = 2e8; // pixels of the boxes that a brush stroke's segments lie in; the server takes twice as many
+const CLOSER_THAN = 0.25; // image pixels; a point closer than this to the last one adds nothing
+const MAX_NUMBERS = 20000; // x and y values in one stroke
+const MAX_WORK = 2e8; // pixels in the boxes around a brush stroke's segments; the server accepts twice as many
 export const RADII = Object.freeze({ smallest: 0.5, largest: 512 });
 
-/** A radius or coordinate as it is recorded, to an eighth of a pixel. */
+/** A radius or coordinate as recorded: rounded to an eighth of a pixel. */
 export function toEighth(value) {
   return Math.round(value * 8) / 8;
 }
 
-/** The points of one stroke, from the first touch on. */
+/** The points of one stroke, from the first touch. */
 export class Pen {
   /** @param {{tool: string, mode: string, radius: number}} style @param {number} height @param {number} width */
   constructor(style, height, width) {
     Object.assign(this, { ...style, radius: toEighth(style.radius), height, width });
     this.points = [];
-    this.last = null; // the newest point even where thinning left it out, so that a stroke ends where the pen did
+    this.last = null; // the newest point, even if thinning dropped it: a stroke ends where the pen did
   }
 
-  /** Adds a point. @returns {boolean} whether it was far enough from the last to be kept */
+  /** Adds a point. @returns {boolean} whether it was far enough from the last one to be kept */
   add({ x, y }) {
     const at = [toEighth(clamp(x, this.width)), toEighth(clamp(y, this.height))];
     const n = this.points.length;
@@ -30,7 +30,7 @@ export class Pen {
     return true;
   }
 
-  /** Takes the newest point away (of a polygon). */
+  /** Removes the newest point (of a polygon). */
   removeLast() {
     this.points.length = Math.max(0, this.points.length - 2);
     this.last = this.points.length ? this.points.slice(-2) : null;
@@ -41,9 +41,9 @@ export class Pen {
   }
 
   /**
-   * The strokes to record, usually one. A brush stroke with too many points for one is split, each part beginning
-   * where the one before ends; an outline's are thinned by leaving out every other one. None if a region has fewer
-   * than 3 points.
+   * The strokes to record, usually one. A brush stroke with too many points is split, each part beginning where the
+   * previous one ends; an outline with too many is thinned by dropping every other point. A region of fewer than 3
+   * points gives none.
    * @returns {{tool: string, mode: string, radius: number, points: number[]}[]}
    */
   strokes() {
@@ -75,10 +75,10 @@ export class Pen {
 }
 
 /**
- * Paints a region in progress: filled as it would be if it ended at the pointer.
+ * Paints a region in progress, filled as if it ended at the pointer.
  * @param {CanvasRenderingContext2D} context in CSS pixels of the stage
  * @param {import("./view.js").View} view @param {Pen} pen
- * @param {{pointer: {x: number, y: number} | null, color: string}} look `pointer` is the rubber band's end, image pixels
+ * @param {{pointer: {x: number, y: number} | null, color: string}} look `pointer`: end of the rubber band, image pixels
  */
 export function paintRegion(context, view, pen, { pointer, color }) {
   const corners = [];
@@ -109,14 +109,14 @@ export function paintRegion(context, view, pen, { pointer, color }) {
   });
 }
 
-/** Paints the brush's circle at a point of the stage; dashed when it removes. */
+/** Paints the brush's circle at a point of the stage, dashed if it removes. */
 export function paintBrush(context, { x, y }, radius, isRemoving) {
   const circle = new Path2D();
   circle.arc(x, y, Math.max(1.5, radius), 0, 2 * Math.PI);
   line(context, circle, "#fff", isRemoving ? [5, 4] : []);
 }
 
-/** A light line in a dark one: seen on black, on white and on the marks. */
+/** A light line inside a dark one: visible on black, on white and on the marks. */
 function line(context, path, color, dashes) {
   context.setLineDash([]);
   context.lineWidth = 3.5;

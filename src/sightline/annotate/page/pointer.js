@@ -1,20 +1,20 @@
-// Mouse, touch and pen, told apart into gestures. Points are of the window, in CSS pixels (clientX, clientY).
+// Turns mouse, touch and pen input into gestures. Points are window points in CSS pixels (clientX, clientY).
 
-const SECOND_FINGER_MS = 150; // a second finger as soon as this after the first means a pinch, not two strokes
-const SECOND_FINGER_PX = 6; // and so does one before the first has moved this far
-const PEN_MS = 1000; // touches are the drawing hand's palm while a pen is near or was until this long ago
-const LINE_PX = 16; // a wheel that counts in lines
+const SECOND_FINGER_MS = 150; // a second finger this soon after the first means a pinch, not two strokes
+const SECOND_FINGER_PX = 6; // and so does one that comes before the first has moved this far
+const PEN_MS = 1000; // touches count as the drawing hand's palm while a pen is near and for this long afterwards
+const LINE_PX = 16; // pixels per line, for wheels that count in lines
 
 /**
  * Follows the pointers on an element.
  * @param {HTMLElement} surface
  * @param {object} on what to call:
- *   intent(event) -> "draw" | "pan" | "window": what a press of the main button, a finger or a pen does;
- *   begin(point, event), move(points), end(), cancel(): one stroke, its points as they come, lifted or dropped;
- *   window(dx, dy): a drag of window and level; pan(dx, dy); zoom(factor, x, y) about a point;
- *   hover(point | null): a pointer that presses nothing, null when it has left;
- *   busy(kind | null): "draw", "pan", "window" or "pinch" when a gesture begins, null when it is over
- * @returns {{drop: () => void, close: () => void}} `drop` gives up the gesture under way, `close` stops following
+ *   intent(event) -> "draw" | "pan" | "window": what pressing the main button, a finger or a pen does;
+ *   begin(point, event), move(points), end(), cancel(): one stroke: its points as they come, then lifted or dropped;
+ *   window(dx, dy): a drag that sets window and level; pan(dx, dy); zoom(factor, x, y) about a point;
+ *   hover(point | null): a pointer that is not pressed, null when it has left;
+ *   busy(kind | null): "draw", "pan", "window" or "pinch" when a gesture begins, null when it ends
+ * @returns {{drop: () => void, close: () => void}} `drop` cancels the gesture in progress, `close` stops following
  */
 export function followPointers(surface, on) {
   const fingers = new Map(); // id -> last point, of the touches that count
@@ -47,7 +47,7 @@ export function followPointers(surface, on) {
     if (event.pointerType === "pen") {
       penIsDown = true;
       penSeenAt = event.timeStamp;
-      if (fingers.size) drop(); // the palm came first
+      if (fingers.size) drop(); // the palm touched first
       fingers.clear();
     }
     if (gesture || !event.isPrimary) return;
@@ -64,7 +64,7 @@ export function followPointers(surface, on) {
       start(on.intent(event), event);
     } else if (fingers.size === 1 && fingers.has(gesture?.id)) {
       const isLate = event.timeStamp - gesture.startedAt >= SECOND_FINGER_MS && gesture.travelled >= SECOND_FINGER_PX;
-      if (gesture.kind === "draw" && isLate) return; // a hand resting beside a stroke that is under way
+      if (gesture.kind === "draw" && isLate) return; // a hand resting beside a stroke in progress
       drop();
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
       surface.setPointerCapture(event.pointerId);
@@ -97,7 +97,7 @@ export function followPointers(surface, on) {
     gesture.y = event.clientY;
     if (gesture.kind === "draw") {
       const events = event.getCoalescedEvents?.() ?? [];
-      on.move((events.length ? events : [event]).map((one) => ({ x: one.clientX, y: one.clientY })));
+      on.move((events.length ? events : [event]).map(({ clientX: x, clientY: y }) => ({ x, y })));
     } else {
       on[gesture.kind](dx, dy);
     }
@@ -111,7 +111,7 @@ export function followPointers(surface, on) {
     const isPinching = gesture?.kind === "pinch" && fingers.has(event.pointerId);
     fingers.delete(event.pointerId);
     if (isPinching) {
-      fingers.clear(); // the other finger does nothing until it is lifted too
+      fingers.clear(); // the remaining finger does nothing until it is lifted too
       stop(false);
     } else if (gesture?.id === event.pointerId) {
       if (gesture.kind === "draw") on.move([{ x: event.clientX, y: event.clientY }]);
@@ -133,11 +133,11 @@ export function followPointers(surface, on) {
   const wheel = (event) => {
     event.preventDefault();
     const pixels = event.deltaY * (event.deltaMode === 1 ? LINE_PX : event.deltaMode === 2 ? surface.clientHeight : 1);
-    const rate = event.ctrlKey ? 0.01 : 0.0015; // a touchpad's pinch comes as a wheel with Ctrl, in small steps
+    const rate = event.ctrlKey ? 0.01 : 0.0015; // a touchpad's pinch arrives as a wheel with Ctrl, in small steps
     on.zoom(Math.exp(-Math.max(-400, Math.min(400, pixels)) * rate), event.clientX, event.clientY);
   };
 
-  const refuse = (event) => event.preventDefault(); // the right button pans; double taps and long presses do nothing else
+  const refuse = (event) => event.preventDefault(); // the right button pans; double taps, long presses: nothing
 
   const listeners = {
     pointerdown: down,
@@ -150,7 +150,9 @@ export function followPointers(surface, on) {
     contextmenu: refuse,
     touchstart: refuse,
   };
-  for (const [name, listener] of Object.entries(listeners)) surface.addEventListener(name, listener, { passive: false });
+  for (const [name, listener] of Object.entries(listeners)) {
+    surface.addEventListener(name, listener, { passive: false });
+  }
   const close = () => {
     drop();
     for (const [name, listener] of Object.entries(listeners)) surface.removeEventListener(name, listener);
@@ -158,7 +160,7 @@ export function followPointers(surface, on) {
   return { drop, close };
 }
 
-/** Middle of two fingers and their distance. */
+/** Midpoint of two fingers and their distance. */
 function spread(fingers) {
   const [a, b] = fingers.values();
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, size: Math.hypot(a.x - b.x, a.y - b.y) };

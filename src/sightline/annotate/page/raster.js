@@ -1,16 +1,16 @@
-// What a log of strokes marks, the same in every pixel as strokes.py and rle.py: the same additions, multiplications
-// and comparisons on doubles, in the same order, and no roots. Masks are row-major, one byte a pixel, 0 or 1.
+// What a log of strokes marks, identical in every pixel to strokes.py and rle.py: the same additions, multiplications
+// and comparisons on doubles, in the same order, and no square roots. Masks are row-major, one byte per pixel, 0 or 1.
 // Coordinates are image pixels: the centre of pixel (row, col) is (x, y) = (col + 0.5, row + 0.5).
 
 /**
  * The strokes that count after a log of events, in order.
- * `clear` takes all strokes away and can itself be undone; a stroke or a clear after an undo ends redoing; an undo or
- * redo with nothing to do does nothing. Throws on another kind.
+ * `clear` removes all strokes and can itself be undone; after a stroke or a clear, nothing can be redone; an undo or
+ * redo with nothing to undo or redo is ignored. Throws on any other kind.
  * @param {object[]} events
  * @returns {{tool: string, mode: string, radius: number, points: number[]}[]}
  */
 export function effectiveStrokes(events) {
-  const done = [null]; // what counted after each step that stands: the last stroke and, through `before`, the others
+  const done = [null]; // the state after each step in force: its last stroke and, through `before`, the others
   const undone = [];
   for (const event of events) {
     if (event.kind === "stroke") {
@@ -34,7 +34,7 @@ export function effectiveStrokes(events) {
 }
 
 /**
- * The mask that strokes leave, one after another, on an empty sheet.
+ * The mask that strokes give when applied in order to an empty mask.
  * @returns {Uint8Array} height x width, row-major, 0 or 1
  */
 export function drawnMask(strokes, height, width) {
@@ -59,7 +59,7 @@ export function applyStroke(mask, stroke, height, width) {
 }
 
 /**
- * The pixels that a stroke may touch: rows top..bottom-1, columns left..right-1, inside the image.
+ * The pixels that a stroke may change: rows top..bottom-1, columns left..right-1, clipped to the image.
  * @returns {{top: number, bottom: number, left: number, right: number}} empty (bottom <= top or right <= left) if none
  */
 export function strokeBox(stroke, height, width) {
@@ -78,8 +78,8 @@ export function strokeBox(stroke, height, width) {
 }
 
 /**
- * COCO's run lengths of a mask: column by column, how many pixels are outside, inside, outside, ... in turn; the first
- * is 0 if the first pixel is inside.
+ * COCO's run lengths of a mask: column by column, alternating numbers of pixels outside and inside; the first is 0 if
+ * the first pixel is inside.
  * @returns {number[]}
  */
 export function countsOf(mask, height, width) {
@@ -111,7 +111,7 @@ function fillSegment(mask, x0, y0, x1, y1, radius, value, height, width) {
   const [left, right] = span(Math.min(x0, x1) - radius, Math.max(x0, x1) + radius, width);
   for (let row = top; row < bottom; row += 1) {
     const dy = row + 0.5 - y0;
-    // Only where the segment is within `radius` of this row can pixels be; two pixels more each side, for rounding.
+    // Pixels lie only where the segment is within `radius` of this row; two more on each side allow for rounding.
     let from = left;
     let to = right;
     if (uy !== 0) {
@@ -143,8 +143,8 @@ function fillSegment(mask, x0, y0, x1, y1, radius, value, height, width) {
 }
 
 /**
- * Marks or unmarks the pixels whose centres a closed curve goes round, by nonzero winding. A centre on an edge counts
- * for a left or upper edge alone. Fewer than 3 points mark nothing.
+ * Marks or unmarks the pixels whose centres lie inside a closed curve, by the nonzero winding rule. A centre on an edge
+ * counts as inside only for a left or upper edge. Fewer than 3 points mark nothing.
  */
 function fillRegion(mask, points, value, height, width) {
   const count = points.length >> 1;
@@ -155,7 +155,7 @@ function fillRegion(mask, points, value, height, width) {
     starts[row - top + 2] += 1;
   });
   for (let i = 2; i < starts.length; i += 1) starts[i] += starts[i - 1];
-  const crossings = new Float64Array(starts[starts.length - 1]); // twice the column, and 1 more where the curve goes down
+  const crossings = new Float64Array(starts[starts.length - 1]); // twice the column, plus 1 where it goes down
   eachCrossing(points, count, height, (row, crossing, down) => {
     const first = Math.min(width, Math.max(0, Math.ceil(crossing - 0.5))); // first centre at or beyond
     crossings[starts[row - top + 1]++] = first * 2 + down;
@@ -174,7 +174,7 @@ function fillRegion(mask, points, value, height, width) {
   }
 }
 
-/** Calls `visit(row, x of the crossing, 1 if the curve goes down else 0)` wherever the closed curve meets a row's centre line. */
+/** Calls `visit(row, x, 1 if the curve goes down else 0)` where the closed curve crosses a row's centre line at x. */
 function eachCrossing(points, count, height, visit) {
   for (let i = 0; i < count; i += 1) {
     const j = i + 1 === count ? 0 : i + 1;
@@ -188,7 +188,7 @@ function eachCrossing(points, count, height, visit) {
   }
 }
 
-/** First and one past the last pixel of a side that an interval may touch. */
+/** First pixel of a side that an interval may touch, and one past the last. */
 function span(low, high, side) {
   return [Math.max(0, Math.floor(low)), Math.max(0, Math.min(side, Math.ceil(high) + 1))];
 }

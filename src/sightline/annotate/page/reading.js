@@ -1,4 +1,4 @@
-/** The drawing screen: one task's image on the desk, its events on their way to the server, its answer. */
+/** The reading screen: one task's image on the desk, its events on their way to the server, and its answer. */
 
 import { openClock } from "./activity.js";
 import { answerBar } from "./answers.js";
@@ -14,13 +14,13 @@ import { t } from "./words.js";
  * @param {object} app
  * @param {object} parameters
  * @param {string|null} [parameters.id] of the task; without it, the first unfinished one.
- * @param {number|null} [parameters.confidence] chosen before the screen was made anew.
- * @param {string} [parameters.notice] said beside the answers, such as what was recorded last.
+ * @param {number|null} [parameters.confidence] chosen before the screen was made again.
+ * @param {string} [parameters.notice] shown beside the answers, such as what was recorded last.
  */
 export function readingScreen(app, { id = null, confidence = null, notice = "" } = {}) {
   let isShown = true;
   let isBusy = false;
-  let open = null; // {task, desk, queue, clock, openedAt} once the image is there
+  let open = null; // {task, desk, queue, clock, openedAt} once the image has loaded
   const room = element(
     "div",
     { class: "desk-room", id: "desk-room" },
@@ -45,7 +45,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
       const name = id ?? (await app.api.get("/api/tasks/next")).task;
       if (!isShown) return;
       if (name === null) return app.go.done();
-      // The vault first, then the server's log: an event on its way meanwhile is in one of the two, never in neither.
+      // The vault first, then the server's log: an event sent in between is then in at least one of the two.
       const local = await app.vault.unsent(app.session.reader, name);
       const fresh = await app.api.get(`/api/tasks/${encodeURIComponent(name)}`);
       const [image, progress] = await Promise.all([loadImage(fresh), app.progress ?? app.api.get("/api/progress")]);
@@ -72,7 +72,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
       task: fresh.task,
       pending: merged.pending,
       onState: bar.setSaved,
-      onOutOfStep: takeServers,
+      onOutOfStep: showServerLog,
       onSignedOut: app.signedOut,
     });
     const desk = openDesk(room, {
@@ -98,7 +98,8 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     app.announce([notice, t("reading.title", { number: fresh.number, total: fresh.total })].filter(Boolean).join(" "));
   }
 
-  function takeServers(events) {
+  /** Another device has drawn on this image: its log replaces what is shown. */
+  function showServerLog(events) {
     if (!open) return;
     open.desk.replaceEvents(events);
     bar.say(t("sync.overtaken"), "problem");
@@ -150,17 +151,17 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     if (!isShown) return;
     if (error.status === 401) app.signedOut();
     else if (error.code === "out_of_step") {
-      if (error.details.events) takeServers(error.details.events); // the queue's own message says the same
+      if (error.details.events) showServerLog(error.details.events); // the queue's callback does the same
     } else if (error.code === "conflict") app.go.reading({ id: open.task.task, notice: t("sync.conflict") });
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
     else bar.say(t("error.refused", { message: error.message }), "problem");
   }
 
-  /** The task before or after this one in the reader's order, undefined where there is none or it is not yet open. */
+  /** The task before or after this one in the reader's order, undefined if there is none or it is not yet open. */
   function neighbour(direction) {
-    const first = app.progress.tasks.findIndex((one) => !one.done);
+    const first = app.progress.tasks.findIndex((task) => !task.done);
     const last = first === -1 ? app.progress.tasks.length - 1 : first;
-    const at = app.progress.tasks.findIndex((one) => one.task === open.task.task) + direction;
+    const at = app.progress.tasks.findIndex(({ task }) => task === open.task.task) + direction;
     return at <= last ? app.progress.tasks[at] : undefined;
   }
 
@@ -175,11 +176,11 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     try {
       await image.decode();
     } catch {
-      const again = button(t("button.retry"), () => app.go.reading({ id }), { class: "primary", id: "retry" });
+      const retry = button(t("button.retry"), () => app.go.reading({ id }), { class: "primary", id: "retry" });
       const list = button(t("menu.images"), () => app.go.images());
-      const words = element("p", { role: "alert", text: t("reading.image_failed") });
-      room.replaceChildren(element("div", { class: "failed" }, words, again, list));
-      return new Promise(() => {}); // this screen ends here: one of the two buttons opens another
+      const failure = element("p", { role: "alert", text: t("reading.image_failed") });
+      room.replaceChildren(element("div", { class: "failed" }, failure, retry, list));
+      return new Promise(() => {}); // never resolves: one of the two buttons opens another screen
     }
     return image;
   }

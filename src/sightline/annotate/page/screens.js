@@ -1,18 +1,18 @@
-/** One screen at a time in <main>: closes the old, shows the new, moves the focus to its heading. */
+/** Shows one screen at a time in <main>: closes the old one, shows the new one, moves the focus to its heading. */
 
 import { t } from "./words.js";
 
 /**
  * @typedef {object} Screen
  * @property {string} name of the screen, for the style sheet and tests.
- * @property {string} title for the window.
- * @property {Node[]} content goes into <main>; its first h1 takes the focus.
- * @property {() => void} [close] run before another screen is shown.
- * @property {() => object} [keep] parameters for making it anew, when the language changes.
+ * @property {string} title of the window.
+ * @property {Node[]} content of <main>; its first h1 takes the focus.
+ * @property {() => void} [close] called before another screen is shown.
+ * @property {() => object} [keep] parameters with which the screen is made again when the language changes.
  */
 
 /**
- * @param {object} app given to every screen maker.
+ * @param {object} app passed to every screen maker.
  * @param {{renew: (screen: Screen) => void}} frame the page's header.
  * @returns {{show: Function, again: Function, announce: (text: string) => void}}
  */
@@ -22,7 +22,7 @@ export function openScreens(app, frame) {
   let shown = null;
   let made = null;
 
-  /** Shows what `maker(app, parameters)` makes. */
+  /** Shows the screen that `maker(app, parameters)` returns. */
   function show(maker, parameters = {}) {
     shown?.close?.();
     made = { maker, parameters };
@@ -35,7 +35,7 @@ export function openScreens(app, frame) {
     focusHeading();
   }
 
-  /** The same screen in the language of now. */
+  /** Shows the same screen in the current language. */
   function again() {
     if (made) show(made.maker, { ...made.parameters, ...shown.keep?.() });
   }
@@ -46,7 +46,7 @@ export function openScreens(app, frame) {
     heading?.focus({ preventScroll: true });
   }
 
-  /** Says something to screen readers without moving the focus. */
+  /** Announces a text to screen readers without moving the focus. */
   function announce(text) {
     announcer.textContent = "";
     requestAnimationFrame(() => (announcer.textContent = text));

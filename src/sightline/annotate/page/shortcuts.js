@@ -1,11 +1,11 @@
-// The desk's keyboard: one table, from which the handler, the buttons' titles and the help card are made.
+// The desk's keyboard shortcuts: one table, from which the handler, the button titles and the help card derive.
 
 import { element } from "./elements.js";
 import { isTyping } from "./keys.js";
 
 /**
  * `keys` are values of KeyboardEvent.key in lower case; `ctrl` ones need Ctrl or Cmd, the others forbid both. `shown`
- * is what the help card prints. The comma and the full stop stand in for brackets, which some keyboards hide.
+ * is what the help card prints. Comma and full stop stand in for brackets, which some keyboards make hard to reach.
  */
 export const SHORTCUTS = Object.freeze([
   { action: "brush", keys: ["b"], shown: "B" },
@@ -37,31 +37,32 @@ export const SHORTCUTS = Object.freeze([
   { action: "help", keys: ["?"], shown: "?" },
 ]);
 
-const OF_THE_BUTTON = [" ", "enter"]; // keys that press a button or a choice when it has the focus
-const OF_THE_SLIDER = ["arrowleft", "arrowright", "arrowup", "arrowdown"]; // and that move a slider or a choice
+const BUTTON_KEYS = [" ", "enter"]; // they press the button or choice that has the focus
+const SLIDER_KEYS = ["arrowleft", "arrowright", "arrowup", "arrowdown"]; // they move a slider or a choice
 
 /** The action of a key event, or null: fields, sliders and buttons keep their own keys. */
 export function actionOf(event) {
   const key = event.key.toLowerCase();
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return null;
-  if (OF_THE_BUTTON.includes(key) && event.target.closest?.("button, a, input, summary")) return null;
-  if (OF_THE_SLIDER.includes(key) && event.target.closest?.("input")) return null;
-  const isAltGr = event.getModifierState("AltGraph"); // brackets on many keyboards; Windows says Ctrl and Alt too
+  if (BUTTON_KEYS.includes(key) && event.target.closest?.("button, a, input, summary")) return null;
+  if (SLIDER_KEYS.includes(key) && event.target.closest?.("input")) return null;
+  // AltGr gives brackets on many keyboards; Windows reports it as Ctrl and Alt too.
+  const isAltGr = event.getModifierState("AltGraph");
   const ctrl = (event.ctrlKey || event.metaKey) && !isAltGr;
   if (event.altKey && !isAltGr && key.length === 1) return null;
-  const found = SHORTCUTS.find(
+  const shortcut = SHORTCUTS.find(
     (one) => one.keys.includes(key) && Boolean(one.ctrl) === ctrl && (one.shift ?? event.shiftKey) === event.shiftKey,
   );
-  return found?.action ?? null;
+  return shortcut?.action ?? null;
 }
 
-/** The keys of an action as printed, such as "Ctrl Z", or "". */
+/** The keys of an action as printed, such as "Ctrl Z"; "" if it has none. */
 export function keysOf(action) {
   return SHORTCUTS.find((one) => one.action === action)?.shown ?? "";
 }
 
 /**
- * The help card: a closed dialog with all keys, and what mouse, fingers and pen do.
+ * The help card: a closed dialog that lists all keys and what mouse, fingers and pen do.
  * @param {(key: string) => string} t
  * @returns {HTMLDialogElement}
  */

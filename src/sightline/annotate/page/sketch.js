@@ -1,28 +1,28 @@
-// What is under the pen: from the first touch to the event that records it. Brush strokes show at once in the pixels
-// that they will mark; outlines and polygons show as shapes until they are closed.
+// What is being drawn, from the first touch to the event that records it. A brush stroke shows at once the pixels that
+// it will mark; outlines and polygons show as shapes until they are closed.
 
 import { Pen, paintBrush, paintRegion } from "./pen.js";
 import { applyStroke, strokeBox } from "./raster.js";
 
-const DOUBLE_MS = 400; // two clicks within this close a polygon
-const REACH = { mouse: 9, pen: 12, touch: 22 }; // CSS pixels from a polygon's first corner that still hit it
+const DOUBLE_MS = 400; // two clicks within this time close a polygon
+const REACH = { mouse: 9, pen: 12, touch: 22 }; // CSS pixels from a polygon's first corner that still count as on it
 
-/** The stroke or polygon under way, and the mask as shown: the recorded one and what the brush has marked since. */
+/** The stroke or polygon in progress, and the mask as shown: the recorded one and what the brush has marked since. */
 export class Sketch {
   /**
    * @param {import("./drawing.js").Drawing} drawing @param {import("./view.js").View} view
    * @param {import("./marks.js").Marks} marks
-   * @param {{onEvent: (event: object) => void, onSmall: () => void}} hooks onEvent is told of each recorded stroke,
-   *   onSmall of a region that went round no pixel and was dropped
+   * @param {{onEvent: (event: object) => void, onSmall: () => void}} hooks onEvent receives each recorded stroke;
+   *   onSmall is called when a region contains no pixel and is dropped
    */
   constructor(drawing, view, marks, { onEvent, onSmall }) {
     Object.assign(this, { drawing, view, marks, onEvent, onSmall });
     /** @type {Pen | null} */
     this.pen = null;
-    /** Last point of the window under a mouse or pen, or under the finger that draws. */
+    /** Last window point under the mouse or pen, or under the finger that draws. */
     this.pointer = null;
     this.pointerType = "mouse";
-    this.lastCorner = null; // {at, x, y} of a polygon's last click
+    this.lastCorner = null; // {at, x, y} of the last click for a polygon
     this.shown = drawing.mask.slice();
     this.showMask({ top: 0, bottom: drawing.height, left: 0, right: drawing.width });
   }
@@ -46,7 +46,7 @@ export class Sketch {
     } else {
       const { x, y } = this.view.imagePoint(point.x, point.y);
       const isFar = x < -style.radius || y < -style.radius || x > width + style.radius || y > height + style.radius;
-      if (style.tool === "brush" && isFar) return; // a click beside the image is no stroke along its side
+      if (style.tool === "brush" && isFar) return; // a click beside the image must not draw along its edge
       this.pen = new Pen(style, height, width);
       this.#add(point);
     }
@@ -66,13 +66,13 @@ export class Sketch {
     else if (this.pen) this.finish();
   }
 
-  /** Drops what the pen drew since it was put down; an open polygon keeps its corners. */
+  /** Drops what the pen has drawn since it was put down; an open polygon keeps its corners. */
   cancel() {
     if (!this.isPolygonOpen) this.drop();
     this.view.repaintLive();
   }
 
-  /** Drops what is under way. */
+  /** Drops the stroke or polygon in progress. */
   drop() {
     if (!this.pen) return;
     const box = this.#box(this.pen);
@@ -81,14 +81,14 @@ export class Sketch {
     this.showMask(box);
   }
 
-  /** Takes an open polygon's last corner away, and with its only one the polygon. */
+  /** Removes the last corner of an open polygon; removing its only corner drops the polygon. */
   removeCorner() {
     this.pen.removeLast();
     this.lastCorner = null;
     if (!this.pen.numPoints) this.drop();
   }
 
-  /** Records what is under way; a region that goes round no pixel's centre is dropped. */
+  /** Records the stroke or polygon in progress; a region that contains no pixel's centre is dropped. */
   finish() {
     const { pen } = this;
     const strokes = pen.strokes();
@@ -112,10 +112,10 @@ export class Sketch {
   }
 
   /**
-   * Paints a region under way, or else the brush's circle at the pointer.
+   * Paints the region in progress or, without one, the brush's circle at the pointer.
    * @param {CanvasRenderingContext2D} context in CSS pixels of the stage
    * @param {{brush: {mode: string, radius: number} | null, atMiddle: boolean}} what the brush to show, null for none;
-   *   atMiddle: where no pointer is, in the middle of the stage
+   *   atMiddle: without a pointer, show it in the middle of the stage
    */
   paint(context, { brush, atMiddle }) {
     const { pen, pointer, view } = this;
@@ -149,7 +149,8 @@ export class Sketch {
     const { pen, pointer, view } = this;
     const now = performance.now();
     const reach = REACH[this.pointerType] ?? REACH.mouse;
-    const isAgain = this.lastCorner && now - this.lastCorner.at < DOUBLE_MS && distance(this.lastCorner, pointer) < reach;
+    const { lastCorner } = this;
+    const isAgain = lastCorner && now - lastCorner.at < DOUBLE_MS && distance(lastCorner, pointer) < reach;
     const first = pen.numPoints && view.stagePoint(pen.points[0], pen.points[1]);
     const isFirst = first && distance(first, view.onStage(pointer)) < reach;
     if (pen.numPoints >= 3 && (isAgain || isFirst)) {

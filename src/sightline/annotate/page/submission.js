@@ -1,4 +1,4 @@
-/** Handing a task's answer in, once however often the network asks. */
+/** Submits a task's answer so that retries record it only once, and words the feedback on practice answers. */
 
 import { ApiError } from "./api.js";
 import { uuid } from "./drawing.js";
@@ -8,19 +8,19 @@ import { number, t } from "./words.js";
 const TRIES = 4;
 
 /**
- * Submits the answer of an open task, whose events the server already has. A repeated try of the same answer carries
- * the same id, so that it is recorded once.
+ * Submits the answer of an open task, whose events the server already has. A retry of the same answer carries the
+ * same id, so that it is recorded once.
  * @param {object} app
- * @param {object} open the task, its desk and its clock; remembers the last try.
+ * @param {object} open the task, its desk and its clock; remembers the last attempt.
  * @param {"region"|"none"|"cannot"} answer
  * @param {number|null} confidence 1-5, null for "cannot".
  * @param {{size: number[], counts: number[]}|null} mask null unless the answer is "region".
- * @returns {Promise<void>} done when it is recorded; ApiError otherwise.
+ * @returns {Promise<void>} resolves when the answer is recorded; rejects with ApiError otherwise.
  */
 export async function submission(app, open, answer, confidence, mask) {
   const { task, desk, clock, openedAt } = open;
-  const said = JSON.stringify([answer, confidence, desk.events.length]);
-  if (open.tried?.said !== said) {
+  const content = JSON.stringify([answer, confidence, desk.events.length]);
+  if (open.tried?.content !== content) {
     const body = {
       id: uuid(),
       base_version: task.version,
@@ -32,7 +32,7 @@ export async function submission(app, open, answer, confidence, mask) {
       submitted_at: new Date().toISOString(),
       active_seconds: clock.seconds(),
     };
-    open.tried = { said, body };
+    open.tried = { content, body };
   }
   try {
     await app.api.post(`/api/tasks/${encodeURIComponent(task.task)}/submission`, open.tried.body, { tries: TRIES });
@@ -42,7 +42,7 @@ export async function submission(app, open, answer, confidence, mask) {
 }
 
 /**
- * What a practice answer gets back: a fact about the drawing, never about the truth.
+ * The feedback on a practice answer: a fact about the drawing, never about the ground truth.
  * @param {"region"|"none"|"cannot"} answer
  * @param {{size: number[], counts: number[]}|null} mask
  * @returns {string}

@@ -1,19 +1,19 @@
-/** From this device to the server: each task's events in order, in batches, one request at a time, until confirmed. */
+/** Sends each task's events to the server in order, in batches, one request at a time, until they are confirmed. */
 
 import { ApiError, pause } from "./api.js";
 
 const BATCH_EVENTS = 100;
-const BATCH_NUMBERS = 40000; // of points in one request: well below a megabyte
+const BATCH_NUMBERS = 40000; // coordinates in one request: well below a megabyte
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
-const KEEP_MS = 2000; // a device that takes longer to keep an event must not hold up the server
+const KEEP_MS = 2000; // a device that takes longer to store an event must not delay sending it
 
 /**
- * The server's events with the device's unsent ones that continue them.
+ * The server's events, followed by the device's unsent ones that continue them.
  * @param {object[]} server the server's log, seq 0, 1, 2, ...
  * @param {object[]} local the unsent events by ascending seq.
- * @returns {{events: object[], pending: object[], confirmed: object[], aside: object[]}} the whole log; its part that
- *   the server lacks; local ones that the server has; local ones that another device's drawing has overtaken.
+ * @returns {{events: object[], pending: object[], confirmed: object[], aside: object[]}} the whole log; the part
+ *   that the server lacks; local events that the server has; local events that another device's drawing has overtaken.
  */
 export function mergeEvents(server, local) {
   const merged = { events: [...server], pending: [], confirmed: [], aside: [] };
@@ -22,7 +22,7 @@ export function mergeEvents(server, local) {
     else if (merged.aside.length === 0 && event.seq === merged.events.length) {
       merged.events.push(event);
       merged.pending.push(event);
-    } else merged.aside.push(event); // after the first gap nothing that follows can be trusted to continue the log
+    } else merged.aside.push(event); // after the first gap, no later event is known to continue the log
   }
   return merged;
 }
@@ -36,7 +36,7 @@ export function mergeEvents(server, local) {
  * @param {string} options.task
  * @param {object[]} options.pending events to send at once, from mergeEvents.
  * @param {(state: "saved"|"saving"|"offline"|"refused") => void} options.onState
- * @param {(events: object[]) => void} options.onOutOfStep another device drew meanwhile: the server's log.
+ * @param {(events: object[]) => void} options.onOutOfStep called with the server's log if another device has drawn.
  * @param {(error: ApiError) => void} options.onSignedOut
  * @returns {{add, settled, close, pending}}
  */
@@ -47,7 +47,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
   let lastError = null;
   let wake = () => {};
   const path = `/api/tasks/${encodeURIComponent(task)}/events`;
-  const attempted = new EventTarget(); // "attempt" after each request, whatever came of it
+  const attempted = new EventTarget(); // "attempt" after each request, whether it succeeded or not
 
   const say = (state) => isOpen && onState(state);
 
@@ -57,7 +57,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
     try {
       await Promise.race([vault.keep(reader, task, event), pause(KEEP_MS)]);
     } catch (error) {
-      console.warn("this device could not keep a stroke; the server is asked at once:", error);
+      console.warn("this device could not store a stroke; it is sent to the server at once:", error);
     }
     run();
   }
@@ -115,7 +115,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
   }
 
   /**
-   * @returns {Promise<void>} done when the server has every event; the ApiError that prevents it once an attempt fails.
+   * @returns {Promise<void>} resolves when the server has every event; rejects with the ApiError of a failed attempt.
    */
   async function settled() {
     lastError = null;
@@ -149,7 +149,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
     settled,
     /** @returns {number} events that the server has not confirmed. */
     pending: () => waiting.length,
-    /** The screen goes away: what is waiting gets one more attempt, then stays in the vault. */
+    /** Stops when the screen closes: waiting events get one more attempt, then stay in the vault. */
     close() {
       isOpen = false;
       document.removeEventListener("visibilitychange", onHiding);
@@ -160,7 +160,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
   };
 }
 
-/** The first events that fit one request, at least one. */
+/** The first events that fit into one request; at least one. */
 function firstBatch(events) {
   let numbers = 0;
   const end = events.findIndex((event, index) => {

@@ -1,16 +1,16 @@
-/** Tables that sort by any column, unknown values always last. */
+/** Tables that can be sorted by any column; unknown values always come last. */
 
 import { element } from "./elements.js";
 import { language } from "./words.js";
 
 /**
  * @param {object} options
- * @param {string} options.id of the table; its order is remembered under it.
- * @param {Object<string, {column: number, isDescending: boolean}>} options.sorting the orders remembered, written here.
+ * @param {string} options.id of the table, under which its order is remembered.
+ * @param {Object<string, {column: number, isDescending: boolean}>} options.sorting the orders remembered; updated.
  * @param {object[]} options.rows
  * @param {string} options.caption for screen readers.
  * @param {{name: string, value: Function, cell?: Function, isNumber?: boolean, isHead?: boolean}[]} options.columns
- *   value(row) sorts, null where it is not known; cell(row) is what is shown: text or a node, the value if left out.
+ *   value(row) sorts, null if unknown; cell(row) is the text or node to show, the value if left out.
  * @returns {HTMLElement} the table in a box that scrolls sideways.
  */
 export function sortableTable({ id, sorting, rows, caption, columns }) {
@@ -60,8 +60,8 @@ function cellOf(column, row) {
 
 function by(value, isDescending) {
   const sign = isDescending ? -1 : 1;
-  return (one, other) => {
-    const [a, b] = [value(one), value(other)];
+  return (rowA, rowB) => {
+    const [a, b] = [value(rowA), value(rowB)];
     if (a === null || b === null) return (a === null) - (b === null);
     if (typeof a === "number") return sign * (a - b);
     return sign * String(a).localeCompare(String(b), language(), { numeric: true });

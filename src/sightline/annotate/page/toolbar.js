@@ -1,4 +1,5 @@
-// The desk's buttons and sliders. It knows no drawing: it tells what was asked for and shows what it is told.
+// The desk's buttons and sliders. They know nothing about the drawing: they report what was pressed and show the state
+// that they are given.
 
 import { element } from "./elements.js";
 import { keysOf } from "./shortcuts.js";
@@ -31,12 +32,12 @@ const SLIDERS = {
   window: { min: 2, max: 512, step: 1 },
 };
 
-/** Radius in image pixels of a position of the size slider, 0..40: 0.5 to 512, four steps to a doubling. */
+/** Radius in image pixels at a position of the size slider, 0..40: 0.5 to 512, doubling every four steps. */
 export function radiusOf(position) {
   return Math.round(0.5 * 2 ** (position / 4) * 8) / 8;
 }
 
-/** Position of the size slider nearest to a radius. */
+/** Position of the size slider that is nearest to a radius. */
 export function positionOf(radius) {
   return Math.min(SLIDERS.size.max, Math.max(0, Math.round(4 * Math.log2(radius / 0.5))));
 }
@@ -45,7 +46,7 @@ export function positionOf(radius) {
  * Builds the toolbar.
  * @param {(key: string, values?: object) => string} t
  * @param {{press: (action: string) => void, slide: (name: "size" | "level" | "window", value: number) => void,
- *   released: () => void}} on `released` is told when a pointer, not a key, has finished with a control
+ *   released: () => void}} on `released` is called when a pointer, not a key, has finished with a control
  * @returns {{element: HTMLElement, update: (state: object) => void}} `update` takes {tool, mode, radius, look,
  *   showsMarks, isWindowing, canUndo, canRedo, canClear, percent}
  */
@@ -55,7 +56,11 @@ export function buildToolbar(t, on) {
   const make = (action) => (buttons[action] = toolButton(t, on, action));
   const slide = (name) => (sliders[name] = slider(t, on, name)).element;
   const group = (name, ...children) =>
-    element("div", { class: `desk-group desk-group-${name}`, role: "group", "aria-label": t(`desk.group.${name}`) }, ...children);
+    element(
+      "div",
+      { class: `desk-group desk-group-${name}`, role: "group", "aria-label": t(`desk.group.${name}`) },
+      ...children,
+    );
   const zoom = element("span", { class: "desk-zoom", title: t("desk.zoom") });
 
   const bar = element(
@@ -89,7 +94,7 @@ export function buildToolbar(t, on) {
       marks: state.showsMarks,
     };
     for (const action of TOGGLES) buttons[action].setAttribute("aria-pressed", String(pressed[action]));
-    // aria-disabled, not disabled: a button that lost the focus as it was used would throw keyboard readers off the page
+    // aria-disabled, not disabled: a button that lost the focus when used would leave keyboard users nowhere
     for (const [action, can] of [["undo", state.canUndo], ["redo", state.canRedo], ["clear", state.canClear]]) {
       buttons[action].setAttribute("aria-disabled", String(!can));
     }
@@ -98,14 +103,14 @@ export function buildToolbar(t, on) {
     sliders.size.show(positionOf(state.radius), diameter);
     sliders.level.show(state.look.level, String(Math.round(state.look.level)));
     sliders.window.show(state.look.window, String(Math.round(state.look.window)));
-    zoom.textContent = `${state.percent} %`;
+    zoom.textContent = `${state.percent}%`;
   }
 
   return { element: bar, update };
 }
 
 /**
- * The buttons of an open polygon, which fingers have no other way to; hidden until there is one.
+ * The buttons for an open polygon, which touch users cannot do without; hidden until a polygon is open.
  * @param {(key: string) => string} t @param {(action: "close" | "back" | "cancel") => void} press
  * @returns {HTMLElement}
  */
@@ -115,22 +120,28 @@ export function buildPolygonBar(t, press) {
     made.addEventListener("click", () => press(action));
     return made;
   };
-  const buttons = [make("close", "desk.polygon.close"), make("back", "desk.polygon.back"), make("cancel", "desk.cancel")];
-  return element("div", { class: "desk-polygon-bar", role: "group", "aria-label": t("desk.polygon"), hidden: true }, ...buttons);
+  return element(
+    "div",
+    { class: "desk-polygon-bar", role: "group", "aria-label": t("desk.polygon"), hidden: true },
+    make("close", "desk.polygon.close"),
+    make("back", "desk.polygon.back"),
+    make("cancel", "desk.cancel"),
+  );
 }
 
 function toolButton(t, on, action) {
   const label = t(`desk.${action}`);
   const keys = keysOf(action);
+  const title = keys ? `${label} (${keys.split(/ {2}/)[0]})` : label;
   const made = element(
     "button",
-    { type: "button", class: "desk-button", "data-action": action, title: keys ? `${label} (${keys.split(/ {2}/)[0]})` : label },
+    { type: "button", class: "desk-button", "data-action": action, title },
     icon(ICONS[action]),
     element("span", { class: "desk-label", text: t(`desk.${action}.short`) }),
   );
   made.addEventListener("click", (event) => {
     if (made.getAttribute("aria-disabled") !== "true") on.press(action);
-    if (event.detail > 0) on.released(); // by pointer: the keys go to the image again
+    if (event.detail > 0) on.released(); // by pointer: the image receives the keys again
   });
   return made;
 }
@@ -146,7 +157,8 @@ function slider(t, on, name) {
     input.setAttribute("aria-valuetext", text);
     value.textContent = text;
   };
-  return { element: element("div", { class: "desk-slider" }, element("div", { class: "desk-slider-text" }, label, value), input), show };
+  const text = element("div", { class: "desk-slider-text" }, label, value);
+  return { element: element("div", { class: "desk-slider" }, text, input), show };
 }
 
 function icon(path) {

@@ -1,20 +1,20 @@
-/** Events that the server has not confirmed yet, kept on this device: in IndexedDB, or in memory where that is not. */
+/** Events that the server has not confirmed yet, kept on this device: in IndexedDB, or else in memory. */
 
 const DATABASE = "sightline";
 const STORE = "events";
 
 /**
  * @typedef {object} Vault
- * @property {boolean} durable whether it outlives the page; false: memory alone.
+ * @property {boolean} durable whether it outlives the page; false: in memory only.
  * @property {(reader: string, task: string, event: object) => Promise<void>} keep
- * @property {(reader: string, task: string) => Promise<object[]>} unsent the events by ascending seq.
+ * @property {(reader: string, task: string) => Promise<object[]>} unsent events by ascending seq.
  * @property {(reader: string, task: string, ids: string[]) => Promise<void>} drop forgets events by id.
- * @property {(reader: string) => Promise<void>} forget everything of a reader.
+ * @property {(reader: string) => Promise<void>} forget all events of a reader.
  */
 
 /**
  * Opens the device's vault.
- * @returns {Promise<Vault>} one in memory when the browser refuses IndexedDB (private windows, blocked storage).
+ * @returns {Promise<Vault>} in memory if the browser refuses IndexedDB (private windows, blocked storage).
  */
 export async function openVault() {
   try {
@@ -39,7 +39,7 @@ function openDatabase() {
 }
 
 function vaultOnDisk(database) {
-  /** Runs `work` on the store and waits until it is on the disk; its request's result. */
+  /** Runs `work` on the store and waits until it is on disk; resolves to the result of its request. */
   function transact(mode, work) {
     return new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, mode, { durability: "strict" });
@@ -92,5 +92,5 @@ function vaultInMemory() {
 }
 
 function inOrder(events) {
-  return events.sort((one, other) => one.seq - other.seq || one.at.localeCompare(other.at));
+  return events.sort((a, b) => a.seq - b.seq || a.at.localeCompare(b.at));
 }

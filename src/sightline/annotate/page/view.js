@@ -1,20 +1,20 @@
-// Where the image is on the screen, and its painting: the X-ray, the marks and what is under the pen, one canvas each,
-// so that a moving pen repaints neither of the others. Screen lengths are CSS pixels; `scale` is CSS per image pixel.
+// Where the image is on the screen, and how it is painted: the X-ray, the marks and what is being drawn, one canvas
+// each, so that a moving pen repaints only its own. Screen lengths are CSS pixels; `scale` is CSS per image pixel.
 
 import { grown, intersection, union } from "./boxes.js";
 
 const MAX_SCALE = 40;
 const SHARP_FROM = 2; // device pixels per image pixel from which each image pixel is shown as a square
-const REST_MS = 120; // after the last zoom or pan the image rests
+const REST_MS = 120; // this long after the last zoom or pan, the image is at rest
 const OVERVIEW = 112; // longest side of the overview, CSS pixels
 
 /** Zoom, pan and painting of one image in a container. */
 export class View {
   /**
-   * @param {HTMLElement} stage is filled, and followed when its size changes
+   * @param {HTMLElement} stage the container to fill, also when its size changes
    * @param {import("./xray.js").Xray} xray @param {import("./marks.js").Marks} marks
    * @param {{paintLive: (context: CanvasRenderingContext2D) => void, onChange: () => void}} hooks
-   *   paintLive draws the top layer in CSS pixels of the stage; onChange is told of each zoom or pan
+   *   paintLive draws the top layer in CSS pixels of the stage; onChange is called after each zoom or pan
    */
   constructor(stage, xray, marks, { paintLive, onChange }) {
     Object.assign(this, { stage, xray, marks, paintLive, onChange });
@@ -22,7 +22,8 @@ export class View {
     this.width = marks.width;
     this.showsMarks = true;
     this.opacity = 0.3;
-    [this.base, this.top, this.live] = ["base", "marks", "canvas"].map((name) => layer(stage, `desk-layer desk-${name}`));
+    const layers = ["base", "marks", "canvas"].map((name) => layer(stage, `desk-layer desk-${name}`));
+    [this.base, this.top, this.live] = layers;
     this.overview = layer(stage, "desk-overview");
     this.contexts = new Map([this.base, this.top, this.live, this.overview].map((c) => [c, c.getContext("2d")]));
     this.stale = { base: true, marks: true, live: true };
@@ -31,16 +32,16 @@ export class View {
     this.x = 0; // of the image's corner on the stage
     this.y = 0;
     this.fitted = true;
-    this.moving = 0; // a timer, until the image rests
+    this.moving = 0; // a timer while the image moves, 0 at rest
     this.#resize();
     this.observer = new ResizeObserver(() => {
       this.#resize();
-      this.#paint(); // at once: setting a canvas's size empties it, and until the next frame that would show
+      this.#paint(); // at once: setting a canvas's size clears it, which would show until the next frame
     });
     this.observer.observe(stage);
   }
 
-  /** Stops following the stage and takes the canvases away. */
+  /** Stops following the stage and removes the canvases. */
   close() {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
@@ -48,7 +49,7 @@ export class View {
     for (const canvas of this.contexts.keys()) canvas.remove();
   }
 
-  /** Image point under a point of the window (clientX, clientY). @returns {{x: number, y: number}} image pixels */
+  /** Image point at a window point (clientX, clientY). @returns {{x: number, y: number}} image pixels */
   imagePoint(clientX, clientY) {
     const box = this.live.getBoundingClientRect();
     return {
@@ -57,18 +58,18 @@ export class View {
     };
   }
 
-  /** Point of the stage under a point of the window. @returns {{x: number, y: number}} CSS pixels */
+  /** Stage point at a window point. @returns {{x: number, y: number}} CSS pixels */
   onStage({ x, y }) {
     const box = this.live.getBoundingClientRect();
     return { x: x - box.left, y: y - box.top };
   }
 
-  /** Point of the stage at which an image point is shown. @returns {{x: number, y: number}} CSS pixels */
+  /** Stage point at which an image point is shown. @returns {{x: number, y: number}} CSS pixels */
   stagePoint(x, y) {
     return { x: this.x + x * this.scale, y: this.y + y * this.scale };
   }
 
-  /** Shows the whole image, as large as it fits. */
+  /** Shows the whole image as large as possible. */
   fit() {
     this.scale = this.#fitScale();
     this.x = this.#onDevice((this.stageWidth - this.width * this.scale) / 2);
@@ -76,15 +77,15 @@ export class View {
     this.#moved(true);
   }
 
-  /** Shows one image pixel on one device pixel, about the middle of the stage. */
+  /** Shows one image pixel per device pixel, about the middle of the stage. */
   oneToOne() {
     this.zoom(1 / this.ratio / this.scale);
-    this.x = this.#onDevice(this.x); // pixel on pixel: between them everything would be blurred
+    this.x = this.#onDevice(this.x); // pixel on pixel: anywhere else, everything would blur
     this.y = this.#onDevice(this.y);
     this.#moved(false);
   }
 
-  /** Zooms by a factor about a point of the window, by default the middle of the stage. */
+  /** Zooms by a factor about a window point, by default the middle of the stage. */
   zoom(factor, clientX, clientY) {
     const box = this.live.getBoundingClientRect();
     const atX = clientX === undefined ? this.stageWidth / 2 : clientX - box.left;
@@ -104,7 +105,7 @@ export class View {
     this.#moved(false);
   }
 
-  /** Has the overview out of a pointer's way. @param {{x: number, y: number}} point of the window */
+  /** Moves the overview out of a pointer's way. @param {{x: number, y: number}} point of the window */
   makeRoom(point) {
     const { x, y } = this.onStage(point);
     const isNear = y > this.stageHeight - OVERVIEW - 60;
@@ -112,20 +113,20 @@ export class View {
     else if (isNear && x > this.stageWidth - OVERVIEW - 60) this.overview.classList.remove("desk-aside");
   }
 
-  /** Asks for the X-ray to be painted again. @param {() => void} prepare is called once before that, the last one asked */
+  /** Requests repainting of the X-ray. @param {() => void} prepare called once before; of several, only the last */
   repaintBase(prepare) {
     this.prepare = prepare;
     this.#ask({ base: true });
   }
 
-  /** Asks for the marks of a box to be painted again, or all. @param {import("./boxes.js").Box} [box] */
+  /** Requests repainting of the marks in a box, or of all marks. @param {import("./boxes.js").Box} [box] */
   repaintMarks(box) {
     if (this.stale.marks) this.dirty = box && this.dirty ? union(this.dirty, box) : null;
     else this.dirty = box ?? null;
     this.#ask({ marks: true });
   }
 
-  /** Asks for the top layer to be painted again. */
+  /** Requests repainting of the top layer. */
   repaintLive() {
     this.#ask({ live: true });
   }
@@ -138,7 +139,7 @@ export class View {
     return Math.round(length * this.ratio) / this.ratio;
   }
 
-  /** Keeps a part of the image in sight and has everything painted. */
+  /** Keeps part of the image in sight and repaints everything. */
   #moved(fitted) {
     this.fitted = fitted;
     const keep = (at, size, room) => {
@@ -227,7 +228,7 @@ export class View {
     context.save();
     this.#toImage(context);
     if (this.dirty) {
-      const margin = Math.ceil(4 * unit) + 1; // a border's line is wider than the pixels it runs between
+      const margin = Math.ceil(4 * unit) + 1; // a border line reaches beyond the pixels that it separates
       const { left, top, right, bottom } = this.dirty;
       context.beginPath();
       context.rect(left - margin, top - margin, right - left + 2 * margin, bottom - top + 2 * margin);
@@ -249,7 +250,7 @@ export class View {
     };
   }
 
-  /** The small map of what part is in sight, while it is not the whole. */
+  /** The small map of which part is in sight, unless all of it is. */
   #paintOverview() {
     const seen = this.#seen();
     const whole = seen.left === 0 && seen.top === 0 && seen.right === this.width && seen.bottom === this.height;

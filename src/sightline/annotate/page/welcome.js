@@ -1,9 +1,9 @@
-/** Before the first image: what this is about, and consent. */
+/** Before the first image: the welcome and the consent. */
 
 import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
 
-/** Welcome and purpose. */
+/** Welcome: the study's question and what to expect. */
 export function welcomeScreen(app) {
   const facts = ["time", "stop", "pseudonym"].map((name) =>
     element(
@@ -35,7 +35,7 @@ export function welcomeScreen(app) {
   };
 }
 
-/** Consent: the text, its version, a box to tick. */
+/** Consent: the text, its version and a box to tick. */
 export function consentScreen(app) {
   const sections = ["purpose", "task", "data", "rights"].map((name) =>
     element(

@@ -1,4 +1,4 @@
-/** Withdrawal from the study: a dialog, and the deletion of all that the server and this device know of the reader. */
+/** Withdrawal from the study: asks for confirmation, then deletes the reader's data on the server and this device. */
 
 import { forgetClocks } from "./activity.js";
 import { ApiError } from "./api.js";
@@ -7,7 +7,7 @@ import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
 
 /**
- * Withdrawal: deletes all of the reader's data, once the word for it is typed.
+ * Deletes all of the reader's data once they have typed the word that confirms it.
  * @param {object} app
  */
 export function confirmWithdrawal(app) {

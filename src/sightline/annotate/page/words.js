@@ -1,4 +1,4 @@
-/** The page's texts: one file of strings per language, the reader's choice remembered on this device. */
+/** The page's texts: one file of strings per language; this device remembers the reader's choice. */
 
 const DEFAULT_LANGUAGE = "it"; // the paper's readers were Italian
 const CHOICE = "sightline.language";
@@ -9,7 +9,7 @@ let current = DEFAULT_LANGUAGE;
 
 /**
  * The text of a key, with {name} filled in from `values`; `{finding}` is always known. A key that the language lacks
- * comes out in brackets.
+ * is returned in brackets.
  * @param {string} key such as "welcome.title".
  * @param {Object<string, string|number>} values
  * @returns {string}
@@ -22,25 +22,25 @@ export function t(key, values = {}) {
   });
 }
 
-/** @returns {string} the language shown, such as "it". */
+/** @returns {string} the code of the current language, such as "it". */
 export function language() {
   return current;
 }
 
-/** @returns {string} how to write numbers and dates: the browser's variant of the language, such as "en-GB". */
+/** @returns {string} the locale for numbers and dates: the browser's variant of the language, such as "en-GB". */
 export function locale() {
   return (navigator.languages ?? []).find((tag) => tag.toLowerCase().split("-")[0] === current) ?? current;
 }
 
-/** @returns {Object<string, string>} the names of all languages by their codes, as they call themselves. */
+/** @returns {Object<string, string>} all languages by code, each named in its own language. */
 export function allLanguages() {
   return languages;
 }
 
 /**
- * A number as the language writes it.
+ * Formats a number for the current language.
  * @param {number} value
- * @param {number} digits after the comma, at most.
+ * @param {number} digits after the decimal point.
  * @returns {string}
  */
 export function number(value, digits = 0) {
@@ -50,19 +50,19 @@ export function number(value, digits = 0) {
 }
 
 /**
- * Loads the list of languages and the strings of the first wanted one that there is: the choice made on this device,
- * the browser's languages, Italian.
+ * Loads the list of languages and the strings of the first one available: the choice made on this device, the
+ * browser's languages, Italian.
  * @returns {Promise<void>}
  */
 export async function loadWords() {
   languages = (await json("/page/strings/index.json")).languages;
   const browser = (navigator.languages ?? [navigator.language]).map((tag) => tag.toLowerCase().split("-")[0]);
-  const wanted = [storedChoice(), ...browser, DEFAULT_LANGUAGE, ...Object.keys(languages)];
-  await readStrings(wanted.find((code) => code in languages));
+  const preferences = [storedChoice(), ...browser, DEFAULT_LANGUAGE, ...Object.keys(languages)];
+  await readStrings(preferences.find((code) => code in languages));
 }
 
 /**
- * Shows the page in another language from now on; one that there is not changes nothing.
+ * Switches to another language; unknown codes are ignored.
  * @param {string} code such as "en".
  * @returns {Promise<boolean>} whether the language changed.
  */
@@ -85,7 +85,7 @@ async function json(address) {
   return answer.json();
 }
 
-// Browsers that block storage throw at the mere mention of it; the choice is then forgotten at reload, nothing else.
+// Browsers that block storage throw on any access to it; the choice then lasts only until the page is reloaded.
 function storedChoice() {
   try {
     return localStorage.getItem(CHOICE);

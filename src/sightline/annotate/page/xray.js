@@ -1,12 +1,12 @@
-// The X-ray as it is shown: its values through window, level and inversion. What is stored never depends on it.
+// The X-ray as shown: its values through window, level and inversion. Nothing that is stored depends on them.
 
 /** Window and level that show an 8-bit image as it is. */
 export const AS_IT_IS = Object.freeze({ level: 128, window: 256, inverted: false });
 
 /**
- * What each of the 256 values is shown as: DICOM's linear window (PS3.3 C.11.2.1.2), then inverted if asked.
- * @param {{level: number, window: number, inverted: boolean}} look level 0..256 is the value shown mid-gray, window
- *   2..512 the width of the interval of values that is spread from black to white
+ * How each of the 256 values is shown: DICOM's linear window (PS3.3 C.11.2.1.2), then inverted if requested.
+ * @param {{level: number, window: number, inverted: boolean}} look level 0..256 is the value shown as mid-grey, window
+ *   2..512 the width of the interval of values spread from black to white
  * @returns {Uint8ClampedArray} 256 values, 0..255
  */
 export function lookupTable({ level, window, inverted }) {
@@ -18,9 +18,9 @@ export function lookupTable({ level, window, inverted }) {
   return table;
 }
 
-/** An X-ray on a canvas of its own size, shown through a lookup table. */
+/** An X-ray on a canvas of the same size, shown through a lookup table. */
 export class Xray {
-  /** @param {HTMLImageElement} image loaded, of this page's own origin @param {number} width @param {number} height */
+  /** @param {HTMLImageElement} image loaded, from the page's own origin @param {number} width @param {number} height */
   constructor(image, width, height) {
     this.canvas = document.createElement("canvas");
     this.canvas.width = width;
@@ -41,7 +41,7 @@ export class Xray {
   show(look) {
     const table = lookupTable(look);
     if (this.isGray) {
-      // One 32-bit word a pixel: the same byte three times and an opaque alpha, whatever the machine's byte order.
+      // One 32-bit word per pixel: the same byte three times and an opaque alpha, whatever the machine's byte order.
       const words = new Uint32Array(new Uint8Array(Array.from(table, (v) => [v, v, v, 255]).flat()).buffer);
       const out = new Uint32Array(this.shown.data.buffer);
       for (let i = 0; i < out.length; i += 1) out[i] = words[this.values[i]];
