@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/annotation.md: a phantom study with simulated readers, photographed in Chromium.
+"""Takes the pictures of docs/annotation.md: a phantom study with simulated readers, in Chromium.
 
 Run: python docs/annotate_screenshots.py    (needs the packages of `make setup` and a Chromium)
 """
@@ -44,11 +44,11 @@ def main() -> None:
         environment = {**os.environ, "SIGHTLINE_STORE": f"{name}/store.sqlite"}
         command = [sys.executable, "-m", "sightline.cli", "annotate"]
 
-        def said(*words: str) -> list[str]:
+        def output_of(*words: str) -> list[str]:
             done = subprocess.run([*command, *words], cwd=folder, env=environment, check=True, capture_output=True)
             return done.stdout.decode().splitlines()
 
-        links = dict(line.split("\t") for line in said("invite", "--count", "8", "--url", URL))
+        links = dict(line.split("\t") for line in output_of("invite", "--count", "8", "--url", URL))
         fill(f"sqlite:///{name}/store.sqlite", list(links)[:7], folder)
         line = [*command, "serve", "--port", str(PORT)]
         server = subprocess.Popen(line, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
@@ -69,10 +69,7 @@ def main() -> None:
                 page.locator("#start").wait_for()
                 shoot(page, "welcome")
                 enrol(page)
-                draw(
-                    page,
-                    [(0.26, 0.21), (0.21, 0.30), (0.20, 0.41), (0.29, 0.46), (0.37, 0.43), (0.39, 0.32), (0.34, 0.22)],
-                )
+                draw(page, OPACITY)
                 shoot(page, "desktop")
                 phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 1.5}
                 page = browser.new_context(locale="it", **phone).new_page()  # type: ignore[arg-type]
@@ -91,7 +88,7 @@ def main() -> None:
 
 
 def prepare(folder: Path) -> None:
-    """A phantom study of larger images than the shipped one."""
+    """A phantom study with larger images than the shipped one."""
     yaml = YAML()
     params = yaml.load(ROOT / "profiles/smoke.yaml")
     params["data"].update(height=SIDE, width=SIDE)
@@ -104,7 +101,7 @@ def prepare(folder: Path) -> None:
 
 
 def fill(url: str, readers: list[str], folder: Path) -> None:
-    """Readers who have come to different places in their lists and outline what is there, each a little beside it."""
+    """Readers at different points of their lists, each outlining the lesions a little imprecisely."""
     store, truth = Store(url), np.load(folder / "data/prepared/truth.npz")
     lesions = dict(zip(truth["images"].tolist(), truth["lesions"], strict=True))
     consent = consent_texts()["en"]
@@ -167,7 +164,7 @@ def enrol(page: Page) -> None:
 
 
 def draw(page: Page, corners: list[tuple[float, float]]) -> None:
-    """An outline through points given as shares of the image, by mouse."""
+    """Outlines points given as shares of the image, by mouse."""
     page.keyboard.press("o")
     canvas = page.locator("canvas[role=application]")
     box, lies = canvas.bounding_box(), canvas.evaluate("node => ({...node.dataset})")
