@@ -28,6 +28,29 @@ SCRIPTS = {
     "report": "report.py",
 }
 
+# dvc stage -> the packages that it names as a folder, since it uses most of each; of others it names files. Written
+# down, not computed: a stage's dependencies change only where somebody says so. A new file in a folder makes the stage
+# stale though it may not import it: seconds for most stages, but a network is trained again. So train names no line
+# that it does not import, saliency and faithfulness few (a test counts them): their networks train again anyway.
+FOLDERS = {
+    "prepare": ("images", "study"),
+    "augment-preview": ("study",),
+    "train": ("networks", "study"),
+    "saliency": ("networks", "saliency", "study"),
+    "import-maps": ("study",),
+    "lungs": ("study",),
+    "consensus": ("experts", "study"),
+    "reliability": ("experts", "study"),
+    "align": ("study",),
+    "bootstrap": ("study",),
+    "ladder": ("alignment", "statistics", "study"),
+    "compare": ("statistics", "study"),
+    "shortcut": ("study",),
+    "faithfulness": ("faithfulness", "networks", "study"),
+    "multiverse": ("alignment", "study"),
+    "report": ("report", "study"),
+}
+
 
 def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
@@ -63,8 +86,15 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         own = [
             dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith(("data/models/", "data/saliency/"))
         ]
-        stage["deps"] = [*imported_files(source / script), *kept, *own, *gathered.get(name, [])]
+        stage["deps"] = [*code_deps(source / script, FOLDERS[name]), *kept, *own, *gathered.get(name, [])]
     graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")
+
+
+def code_deps(script: Path, folders: tuple[str, ...]) -> list[str]:
+    """The code that a stage depends on, as dvc.yaml writes it, sorted: the packages `folders` whole, else files."""
+    whole = {f"{script.parent.name}/sightline/{package}" for package in folders}
+    files = [file for file in imported_files(script) if not any(file.startswith(f"{folder}/") for folder in whole)]
+    return sorted([*whole, *files])
 
 
 def imported_files(script: Path) -> list[str]:
