@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.statistics.classification import METRICS, six_metrics, weighted_mean
+from sightline.statistics.classification import METRICS, six_metrics
+from sightline.statistics.means import weighted_means
 from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_csv, write_json
@@ -144,7 +145,7 @@ def alignment_intervals(alignment: pd.DataFrame, patient_of: pd.Series, params: 
         intervals = {}
         for score in ("iou", "pointing"):
             value_M = scores[score].to_numpy()
-            low, high = percentile_interval(weighted_mean(counts_BM, value_M), params.bootstrap.level)
+            low, high = percentile_interval(weighted_means(value_M[None], counts_BM)[:, 0], params.bootstrap.level)
             intervals[score] = {"value": rows[score].mean(), "low": low, "high": high}
         results.setdefault(str(model), {})[method] = intervals
     return results

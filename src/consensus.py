@@ -20,11 +20,11 @@ from sightline.experts.agreement import (
     PROFESSION_COLUMNS,
     image_agreement,
     iou_matrix,
-    mean_known,
     profession_table,
 )
 from sightline.experts.annotation_reader import Cleanup, first_readings, read_annotations, read_finished
 from sightline.experts.consensus import MergingRule, leave_one_out, merged, soft
+from sightline.statistics.means import mean_known
 from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_csv, write_json, write_npz

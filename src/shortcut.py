@@ -16,6 +16,7 @@ import pandas as pd
 from sightline.alignment.shortcut import by_outcome, relevance_shares, suspicion, uniform_shares
 from sightline.inputs import WORDS, read_maps, stored_lungs
 from sightline.maps import scaled_maps
+from sightline.statistics.means import mean_known
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_npz, write_json
 from sightline.study.models import Entry, Network
@@ -53,7 +54,7 @@ def main() -> None:
         lungs[kind] = WORDS[kind]
         rows = test.loc[images]
         probabilities = read_probabilities(model, images) if isinstance(entry, Network) else None
-        uniform = {name: float(np.nanmean(values)) for name, values in uniform_shares(lungs_MHW).items()}
+        uniform = {name: mean_known(values) for name, values in uniform_shares(lungs_MHW).items()}
         for (_, method), raw in read_maps([model], images).items():
             maps_MHW = scaled_maps(raw, *lungs_MHW.shape[1:])
             shares = relevance_shares(maps_MHW, lungs_MHW)
@@ -61,7 +62,7 @@ def main() -> None:
             found = suspicion(maps_MHW, lungs_MHW, rows["patient"].to_numpy(), params.shortcut.draws, rng)
             metrics["models"].setdefault(model, {})[method] = {
                 "images": len(images),
-                "shares": {name: float(np.nanmean(values)) for name, values in shares.items()},
+                "shares": {name: mean_known(values) for name, values in shares.items()},
                 "uniform": uniform,
                 "by_outcome": None
                 if probabilities is None

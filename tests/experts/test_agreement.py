@@ -11,7 +11,6 @@ from sightline.experts.agreement import (
     consensus_mask,
     image_agreement,
     iou_matrix,
-    mean_known,
     pixel_share,
     profession_pairs,
     random_masks,
@@ -187,9 +186,3 @@ def test_profession_pairs_stay_within_one() -> None:
     np.testing.assert_allclose(sorted(pairs["student"]), sorted([1 / 3, 2 / 4, 2 / 4]))
     assert len(pairs["physician"]) == 0
     assert profession_pairs(agreement_of(masks[:0], []), []) == {}
-
-
-def test_mean_known() -> None:
-    assert mean_known(np.array([1.0, np.nan, 2.0])) == 1.5
-    assert np.isnan(mean_known(np.array([np.nan])))
-    assert np.isnan(mean_known(np.zeros(0)))

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, bootstrap
 from sklearn import metrics as sklearn_metrics
 
-from sightline.statistics.classification import METRICS, six_metrics, weighted_mean
+from sightline.statistics.classification import METRICS, six_metrics
 from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
 
 
@@ -154,11 +154,6 @@ def test_interval_leaves_undefined_resamples_out():
     values = np.array([np.nan, *range(101), np.nan])
     assert percentile_interval(values, 0.9) == pytest.approx((5, 95))
     assert np.isnan(percentile_interval(np.full(3, np.nan), 0.9)).all()
-
-
-def test_weighted_mean_by_hand():
-    weights = np.array([[1, 1, 1], [2, 0, 1], [0, 3, 0]])
-    np.testing.assert_array_equal(weighted_mean(weights, np.array([1.0, np.nan, 4.0])), [2.5, 2, np.nan])
 
 
 @pytest.mark.slow

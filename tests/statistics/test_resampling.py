@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, bootstrap, norm, t
 
-from sightline.statistics.classification import weighted_mean
+from sightline.statistics.means import weighted_means
 from sightline.statistics.resampling import (
     hierarchical_means,
     hierarchical_weights,
@@ -116,17 +116,19 @@ def test_means_are_distributed_as_the_loops_say():
 def test_one_reader_is_the_weighted_mean_of_images():
     values = rng(8).random(8)
     means = hierarchical_means([np.full((1, 1), value) for value in values], PATIENTS, 50, rng(9))
-    assert np.allclose(means[:, 0], weighted_mean(hierarchical_weights(PATIENTS, 50, rng(9)), values), atol=1e-12)
+    weights = hierarchical_weights(PATIENTS, 50, rng(9))
+    assert np.allclose(means, weighted_means(values[None], weights), atol=1e-12)
 
 
 def test_readers_who_say_the_same_change_nothing():
     values = rng(8).random(8)
     readers = [np.full((1, 1 + image % 3), value) for image, value in enumerate(values)]
     means = hierarchical_means(readers, PATIENTS, 50, rng(9), deepest="images")
-    assert np.allclose(means[:, 0], weighted_mean(hierarchical_weights(PATIENTS, 50, rng(9)), values), atol=1e-12)
+    weights = hierarchical_weights(PATIENTS, 50, rng(9))
+    assert np.allclose(means, weighted_means(values[None], weights), atol=1e-12)
     deepest = hierarchical_means(readers, PATIENTS, 50, rng(9), deepest="patients")
     drawn = hierarchical_weights(PATIENTS, 50, rng(9), deepest="patients")
-    assert np.allclose(deepest[:, 0], weighted_mean(drawn, values), atol=1e-12)
+    assert np.allclose(deepest, weighted_means(values[None], drawn), atol=1e-12)
 
 
 def test_candidates_are_drawn_alike():

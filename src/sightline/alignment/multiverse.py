@@ -22,6 +22,7 @@ from sightline.alignment.binarised import binarised, crossfit_threshold
 from sightline.alignment.iou_and_pointing import iou
 from sightline.alignment.threshold_free import BY_SHARE, image_scores
 from sightline.maps import is_flat, scaled_of_image
+from sightline.statistics.means import means_along
 from sightline.statistics.ranking import Specification
 
 OVERLAP = ("iou", "dice")  # need a threshold rule
@@ -162,8 +163,7 @@ def specification_means(
     specification's layer and method has NaN and 0 images there.
     """
     counts = {key: (~np.isnan(values_MAR)).sum(axis=0) for key, values_MAR in scores.items()}
-    with np.errstate(invalid="ignore"):
-        means = {key: np.nansum(values_MAR, axis=0) / counts[key] for key, values_MAR in scores.items()}
+    means = {key: means_along(values_MAR, axis=0) for key, values_MAR in scores.items()}
     place = {candidate: row for row, candidate in enumerate(candidates)}
     column = {rule: col for col, rule in enumerate(consensus_rules)}
     score_SN, images_SN = np.full((len(specs), len(models)), np.nan), np.zeros((len(specs), len(models)), int)

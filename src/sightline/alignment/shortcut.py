@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from sightline.alignment.iou_and_pointing import BLOCK
 from sightline.maps import is_flat
+from sightline.statistics.means import mean_known
 from sightline.statistics.significance import sign_flip_p
 
 MARGIN = 0.03  # of the side: what lies this near the lungs is not outside; a pleura drawn a little too narrow
@@ -121,8 +122,7 @@ def by_outcome(
     }
     table = {}
     for outcome, chosen_M in chosen.items():
-        known = {name: values_M[chosen_M & ~np.isnan(values_M)] for name, values_M in shares.items()}
-        means = {name: float(values.mean()) if len(values) else float("nan") for name, values in known.items()}
+        means = {name: mean_known(values_M[chosen_M]) for name, values_M in shares.items()}
         table[outcome] = {"count": int(chosen_M.sum()), **means}
     return table
 

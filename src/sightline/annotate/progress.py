@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from sightline.annotate.assignment import Kind, Plan
-from sightline.experts.agreement import iou_matrix, mean_known
+from sightline.experts.agreement import iou_matrix
+from sightline.statistics.means import mean_known
 
 MIN_READINGS = 5  # of a reader, before the reader is compared with others
 MIN_READERS = 4  # so compared, before one of them can stand out

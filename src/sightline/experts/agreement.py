@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.maps import upsampled
+from sightline.statistics.means import mean_known
 
 Rule = Literal["mean", "intersection", "union"]
 CELLS = 5  # the random masks' grid is 5 x 5, as published
@@ -115,12 +116,6 @@ def profession_pairs(agreement: Agreement, professions: Sequence[str]) -> dict[s
     names = np.asarray(professions)
     same = names[agreement.first] == names[agreement.second] if len(names) else np.zeros(0, bool)
     return {str(name): agreement.iou[same & (names[agreement.first] == name)] for name in sorted(set(names.tolist()))}
-
-
-def mean_known(values: np.ndarray) -> float:
-    """Mean of what is not NaN; NaN if nothing is."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 PROFESSION_COLUMNS = ["profession", "annotators", "annotations", "pairs", "iou"]

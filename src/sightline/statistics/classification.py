@@ -56,11 +56,3 @@ def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.nda
     positive_BP = weights_BN[:, positive_N]
     right_B = np.einsum("bp,bp->b", positive_BP, weight_BQ[:, below_P] + weight_BQ[:, upto_P]) / 2
     return right_B / (positive_BP.sum(axis=1) * weight_BQ[:, -1])
-
-
-def weighted_mean(weights_BN: np.ndarray, value_N: np.ndarray) -> np.ndarray:
-    """Float64 B: mean of the values under each row of weights; a NaN value is left out, no weight at all gives NaN."""
-    known = ~np.isnan(value_N)
-    weights = np.asarray(weights_BN, dtype=float)[:, known]
-    with np.errstate(invalid="ignore"):
-        return weights @ value_N[known] / weights.sum(axis=1)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sightline.statistics.means import mean_known, means_along
+
 FACTORS = ("layer", "method", "threshold_rule", "consensus_rule", "metric")
 DIGITS = 4  # of standings in the curve: what is nearer than that keeps the study's order
 SAME = 1e-12  # scores nearer than this are a tie: means of the same numbers in another order
@@ -85,7 +87,7 @@ def ranking_agreement(score_SN: np.ndarray) -> float:
     with np.errstate(invalid="ignore"):
         tau_SS = (sign_SQ @ sign_SQ.T) / np.sqrt(untied_SS * untied_SS.T)
     tau = tau_SS[np.triu_indices(len(score_SN), 1)]
-    return float(np.nanmean(tau)) if not np.isnan(tau).all() else float("nan")
+    return mean_known(tau)
 
 
 def factor_shares(
@@ -129,7 +131,7 @@ def by_margin(score_SN: np.ndarray) -> tuple[np.ndarray, list[int]]:
     standing_SN = standings(score_SN)
     ranked_S = np.flatnonzero(~np.isnan(standing_SN).all(axis=1))
     known_N = (~np.isnan(standing_SN)).sum(axis=0)
-    mean_N = np.where(known_N > 0, np.nansum(standing_SN, axis=0) / np.maximum(known_N, 1), -np.inf)
+    mean_N = np.where(known_N > 0, means_along(standing_SN, axis=0), -np.inf)
     leaders = [int(col) for col in np.argsort(-np.round(mean_N, DIGITS), kind="stable")[:2] if known_N[col]]
     if len(leaders) < 2:
         return ranked_S, leaders

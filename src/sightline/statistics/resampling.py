@@ -26,6 +26,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
+from sightline.statistics.means import means_along, weighted_means
+
 
 class Difference(NamedTuple):
     """What each candidate has over the one that all are held against."""
@@ -183,13 +185,8 @@ def paired_difference(
     none: this one does the comparison.
     """
     differences_AM = np.asarray(values_AM, dtype=float) - np.asarray(other_M, dtype=float)
-    known_AM = ~np.isnan(differences_AM)
-    filled_AM = np.where(known_AM, differences_AM, 0)
-    weights_BM = np.asarray(weights_BM, dtype=float)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: no image, as promised
-        estimate_A = filled_AM.sum(axis=1) / known_AM.sum(axis=1)
-        distribution_BA = (weights_BM @ filled_AM.T) / (weights_BM @ known_AM.T.astype(float))
-    return Difference(estimate_A, *interval(distribution_BA, level, num_patients))
+    distribution_BA = weighted_means(differences_AM, weights_BM)
+    return Difference(means_along(differences_AM, axis=1), *interval(distribution_BA, level, num_patients))
 
 
 def resample_counts(num_units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
