@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from sightline.alignment.shortcut import widened
 from sightline.images.phantom import ANATOMY, _body_coordinates, phantom_image
-from sightline.lungs import _block_means, _filled, _otsu, estimated_body
+from sightline.lungs import _block_means, _filled, estimated_body
 
 
 def true_body(seed: int, number: int, height: int, width: int) -> np.ndarray:
@@ -96,24 +96,6 @@ def test_filling_equals_the_cheapest_way_out() -> None:
             if 0 <= near[0] < height and 0 <= near[1] < width:
                 heapq.heappush(queue, (max(level, grey[near]), near))
     np.testing.assert_array_equal(_filled(grey), best)
-
-
-def test_otsu_equals_a_loop_over_all_cuts() -> None:
-    rng = np.random.default_rng(6)
-    for _ in range(20):
-        values = rng.integers(0, 12, 40).astype(float)
-        cuts = (np.unique(values)[1:] + np.unique(values)[:-1]) / 2
-        between = [
-            (values < cut).mean()
-            * (values > cut).mean()
-            * (values[values < cut].mean() - values[values > cut].mean()) ** 2
-            for cut in cuts
-        ]
-        mine = (values < _otsu(values)).mean()
-        spread = (
-            mine * (1 - mine) * (values[values < _otsu(values)].mean() - values[values > _otsu(values)].mean()) ** 2
-        )
-        assert spread == pytest.approx(max(between))
 
 
 def test_block_means_keep_the_mean() -> None:

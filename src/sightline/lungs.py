@@ -16,8 +16,9 @@ from scipy import ndimage
 
 from sightline.experts.annotation_reader import has_aspect, read_mask
 from sightline.experts.cleanup import nearest
-from sightline.inputs import Kind
+from sightline.inputs import LungKind
 from sightline.maps import upsampled
+from sightline.statistics.otsu import otsu_cut
 from sightline.study.errors import StudyError
 from sightline.study.files import read_npz
 
@@ -48,7 +49,7 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
     grey_hw = ndimage.gaussian_filter(small_hw, BLUR)
     level_hw = np.log(_filled(grey_hw) + NOISE_FLOOR)
     most = np.log(AIR_AT_MOST * np.quantile(grey_hw, 0.95) + NOISE_FLOOR)
-    body_hw = level_hw > min(_otsu(level_hw), most)
+    body_hw = level_hw > min(otsu_cut(level_hw), most)
     if not body_hw.any():
         return np.ones(image_HW.shape, bool)
     body_hw = ndimage.binary_fill_holes(_closed(_largest_piece(body_hw)))
@@ -81,22 +82,6 @@ def _filled(grey_hw: np.ndarray) -> np.ndarray:
         filled_hw = lowered_hw
 
 
-def _otsu(values: np.ndarray) -> float:
-    """The cut with the largest variance between the two classes it makes (Otsu 1979); all values equal: that value.
-
-    Taken at the values themselves, half-way between neighbours: no bins.
-    """
-    ordered = np.sort(values, axis=None)
-    below = np.arange(1, ordered.size)
-    sums = np.cumsum(ordered)
-    between = (sums[-1] * below / ordered.size - sums[:-1]) ** 2 / (below * (ordered.size - below))
-    between[np.diff(ordered) == 0] = -1  # no cut between equals
-    if not between.size or between.max() <= 0:
-        return float(ordered[0])
-    place = int(np.argmax(between))
-    return float(ordered[place] + ordered[place + 1]) / 2
-
-
 def _largest_piece(mask_hw: np.ndarray) -> np.ndarray:
     """The largest 4-connected piece of a mask that is not empty; of equals, the first in raster order."""
     labels_hw, _ = ndimage.label(mask_hw, CROSS)
@@ -113,7 +98,7 @@ def _closed(mask_hw: np.ndarray) -> np.ndarray:
     return ndimage.binary_closing(padded, disc)[pad:-pad, pad:-pad]
 
 
-def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: Path) -> tuple[np.ndarray, Kind]:
+def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: Path) -> tuple[np.ndarray, LungKind]:
     """Lung masks of the images, bool M x H x W, and where they are from.
 
     `folder`: one white-on-black PNG an image, named by its stem, at the image's aspect; a folder without PNGs does not

@@ -7,9 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold, inner_boundary, otsu_thresholds
+from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold, inner_boundary
 from sightline.alignment.iou_and_pointing import threshold_counts
 from sightline.maps import scaled_maps
+from sightline.statistics.otsu import otsu_thresholds
 
 
 def random_maps(seed: int, num_maps: int = 5, height: int = 30, width: int = 41) -> np.ndarray:

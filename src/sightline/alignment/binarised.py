@@ -11,9 +11,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from sightline.alignment.iou_and_pointing import iou
+from sightline.statistics.otsu import otsu_thresholds
 
 Rule = Literal["fixed", "otsu", "top_share", "area_matched"]
-OTSU_BINS = 256
 PERCENTILE = 95  # of HD95
 SAME = 1e-12  # mean IoUs nearer than this are a tie: sums of the same numbers in another order
 
@@ -63,26 +63,6 @@ def _in_unit(name: str, value: float | None) -> float:
     if value is None or not 0 < value <= 1:
         raise ValueError(f"{name}: expected a number above 0 and at most 1, got {value}")
     return value
-
-
-def otsu_thresholds(maps_MHW: np.ndarray) -> np.ndarray:
-    """Each map's Otsu threshold, float64 M: the centre of a bin; infinity for a flat map, which nothing exceeds."""
-    num_maps = len(maps_MHW)
-    maps_MP = maps_MHW.reshape(num_maps, -1).astype(np.float64)
-    low_M, span_M = maps_MP.min(axis=1), np.ptp(maps_MP, axis=1)
-    width_M = np.where(span_M > 0, span_M, 1) / OTSU_BINS
-    bin_MP = np.minimum((maps_MP - low_M[:, None]) / width_M[:, None], OTSU_BINS - 1).astype(np.int64)
-    bin_MP += OTSU_BINS * np.arange(num_maps)[:, None]
-    counts_MS = np.bincount(bin_MP.ravel(), minlength=num_maps * OTSU_BINS).reshape(num_maps, OTSU_BINS)
-    places_S = np.arange(OTSU_BINS)  # in whole bins, all sums are exact: equal variances are equal
-    below_MS, sum_MS = np.cumsum(counts_MS, axis=1), np.cumsum(counts_MS * places_S, axis=1)
-    above_MS = below_MS[:, -1:] - below_MS
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap_MS = sum_MS / below_MS - (sum_MS[:, -1:] - sum_MS) / above_MS
-    # all pixels in one class at the last bin: no split
-    variance_MS = np.where(above_MS > 0, below_MS * above_MS * gap_MS**2, -1.0)
-    threshold_M = low_M + (np.argmax(variance_MS, axis=1) + 0.5) * width_M
-    return np.where(span_M > 0, threshold_M, np.inf)
 
 
 def _highest(maps_MP: np.ndarray, count_M: np.ndarray) -> np.ndarray:
