@@ -21,7 +21,7 @@ from sightline.alignment.iou_and_pointing import (
     random_alignment,
     threshold_counts,
 )
-from sightline.inputs import read_consensus, read_maps, read_patients
+from sightline.inputs import CONSENSUS, INDEX, SALIENCY, read_consensus, read_maps, read_patients
 from sightline.maps import is_flat, scaled_maps
 from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
 from sightline.study.errors import run_stage
@@ -71,9 +71,9 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    images, masks_MHW, _ = read_consensus()
-    patients = read_patients(images)
-    maps = read_maps(params.models, images) if images else {}  # without a consensus no map is needed
+    images, masks_MHW, _ = read_consensus(CONSENSUS)
+    patients = read_patients(images, INDEX, CONSENSUS)
+    maps = read_maps(params.models, images, SALIENCY) if images else {}  # without a consensus no map is needed
     table, sweep = score_maps(maps, images, masks_MHW, params)
     write_csv("data/alignment.csv", table)
     write_csv("plots/threshold_sweep.csv", sweep)

@@ -1,4 +1,4 @@
-"""Tests that respect what is paired and grouped, Holm-adjusted within families that are named before looking.
+"""Tests that respect pairs and groups, with p-values adjusted by Holm within families that are named beforehand.
 
 Families: AUROC of each pair of networks (DeLong, images clustered by patient); the ladder's primary metric of each pair
 of models, by Grad-CAM where there is one (sign flips by patient); Pointing Game of each map against its chance (exact).
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.inputs import read_consensus, read_patients
+from sightline import inputs
 from sightline.statistics.delong import delong_clustered, delong_test
 from sightline.statistics.exact_tests import grouped_pointing_p, mcnemar_exact
 from sightline.statistics.holm import holm
 from sightline.statistics.resampling import hierarchical_weights, paired_difference
 from sightline.statistics.significance import sign_flip_p
-from sightline.study.errors import StudyError, run_stage
+from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
@@ -53,34 +53,33 @@ def main() -> None:
     params = read_params(Params)
     networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
     metrics: dict[str, Any] = {"auroc": auroc_pairs(networks), "alignment": {}, "pointing": {}, "methods": {}}
-    images, masks_MHW, _ = read_consensus()
+    images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     if images:
         table = read_csv("data/ladder.csv", {"image": str, "candidate": str, "kind": str})
         scored = table[table["kind"] == "model"]
-        patients = np.array(read_patients(images))
+        patients = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
         values = scored.pivot(index="candidate", columns="image", values=params.ladder.primary)[images]
         hits = scored.pivot(index="candidate", columns="image", values="pointing")[images]
         by_model = candidates_by_model(list(values.index), list(params.models))
-        chosen = {model: chosen_method(found) for model, found in by_model.items() if found}
-        pairs = [(one, other) for one, other in combinations(chosen.values(), 2)]
-        metrics["alignment"] = alignment_pairs(values, hits, pairs, patients, params)
-        within = [pair for found in by_model.values() for pair in combinations(found, 2)]
+        chosen = [chosen_method(candidates) for candidates in by_model.values() if candidates]
+        metrics["alignment"] = alignment_pairs(values, hits, list(combinations(chosen, 2)), patients, params)
+        within = [pair for candidates in by_model.values() for pair in combinations(candidates, 2)]
         metrics["methods"] = alignment_pairs(values, hits, within, patients, params)
         chance_M = masks_MHW.mean(axis=(1, 2))
         metrics["pointing"] = pointing_tests(hits, chance_M, patients)
         metrics["primary"] = params.ladder.primary
     write_json("metrics/comparisons.json", metrics)
-    told = {name: sum(row["p_holm"] < 0.05 for row in metrics[name].values() if row["p_holm"] is not None)
-            for name in ("auroc", "alignment", "pointing")}  # fmt: skip
-    print(", ".join(f"{name}: {count} of {len(metrics[name])} below 0.05 after Holm" for name, count in told.items()))
+    families = {name: metrics[name] for name in ("auroc", "alignment", "pointing")}
+    counts = {name: sum(row["p_holm"] < 0.05 for row in family.values()) for name, family in families.items()}
+    print(", ".join(f"{name}: {num} of {len(families[name])} below 0.05 after Holm" for name, num in counts.items()))
 
 
 def candidates_by_model(candidates: list[str], models: list[str]) -> dict[str, list[str]]:
     """`<model>.<method>` names by model; a model's key may hold dots, so the longest key that fits is its model."""
-    found: dict[str, list[str]] = {model: [] for model in models}
+    by_model: dict[str, list[str]] = {model: [] for model in models}
     for candidate in candidates:
-        found[max((m for m in models if candidate.startswith(f"{m}.")), key=len)].append(candidate)
-    return found
+        by_model[max((m for m in models if candidate.startswith(f"{m}.")), key=len)].append(candidate)
+    return by_model
 
 
 def chosen_method(candidates: list[str]) -> str:
@@ -90,19 +89,11 @@ def chosen_method(candidates: list[str]) -> str:
 
 def auroc_pairs(networks: list[str]) -> dict[str, Any]:
     """`<a> - <b>`: difference of the AUROCs on the test images and its p-value."""
-    index = read_csv("data/prepared/index.csv", {"image": str, "split": str, "label": int, "patient": str})
-    test = index[index["split"] == "test"].set_index("image").sort_index()
     if len(networks) < 2:
         return {}
-    probabilities = []
-    for model in networks:
-        rows = read_csv(f"data/models/{model}.predictions.csv", {"image": str, "split": str, "probability": float})
-        found = rows[rows["split"] == "test"].set_index("image")["probability"].reindex(test.index)
-        if found.isna().any():
-            raise StudyError(f"data/models/{model}.predictions.csv: lacks test images; run `dvc repro`")
-        probabilities.append(found.to_numpy())
-    labels, groups = test["label"].to_numpy(), test["patient"].to_numpy()
-    auroc_A, covariance_AA = delong_clustered(labels, np.array(probabilities), groups)
+    test = inputs.read_test_images(inputs.INDEX)
+    probability_AN = np.array([*inputs.read_probabilities(networks, test, inputs.PREDICTIONS).values()])
+    auroc_A, covariance_AA = delong_clustered(test["label"].to_numpy(), probability_AN, test["patient"].to_numpy())
     p_AA = delong_test(auroc_A, covariance_AA)
     results = {
         f"{networks[a]} - {networks[b]}": {"difference": auroc_A[a] - auroc_A[b], "p": p_AA[a, b]}

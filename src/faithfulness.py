@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sightline import inputs
 from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
 from sightline.faithfulness.randomisation import cascade
 from sightline.faithfulness.regions import control_regions, effect_summary, expert_necessity, sufficiency
-from sightline.inputs import prepared_pixels, read_consensus, read_maps, read_patients, stored_lungs
 from sightline.maps import scaled_maps
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import this_machine
@@ -68,7 +68,7 @@ def main() -> None:
     params = read_params(Params)
     entry: Network = read_entry(Network, "models", key)
     path = f"metrics/faithfulness/{key}.json"
-    images, masks_MHW, _ = read_consensus()
+    images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     count = params.faithfulness.images or len(images)
     images, masks_MHW = images[:count], masks_MHW[:count]
     if not images:
@@ -76,8 +76,9 @@ def main() -> None:
         return
     machine = replace(this_machine(), precision=torch.float32)
     network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
-    batch = three_channels(unit_images(torch.from_numpy(prepared_pixels(images)).to(machine.device)))
-    maps_MHW = scaled_maps(read_maps([key], images)[key, METHOD], *masks_MHW.shape[1:])
+    pixels = torch.from_numpy(inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS))
+    batch = three_channels(unit_images(pixels.to(machine.device)))
+    maps_MHW = scaled_maps(inputs.read_maps([key], images, inputs.SALIENCY)[key, METHOD], *masks_MHW.shape[1:])
 
     def maps_of(random: nn.Module) -> np.ndarray:
         raw = saliency_maps(random, entry.arch, batch, "exact")[METHOD].cpu().numpy()  # type: ignore[arg-type]
@@ -114,8 +115,8 @@ def region_tests(
 ) -> dict[str, Any]:
     """Necessity and sufficiency of the experts' region against control regions, with both fillings."""
     settings = params.faithfulness
-    lungs_MHW, _ = stored_lungs(images)
-    patients_M = np.array(read_patients(images))
+    lungs_MHW, _ = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
+    patients_M = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
     controls_MCHW = np.zeros((len(images), settings.controls, *masks_MHW.shape[1:]), bool)
     for row, image in enumerate(images):
         rng = np.random.default_rng([params.seed, CONTROLS, zlib.crc32(image.encode())])

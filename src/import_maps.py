@@ -1,6 +1,7 @@
-"""A folder of saliency maps made elsewhere -> the same file as the project's own maps.
+"""Brings a folder of saliency maps made elsewhere into the form of the study's maps.
 
-One PNG (gray, 8 or 16 bit) or NPY (H x W numbers) per image, named by the image's stem.
+Reads one PNG (gray, 8 or 16 bit) or NPY (H x W numbers) per image, named by the image's stem, and
+data/prepared/index.csv; writes data/saliency/<key>.npz.
 
 Run: python src/import_maps.py <key of a models entry {maps: <folder>, method: <name>}>
 """
@@ -14,13 +15,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from sightline.inputs import INDEX, PREPARED, SALIENCY, prepared_grid
 from sightline.maps import upsampled
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_npz
 from sightline.study.models import ExternalMaps
 from sightline.study.parameters import read_entry
-
-PREPARED = Path("data/prepared")
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     entry: ExternalMaps = read_entry(ExternalMaps, "models", key)
     if not re.fullmatch(r"[A-Za-z0-9_]+", entry.method) or entry.method == "images":
         raise StudyError(f"params.yaml: models.{key}.method: letters, digits and _ only, got {entry.method!r}")
-    index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
+    index = read_csv(INDEX, {"image": str, "split": str})
     split = dict(zip(index.image, index.split, strict=True))
     folder = Path(entry.maps)
     if not folder.is_dir():
@@ -50,17 +50,17 @@ def main() -> None:
     if not maps and not problems:
         problems.append(f"{folder}: no .png or .npy file")
     if problems:
-        raise StudyError(f"{key}: {len(problems)} problems with the maps; mend or remove them", problems)
+        raise StudyError(f"{key}: {len(problems)} problems with the maps; correct or remove them", problems)
     images = sorted(maps)
-    if len({maps[image].shape for image in images}) > 1:  # drawn at each image's own size: bring them to one grid
-        height, width = np.load(PREPARED / "images.npy", mmap_mode="r").shape[1:3]
+    if len({maps[image].shape for image in images}) > 1:  # each of its image's size: bring them to one grid
+        height, width = prepared_grid(PREPARED)
         maps = {image: upsampled(maps[image][None], height, width)[0] for image in images}
     stacked = np.stack([maps[image] for image in images]).astype(np.float32)
-    write_npz(f"data/saliency/{key}.npz", images=np.array(images), **{entry.method: stacked})
+    write_npz(SALIENCY.format(key), images=np.array(images), **{entry.method: stacked})
 
 
 def read_map(path: Path) -> np.ndarray:
-    """float64 H x W, at any size, a PNG's range as [0, 1]; ValueError with the reason for anything else."""
+    """Float64 H x W of any size, a PNG's range as [0, 1]; ValueError with the reason for anything else."""
     if path.suffix.lower() == ".npy":
         try:
             values = np.load(path, allow_pickle=False)

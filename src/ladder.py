@@ -14,15 +14,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sightline import inputs
 from sightline.alignment.ladder import Study
 from sightline.alignment.threshold_free import METRICS
-from sightline.inputs import WORDS, prepared_images, read_consensus, read_maps, read_patients, stored_lungs
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
-OTHERS = "data/saliency/{}.others.npz"
 Primary = Literal["mass", "rank", "ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "pointing", "area_iou"]
 
 
@@ -58,20 +57,20 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    images, masks_MHW, shares_MHW = read_consensus()
+    images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
     if not images:
         write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
         write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
         write_json("metrics/ladder.json", {})
         return
-    patients = np.array(read_patients(images))
-    pixels_MHW = prepared_images(images)
-    lungs_MHW, kind = stored_lungs(images)
-    maps = read_maps(params.models, images)
+    patients = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
+    pixels_MHW = inputs.prepared_images(images, inputs.PREPARED, inputs.CONSENSUS)
+    lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
+    maps = inputs.read_maps(params.models, images, inputs.SALIENCY)
     networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
     untrained = {
         (key, name.removeprefix("untrained.")): raw
-        for (key, name), raw in (read_maps(networks, images, OTHERS) if networks else {}).items()
+        for (key, name), raw in (inputs.read_maps(networks, images, inputs.OTHERS) if networks else {}).items()
         if name.startswith("untrained.")
     }
     study = Study(
@@ -80,11 +79,11 @@ def main() -> None:
     names, scores = study.ladder_scores()
     write_csv("data/ladder.csv", study.table(names, scores))
     metrics = study.summary(names, scores)
-    metrics["human_scale"] = study.human_scale(read_npz("data/annotations.npz"))
-    metrics["lungs"] = WORDS[kind]
+    metrics["human_scale"] = study.human_scale(read_npz(inputs.ANNOTATIONS))
+    metrics["lungs"] = inputs.WORDS[kind]
     write_json("metrics/ladder.json", metrics)
     write_csv("plots/ladder.csv", plot_table(metrics))
-    print(f"{len(images)} images, {len(maps)} kinds of map, {len(names)} baselines; lungs: {WORDS[kind]}")
+    print(f"{len(images)} images, {len(maps)} kinds of map, {len(names)} baselines; lungs: {inputs.WORDS[kind]}")
 
 
 PLOT_COLUMNS = ["candidate", "kind", "metric", "value", "low", "high"]

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.inputs import WORDS, prepared_images
+from sightline.inputs import INDEX, LUNGS, PREPARED, WORDS, prepared_images, read_test_images
 from sightline.lungs import read_lungs
 from sightline.study.errors import run_stage
-from sightline.study.files import read_csv, write_npz
+from sightline.study.files import write_npz
+
+FOLDER, TRUTH = Path("data/lungs"), PREPARED / "truth.npz"
 
 
 def main() -> None:
-    index = read_csv("data/prepared/index.csv", {"image": str, "split": str})
-    images = sorted(index.image[index.split == "test"])
-    masks_NHW, kind = read_lungs(images, prepared_images(images), Path("data/lungs"), Path("data/prepared/truth.npz"))
-    write_npz("data/lungs.npz", images=np.array(images, str), lungs=masks_NHW, kind=np.array(kind))
+    images = read_test_images(INDEX).index.tolist()
+    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), FOLDER, TRUTH)
+    write_npz(LUNGS, images=np.array(images, str), lungs=masks_NHW, kind=np.array(kind))
     print(f"{len(images)} test images: {WORDS[kind]}; {100 * masks_NHW.mean():.1f}% of the pixels")
 
 

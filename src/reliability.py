@@ -1,4 +1,4 @@
-"""How far the experts agree beyond chance and anatomy, and whether some professions agree more than others.
+"""How far the readers agree beyond chance and anatomy, and whether some professions agree more than others.
 
 Reads data/annotations.npz, data/lungs.npz and the patients of data/prepared/index.csv; writes
 metrics/reliability.json.
@@ -18,20 +18,15 @@ from sightline.experts.pairwise_iou import PartIou, image_parts
 from sightline.experts.professions import profession_agreement, profession_difference
 from sightline.experts.reliability import alpha_iou, pixel_kappa
 from sightline.experts.shuffled_masks import shuffled_agreement_p
-from sightline.inputs import WORDS, read_patients, stored_lungs
+from sightline.inputs import ANNOTATIONS, INDEX, LUNGS, WORDS, read_patients, stored_lungs
 from sightline.statistics.resampling import hierarchical_weights
+from sightline.statistics.settings import Bootstrap
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_json
 from sightline.study.parameters import read_params
 
 WEIGHTS, SHUFFLES, PROFESSIONS, PARTS = 601, 602, 603, 604  # tags of this stage's generators
-PERMUTATIONS = 9_999  # no parameter, for they cost nothing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bootstrap:
-    resamples: int
-    level: float
+PERMUTATIONS = 9_999  # not a parameter, since they cost next to nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +37,14 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    stored = read_npz("data/annotations.npz")
+    stored = read_npz(ANNOTATIONS)
     masks_AHW, names_A = stored["masks"], stored["images"]
     images, image_A = np.unique(names_A, return_inverse=True)
     if len(masks_AHW) < 2:
         write_json("metrics/reliability.json", {})
         return
-    patients = np.array(read_patients(images.tolist()))
-    lungs_MHW, kind = stored_lungs(images.tolist())
+    patients = np.array(read_patients(images.tolist(), INDEX, ANNOTATIONS))
+    lungs_MHW, kind = stored_lungs(images.tolist(), LUNGS, ANNOTATIONS)
     seed, level = params.seed, params.bootstrap.level
     weights_BM = hierarchical_weights(
         patients, params.bootstrap.resamples, np.random.default_rng([seed, WEIGHTS]), deepest="patients"
@@ -66,8 +61,10 @@ def main() -> None:
         "lungs": WORDS[kind],
         "beyond_anatomy": {"iou": shuffled.observed, "shuffled_iou": shuffled.null_mean, "p": shuffled.p},
         "professions": {
-            name: asdict(found)
-            for name, found in profession_agreement(iou, image_A, annotators, professions, weights_BM, level).items()
+            name: asdict(agreement)
+            for name, agreement in profession_agreement(
+                iou, image_A, annotators, professions, weights_BM, level
+            ).items()
         },
         "comparisons": {},
     }

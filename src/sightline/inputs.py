@@ -1,25 +1,102 @@
-"""What stages that score maps read: consensus regions, patients, saliency maps; all by image name."""
+"""What several stages read, all by image name: test images, consensus regions, patients, maps, lungs, predictions.
+
+The paths are constants here, and stages pass them; a function has no path of its own. `source` is the file that names
+the images asked for: an error lists those images of it that another file lacks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from sightline.maps import not_finite_maps
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_npz
 
-CONSENSUS, INDEX = Path("data/consensus.npz"), Path("data/prepared/index.csv")
-SALIENCY = "data/saliency/{}.npz"
+PREPARED = Path("data/prepared")
+INDEX = PREPARED / "index.csv"
+ANNOTATIONS, CONSENSUS = Path("data/annotations.npz"), Path("data/consensus.npz")
+LUNGS = Path("data/lungs.npz")
+SALIENCY, OTHERS = "data/saliency/{}.npz", "data/saliency/{}.others.npz"
+PREDICTIONS = "data/models/{}.predictions.csv"
+
+LungKind = Literal["masks", "phantom", "body"]
+
+WORDS: dict[LungKind, str] = {
+    "masks": "the lung masks given",
+    "phantom": "the phantom's own lungs",
+    "body": "the estimated body, as there are no lung masks",
+}
 
 
-def read_consensus(path: Path = CONSENSUS) -> tuple[list[str], np.ndarray, np.ndarray]:
+def rows_of(images: Iterable[str], names: Iterable[str], path: Path, source: Path) -> list[int]:
+    """The row of each image among `names`, which are those of `path`; StudyError that lists what it lacks."""
+    row_of = {name: row for row, name in enumerate(names)}
+    images = list(images)
+    unknown = [f"{source}: {image}" for image in images if image not in row_of]
+    if unknown:
+        raise StudyError(f"{path} lacks images that were scored; run `dvc repro`", unknown)
+    return [row_of[image] for image in images]
+
+
+def read_test_images(path: Path) -> pd.DataFrame:
+    """Label and patient of the test images, by image name and sorted by it: no result depends on the index's order."""
+    index = read_csv(path, {"image": str, "split": str, "label": int, "patient": str})
+    return index[index["split"] == "test"].set_index("image").sort_index()
+
+
+def read_patients(images: Sequence[str], path: Path, source: Path) -> list[str]:
+    """The patient of each image, from the index at `path`."""
+    index = read_csv(path, {"image": str, "patient": str})
+    return index["patient"].iloc[rows_of(images, index["image"], path, source)].tolist()
+
+
+def prepared_pixels(images: Sequence[str], folder: Path, source: Path) -> np.ndarray:
+    """The prepared images in the order asked for, uint8 M x H x W, or M x H x W x 3 in a study of colour images."""
+    rows = rows_of(images, read_csv(folder / "index.csv", {"image": str})["image"], folder / "index.csv", source)
+    return np.asarray(_stored_images(folder)[rows])
+
+
+def prepared_images(images: Sequence[str], folder: Path, source: Path) -> np.ndarray:
+    """As `prepared_pixels`, but gray: uint8 M x H x W; colour becomes brightness (ITU-R 601)."""
+    pixels = prepared_pixels(images, folder, source)
+    if pixels.ndim == 4:
+        pixels = np.rint(pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return pixels
+
+
+def prepared_grid(folder: Path) -> tuple[int, int]:
+    """Rows and columns of the prepared images."""
+    height, width = _stored_images(folder).shape[1:3]
+    return height, width
+
+
+def _stored_images(folder: Path) -> np.ndarray:
+    """All prepared images, read from disk only where they are used."""
+    path = folder / "images.npy"
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise StudyError(f"{path}: not a readable array ({error}); run the stage prepare again") from error
+
+
+def stored_lungs(images: Sequence[str], path: Path, source: Path) -> tuple[np.ndarray, LungKind]:
+    """Masks that the stage `lungs` wrote, bool M x H x W in the order asked for, and where they come from."""
+    stored = read_npz(path)
+    kind: LungKind = stored["kind"].item()
+    return stored["lungs"][rows_of(images, stored["images"].tolist(), path, source)], kind
+
+
+def read_consensus(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, masks bool M x H x W and shares float32 M x H x W of the images with a non-empty consensus.
 
-    Sorted by name, so that no result hangs on the file's order; says how many are left out.
+    Sorted by name, so that no result depends on the file's order; prints how many images are left out.
     """
     stored = read_npz(path)
     names, masks = stored["images"], stored["consensus"].astype(bool)
@@ -29,18 +106,12 @@ def read_consensus(path: Path = CONSENSUS) -> tuple[list[str], np.ndarray, np.nd
     return names[marked][order].tolist(), masks[marked][order], stored["share"][marked][order]
 
 
-def read_patients(images: list[str], path: Path = INDEX) -> list[str]:
-    """The patient of each image, from the index."""
-    index = read_csv(path, {"image": str, "patient": str})
-    patient_of = dict(zip(index["image"], index["patient"], strict=True))
-    unknown = [f"{CONSENSUS}: {image}" for image in images if image not in patient_of]
-    if unknown:
-        raise StudyError(f"{path} lacks images that have a consensus; run `dvc repro`", unknown)
-    return [patient_of[image] for image in images]
+def read_maps(models: Iterable[str], images: Sequence[str], pattern: str) -> dict[tuple[str, str], np.ndarray]:
+    """Raw maps, float32 M x h x w, by (model, method), in the order of `images`; StudyError if one is not finite.
 
-
-def read_maps(models: Iterable[str], images: list[str], pattern: str = SALIENCY) -> dict[tuple[str, str], np.ndarray]:
-    """Raw maps, float32 M x h x w, of every (model, method), in the order of `images`; all finite."""
+    `pattern`: the path of a model's maps, with {} for the model. Arrays that are not M x h x w, such as the name of
+    the layer, are not maps and are ignored.
+    """
     paths = {model: Path(pattern.format(model)) for model in models}
     absent = [f"{path}: not there" for path in paths.values() if not path.is_file()]
     if absent:
@@ -50,64 +121,45 @@ def read_maps(models: Iterable[str], images: list[str], pattern: str = SALIENCY)
     for model, path in paths.items():
         stored = read_npz(path)
         row_of = {name: row for row, name in enumerate(stored.pop("images").tolist())}
-        found = [image for image in images if image in row_of]
+        mapped = [image for image in images if image in row_of]
         problems += [f"{path}: {model} has no map of {image}" for image in images if image not in row_of]
         if not stored:
             problems.append(f"{path}: {model} has no maps of any method")
         for method, raw in stored.items():
-            if raw.ndim != 3:  # a word about the maps, such as their layer
+            if raw.ndim != 3:
                 continue
-            maps[model, method] = raw[[row_of[image] for image in found]]
+            maps[model, method] = raw[[row_of[image] for image in mapped]]
             broken = not_finite_maps(maps[model, method])
-            problems += [f"{path}: {model}, {method}, {found[row]}: holds NaN or infinity" for row in broken]
+            problems += [f"{path}: {model}, {method}, {mapped[row]}: holds NaN or infinity" for row in broken]
     if problems:
-        raise StudyError("saliency maps do not fit the consensus; run `dvc repro`, or mend the external maps", problems)
+        raise StudyError(
+            "saliency maps do not fit the consensus; run `dvc repro`, or correct the external maps", problems
+        )
     return maps
 
 
-Kind = Literal["masks", "phantom", "body"]
+def read_probabilities(networks: Iterable[str], test: pd.DataFrame, pattern: str) -> dict[str, np.ndarray]:
+    """Each network's probabilities of label 1, float64 N in the order of `test`, which `read_test_images` returns.
 
-WORDS = {
-    "masks": "the lung masks given",
-    "phantom": "the phantom's own lungs",
-    "body": "the estimated body, for want of lung masks",
-}
-
-
-def stored_lungs(images: list[str], path: Path = Path("data/lungs.npz")) -> tuple[np.ndarray, Kind]:
-    """Masks of the stage `lungs`, bool M x H x W in the order asked for, and where they are from."""
-    stored = read_npz(path)
-    row_of = {name: row for row, name in enumerate(stored["images"].tolist())}
-    unknown = [f"{path}: no {image}" for image in images if image not in row_of]
-    if unknown:
-        raise StudyError(f"{path} lacks images; run `dvc repro`", unknown)
-    kind: Kind = stored["kind"].item()
-    return stored["lungs"][[row_of[image] for image in images]], kind
-
-
-FOLDER = Path("data/prepared")
-
-
-def prepared_images(images: list[str], folder: Path = FOLDER) -> np.ndarray:
-    """As `prepared_pixels`, but gray: uint8 M x H x W; colour is brought to brightness (ITU-R 601)."""
-    pixels = prepared_pixels(images, folder)
-    if pixels.ndim == 4:
-        pixels = np.rint(pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    return pixels
-
-
-def prepared_pixels(images: list[str], folder: Path = FOLDER) -> np.ndarray:
-    """The images in the order asked for, uint8 M x H x W, or M x H x W x 3 in a study of colour.
-
-    StudyError that lists the names that are not in the index.
+    `pattern`: the path of a network's predictions, with {} for the network. StudyError that lists every test image
+    that is missing, listed twice, of another label or without a probability in [0, 1].
     """
-    index = read_csv(folder / "index.csv", {"image": str})
-    row_of = {image: row for row, image in enumerate(index["image"])}
-    unknown = [f"{folder}/index.csv: no {image}" for image in images if image not in row_of]
-    if unknown:
-        raise StudyError("images are missing among the prepared ones; run `dvc repro`", unknown)
-    try:
-        stored = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise StudyError(f"{folder}/images.npy: not there; run the stage that writes it (dvc repro)") from None
-    return np.asarray(stored[[row_of[image] for image in images]])
+    probabilities = {}
+    problems = []
+    for model in networks:
+        path = pattern.format(model)
+        rows = read_csv(path, {"image": str, "split": str, "label": int, "probability": float})
+        rows = rows[rows["split"] == "test"]
+        problems += [f"{path}: {image} is listed twice" for image in rows["image"][rows["image"].duplicated()]]
+        rows = rows.drop_duplicates("image").set_index("image")
+        problems += [f"{path}: lacks {image}" for image in test.index.difference(rows.index)]
+        problems += [f"{path}: {image} is not a test image" for image in rows.index.difference(test.index)]
+        rows = rows.reindex(test.index.intersection(rows.index))
+        for image in rows.index[rows["label"] != test["label"].reindex(rows.index)]:
+            problems.append(f"{path}: {image} has label {rows['label'][image]}, the index {test['label'][image]}")
+        for image in rows.index[~rows["probability"].between(0, 1)]:
+            problems.append(f"{path}: {image} has probability {rows['probability'][image]}, expected 0 to 1")
+        probabilities[model] = rows["probability"].to_numpy()
+    if problems:
+        raise StudyError("predictions do not fit data/prepared/index.csv; run `dvc repro`", problems)
+    return probabilities

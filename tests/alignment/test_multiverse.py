@@ -15,14 +15,8 @@ from scipy.stats import kendalltau, rankdata, zscore
 import multiverse as stage
 from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold
 from sightline.alignment.iou_and_pointing import iou, threshold_counts
-from sightline.alignment.multiverse import (
-    SWEEP,
-    crossfitted,
-    fixed_rule,
-    image_choices,
-    specification_means,
-    specifications,
-)
+from sightline.alignment.multiverse import SWEEP, crossfitted, fixed_rule, image_choices
+from sightline.alignment.specifications import curve_table, specification_means, specifications
 from sightline.alignment.threshold_free import image_scores
 from sightline.report.choices_figure import specification_figure
 from sightline.statistics.ranking import (
@@ -258,7 +252,7 @@ def parsed(text: str) -> ElementTree.Element:
 def test_the_picture_names_models_choices_and_the_share():
     specs = specifications([("exact", "cam")], ["otsu"], ["mean", "union"], ["iou", "ap"])
     score = np.array([[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.5, 0.4, NAN], [0.4, 0.5, 0.1]])
-    curve = stage.curve_table(specs, list(MODELS), score)
+    curve = curve_table(specs, list(MODELS), score)
     text = specification_figure(curve, MODELS)
     root = parsed(text)
     assert root.get("aria-label", "").startswith("net stands above resnet in 75% of 4 specifications.")

@@ -19,8 +19,7 @@ import pytest
 from test_ladder_answer import ladder_metrics
 from test_report import EXTERNAL, NETWORKS, Elements, fabricate, page_of, run, words_of, written
 
-import multiverse
-from sightline.alignment.multiverse import specifications
+from sightline.alignment.specifications import CURVE_COLUMNS, curve_table, specifications, summary
 from sightline.study.files import write_csv, write_json, write_npz
 
 ORDER = ("scale", "ladder", "ranking", "accuracy", "shortcut", "faithfulness", "alignment", "gallery", "threshold",
@@ -85,11 +84,11 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
     rng = np.random.default_rng(5)
     scores = np.linspace(1, 0.5, len(models)) + 0.2 * rng.normal(size=(len(specs), len(models)))
     if len(models) > 1:
-        write_json(root / "metrics/multiverse.json", multiverse.summary(specs, names, scores))
-        write_csv(root / "plots/multiverse.csv", multiverse.curve_table(specs, names, scores))
+        write_json(root / "metrics/multiverse.json", summary(specs, names, scores))
+        write_csv(root / "plots/multiverse.csv", curve_table(specs, names, scores))
     else:
         write_json(root / "metrics/multiverse.json", {"specifications": 0, "pairs": {}, "models": names})
-        write_csv(root / "plots/multiverse.csv", pd.DataFrame(columns=multiverse.CURVE_COLUMNS))
+        write_csv(root / "plots/multiverse.csv", pd.DataFrame(columns=CURVE_COLUMNS))
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +200,7 @@ def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyP
     fabricate_evidence(tmp_path, NETWORKS)
     for name in ("ladder", "reliability", "multiverse", *(f"faithfulness/{model}" for model in NETWORKS)):
         write_json(tmp_path / f"metrics/{name}.json", {})
-    write_csv(tmp_path / "plots/multiverse.csv", pd.DataFrame(columns=multiverse.CURVE_COLUMNS))
+    write_csv(tmp_path / "plots/multiverse.csv", pd.DataFrame(columns=CURVE_COLUMNS))
     words = whole(written(tmp_path, monkeypatch))
     assert "so the question stays open" in words
     assert "No map of this study was held against the baselines: no image has a consensus region." in words

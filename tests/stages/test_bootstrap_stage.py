@@ -156,9 +156,9 @@ def test_predictions_that_do_not_fit_the_index_are_all_named():
     net = "  data/models/net.predictions.csv:"
     assert run.stderr.splitlines() == [
         "error: predictions do not fit data/prepared/index.csv; run `dvc repro`",
-        f"{net} ghost stands there twice",
+        f"{net} ghost is listed twice",
         f"{net} lacks i020",
-        f"{net} ghost is no test image",
+        f"{net} ghost is not a test image",
         f"{net} i021 has label {1 - label}, the index {label}",
         f"{net} i022 has probability nan, expected 0 to 1",
         f"{net} i023 has probability 1.5, expected 0 to 1",

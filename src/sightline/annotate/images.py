@@ -16,11 +16,10 @@ from PIL import Image
 from sightline.annotate.assignment import Plan
 from sightline.experts.annotation_reader import picture_size
 from sightline.images.decode import HighDepth, decoded
-from sightline.inputs import prepared_pixels
+from sightline.inputs import INDEX, PREPARED, prepared_pixels
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv
 
-PREPARED = Path("data/prepared")
 DRAW = 401  # tag of this draw's generator
 
 
@@ -73,7 +72,7 @@ class Params:
 
 def study_index() -> pd.DataFrame:
     """The index of prepared images."""
-    return read_csv(PREPARED / "index.csv", {"image": str, "split": str, "label": int, "source": str, "sha256": str})
+    return read_csv(INDEX, {"image": str, "split": str, "label": int, "source": str, "sha256": str})
 
 
 def study_plan(params: Params, index: pd.DataFrame) -> Plan:
@@ -165,7 +164,7 @@ class Pictures:
 
     def _encoded(self, image: str) -> bytes:
         if self._data.source == "phantom":
-            pixels = prepared_pixels([image])[0]
+            pixels = prepared_pixels([image], PREPARED, INDEX)[0]
         else:
             try:
                 pixels = decoded(self._source[image], *self.size(image), self._data.color, self._data.high_depth)

@@ -1,10 +1,11 @@
 """Intervals for means over images that belong to patients and were read by several readers.
 
 M images, G patients, B resamples, A candidates (models, methods or baselines, all resampled alike), R_m readers of
-image m. A resample is a row of counts: how often it drew each image.
+image m. A resample is a row of counts: how often it drew each image. Definitions and sources are in
+docs/metrics.md#resampling and docs/metrics.md#intervals.
 
-The plain percentile interval over all levels is the default, as in `metrics.md`. What 95% intervals cover, by
-simulation (tests/test_hierarchy.py; normal effects, so skewed scores do worse):
+The plain percentile interval over all levels is the default. What 95% intervals cover, by simulation
+(tests/statistics/test_resampling.py; normal effects, so skewed scores do worse):
 
     patients x images        all levels   patients only   patients only, expanded for few patients
     50 x 1                   94%          94%             95%
@@ -13,9 +14,9 @@ simulation (tests/test_hierarchy.py; normal effects, so skewed scores do worse):
     10 x 1                   91%          91%             95%
     10 x 3, images alike     90%          89%             94%
 
-So the last is the sharpest that is honest. There is no BCa interval: it mends skew, and with few patients that is the
-lesser fault. With the jackknife by patient it covers 91% at 10 x 1, as the percentile interval does; with exponential
-scores 86% against 85%, where the expanded one has 89%.
+So the last is the sharpest that keeps its promise. There is no BCa interval: it corrects for skew, which is the lesser
+fault with few patients. With the jackknife by patient it covers 91% at 10 x 1, as the percentile interval does; with
+exponential scores it covers 86% against 85%, where the expanded interval covers 89%.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sightline.statistics.means import means_along, weighted_means
 
 
 class Difference(NamedTuple):
-    """What each candidate has over the one that all are held against."""
+    """By how much each candidate exceeds the one that all are compared with."""
 
     estimate: np.ndarray
     """float A, mean difference over the images that both have; NaN without one."""
@@ -48,16 +49,16 @@ def hierarchical_weights(
 ) -> np.ndarray:
     """How often each image was drawn, int64 num_resamples x M: patients with replacement, then images of each.
 
-    As many patients are drawn as there are, and of each drawn patient as many images as it has, anew each time it is
-    drawn. `deepest="patients"` keeps a drawn patient's images as they are (`classification.resample_patient_counts`).
-    Rows sum to M only on average. `patients_M`: any labels; their order and that of the images set which random
-    number goes where, nothing else. No image gives num_resamples x 0.
+    As many patients are drawn as there are, and of each drawn patient as many images as it has, again each time it is
+    drawn. `deepest="patients"` keeps a drawn patient's images as they are (`resample_patient_counts`). Rows sum to M
+    only on average. `patients_M`: any labels; their order and that of the images decide which random number goes
+    where, nothing else. No image gives num_resamples x 0.
 
-    The two levels differ only for patients with several images. Patients as drawn already vary by their images;
-    drawing these again adds (1 - 1 / n) of the variance that n images of a patient have as their mean (Davison and
-    Hinkley 1997, section 3.8): the interval is never too short for it, and up to sqrt(2 - 1 / n) times too long when
-    patients do not differ among themselves. `metrics.md` asks for all levels, hence the default; "patients" is the
-    sharper choice.
+    The two levels differ only for patients with several images. Drawn patients already vary by their images; drawing
+    these again adds (1 - 1 / n) of the variance of the mean of a patient's n images (Davison and Hinkley 1997, section
+    3.8). The interval is never too short for it, and up to sqrt(2 - 1 / n) times too long when patients do not differ
+    among themselves. docs/metrics.md#resampling asks for all levels, hence the default; "patients" is the sharper
+    choice.
     """
     patients_M = np.asarray(patients_M)
     if not len(patients_M):
@@ -80,9 +81,9 @@ def hierarchical_weights(
 def reader_means(values_by_image: Sequence[np.ndarray]) -> np.ndarray:
     """Mean over the readers of each image, float64 A x M; its mean over images is what `hierarchical_means` resamples.
 
-    `values_by_image`: per image an A x R_m array, R_m may differ. A reader with a NaN for one candidate is left out
-    of that image for all, so that candidates are compared on the same readings; an image without a reader left is NaN
-    for all. A candidate that is NaN everywhere is NaN and takes nothing from the others.
+    `values_by_image`: per image an A x R_m array; R_m may differ. A reader with a NaN for one candidate is left out
+    of that image for all candidates, so that they are compared on the same readings; an image without a reader left
+    is NaN for all. A candidate that is NaN everywhere stays NaN and removes no reading of the others.
     """
     known_A, readings = _complete_readings(values_by_image)
     means_AM = np.full((len(known_A), len(values_by_image)), np.nan)
@@ -106,13 +107,13 @@ def hierarchical_means(
     columns is that of a paired bootstrap. Every image weighs the same however many read it.
 
     `values_by_image`: per image an A x R_m array. NaN as in `reader_means`: a reading that one candidate lacks is
-    left out for all, and so is, before anything is drawn, an image without any. No image left gives NaN.
+    left out for all, and so is an image without any reading, before anything is drawn. No image left gives NaN.
 
-    It says how the mean varies over other patients, images and readings of them. Readers are drawn within an image,
-    as if each image had its own. That a few readers read all images, and some are lenient throughout, it cannot show:
-    as a statement about other readers the interval is then too short (14 readers, 6 an image, whose leniency varies
-    half as much as images do: 88% where it says 95%). Otherwise, as in `hierarchical_weights`, drawing readers again
-    makes it rather too long: up to 98% where readings vary more than images.
+    The result shows how the mean varies over other patients, images and readings of them. Readers are drawn within an
+    image, as if each image had its own. If a few readers read all images and some of them are lenient throughout, the
+    resamples cannot show it: as a statement about other readers the interval is then too short (14 readers, 6 per
+    image, whose leniency varies half as much as images do: 88% for a nominal 95%). Otherwise drawing readers again
+    makes it rather too long, as in `hierarchical_weights`: up to 98% where readings vary more than images.
     """
     known_A, readings = _complete_readings(values_by_image)
     means_BA = np.full((num_resamples, len(known_A)), np.nan)
@@ -132,7 +133,7 @@ def hierarchical_means(
         if deepest != "readers" or num_readers == 1:
             sums_BA += weights_Bk @ values_mAR.mean(axis=2)
             continue
-        # an image drawn w times has the sum of w means of R readers: w * R draws, over R
+        # an image drawn w times adds w means of R readers: w * R draws, divided by R
         drawn_BkR = rng.multinomial(weights_Bk * num_readers, np.full(num_readers, 1 / num_readers))
         values_kRA = values_mAR.transpose(0, 2, 1).reshape(-1, values_mAR.shape[1])
         sums_BA += drawn_BkR.reshape(num_resamples, -1) @ values_kRA / num_readers
@@ -141,7 +142,7 @@ def hierarchical_means(
 
 
 def _complete_readings(values_by_image: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Which candidates have any value, bool A, and per image the readings that all of these have."""
+    """Which candidates have any value, bool A, and, per image, the readings that all of these have."""
     if not len(values_by_image):
         raise ValueError("values_by_image: expected at least one image, got none")
     arrays = [np.asarray(values_AR, dtype=float) for values_AR in values_by_image]
@@ -155,13 +156,14 @@ def interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper ends of the percentile interval of each column, two float A.
 
-    Resamples in which a value is NaN are left out of its column; a column of NaN has NaN ends. Linear interpolation
-    between order statistics, as `classification.percentile_interval`.
+    The ends are the quantiles at (1 - level) / 2 from either side, with linear interpolation between order statistics,
+    as scipy's `bootstrap(method="percentile")`. Resamples in which a value is NaN are left out of its column; a column
+    of NaN has NaN ends.
 
-    With `num_patients`, the expanded percentile interval (Hesterberg 2015, The American Statistician 69, section
-    4.2): the quantiles are moved outwards by as much as Student's t with G - 1 degrees and the lost G / (G - 1)
-    lengthen a normal interval. To be used below some 50 patients, where the plain one is too short; with more it
-    hardly differs. One patient gives the range of the resamples.
+    With `num_patients`, it is the expanded percentile interval (Hesterberg 2015, The American Statistician 69, section
+    4.2): the quantiles move outwards by as much as Student's t with G - 1 degrees of freedom and the lost G / (G - 1)
+    lengthen a normal interval. Use it below some 50 patients, where the plain interval is too short; with more
+    patients the two hardly differ. One patient gives the range of the resamples.
     """
     share = (1 - level) / 2
     if num_patients is not None:
@@ -170,7 +172,8 @@ def interval(
     distribution_BA = np.asarray(distribution_BA, dtype=float)
     low_A, high_A = np.full((2, distribution_BA.shape[1]), np.nan)
     known_A = ~np.isnan(distribution_BA).all(axis=0)
-    low_A[known_A], high_A[known_A] = np.nanquantile(distribution_BA[:, known_A], [share, 1 - share], axis=0)
+    if known_A.any():
+        low_A[known_A], high_A[known_A] = np.nanquantile(distribution_BA[:, known_A], [share, 1 - share], axis=0)
     return low_A, high_A
 
 
@@ -181,8 +184,8 @@ def paired_difference(
 
     `weights_BM`: from `hierarchical_weights`, one set for all candidates. An image where either side is NaN is left
     out of that candidate's difference, in the estimate and in all resamples; resamples without an image left are
-    left out. `num_patients` as in `interval`. Two separate intervals that overlap do not show that a difference is
-    none: this one does the comparison.
+    left out too. `num_patients` as in `interval`. Two separate intervals that overlap do not show that there is no
+    difference; this interval makes the comparison.
     """
     differences_AM = np.asarray(values_AM, dtype=float) - np.asarray(other_M, dtype=float)
     distribution_BA = weighted_means(differences_AM, weights_BM)
@@ -190,9 +193,9 @@ def paired_difference(
 
 
 def resample_counts(num_units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each of `num_units` images was drawn, int64 resamples x num_units: draws with replacement.
+    """How often each of `num_units` units was drawn, int64 resamples x num_units: draws with replacement.
 
-    Each row sums to num_units. It is the ordinary bootstrap, with counts in place of indices.
+    Each row sums to num_units. This is the ordinary bootstrap, with counts in place of indices.
     """
     drawn_BN = rng.integers(0, num_units, size=(resamples, num_units))
     cells_BN = drawn_BN + np.arange(resamples)[:, None] * num_units
@@ -200,23 +203,16 @@ def resample_counts(num_units: int, resamples: int, rng: np.random.Generator) ->
 
 
 def resample_patient_counts(patients_N: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each image was drawn, int64 resamples x N, when whole patients are: images of one stay together.
+    """How often each image was drawn, int64 resamples x N, when whole patients are drawn: their images stay together.
 
     As many patients are drawn as there are; rows sum to N only on average. `patients_N`: any labels; the resamples
-    depend on which images share one and on the labels' order, not on the order of the images.
+    depend on which images share a label and on the labels' order, not on the order of the images.
     """
     labels, patient_N = np.unique(patients_N, return_inverse=True)
     return resample_counts(len(labels), resamples, rng)[:, patient_N]
 
 
 def percentile_interval(values_B: np.ndarray, level: float) -> tuple[float, float]:
-    """Lower and upper end of the percentile interval: the quantiles at (1 - level) / 2 and (1 + level) / 2.
-
-    Linear interpolation between order statistics, as scipy's `bootstrap(method="percentile")`. Resamples in which
-    the metric was undefined (NaN) are left out; if all were, both ends are NaN.
-    """
-    known = values_B[~np.isnan(values_B)]
-    if not known.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    """Lower and upper end of the percentile interval of one value: `interval` of a single column, NaN as there."""
+    low_1, high_1 = interval(np.asarray(values_B)[:, None], level)
+    return float(low_1[0]), float(high_1[0])

@@ -66,6 +66,19 @@ def rounded(value: Any) -> Any:
     return value
 
 
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The object in a JSON file; a missing or broken file, or anything but an object, is a StudyError."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
+    except ValueError as error:
+        raise StudyError(f"{path}: not readable as JSON ({error}); run the stage that writes it") from None
+    if not isinstance(values, dict):
+        raise StudyError(f"{path}: expected an object of names, got {type(values).__name__}")
+    return values
+
+
 def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
     """Writes named arrays, compressed; the same arrays give the same bytes."""
     with written_whole(path) as beside, open(beside, "wb") as file:
