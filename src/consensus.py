@@ -23,7 +23,7 @@ from sightline.experts.agreement import (
     profession_table,
 )
 from sightline.experts.annotation_reader import Cleanup, first_readings, read_annotations, read_finished
-from sightline.experts.consensus import MergingRule, leave_one_out, merged, soft
+from sightline.experts.consensus import ConsensusRule, consensus_mask, left_out_consensus, pixel_share
 from sightline.statistics.means import mean_known
 from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
 from sightline.study.errors import StudyError, run_stage
@@ -49,7 +49,7 @@ class Consensus:
     """paper: strokes become regions by the published clean-up; none: the masks are regions already."""
     empty: Literal["dropped", "votes"]
     """What an annotation without a region does."""
-    rule: MergingRule
+    rule: ConsensusRule
     min_share: float
     """Of an image's annotations, or of their weight, that must mark a pixel, for rules mean and weighted."""
     min_count: int
@@ -137,11 +137,13 @@ def write_annotated(params: Params, index: pd.DataFrame, table: pd.DataFrame, ma
     by_profession = profession_table(used, rows_of, agreements)
     weight_A = votes(settings, used)
     rule, share, count = settings.rule, settings.min_share, settings.min_count
-    consensus_CHW = np.stack([merged(used_AHW[rows], rule, share, count, weight_A[rows]) for rows in rows_of.values()])
-    share_CHW = np.stack([soft(used_AHW[rows], weight_A[rows]) for rows in rows_of.values()])
+    consensus_CHW = np.stack(
+        [consensus_mask(used_AHW[rows], rule, share, count, weight_A[rows]) for rows in rows_of.values()]
+    )
+    share_CHW = np.stack([pixel_share(used_AHW[rows], weight_A[rows]) for rows in rows_of.values()])
     others_AHW = np.zeros(used_AHW.shape, bool)
     for rows in rows_of.values():
-        others_AHW[rows] = leave_one_out(used_AHW[rows], rule, share, count, weight_A[rows])
+        others_AHW[rows] = left_out_consensus(used_AHW[rows], rule, share, count, weight_A[rows])
     patient = dict(zip(index.image, index.patient, strict=True))
     pairs = np.concatenate([item.iou for item in agreements.values()])
     random_pairs = np.concatenate([item.random_iou for item in agreements.values()])

@@ -9,14 +9,12 @@ from sightline.alignment.human_scale import (
     ImageScores,
     human_scale,
     image_scores_on_scale,
-    left_out_consensuses,
-    majority,
     normalised,
     null_masks,
     readings,
     rows_normalised,
 )
-from sightline.experts.agreement import consensus_mask
+from sightline.experts.consensus import left_out_consensus, left_out_share
 from sightline.images.annotators import simulated_annotations
 from sightline.images.phantom import phantom_image
 
@@ -39,8 +37,8 @@ def strip(*rows: int) -> np.ndarray:
     return mask
 
 
-def scale_of(maps, masks, null, merged=majority, scored=shared_mass) -> ImageScores:
-    return image_scores_on_scale(maps, masks, null, *left_out_consensuses(masks, merged), scored)
+def scale_of(maps, masks, null, rule="mean", scored=shared_mass) -> ImageScores:
+    return image_scores_on_scale(maps, masks, null, left_out_consensus(masks, rule), left_out_share(masks), scored)
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +64,6 @@ def scored_study(study: dict, maps_of, draws: int = 12) -> list[ImageScores]:
         null = null_masks(study["masks"], study["patients"], index, draws, np.random.default_rng([2, index]))
         out.append(scale_of(maps_of(index, masks, null), masks, null))
     return out
-
-
-def test_left_out_consensuses_are_those_of_the_others() -> None:
-    masks = np.random.default_rng(0).random((5, 8, 9)) > 0.5
-    consensus, share = left_out_consensuses(masks)
-    for reader in range(5):
-        others = np.delete(masks, reader, axis=0)
-        np.testing.assert_array_equal(consensus[reader], consensus_mask(others, "mean", 0.5))
-        np.testing.assert_allclose(share[reader], others.mean(axis=0), atol=1e-7)
-    assert consensus.dtype == bool
-    assert share.dtype == np.float32
-    union, _ = left_out_consensuses(masks, lambda others: others.any(axis=0))
-    np.testing.assert_array_equal(union[0], masks[1:].any(axis=0))
-    alone, nothing = left_out_consensuses(masks[:1])
-    assert not alone.any()
-    assert not nothing.any()
-    assert left_out_consensuses(masks[:0])[0].shape == (0, 8, 9)
 
 
 def test_three_annotators_by_hand() -> None:
@@ -173,10 +154,7 @@ def test_the_projects_metrics_can_score(study: dict) -> None:
 def test_what_is_left_out_is_counted() -> None:
     null = np.stack([strip(5)])
     model = strip(1)[None].astype(np.float32)
-
-    def both(others: np.ndarray) -> np.ndarray:
-        return others.all(axis=0)
-
+    both = "intersection"  # of two others
     images = [
         scale_of(model, np.stack([strip(0, 1), strip(1), strip(1, 2)]), null, both),
         scale_of(model, np.stack([strip(0), strip(1), strip(1)]), null, both),  # 1 of 3 has a consensus

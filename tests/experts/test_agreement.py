@@ -1,4 +1,4 @@
-"""Consensus and agreement on masks small enough to check by hand, and random masks by their statistics."""
+"""Agreement on masks small enough to check by hand, and random masks by their statistics."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from scipy import stats
 
 from sightline.experts.agreement import (
     Agreement,
-    consensus_mask,
     image_agreement,
     iou_matrix,
-    pixel_share,
     profession_pairs,
     random_masks,
 )
@@ -27,54 +25,6 @@ def agreement_of(masks_RHW: np.ndarray, annotators: list[str], num_random: int =
 
 
 THREE = masks_of("##..", ".##.", ".###")
-
-
-@pytest.mark.parametrize(
-    ("rule", "min_share", "expected"),
-    [
-        ("mean", 0.5, ".##."),
-        ("mean", 1 / 3, "####"),
-        ("mean", 0.34, ".##."),
-        ("mean", 0.7, ".#.."),
-        ("mean", 1.0, ".#.."),
-        ("intersection", 0.5, ".#.."),
-        ("union", 0.5, "####"),
-    ],
-)
-def test_consensus_by_hand(rule: str, min_share: float, expected: str) -> None:
-    np.testing.assert_array_equal(consensus_mask(THREE, rule, min_share), masks_of(expected)[0])  # type: ignore[arg-type]
-
-
-def test_an_even_split_is_inside() -> None:
-    np.testing.assert_array_equal(consensus_mask(masks_of("##..", ".#.."), "mean", 0.5), masks_of("##..")[0])
-
-
-def test_shares_meet_their_threshold_exactly() -> None:
-    for num in range(1, 15):
-        for votes in range(1, num + 1):
-            masks = np.zeros((num, 1, 1), bool)
-            masks[:votes] = True
-            assert consensus_mask(masks, "mean", votes / num).all()
-            if votes < num:
-                assert not consensus_mask(masks, "mean", (votes + 0.01) / num).any()
-
-
-@pytest.mark.parametrize("rule", ["mean", "intersection", "union"])
-def test_consensus_edges(rule: str) -> None:
-    nobody = np.zeros((0, 2, 3), bool)
-    assert consensus_mask(nobody, rule, 0.5).shape == (2, 3)  # type: ignore[arg-type]
-    assert not consensus_mask(nobody, rule, 0.5).any()  # type: ignore[arg-type]
-    np.testing.assert_array_equal(pixel_share(nobody), np.zeros((2, 3), np.float32))
-    one = masks_of("#.#")
-    np.testing.assert_array_equal(consensus_mask(one, rule, 0.5), one[0])  # type: ignore[arg-type]
-    apart = masks_of("#..", ".#.", "..#")
-    assert consensus_mask(apart, rule, 0.5).any() == (rule == "union")  # type: ignore[arg-type]
-
-
-def test_pixel_share_by_hand() -> None:
-    share = pixel_share(THREE)
-    assert share.dtype == np.float32
-    np.testing.assert_allclose(share, [[1 / 3, 1, 2 / 3, 1 / 3]], rtol=1e-6)
 
 
 def test_iou_matrix_against_set_counts() -> None:
@@ -114,8 +64,6 @@ def test_order_of_annotators_does_not_matter() -> None:
     order = rng.permutation(7)
     one, other = agreement_of(masks, names), agreement_of(masks[order], [names[place] for place in order])
     assert sorted(one.iou.tolist()) == sorted(other.iou.tolist())
-    for rule in ("mean", "intersection", "union"):
-        np.testing.assert_array_equal(consensus_mask(masks, rule, 0.4), consensus_mask(masks[order], rule, 0.4))  # type: ignore[arg-type]
 
 
 def test_random_masks_have_the_area_asked_for() -> None:

@@ -8,8 +8,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sightline.experts.agreement import consensus_mask, image_agreement, iou_matrix
+from sightline.experts.agreement import image_agreement, iou_matrix
 from sightline.experts.cleanup import clean_annotation
+from sightline.experts.consensus import consensus_mask
 from sightline.images.annotators import PROFESSIONS, Annotation, simulated_annotations
 from sightline.images.phantom import phantom_image
 
@@ -44,7 +45,7 @@ def statistics(seed: int) -> dict:
         truth = phantom.opacities.any(axis=0)
         for item, mask in mine:
             errors.setdefault(item.profession, []).append(float(iou_matrix(mask[None], truth[None])[0, 0]))
-        consensus = consensus_mask(masks_RHW, "mean", 0.5)
+        consensus = consensus_mask(masks_RHW)
         nonempty += bool(consensus.any())
         if consensus.any():
             oracle.append(float(iou_matrix(consensus[None], truth[None])[0, 0]))

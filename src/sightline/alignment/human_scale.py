@@ -20,11 +20,8 @@ from typing import Any, Literal
 import numpy as np
 
 from sightline.alignment.threshold_free import LOWER_IS_BETTER, METRICS
-from sightline.experts.agreement import consensus_mask
 from sightline.statistics.resampling import hierarchical_means, interval
 
-Merged = Callable[[np.ndarray], np.ndarray]
-"""Consensus rule: bool R x H x W masks to one bool H x W."""
 Scored = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
 """Maps float32 A x H x W, masks bool R x H x W and their soft shares float32 R x H x W to scores by metric, A x R."""
 LeftOut = Literal["", "fewer than 2 annotators", "no consensus"]
@@ -43,26 +40,6 @@ class ImageScores:
     """bool, the annotators whose leave-one-out consensus is not empty; R' of R."""
     left_out: LeftOut
     """Why the image has no scores; "" if it has."""
-
-
-def majority(masks_RHW: np.ndarray) -> np.ndarray:
-    """The paper's rule, bool H x W: at least half of the masks, an even split counting as inside."""
-    return consensus_mask(masks_RHW, "mean", 0.5)
-
-
-def left_out_consensuses(masks_RHW: np.ndarray, merged: Merged = majority) -> tuple[np.ndarray, np.ndarray]:
-    """Consensus and soft share of all masks but the r-th, for each r: bool and float32 R x H x W.
-
-    `masks_RHW`: bool, one mask an annotator: a second one by the same hand would leave its author in the consensus.
-    One annotator's others are nobody: all false, all 0.
-    """
-    masks_RHW = np.asarray(masks_RHW, bool)
-    count_RHW = masks_RHW.sum(axis=0) - masks_RHW.astype(int)
-    share_RHW = (count_RHW / max(len(masks_RHW) - 1, 1)).astype(np.float32)
-    if len(masks_RHW) < 2:
-        return np.zeros(masks_RHW.shape, bool), share_RHW
-    others = [np.delete(masks_RHW, reader, axis=0) for reader in range(len(masks_RHW))]
-    return np.array([merged(others_THW) for others_THW in others], dtype=bool), share_RHW
 
 
 def null_masks(
@@ -101,9 +78,9 @@ def image_scores_on_scale(
     """Model, null and human of one image against the same leave-one-out consensuses.
 
     `maps_AHW`: float32 in [0, 1]; `masks_RHW`: bool, one an annotator, empty ones included if empty counts as a
-    vote; `null_DHW`: bool, of `null_masks`; `consensus_RHW`, `share_RHW`: of `left_out_consensuses` or another rule
-    that leaves out the annotator of the same row; `scored`: all metrics of some maps against some masks at once. It
-    is called once; flat maps, ties and undefined values follow its rules. The null's score is the mean over its D
+    vote; `null_DHW`: bool, of `null_masks`; `consensus_RHW`, `share_RHW`: of the readers but the one of the same row
+    (`consensus.left_out_consensus`, `left_out_share`); `scored`: all metrics of some maps against some masks at once.
+    It is called once; flat maps, ties and undefined values follow its rules. The null's score is the mean over its D
     maps, NaN ones left out; D = 0 gives NaN.
 
     An annotator whose leave-one-out consensus is empty has no truth to be held against and is left out with the

@@ -21,6 +21,7 @@ from sightline.alignment.lifts import lifts
 from sightline.alignment.other_patients import Elsewhere
 from sightline.alignment.pooled_precision import binned_average_precision, score_histograms
 from sightline.alignment.threshold_free import LOWER_IS_BETTER, METRICS, image_scores
+from sightline.experts.consensus import left_out_share
 from sightline.maps import is_flat, scaled_maps, scaled_of_image
 from sightline.statistics.holm import holm
 from sightline.statistics.resampling import hierarchical_weights, interval
@@ -217,14 +218,13 @@ class Study:
             ) -> dict[str, np.ndarray]:
                 return image_scores(maps, masks, shares, elsewhere & ~masks, self.tolerance)
 
-            shares_RHW = (masks_RHW.sum(axis=0) - masks_RHW.astype(int)) / max(len(masks_RHW) - 1, 1)
             found.append(
                 image_scores_on_scale(
                     scaled_of_image([*self.maps.values()], row, *masks_RHW.shape[1:]),
                     masks_RHW,
                     null_masks(masks_by_image, self.patients, row, settings.draws, self.rng(NULLS, row)),
                     stored["others"][rows_by_image[row]],
-                    shares_RHW.astype(np.float32),
+                    left_out_share(masks_RHW),
                     scored,
                 )
             )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ import pandas as pd
 from sightline.maps import upsampled
 from sightline.statistics.means import mean_known
 
-Rule = Literal["mean", "intersection", "union"]
 CELLS = 5  # the random masks' grid is 5 x 5, as published
 
 
@@ -35,25 +33,6 @@ class Agreement:
     """Mean over the pairs; NaN without a pair."""
     mean_random_iou: float
     """Mean over all random masks, each against every other annotator's annotations; NaN without a pair."""
-
-
-def consensus_mask(masks_RHW: np.ndarray, rule: Rule, min_share: float) -> np.ndarray:
-    """The region that an image's annotations agree on, bool H x W; all false for no annotations.
-
-    `rule` mean: pixels that at least `min_share`, in (0, 1], of the annotations mark (the paper, "Annotations and
-    consensus": 0.5, and an even split counts as inside); intersection: all of them; union: any. The annotations'
-    order does not matter.
-    """
-    count = masks_RHW.sum(axis=0)
-    num_annotations = len(masks_RHW)
-    # whole numbers on both sides: 3 of 10 at 0.3 must not hang on the last bit of a quotient
-    least = {"mean": np.ceil(min_share * num_annotations - 1e-9), "intersection": num_annotations, "union": 1}[rule]
-    return count >= max(int(least), 1)
-
-
-def pixel_share(masks_RHW: np.ndarray) -> np.ndarray:
-    """Share of the annotations that mark each pixel, float32 H x W in [0, 1]; 0 for no annotations."""
-    return (masks_RHW.sum(axis=0) / max(len(masks_RHW), 1)).astype(np.float32)
 
 
 def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:

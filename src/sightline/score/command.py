@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.alignment.threshold_free import METRICS
-from sightline.experts.agreement import consensus_mask, pixel_share
+from sightline.experts.consensus import consensus_mask, pixel_share
 from sightline.images.decode import decoded
 from sightline.images.split import patients_of
 from sightline.lungs import estimated_body
@@ -125,7 +125,7 @@ def _matched(
     pixels_MHW: np.ndarray | None, anatomy: tuple[np.ndarray | None, str], left_out: dict[str, list[str]],
 ) -> Material:  # fmt: skip
     readers = [regions.masks[image] for image in images]
-    masks_MHW = np.array([consensus_mask(masks_RHW, "mean", 0.5) for masks_RHW in readers], bool)
+    masks_MHW = np.array([consensus_mask(masks_RHW) for masks_RHW in readers], bool)
     left_out = {**left_out, **regions.left_out}
     left_out["images whose consensus region is empty: scored NaN"] = [
         image for image, mask_HW in zip(images, masks_MHW, strict=True) if not mask_HW.any()

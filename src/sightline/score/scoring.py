@@ -15,17 +15,12 @@ import numpy as np
 
 from sightline.alignment.baselines import baseline_maps, draw_means, stacked
 from sightline.alignment.binarised import Rule, binarised, binary_scores
-from sightline.alignment.human_scale import (
-    ImageScores,
-    image_scores_on_scale,
-    left_out_consensuses,
-    null_masks,
-    scale_summary,
-)
+from sightline.alignment.human_scale import ImageScores, image_scores_on_scale, null_masks, scale_summary
 from sightline.alignment.lifts import lifts
 from sightline.alignment.other_patients import Elsewhere
 from sightline.alignment.pooled_precision import binned_average_precision, score_histograms
 from sightline.alignment.threshold_free import LOWER_IS_BETTER, METRICS, image_scores
+from sightline.experts.consensus import left_out_consensus, left_out_share
 from sightline.maps import is_flat, scaled_maps
 from sightline.statistics.holm import holm
 from sightline.statistics.resampling import hierarchical_weights, interval, paired_difference
@@ -159,11 +154,10 @@ def _on_scale(material: Material, row: int, maps_AHW: np.ndarray, seed: int) -> 
     """Model, left-out expert and another patient's annotations against the same leave-one-out consensuses."""
     masks_RHW = material.readers_MRHW[row]
     elsewhere_HW = material.elsewhere.marked(row)
-    consensus_RHW, shares_RHW = left_out_consensuses(masks_RHW)
     rng = np.random.default_rng([seed, TAG_NULLS, zlib.crc32(material.images[row].encode())])
     null_DHW = null_masks(material.readers_MRHW, material.patients_M, row, DRAWS, rng)
     return image_scores_on_scale(
-        maps_AHW, masks_RHW, null_DHW, consensus_RHW, shares_RHW,
+        maps_AHW, masks_RHW, null_DHW, left_out_consensus(masks_RHW), left_out_share(masks_RHW),
         lambda maps, masks, shares: image_scores(maps, masks, shares, elsewhere_HW & ~masks, material.tolerance),
     )  # fmt: skip
 
