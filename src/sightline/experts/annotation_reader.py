@@ -180,17 +180,26 @@ def has_aspect(shape: tuple[int, ...], sizes: Iterable[tuple[int, int]]) -> bool
     return any(abs(own - math.log(rows / cols)) <= math.log1p(ASPECT_TOLERANCE) for rows, cols in sizes)
 
 
-def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Rows of each annotator's first annotation of each image, in the table's order; pairs of first and later row.
+def reading_order(table: pd.DataFrame) -> np.ndarray:
+    """Rows of the table in order of time, int: by created_at (ISO 8601), then by the annotation's name.
 
-    First by created_at (ISO 8601; what is no time comes last), then by the annotation's name.
+    Rows whose created_at is empty or no time come last.
     """
     at = pd.to_datetime(table.created_at, format="ISO8601", utc=True, errors="coerce")
-    order = table.assign(at=at).sort_values(["at", "annotation"], kind="stable", na_position="last")
+    order = pd.DataFrame({"at": at.to_numpy(), "annotation": table.annotation.to_numpy()})
+    return order.sort_values(["at", "annotation"], kind="stable", na_position="last").index.to_numpy()
+
+
+def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Rows of each annotator's first annotation of each image, and pairs of first and later row; both sorted.
+
+    First by `reading_order`; a row is its number in the table, whatever the table's index.
+    """
+    images, annotators = table.image.tolist(), table.annotator.tolist()
     first: dict[tuple[str, str], int] = {}
     again = []
-    for row in order.index.tolist():
-        who = (table.image[row], table.annotator[row])
+    for row in reading_order(table).tolist():
+        who = (images[row], annotators[row])
         if who in first:
             again.append((first[who], row))
         else:

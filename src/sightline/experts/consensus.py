@@ -1,12 +1,13 @@
 """One region from several readers' masks by every consensus rule, for all readers or with each left out in turn.
 
-Letters: R readers of one image, T rows of weights, H W image grid, P = H * W pixels.
+Letters: A annotations of C images, R readers of one image, T rows of weights, H W image grid, P = H * W pixels.
 Definitions: docs/metrics.md#consensus.
 """
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Collection
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -93,6 +94,47 @@ def left_out_share(masks_RHW: np.ndarray) -> np.ndarray:
     masks_RHW = np.asarray(masks_RHW, bool)
     count_RHW = masks_RHW.sum(axis=0) - masks_RHW.astype(int)
     return (count_RHW / max(len(masks_RHW) - 1, 1)).astype(np.float32)
+
+
+class StudyConsensus(NamedTuple):
+    """The consensus of each of C images, and what the A annotations' readers are compared with."""
+
+    masks_CHW: np.ndarray
+    """bool, the region."""
+    share_CHW: np.ndarray
+    """float32 in [0, 1], share of the readers, or of their weight, that marks each pixel."""
+    count_C: np.ndarray
+    """int32, annotations that voted."""
+    others_AHW: np.ndarray
+    """bool, for each annotation the consensus of the same image's other annotations, by the same rule."""
+
+
+def study_consensus(
+    masks_AHW: np.ndarray,
+    rows_by_image: Collection[np.ndarray],
+    rule: ConsensusRule,
+    min_share: float,
+    min_count: int,
+    weights_A: np.ndarray,
+) -> StudyConsensus:
+    """Consensus, share and left-out consensus of at least one image by one rule.
+
+    `rows_by_image`: int, the rows of each image's annotations among the A.
+    """
+    masks, share, others_AHW = [], [], np.zeros(masks_AHW.shape, bool)
+    for rows in rows_by_image:
+        masks_RHW, weights_R = masks_AHW[rows], weights_A[rows]
+        masks.append(consensus_mask(masks_RHW, rule, min_share, min_count, weights_R))
+        share.append(pixel_share(masks_RHW, weights_R))
+        others_AHW[rows] = left_out_consensus(masks_RHW, rule, min_share, min_count, weights_R)
+    count_C = np.array([len(rows) for rows in rows_by_image], np.int32)
+    return StudyConsensus(np.stack(masks), np.stack(share), count_C, others_AHW)
+
+
+def finished_consensus(masks_CHW: np.ndarray) -> StudyConsensus:
+    """Finished masks, bool, as the consensus of one vote per image; no annotations."""
+    ones_C = np.ones(len(masks_CHW), np.int32)
+    return StudyConsensus(masks_CHW, masks_CHW.astype(np.float32), ones_C, np.zeros((0, *masks_CHW.shape[1:]), bool))
 
 
 def least_count(rule: ConsensusRule, num_readers: int, min_share: float, min_count: int) -> int:

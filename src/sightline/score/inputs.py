@@ -17,7 +17,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from sightline.experts.annotation_reader import COLUMNS, Cleanup, picture_size, read_annotations, read_mask
+from sightline.experts.annotation_reader import (
+    COLUMNS,
+    Cleanup,
+    first_readings,
+    picture_size,
+    read_annotations,
+    read_mask,
+    reading_order,
+)
 from sightline.experts.cleanup import nearest
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_npz
@@ -227,25 +235,24 @@ def _annotated(
 
 def _by_image(table: pd.DataFrame, mask_of: Callable[[int], np.ndarray], grid: Size) -> Regions:
     """The rows' masks by image, each reader's first one that has a region; rows are numbered from 0."""
-    at = pd.to_datetime(table["created_at"], format="ISO8601", utc=True, errors="coerce")
-    ordered = table.assign(at=at).sort_values(["at", "annotation"], kind="stable", na_position="last")
-    masks: dict[str, list[np.ndarray]] = {image: [] for image in table["image"]}
-    empty, again = [], []
-    seen = set()
-    for row, image, annotator in zip(ordered.index.tolist(), ordered["image"], ordered["annotator"], strict=True):
-        mask_HW = mask_of(row)
-        if not mask_HW.any():
-            empty.append(image)
-        elif (image, annotator) in seen:
-            again.append(image)
-        else:
-            seen.add((image, annotator))
-            masks[image].append(mask_HW)
+    in_time = reading_order(table).tolist()
+    mask_of_row = {row: mask_of(row) for row in in_time}
+    valid = [row for row in in_time if mask_of_row[row].any()]
+    images = table["image"].tolist()
+    first, again = first_readings(table.iloc[valid])
+    masks: dict[str, list[np.ndarray]] = {image: [] for image in images}
+    for place in first.tolist():
+        masks[images[valid[place]]].append(mask_of_row[valid[place]])
     return Regions(
         grid=grid,
-        masks={image: np.array(found, bool).reshape(-1, *grid) for image, found in masks.items()},
-        is_single=any(len(found) > 1 for found in masks.values()),
-        left_out={"annotations without a region": empty, "second annotations of an image by one reader": again},
+        masks={image: np.array(drawn, bool).reshape(-1, *grid) for image, drawn in masks.items()},
+        is_single=any(len(drawn) > 1 for drawn in masks.values()),
+        left_out={
+            "annotations without a region": [images[row] for row in in_time if not mask_of_row[row].any()],
+            "second annotations of an image by one reader": [
+                images[valid[later]] for later in sorted(later for _, later in again)
+            ],
+        },
     )
 
 
