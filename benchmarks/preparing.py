@@ -1,6 +1,6 @@
 """prepare, images a second: the stage's reading of files against decoding alone with Pillow on all cores.
 
-Ours is `prepare.read_images`: decoding, gray, resizing, hashing, and images.npy on the disk, whole. The limit opens and
+Ours is `write_decoded`: decoding, gray, resizing, hashing, and images.npy on the disk, whole. The limit opens and
 decodes each file and throws it away, in as many processes as there are cores. Files as the data set's, made here: JPEG,
 gray stored as RGB, at the paper's 224 pixels (small: everything beside the decoding shows) and at 1,320 x 960, the
 originals' usual size.
@@ -24,6 +24,7 @@ from PIL import Image
 import prepare
 from measure import ROOT, finish, in_turn, num_cores, rate_row, timed
 from sightline.images.folder import ImageFile
+from sightline.images.pixel_file import write_decoded
 from sightline.study.parameters import read_params
 
 SIZES = {(224, 224): 5000, (960, 1320): 400}  # rows and columns -> files
@@ -36,9 +37,9 @@ def main() -> None:
     for (height, width), count in SIZES.items():
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
             files = write_files(Path(name), height, width, count)
-            shape = (count, data.height, data.width)
+            path = Path("data/prepared/images.npy")
             paths = [file.path for file in files]
-            ours = timed(lambda shape=shape, files=files: prepare.read_images(shape, files, data))  # type: ignore[misc]
+            ours = timed(lambda path=path, files=files: write_decoded(path, files, data))  # type: ignore[misc]
             limit = timed(lambda paths=paths: decode_all(paths))  # type: ignore[misc]
             seconds = in_turn({"ours": ours, "decoding alone": limit}, ROUNDS)
         what = f"prepare, {width} x {height} JPEG, {num_cores()} processes"

@@ -274,7 +274,7 @@ def test_all_bad_rows_are_named_at_once(study: Study) -> None:
             "128 x 90",
             "plain name",
             "annotator is empty",
-            "annotation 'a0' stands in an earlier row",
+            "annotation 'a0' is in an earlier row",
             "mask '' must be the plain name",
             "not readable",
             "annotation is empty",
@@ -338,7 +338,7 @@ def test_a_mask_may_have_its_source_image_s_aspect(study: Study) -> None:
     assert mask.sum() == 32 * 32
     assert mask[16:48, 16:48].all()
     Image.fromarray(sheet.T.copy()).save(study.own / "masks/a0.png")
-    assert "600 x 400 (rows x columns) has not the aspect of its image, 200 x 300 or 64 x 64" in study.run()[1]
+    assert "600 x 400 (rows x columns) does not have the aspect of its image, 200 x 300 or 64 x 64" in study.run()[1]
 
 
 def test_any_kind_of_png_means_the_same(study: Study) -> None:

@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,8 @@ from PIL import Image
 
 from sightline.annotate.assignment import Plan
 from sightline.experts.annotation_reader import picture_size
-from sightline.images.decode import HighDepth, decoded
+from sightline.images.decode import decoded
+from sightline.images.source import Data
 from sightline.inputs import INDEX, PREPARED, prepared_pixels
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv
@@ -44,23 +44,6 @@ class Annotate:
         for name in ("repeats", "controls"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: must be in [0, 1], got {getattr(self, name)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Data:
-    """Section `data` of params.yaml, as prepare reads it; the page needs the last three."""
-
-    source: Literal["phantom", "folder"]
-    root: str
-    negative: str
-    positive: str
-    height: int
-    width: int
-    split: Literal["patient", "random"]
-    val_share: float
-    patient_pattern: str
-    color: bool
-    high_depth: HighDepth
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the annotators of one image agree on, how far, and how far anyone would by chance.
+"""How far the annotations of one image agree with each other, and with random masks.
 
 Letters: R annotations of one image, T random masks, H W image grid.
 """
@@ -28,11 +28,11 @@ class Agreement:
     iou: np.ndarray
     """float in [0, 1], IoU of each pair; NaN where both masks are empty."""
     random_iou: np.ndarray
-    """float, IoU of each pair's first annotation with one random mask of the second's area."""
+    """float, IoU of each pair's first annotation with one random mask that has the area of its second."""
     mean_iou: float
     """Mean over the pairs; NaN without a pair."""
     mean_random_iou: float
-    """Mean over all random masks, each against every other annotator's annotations; NaN without a pair."""
+    """Mean over all random masks, each with every other annotator's annotations; NaN without a pair."""
 
 
 def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
@@ -46,9 +46,9 @@ def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
 def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, width: int) -> np.ndarray:
     """One random mask for each of T areas (pixels, whole, 0 to H * W), bool T x H x W with exactly that area.
 
-    Paper: a 5 x 5 grid of random cells, bilinearly upsampled and rounded, which is smaller than asked for. Ours:
-    5 x 5 uniform noise, bilinearly upsampled, its highest `area` pixels. As the published ones, they lie at the
-    border somewhat more often than in the middle: between cells, interpolation evens the noise out.
+    Paper: a 5 x 5 grid of random cells, bilinearly upsampled and rounded; its area is smaller than requested. Ours:
+    5 x 5 uniform noise, bilinearly upsampled, its highest `area` pixels. Like the published masks, they cover the
+    border somewhat more often than the middle, because interpolation evens out the noise between cells.
     """
     noise_TP = upsampled(rng.random((len(areas_T), CELLS, CELLS)), height, width).reshape(len(areas_T), -1)
     masks_TP = np.zeros(noise_TP.shape, bool)
@@ -61,11 +61,11 @@ def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, wid
 def image_agreement(
     masks_RHW: np.ndarray, annotators: Sequence[str], num_random: int, rng: np.random.Generator
 ) -> Agreement:
-    """Agreement of one image's R annotations, by annotator, beside `num_random` random masks (R at least).
+    """Agreement of one image's R annotations with each other and with `num_random` random masks (at least R).
 
-    Paper: pairs of two annotations by one person counted as agreement between experts; ours are of distinct
-    annotators. Random mask t has the area of annotation t mod R and is held against the other annotators', as that
-    annotation is.
+    `annotators`: who made each annotation. Paper: two annotations by one person count as a pair of experts; ours are
+    of distinct annotators. Random mask t has the area of annotation t mod R and is compared with the annotations that
+    this annotation is compared with: those by other annotators.
     """
     names = np.asarray(annotators)
     first, second = np.triu_indices(len(masks_RHW), 1)
@@ -91,7 +91,7 @@ def image_agreement(
 
 
 def profession_pairs(agreement: Agreement, professions: Sequence[str]) -> dict[str, np.ndarray]:
-    """IoU of the pairs within each profession, by its name; `professions` are those of the image's R annotations."""
+    """IoU of the pairs within each profession, by its name; `professions`: of the image's R annotations."""
     names = np.asarray(professions)
     same = names[agreement.first] == names[agreement.second] if len(names) else np.zeros(0, bool)
     return {str(name): agreement.iou[same & (names[agreement.first] == name)] for name in sorted(set(names.tolist()))}
@@ -103,7 +103,7 @@ PROFESSION_COLUMNS = ["profession", "annotators", "annotations", "pairs", "iou"]
 def profession_table(
     used: pd.DataFrame, rows_of: dict[str, np.ndarray], agreements: dict[str, Agreement]
 ) -> pd.DataFrame:
-    """One row per profession: its annotators, annotations and the pairs within it, of all images together."""
+    """PROFESSION_COLUMNS over all images: one row per profession, with the pairs within it; NaN IoU without a pair."""
     ious: dict[str, list[float]] = {name: [] for name in sorted(set(used.profession))}
     for image, rows in rows_of.items():
         for name, values in profession_pairs(agreements[image], used.profession[rows].tolist()).items():

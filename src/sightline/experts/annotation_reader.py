@@ -1,6 +1,6 @@
-"""The experts' files, checked: single annotations or finished consensus masks, white on black PNGs at any size.
+"""The readers' files, checked: single annotations or finished consensus masks, white-on-black PNGs of any size.
 
-Whatever is wrong with them is found in one go and told with file and row. H W image grid, A annotations, C images.
+All problems are reported at once, with file and row. H W image grid, A annotations, C images.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sightline.study.errors import StudyError
 from sightline.study.files import read_csv
 
 Cleanup = Literal["paper", "none"]
-ASPECT_TOLERANCE = 0.02  # a sheet may differ this much in its aspect: sides are whole pixels, and pages crop a little
+ASPECT_TOLERANCE = 0.02  # a sheet's aspect may differ by this much: sides are whole pixels, and pages crop a little
 COLUMNS = ("annotation", "image", "annotator", "profession", "mask", "created_at")
 
 
@@ -28,12 +28,12 @@ def read_annotations(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The A rows of annotations.csv and their clean masks, bool A x H x W, empty ones included.
 
-    `cleanup` paper: strokes that clean_annotation makes regions of; none: regions already, brought to the grid by
-    nearest neighbour, inside above 128.
+    `cleanup` paper: `clean_annotation` turns strokes into regions; none: the masks are regions already, brought to
+    the grid by nearest neighbour, inside above 128.
 
-    Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order;
-    an unstated profession reads so. Raises StudyError with all that is wrong: an image that is no test image, a mask
-    missing, broken or of another aspect, a path in its name, a repeated annotation, an empty annotator.
+    Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order; an
+    empty profession becomes "unstated". Raises StudyError with all problems: an image that is not a test image, a mask
+    that is missing, broken, of another aspect or named by a path, a repeated annotation, an empty annotator.
     """
     path = folder / "annotations.csv"
     table = read_csv(path, dict.fromkeys(COLUMNS, str))
@@ -50,7 +50,7 @@ def read_annotations(
         named = {"annotation": annotation, "annotator": annotator}
         problems += [f"{where} {name} is empty" for name, value in named.items() if not value.strip()]
         if repeated[row]:
-            problems.append(f"{where} annotation {annotation!r} stands in an earlier row too")
+            problems.append(f"{where} annotation {annotation!r} is in an earlier row too")
         stranger = _why_not_test(image, index)
         if stranger:
             problems.append(f"{where} {stranger}")
@@ -63,7 +63,7 @@ def read_annotations(
         elif not problems:
             masks.append(clean_annotation(drawn, *grid) if cleanup == "paper" else nearest(drawn, *grid) > 128)
     if problems:
-        raise StudyError(f"{path}: {len(problems)} wrong annotations; mend or remove them", problems)
+        raise StudyError(f"{path}: {len(problems)} wrong annotations; correct or remove them", problems)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
     place = {image: number for number, image in enumerate(index.image)}
     order = sorted(range(len(table)), key=lambda row: (place[table.image[row]], table.annotation[row]))
@@ -73,8 +73,8 @@ def read_annotations(
 def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> tuple[list[str], np.ndarray]:
     """Names and masks, bool C x H x W, of a folder of finished consensus masks, in the index's order.
 
-    A mask is brought to the grid by nearest neighbour, inside above 128; its name is its image's. Raises StudyError
-    with all that is wrong.
+    A mask is named by its image and brought to the grid by nearest neighbour, inside above 128. Raises StudyError with
+    all problems.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -86,7 +86,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> t
     problems, masks = [], {}
     for path in paths:
         if path.suffix.lower() != ".png":
-            problems.append(f"{path}: not a .png; the folder holds one mask an image and nothing else")
+            problems.append(f"{path}: not a .png; the folder holds one mask per image and nothing else")
             continue
         stranger = _why_not_test(path.stem, index)
         if stranger:
@@ -101,7 +101,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> t
             continue
         masks[path.stem] = nearest(drawn, *grid) > 128
     if problems:
-        raise StudyError(f"{folder}: {len(problems)} wrong masks; mend or remove them", problems)
+        raise StudyError(f"{folder}: {len(problems)} wrong masks; correct or remove them", problems)
     images = [image for image in test if image in masks]
     return images, np.stack([masks[image] for image in images])
 
@@ -121,9 +121,9 @@ def _why_not_test(image: str, index: pd.DataFrame) -> str:
 
 
 def _mask_or_problem(path: Path, source: str | None, grid: tuple[int, int]) -> np.ndarray | str:
-    """The mask as drawn, uint8, or what is wrong with the file.
+    """The mask as drawn, uint8, or the problem with the file.
 
-    Prepared images are squashed to the grid, so a mask may have the aspect of the grid or of the source image.
+    Images are squashed to the grid, so a mask may have the aspect of the grid or of the source image.
     """
     try:
         drawn = read_mask(path)
@@ -135,14 +135,16 @@ def _mask_or_problem(path: Path, source: str | None, grid: tuple[int, int]) -> n
     if original and has_aspect(drawn.shape, [original]):
         return drawn
     sizes = " or ".join(f"{rows} x {cols}" for rows, cols in ([original] if original else []) + [grid])
-    return f"{path}: {drawn.shape[0]} x {drawn.shape[1]} (rows x columns) has not the aspect of its image, {sizes}"
+    return (
+        f"{path}: {drawn.shape[0]} x {drawn.shape[1]} (rows x columns) does not have the aspect of its image, {sizes}"
+    )
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """The PNG's brightness, uint8 rows x columns, in its own size.
+    """The PNG's brightness, uint8 rows x columns, at its own size.
 
     Transparency is laid over black, so a page's transparent sheet counts as black; 16-bit files keep their upper 8
-    bits. Raises ValueError with the reason for what is missing, broken or no PNG.
+    bits. A file that is missing, broken or not a PNG is a ValueError with the reason.
     """
     try:
         with Image.open(path, formats=["PNG"]) as opened:
@@ -163,7 +165,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def picture_size(path: str | Path) -> tuple[int, int] | None:
-    """(rows, columns) of an image file as it is seen, EXIF's orientation applied; None where there is no image."""
+    """(rows, columns) of an image file as displayed, with EXIF's orientation; None where there is no readable image."""
     try:
         with Image.open(path) as opened:
             width, height = opened.size
@@ -175,15 +177,15 @@ def picture_size(path: str | Path) -> tuple[int, int] | None:
 
 
 def has_aspect(shape: tuple[int, ...], sizes: Iterable[tuple[int, int]]) -> bool:
-    """Whether rows / columns of `shape` are those of one of `sizes` (rows, columns), within 2%."""
+    """Whether rows / columns of `shape` equals that of one of `sizes` (rows, columns) within 2%."""
     own = math.log(shape[0] / shape[1])
     return any(abs(own - math.log(rows / cols)) <= math.log1p(ASPECT_TOLERANCE) for rows, cols in sizes)
 
 
 def reading_order(table: pd.DataFrame) -> np.ndarray:
-    """Rows of the table in order of time, int: by created_at (ISO 8601), then by the annotation's name.
+    """Row numbers of the table in order of time, int: by created_at (ISO 8601), then by the annotation's name.
 
-    Rows whose created_at is empty or no time come last.
+    Rows whose created_at is empty or not a time come last.
     """
     at = pd.to_datetime(table.created_at, format="ISO8601", utc=True, errors="coerce")
     order = pd.DataFrame({"at": at.to_numpy(), "annotation": table.annotation.to_numpy()})

@@ -1,9 +1,9 @@
-"""The folder of annotations that `consensus` reads, written whole: annotations.csv and one PNG an annotation in masks/.
+"""The folder of annotations that the stage `consensus` reads: annotations.csv and one PNG per annotation in masks/.
 
-Masks and tables are made in `.<name>.partial` beside the folder and then moved in, each by one rename: masks first,
-annotations.csv next, and masks that it no longer names are deleted last. So a run that is killed at any point leaves
-an annotations.csv, the old or the new, whose masks are all there and whole; beside the old one, a mask whose name stays
-may be the new one already.
+The folder is written whole. Masks and tables are made in `.<name>.partial` beside the folder and then moved in, each by
+one rename: masks first, annotations.csv next; masks that it no longer names are deleted last. A run that is killed at
+any point therefore leaves an annotations.csv, the old or the new one, whose masks are all there and whole; with the old
+one, a mask of a name that both use may already be the new mask.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from sightline.experts.annotation_reader import COLUMNS
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv
 
-MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
+MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, which leaves room for `.png` and a copy's suffix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """One annotation as it goes into the folder."""
+    """One annotation as the folder holds it."""
 
     annotation: str
     """Its name, unique; the mask is masks/<annotation>.png."""
@@ -40,7 +40,7 @@ class Row:
     created_at: str
     """ISO 8601 with its zone, or "" where it is not known."""
     mask: np.ndarray
-    """bool H x W in image pixels; all False says that the annotator saw no region."""
+    """bool H x W in image pixels; all False means that the annotator saw no region."""
 
 
 def write_folder(
@@ -48,11 +48,11 @@ def write_folder(
 ) -> int:
     """Writes `rows`, sorted by image and annotation, and `readings` as readings.csv; returns the number of rows.
 
-    The same rows give the same bytes, in whatever order they come; they are taken one by one, so that a generator
-    keeps one mask in memory. What the folder held before goes only with `replace`: annotations.csv, the PNGs in
-    masks/ and readings.csv (also where `readings` is None: it told of annotations that are gone). Other files stay.
-    StudyError with all that is wrong: names that are empty, repeated or no file name, masks that are not bool H x W,
-    no row at all, annotations in the folder and no `replace`, a full disk. Nothing has changed in the folder then.
+    The same rows give the same bytes in whatever order they come. They are taken one by one, so that a generator
+    keeps one mask in memory. Only with `replace` does the folder lose what it held before: annotations.csv, the PNGs in
+    masks/ and readings.csv (also where `readings` is None, since it describes annotations that are gone). Other files
+    stay. StudyError with all problems: names that are empty, repeated or not file names, masks that are not bool
+    H x W, no row at all, annotations in the folder without `replace`, a full disk. The folder is then unchanged.
     """
     folder = Path(folder).resolve()
     _refuse_occupied(folder, replace)
@@ -73,16 +73,16 @@ def write_folder(
 
 
 def _refuse_occupied(folder: Path, replace: bool) -> None:
-    """StudyError where annotations stand in the folder and may not go, or where it is no folder."""
+    """StudyError where the folder holds annotations that may not be replaced, or where it is not a folder."""
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder}: is a file; name a folder")
-    found = ["annotations.csv"] if (folder / "annotations.csv").exists() else []
+    occupants = ["annotations.csv"] if (folder / "annotations.csv").exists() else []
     masks = _masks_in(folder)
-    found += [f"{len(masks)} PNGs in masks/"] if masks else []
-    if found and not replace:
+    occupants += [f"{len(masks)} PNGs in masks/"] if masks else []
+    if occupants and not replace:
         raise StudyError(
-            f"{folder}: holds annotations already ({' and '.join(found)}); say --replace to put the new ones in their "
-            "place, or name another folder"
+            f"{folder}: holds annotations already ({' and '.join(occupants)}); say --replace to put the new ones in "
+            "their place, or name another folder"
         )
 
 
@@ -97,7 +97,7 @@ def _write_masks(rows: Iterable[Row], place: Path, folder: Path) -> pd.DataFrame
         problems += [f"{where} {problem}" for problem in wrong]
         seen.add(row.annotation.casefold())
         if problems:
-            continue  # nothing will be kept: look for more of them, write no more
+            continue  # nothing will be kept: look for further problems, write no more masks
         name = f"{row.annotation}.png"
         with open(place / name, "wb") as file:
             Image.fromarray(np.where(row.mask, 255, 0).astype(np.uint8)).save(file, format="PNG")
@@ -105,21 +105,21 @@ def _write_masks(rows: Iterable[Row], place: Path, folder: Path) -> pd.DataFrame
             os.fsync(file.fileno())
         lines.append((row.annotation, row.image, row.annotator, row.profession, name, row.created_at))
     if problems:
-        raise StudyError(f"{folder}: {len(problems)} problems in what was to be written", problems)
+        raise StudyError(f"{folder}: {len(problems)} problems with the annotations to be written", problems)
     if not lines:
         raise StudyError(f"{folder}: there is no annotation to write; the folder is left as it was")
     return pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=list(COLUMNS))
 
 
 def _problems_of(row: Row, seen: set[str]) -> list[str]:
-    """What keeps a row out of the folder; `seen` are the earlier rows' names in lower case."""
+    """Why a row cannot be written; `seen`: the earlier rows' names in lower case."""
     problems = []
     name = row.annotation
     is_plain = name == name.strip() and not name.startswith(".") and not any(c in "/\\:" or ord(c) < 32 for c in name)
     if not name or not is_plain or len(name.encode()) > MAX_NAME:
         problems.append(f"annotation must be a plain file name of 1 to {MAX_NAME} bytes")
     elif name.casefold() in seen:
-        # macOS and Windows hold `A.png` and `a.png` for one file
+        # macOS and Windows take `A.png` and `a.png` for one file
         problems.append("a second annotation of that name (upper and lower case count as the same)")
     named = {"image": row.image, "annotator": row.annotator}
     problems += [f"{field} is empty" for field, value in named.items() if not value.strip()]
@@ -146,7 +146,7 @@ def _move_in(partial: Path, folder: Path) -> None:
 
 
 def _masks_in(folder: Path) -> list[Path]:
-    """The PNGs in masks/, also those that no table names: a killed run or a user left them."""
+    """The PNGs in masks/, including those that no table names, which a killed run or a user left there."""
     place = folder / "masks"
     return sorted(path for path in place.iterdir() if path.suffix == ".png") if place.is_dir() else []
 

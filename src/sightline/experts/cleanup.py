@@ -1,8 +1,8 @@
 """From an annotator's strokes to a region: the clean-up of the paper's section on annotations and of its code.
 
 Paper: the published sizes (3x3, 7x7, 5x5 pixels; 20 pixels of area) belong to a 224 x 224 grid. On another grid they
-are scaled with its side and its area, since a pen's width is a share of the picture; at 224 x 224 they are as
-published, and a test holds the result equal to OpenCV's, pixel by pixel.
+scale with its side and its area, since a pen's width is a share of the image; at 224 x 224 they are as published, and a
+test holds the result equal to OpenCV's, pixel by pixel. Definition: docs/metrics.md#clean-up.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ EIGHT = np.ones((3, 3), bool)
 
 
 def clean_annotation(drawn: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The region an annotator meant, bool `height` x `width`.
+    """The region that an annotator meant, bool `height` x `width`.
 
     `drawn`: uint8, any size, white strokes on black; brought to the grid by nearest neighbour, inside above 128. A
-    contour less solid than 0.6 is a drawn outline: its gap is closed, its inside filled, the line's width taken off;
-    any other is a filled region. The region is their union. Nothing drawn, or only slips of the pen, give an
-    all-false mask.
+    contour with solidity below 0.6 is a drawn outline: its gap is closed, its inside filled and the line's width
+    removed. Any other contour is a filled region. The result is their union; an empty sheet, or one with only slips
+    of the pen, gives an all-false mask.
     """
     strokes = nearest(drawn, height, width) > 128
     strokes = _closed(strokes, _ellipse(_kernel_side(3, height, width)))
@@ -47,7 +47,8 @@ def clean_annotation(drawn: np.ndarray, height: int, width: int) -> np.ndarray:
 def nearest(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """`pixels` on `height` x `width` by nearest neighbour: row floor(i * old / new), as OpenCV's INTER_NEAREST.
 
-    In whole numbers: OpenCV's quotient is rounded and takes the row before where i * old / new is whole, at some sizes.
+    Computed in whole numbers: at some sizes OpenCV rounds its quotient and takes the previous row where
+    i * old / new is whole.
     """
     rows = np.arange(height) * pixels.shape[0] // height
     cols = np.arange(width) * pixels.shape[1] // width
@@ -57,7 +58,7 @@ def nearest(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 def outer_contours(mask: np.ndarray, min_pixels: float = 0) -> list[np.ndarray]:
     """The filled outer contours of a bool H x W mask, each bool H x W, in raster order of their first pixel.
 
-    Pixels join by any of 8 neighbours; what lies in a contour's hole belongs to the contour. Those of fewer than
+    Pixels join by any of 8 neighbours; whatever lies in a contour's hole belongs to the contour. Contours of fewer than
     `min_pixels` pixels, whose area is smaller still, are left out: a speckled sheet has thousands.
     """
     labels, _ = ndimage.label(ndimage.binary_fill_holes(mask), EIGHT)
@@ -68,8 +69,8 @@ def outer_contours(mask: np.ndarray, min_pixels: float = 0) -> list[np.ndarray]:
 def contour_area(contour: np.ndarray) -> float:
     """Area in pixels of the polygon through the centres of a filled contour's border pixels; 0 for a thin line.
 
-    It is the number of 2 x 2 blocks of pixels that lie inside wholly, and half of those with 3 inside: what
-    OpenCV's contourArea finds by walking round.
+    It is the number of 2 x 2 blocks of pixels that lie wholly inside, plus half of those with 3 pixels inside: the
+    same as OpenCV's contourArea, which follows the contour.
     """
     inside = contour.astype(np.uint8)
     blocks = inside[:-1, :-1] + inside[1:, :-1] + inside[:-1, 1:] + inside[1:, 1:]
@@ -77,11 +78,11 @@ def contour_area(contour: np.ndarray) -> float:
 
 
 def hull_area(contour: np.ndarray) -> float:
-    """Area in pixels of the convex hull of a contour's pixel centres; 0 if they are on one line or none."""
+    """Area in pixels of the convex hull of a contour's pixel centres; 0 if they are on one line or there are none."""
     rows = np.flatnonzero(contour.any(axis=1))
     inside = contour[rows]
     first, last = inside.argmax(axis=1), contour.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
-    # the ends of each row: the hull needs no others
+    # the ends of each row are enough for the hull
     points = np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)])
     try:
         return float(ConvexHull(points).volume)  # in the plane, scipy's volume is the area
@@ -90,7 +91,7 @@ def hull_area(contour: np.ndarray) -> float:
 
 
 def _kernel_side(side: int, height: int, width: int) -> int:
-    """The odd side, 3 at least, nearest to `side` pixels of the paper's grid."""
+    """The odd side, at least 3, nearest to `side` pixels of the paper's grid."""
     scaled = side * math.sqrt(height * width) / PAPER_SIDE
     return max(3, 2 * round((scaled - 1) / 2) + 1)
 
@@ -104,5 +105,5 @@ def _ellipse(side: int) -> np.ndarray:
 
 
 def _closed(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Dilation, then erosion; beyond the border nothing is drawn and nothing eats inwards, as OpenCV has it."""
+    """Dilation, then erosion; beyond the border nothing is drawn and nothing erodes inwards, as in OpenCV."""
     return ndimage.binary_erosion(ndimage.binary_dilation(mask, kernel), kernel, border_value=1)

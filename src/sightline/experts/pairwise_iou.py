@@ -1,8 +1,8 @@
-"""IoU of annotations with each other, of large studies only within random parts: time and memory grow with the images.
+"""IoU between annotations; in large studies only within random parts, so that time and memory grow with the images.
 
-What is compared across images (chance agreement, shuffled masks) needs pairs of annotations of different images, of
-which there are as many as the square of the images. Up to IMAGES of them all pairs count; above, those of a part do,
-which is a sample of all, drawn without regard to what was marked. A annotations, P pairs.
+Comparisons across images (chance agreement, shuffled masks) need pairs of annotations of different images, whose
+number grows with the square of the images. Up to IMAGES images, all pairs count; above, the pairs within a part do, a
+sample of all pairs that does not depend on what was marked. A annotations, P pairs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 
 from sightline.experts.agreement import iou_matrix
 
-IMAGES = 128  # of a part, at most
+IMAGES = 128  # per part, at most
 
 
 def image_parts(images_A: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The part of each annotation's image, int A from 0: random, of sizes that differ by one at most.
+    """The part of each annotation's image, int A from 0: random parts whose sizes differ by at most one.
 
-    `images_A`: any labels. Up to IMAGES images make one part, and `rng` is not used.
+    `images_A`: any labels. Up to IMAGES images make one part; `rng` is then not used.
     """
     names, image_A = np.unique(np.asarray(images_A), return_inverse=True)
     num_parts = -(-len(names) // IMAGES)
@@ -28,7 +28,7 @@ def image_parts(images_A: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def same_image_pairs(images_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of annotations of one image, two int P: the first below the second, in the order of `triu_indices`."""
+    """All pairs of annotations of one image, two int P: the first row below the second, in `triu_indices` order."""
     _, image_A, size_M = np.unique(np.asarray(images_A), return_inverse=True, return_counts=True)
     order_A = np.argsort(image_A, kind="stable")
     start_M = np.cumsum(size_M) - size_M
@@ -44,9 +44,9 @@ def same_image_pairs(images_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class PartIou:
-    """IoU of annotations of one part, as a matrix would give it: `iou[a, b]` for arrays of rows; `parts()` for all.
+    """IoU of annotations within parts, read like a matrix: `iou[a, b]` for arrays of rows; `parts()` for all.
 
-    Two annotations of different parts have no value here: asking for one raises IndexError.
+    Annotations of different parts have no value: asking for one raises IndexError.
     """
 
     def __init__(self, masks_AHW: np.ndarray, part_A: np.ndarray) -> None:

@@ -2,14 +2,15 @@
 
 Letters: A annotations of all images, M images, S annotators, C pairs of annotators, Q pairs of annotations,
 B resamples, F permutations. An image is named by its row among the M, an int from 0.
+Definitions: docs/metrics.md#professions.
 
-Intervals are over images and annotators, who are crossed: each has seen many images. The variance over images is
-that of the caller's resamples `weights_BM` (by patient, say, with `classification.resample_patient_counts`), the
-variance over annotators is the jackknife's (each left out in turn, with all his pairs), and the two add up to a t
-interval with Satterthwaite's degrees of freedom. What is due to neither alone counts in both: the intervals are too
-wide where people hardly differ (simulated: 98-100% for 95%) and about right where they do (93-97%).
-Why not resample the annotators: a mean over pairs damps what a person drawn twice does, and 95% intervals of five
-annotators then held the truth in 86% of the simulated studies, of thirty in 91%.
+Intervals are over images and annotators, which are crossed: each annotator has seen many images. The variance over
+images is that of the caller's resamples `weights_BM` (for example by patient, from `resampling.hierarchical_weights`).
+The variance over annotators is the jackknife's (each left out in turn, with all of that person's pairs). The two add
+up to a t interval with Satterthwaite's degrees of freedom. Variation that is due to neither alone counts in both: the
+intervals are too wide where people hardly differ (simulated: 98-100% for 95%) and about right where they do (93-97%).
+Why annotators are not resampled: a mean over pairs damps the effect of a person who is drawn twice, and 95% intervals
+of five annotators then contained the truth in 86% of the simulated studies, of thirty annotators in 91%.
 """
 
 from __future__ import annotations
@@ -37,28 +38,28 @@ class ProfessionAgreement:
     low: float
     high: float
     over_annotators: bool
-    """False if the interval is for these people only: two of them, or one without whom no pair is left."""
+    """False if the interval holds for these people only: there are two, or no pair is left without one of them."""
     num_annotators: int
     num_images: int
-    """With at least one pair."""
+    """Images with at least one pair."""
     num_pairs: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProfessionDifference:
-    """Mean agreement within one profession less that within another, on the images where both have a pair."""
+    """Mean agreement within one profession minus that within another, on the images where both have a pair."""
 
     difference: float
-    """In [-1, 1]; NaN without such an image, and then all else is."""
+    """In [-1, 1]; NaN without such an image, as are then all other values."""
     low: float
     high: float
     over_annotators: bool
-    """As in ProfessionAgreement, of both."""
+    """As in ProfessionAgreement, for both."""
     p_greater: float
-    """Of "the first agrees more than the second", in (0, 1]."""
+    """p-value of "the first agrees more than the second", in (0, 1]."""
     p_two_sided: float
     smallest_p: float
-    """Smallest p_greater that so few annotators can reach."""
+    """Smallest p_greater that this number of annotators can reach."""
     num_images: int
 
 
@@ -73,10 +74,10 @@ def profession_agreement(
     """Mean pairwise IoU within each profession, by its name, with an interval over images and annotators.
 
     `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` or `PartIou` gives it; a NaN
-    (both masks empty) is left out. `images_A`: int. Without `weights_BM` the interval is NaN. Source: spec, section 5.
+    (both masks empty) is left out. `images_A`: int. Without `weights_BM` the interval is NaN.
     """
     pairs = annotator_pairs(iou_AA, images_A, annotators_A, professions_A, weights_BM)
-    found = {}
+    by_profession = {}
     for profession in np.unique(pairs.professions_S).tolist():
         member_S = pairs.professions_S == profession
 
@@ -85,17 +86,17 @@ def profession_agreement(
 
         mean_M = means(np.ones((1, len(member_S))))[0]
         low, high, over_annotators = interval(means, [member_S], weights_BM, level)
-        mine_C = member_S[pairs.first_C] & member_S[pairs.second_C]
-        found[str(profession)] = ProfessionAgreement(
+        within_C = member_S[pairs.first_C] & member_S[pairs.second_C]
+        by_profession[str(profession)] = ProfessionAgreement(
             mean_iou=float(mean_over_images(mean_M[None])[0]),
             low=max(low, 0.0),
             high=min(high, 1.0),
             over_annotators=over_annotators,
             num_annotators=int(member_S.sum()),
             num_images=int((~np.isnan(mean_M)).sum()),
-            num_pairs=int(pairs.num_CM[mine_C].sum()),
+            num_pairs=int(pairs.num_CM[within_C].sum()),
         )
-    return found
+    return by_profession
 
 
 def profession_difference(
@@ -112,11 +113,12 @@ def profession_difference(
 ) -> ProfessionDifference:
     """Whether the `first` profession agrees more than the `second`: paired by image, with an interval and a p-value.
 
-    Interval: as in `profession_agreement`; NaN without `weights_BM`. p: the two professions' names permuted
-    over their annotators, each with all that he drew; the null hypothesis is that the name has nothing to do with
-    how, or which images, a person marks. All assignments are enumerated if they are no more than `permutations`;
-    else p = (1 + #{permuted >= observed}) / (1 + permutations) (Phipson and Smyth 2010). Assignments that leave no
-    image with pairs of both are left out, which keeps the level. Few annotators reach no small p: see `smallest_p`.
+    Interval: as in `profession_agreement`; NaN without `weights_BM`. p: the two professions' names are permuted over
+    their annotators, who keep all of their annotations; the null hypothesis is that a person's profession has nothing
+    to do with how, or on which images, that person marks. All assignments are enumerated if there are at most
+    `permutations`; otherwise p = (1 + #{permuted >= observed}) / (1 + permutations) (Phipson and Smyth 2010).
+    Assignments that leave no image with pairs of both are left out, which keeps the level. Few annotators cannot
+    reach a small p: see `smallest_p`.
     """
     if permutations < 1:
         raise ValueError(f"permutations: expected at least 1, got {permutations}")
@@ -170,20 +172,20 @@ def profession_difference(
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotatorPairs:
-    """The pairs of distinct annotators who have marked the same image, and their IoU, by pair and image."""
+    """The pairs of distinct annotators with annotations of the same image, and their IoU by pair and image."""
 
     professions_S: np.ndarray
-    """Of the annotators, in the order of their names."""
+    """Profession of each annotator, in the order of their names."""
     first_C: np.ndarray
     """int, first annotator of the pair; < second."""
     second_C: np.ndarray
     iou_CM: np.ndarray
-    """float64, sum of the pair's IoU in each image."""
+    """float64, sum of the pair's IoU on each image."""
     num_CM: np.ndarray
-    """float64, how many IoUs the sum has: 0 or 1 if nobody marks an image twice."""
+    """float64, number of IoUs in the sum: 0 or 1 if nobody marks an image twice."""
 
     def image_means(self, votes_BS: np.ndarray) -> np.ndarray:
-        """Mean IoU of each image, float64 B x M, a pair weighing the product of its annotators' votes; else NaN."""
+        """Mean IoU of each image, float64 B x M; a pair weighs the product of its annotators' votes; NaN without."""
         means_BM = np.empty((len(votes_BS), self.iou_CM.shape[1]))
         for rows in blocks(len(votes_BS), max(len(self.first_C), 1)):
             both_BC = votes_BS[rows][:, self.first_C] * votes_BS[rows][:, self.second_C]
@@ -199,7 +201,7 @@ def annotator_pairs(
     professions_A: Sequence[str] | np.ndarray,
     weights_BM: np.ndarray | None,
 ) -> AnnotatorPairs:
-    """Sums the IoU matrix by pair of annotators and image; an annotator of two professions is an error."""
+    """Sums the IoU matrix by pair of annotators and image; an annotator with two professions is a ValueError."""
     images_A = np.asarray(images_A, int)
     num_images = image_count(images_A, weights_BM)
     names_S, first_row_S, annotator_A = np.unique(np.asarray(annotators_A), return_index=True, return_inverse=True)
@@ -208,13 +210,13 @@ def annotator_pairs(
     two = professions_S[annotator_A] != professions_A
     if two.any():
         raise ValueError(f"annotator {names_S[annotator_A[two][0]]} has more than one profession")
-    one, other = same_image_pairs(images_A)
-    iou_Q = iou_AA[one, other]
-    wanted = (annotator_A[one] != annotator_A[other]) & ~np.isnan(iou_Q)
-    one, other, iou_Q = one[wanted], other[wanted], iou_Q[wanted]
-    low_Q, high_Q = np.sort(np.stack([annotator_A[one], annotator_A[other]]), axis=0)
+    first_Q, second_Q = same_image_pairs(images_A)
+    iou_Q = iou_AA[first_Q, second_Q]
+    counts_Q = (annotator_A[first_Q] != annotator_A[second_Q]) & ~np.isnan(iou_Q)
+    first_Q, second_Q, iou_Q = first_Q[counts_Q], second_Q[counts_Q], iou_Q[counts_Q]
+    low_Q, high_Q = np.sort(np.stack([annotator_A[first_Q], annotator_A[second_Q]]), axis=0)
     code_C, pair_Q = np.unique(low_Q * len(names_S) + high_Q, return_inverse=True)
-    cell_Q = pair_Q * num_images + images_A[one]
+    cell_Q = pair_Q * num_images + images_A[first_Q]
     size = len(code_C) * num_images
     return AnnotatorPairs(
         professions_S=professions_S,
@@ -233,8 +235,8 @@ def interval(
 ) -> tuple[float, float, bool]:
     """Low and high end for the mean over images, and whether it is over annotators too; see the module's docstring.
 
-    `means` gives each image's value from the annotators' votes (B x S to B x M); `groups`: bool S each, the
-    annotators who could have been others, independently by group.
+    `means` gives each image's value from the annotators' votes (B x S to B x M); `groups`: bool S each, annotators
+    that are a sample of many, independent between groups.
     """
     everyone_1S = np.ones((1, len(groups[0])))
     value_M = means(everyone_1S)[0]
@@ -246,8 +248,8 @@ def interval(
     num_images = int((~np.isnan(value_M)).sum())
     if num_images < 2 or len(resampled_B) < 2:
         return float("nan"), float("nan"), False
-    # (variance, degrees of freedom), both by image, also when patients were drawn: a little narrow for few patients;
-    # the bootstrap's variance is too small by the share of one image
+    # (variance, degrees of freedom), both by image even if patients were drawn: a little narrow for few patients; the
+    # bootstrap's variance is too small by the share of one image
     parts = [(float(resampled_B.var()) * num_images / (num_images - 1), num_images - 1)]
     over_annotators = True
     for member_S in groups:
@@ -269,7 +271,10 @@ def interval(
 
 
 def mean_over_images(values_BM: np.ndarray, weights_BM: np.ndarray | None = None) -> np.ndarray:
-    """Mean of each row, weighted if weights are given: float64 B; NaN values are left out, nothing left is NaN."""
+    """Mean of each row, weighted if weights are given: float64 B; NaN values are left out; NaN if none is left.
+
+    One row of values or of weights serves for all B.
+    """
     known_BM = ~np.isnan(values_BM)
     weights_BM = np.ones((1, values_BM.shape[1])) if weights_BM is None else weights_BM
     with np.errstate(invalid="ignore"):
@@ -277,6 +282,6 @@ def mean_over_images(values_BM: np.ndarray, weights_BM: np.ndarray | None = None
 
 
 def blocks(num_rows: int, width: int) -> Iterator[slice]:
-    """Slices of rows that hold no more than BLOCK values."""
+    """Slices of rows that hold at most BLOCK values; a slice has at least one row."""
     step = max(1, BLOCK // max(width, 1))
     return (slice(start, start + step) for start in range(0, num_rows, step))

@@ -1,9 +1,9 @@
 """How far annotators agree beyond chance, with intervals: alpha of whole regions, kappa of pixels.
 
-Letters: A annotations of all images, M images, R readers of one image, H W image grid, P pixels of a domain,
-B resamples. An image is named by its row among the M, an int from 0.
-Resamples come from the caller as `weights_BM`, how often each image was drawn: by patient, say, with
-`classification.resample_patient_counts`. Without them an interval is NaN. Intervals are percentile intervals.
+Letters: A annotations of all images, a annotations of one part, M and m their images, R readers of one image, H W image
+grid, P pixels of a domain, B resamples. An image is named by its row among the M, an int from 0.
+Resamples come from the caller as `weights_BM`, how often each image was drawn, for example by patient from
+`resampling.hierarchical_weights`. Without them an interval is NaN. Intervals are percentile intervals.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sightline.statistics.resampling import percentile_interval
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """Agreement corrected for chance: 1 is full agreement, 0 is chance, below 0 less than chance."""
+    """Agreement corrected for chance: 1 is full agreement, 0 chance agreement, below 0 less than chance."""
 
     value: float
-    """1 - observed / expected; NaN if nothing is expected to differ, or without two readers of one image."""
+    """1 - observed / expected; NaN if the expected disagreement is 0, or without two readers of one image."""
     low: float
     high: float
     observed: float
@@ -30,9 +30,9 @@ class Reliability:
     expected: float
     """Mean disagreement by chance, in [0, 1]."""
     num_judgements: int
-    """Annotations, or votes on pixels, that have another annotator's beside them."""
+    """Annotations, or votes on pixels, of images that another annotator marked too."""
     num_undefined: int
-    """What was left out: pairs of annotations without an IoU, or images with fewer than two readers."""
+    """Left out: pairs of annotations without an IoU, or images with fewer than two readers."""
 
 
 def alpha_iou(
@@ -44,24 +44,25 @@ def alpha_iou(
 ) -> Reliability:
     """Krippendorff's alpha with the distance 1 - IoU of two annotations, and its interval over images.
 
-    `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` gives it, or `PartIou`, where
-    different images are such of one part; `images_A`: int.
-    Observed: each annotation's mean distance from the other annotators' of its image, mean over annotations.
-    Expected: mean distance of two annotations by different annotators of *different* images, which shares the
-    anatomy and where experts tend to mark; the alpha is agreement on this image beyond that.
+    `iou_AA`: float in [0, 1], of each annotation with each, as `agreement.iou_matrix` gives it, or a `PartIou`, of
+    which only different images within one part are compared; `images_A`: int.
+    Observed: each annotation's mean distance from the other annotators' annotations of its image, averaged over
+    annotations. Expected: mean distance of two annotations by different annotators of *different* images, which share
+    the anatomy and the places where experts tend to mark; alpha is the agreement on this image beyond that.
 
-    A NaN IoU (both masks empty) is left out and counted; who wants two empty masks to agree passes 1. Annotations
-    with no other annotator's beside them are left out on both sides. Copies of one image in a resample are not
-    different images. Low and high move with the images only: they are for these annotators.
+    A NaN IoU (both masks empty) is left out and counted; pass 1 to let two empty masks agree. Annotations of images
+    that no other annotator marked are left out on both sides. Copies of one image in a resample are not different
+    images. The interval moves with the images only: it holds for these annotators.
 
-    Source: Krippendorff, Content Analysis (2018), ch. 12; spec, section 5. Departures: his expected disagreement
-    includes the pairs within an image, ours (the spec's) does not, nor pairs by one person, whose habit they share.
+    Definition: docs/metrics.md#alpha. Source: Krippendorff, Content Analysis (2018), ch. 12. Departures: his expected
+    disagreement includes pairs within an image and pairs by one person; ours does not, since one person's annotations
+    share a habit.
     """
     images_A, annotators_A = np.asarray(images_A, int), np.asarray(annotators_A)
     num_images = image_count(images_A, weights_BM)
     parts = iou_AA.parts() if isinstance(iou_AA, PartIou) else [(np.arange(len(images_A)), np.asarray(iou_AA, float))]
     observed_M, annotations_M = np.zeros((2, num_images))
-    chances = []  # of each part: its images, the distances between them, and of how many pairs
+    chances = []  # for each part: its images, the sums of distances between them, and the numbers of pairs
     num_judgements = undefined = 0
     for rows, iou_aa in parts:
         part_m, image_a = np.unique(images_A[rows], return_inverse=True)
@@ -106,13 +107,14 @@ def pixel_kappa(
     """Fleiss' kappa of the pixels inside the lungs, pooled over M images, and its interval over images.
 
     `masks_by_image`: bool R x H x W of different annotators, R may differ; `domains`: bool H x W, each image's lungs
-    (outside, all agree on nothing, which inflates kappa); None is the whole image. An image with fewer than two
-    readers is left out and counted; an empty domain adds nothing.
+    (outside, all agree that there is nothing, which inflates kappa); None is the whole image. An image with fewer than
+    two readers is left out and counted; an empty domain adds nothing.
 
-    With equal R it is Fleiss (1971). He does not say what to do with a varying number: ours weighs a pixel's
+    With equal R this is Fleiss (1971), who does not treat a varying number of readers: ours weighs a pixel's
     disagreeing pairs by 1 / (R - 1), so that each vote counts once, as Krippendorff's nominal alpha does. Alpha =
     1 - (1 - kappa)(n - 1) / n for n votes, the same to six digits on real images. The readers need not be the same
-    people from image to image. Neighbouring pixels are not independent: only the interval over images is honest.
+    people on every image. Neighbouring pixels are not independent: only the interval over images is honest.
+    Definition: docs/metrics.md#kappa.
     """
     num_images = len(masks_by_image)
     sums_M3 = np.zeros((num_images, 3))  # disagreement, marks, votes
@@ -166,7 +168,7 @@ def reliability(
 
 
 def image_count(images_A: np.ndarray, weights_BM: np.ndarray | None) -> int:
-    """How many images there are, by the weights' columns or the highest row; refuses rows that are none."""
+    """Number of images, from the weights' columns or else the highest row; rows outside it are a ValueError."""
     least = int(images_A.max()) + 1 if len(images_A) else 0
     num_images = least if weights_BM is None else weights_BM.shape[1]
     if least > num_images or (len(images_A) and images_A.min() < 0):

@@ -1,6 +1,6 @@
-"""Do annotators agree on the image before them, or only on where opacities tend to lie?
+"""Do annotators agree on this image, or only on where opacities tend to lie?
 
-A annotations, P pairs of them, F shuffles, H W image grid.
+A annotations, P pairs of them, F shuffles, H W image grid. Definition: docs/metrics.md#beyond-anatomy.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ BLOCK = 4_000_000  # IoUs held at once
 
 
 class ShuffledAgreement(NamedTuple):
-    """Agreement between annotators beside what their habits and the anatomy alone would give."""
+    """Agreement between annotators, beside the agreement that their habits and the anatomy alone would give."""
 
     observed: float
     """Mean pairwise IoU, in [0, 1]: per image over pairs of distinct annotators, then over images; NaN without any."""
     null_mean: float
-    """Mean of the same over the shuffles: an annotator's masks dealt to other images of that annotator."""
+    """Mean of the same value over the shuffles, which deal each annotator's masks to that annotator's images."""
     p: float
     """One-sided p-value of "more than shuffled", in (0, 1]."""
 
@@ -35,16 +35,16 @@ def shuffled_agreement_p(
     """Mean pairwise IoU, its mean when image labels are shuffled within annotators, and the p-value of the excess.
 
     `masks_AHW`: bool, one per annotation; `images_A`, `annotators_A`: any labels. A shuffle deals each annotator's
-    masks anew to the images that this annotator marked: size and style of each annotator stay, and so does where
-    opacities lie in general; who marked which image stays too, so the pairs are always the same. Null hypothesis: given
-    the annotator, a mask does not depend on which of these images it was drawn on. p = (1 + #{shuffled >= observed})
-    / (1 + permutations). Images count as exchangeable: two of one patient, being alike, are seen as chance agreement,
-    which makes the test conservative.
+    masks at random to the images that this annotator marked. Each annotator's size and style stay, and so do the
+    places where opacities generally lie; who marked which image stays too, so the pairs are always the same. Null
+    hypothesis: given the annotator, a mask does not depend on which of these images it was drawn on.
+    p = (1 + #{shuffled >= observed}) / (1 + permutations). Images count as exchangeable: two images of one patient are
+    alike, and their agreement counts as chance, which makes the test conservative.
 
-    A pair of empty masks has no IoU and is left out, an image without a pair left too, observed or shuffled
-    alike; no pair at all gives NaN three times. Annotators with one mask are never shuffled; if all are so, null_mean
-    is the observed value and p is 1. Masks are dealt within `parts.image_parts`, all images of a study of usual size:
-    a permutation within parts is as valid, and time and memory grow with the images.
+    A pair of empty masks has no IoU and is left out, as is an image without a pair, in observed and shuffled values
+    alike; no pair at all gives NaN three times. Annotators with one mask are never shuffled; if all have one, null_mean
+    is the observed value and p is 1. Masks are dealt within `pairwise_iou.image_parts`, which are all images of a study
+    of usual size: a permutation within parts is as valid, and time and memory grow with the images.
     """
     if permutations < 1:
         raise ValueError(f"permutations: expected at least 1, got {permutations}")
@@ -60,7 +60,9 @@ def shuffled_agreement_p(
     starts = np.flatnonzero(np.diff(image_A[first_P], prepend=-1))
     part_A = image_parts(image_A, rng)
     iou = PartIou(np.asarray(masks_AHW), part_A)
-    _, dealer_A = np.unique(annotator_A * (part_A.max() + 1) + part_A, return_inverse=True)  # of one annotator and part
+    _, dealer_A = np.unique(
+        annotator_A * (part_A.max() + 1) + part_A, return_inverse=True
+    )  # one per annotator and part
 
     observed = float(_mean_iou(iou, np.arange(len(image_A))[None], first_P, second_P, starts)[0])
     places_A = np.argsort(dealer_A, kind="stable")

@@ -1,6 +1,7 @@
-"""STAPLE: the region behind several readers' masks, and how well each reader finds it, estimated together.
+"""STAPLE: the region behind several readers' masks and how well each reader finds it, estimated together.
 
-Warfield, Zou and Wells, "Simultaneous truth and performance level estimation", IEEE TMI 23 (2004), binary case.
+Definition: docs/metrics.md#staple. Source: Warfield, Zou and Wells, "Simultaneous truth and performance level
+estimation", IEEE TMI 23 (2004), binary case.
 Letters: R readers, H W image grid, P pixels of the domain, K patterns of votes (pixels with equal votes are one).
 """
 
@@ -17,17 +18,17 @@ MARGIN = 0.25  # of the union's box, on each side
 @dataclass(frozen=True, kw_only=True)
 class Staple:
     probability_HW: np.ndarray
-    """float64 in [0, 1], of lying inside the region; 0 off the domain."""
+    """float64 in [0, 1], of lying inside the region; 0 outside the domain."""
     sensitivity_R: np.ndarray
     """float64 in [0, 1], probability that the reader marks a pixel inside; NaN if nothing is inside."""
     specificity_R: np.ndarray
     """float64 in [0, 1], probability that the reader leaves a pixel outside blank; NaN if nothing is outside."""
     prior: float
-    """Share of the domain taken to lie inside before anyone looks; NaN for no reader or an empty domain."""
+    """Share of the domain assumed to lie inside a priori; NaN for no reader or an empty domain."""
     num_iterations: int
-    """0 where there was nothing to estimate."""
+    """0 if there was nothing to estimate."""
     converged: bool
-    """False if the last iteration still moved a sensitivity or specificity by more than the tolerance."""
+    """False if the last iteration still changed a sensitivity or specificity by more than the tolerance."""
 
 
 def staple(
@@ -40,19 +41,19 @@ def staple(
 ) -> Staple:
     """Region and readers' performance by expectation maximisation on the domain's pixels, from R bool masks.
 
-    `domain_HW`: bool, the pixels that are judged, the lungs for example; marks outside are not looked at and get
-    probability 0. By default the dilated box of all marks (`union_box`): on the whole image a large background
-    that nobody marks makes every reader specific and every mark believed. The estimate depends on the domain.
+    `domain_HW`: bool, the pixels that are judged, for example the lungs; marks outside are ignored and get probability
+    0. By default the dilated box of all marks (`union_box`): on the whole image, a large background that nobody marks
+    would make every reader specific and every mark credible. The estimate depends on the domain.
     `prior`: by default the mean share of marks on the domain. The iteration starts from each pixel's share of votes
-    and ends when no sensitivity and no specificity moves by more than `tolerance`.
+    and ends when no sensitivity and no specificity changes by more than `tolerance`.
 
     Degenerate cases: no reader or an empty domain: probability 0, performance NaN; nobody marks anything:
     probability 0, sensitivity NaN, specificity 1; everybody marks the whole domain: probability 1, sensitivity 1,
     specificity NaN; one reader, or all equal: probability is the mask, performance 1. Two readers who share nothing
-    leave no pixel at 0.5 or more. The readers' order does not matter. Readers who agree hardly more than by chance
-    can end in the inverse, where a mark speaks against the region: sensitivity below 1 - specificity tells.
+    leave no pixel at 0.5 or more. The readers' order does not matter. Readers who hardly agree beyond chance can
+    converge to the inverse, where a mark speaks against the region; sensitivity is then below 1 - specificity.
 
-    Paper: starts from performances near 1; ours, as ITK, from the votes, which favours no reader.
+    Paper: starts from performances near 1. Ours, like ITK's, starts from the votes, which favours no reader.
     Peer: ITK's STAPLE takes the prior on the whole image, and gives NaN where nobody marks anything.
     """
     masks_RHW = np.asarray(masks_RHW, bool)
@@ -82,10 +83,10 @@ def staple(
     outside_K = (~votes_RK).mean(axis=0)
     before_R2 = np.full((len(masks_RP), 2), np.inf)
     converged, iteration = False, 0
-    with np.errstate(divide="ignore", invalid="ignore"):  # log 0 is a certain reader; NaN: a vote that nobody cast
+    with np.errstate(divide="ignore", invalid="ignore"):  # log 0: a certain reader; NaN: a vote that nobody cast
         while not converged and iteration < max_iterations:
             iteration += 1
-            # both complements are summed, not subtracted from 1: they stay exact where a reader is all but certain
+            # both complements are summed, not subtracted from 1, so that they stay exact for a nearly certain reader
             hit_R, miss_R = marked_RK @ inside_K, blank_RK @ inside_K
             false_R, right_R = marked_RK @ outside_K, blank_RK @ outside_K
             hit_R, miss_R = hit_R / (hit_R + miss_R), miss_R / (hit_R + miss_R)
@@ -109,9 +110,9 @@ def staple(
 
 
 def union_box(masks_RHW: np.ndarray, margin: float = MARGIN) -> np.ndarray:
-    """Bool H x W: the box round everything that anyone marks, wider by `margin` of its sides on each side.
+    """Bool H x W: the box around everything that anyone marks, widened by `margin` of its sides on each side.
 
-    At least one pixel wider, cut at the image's border; without a mark the whole image.
+    Widened by at least one pixel and cut at the image's border; without a mark, the whole image.
     """
     union_HW = np.logical_or.reduce(np.asarray(masks_RHW, bool), axis=0)
     if not union_HW.any():
@@ -128,9 +129,9 @@ def union_box(masks_RHW: np.ndarray, margin: float = MARGIN) -> np.ndarray:
 
 
 def vote_patterns(masks_RP: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different columns of R x P bool votes: bool R x K, how many pixels have each (int K), each pixel's (int P).
+    """The distinct columns of R x P bool votes (bool R x K), how many pixels have each (int K), each pixel's (int P).
 
-    K is at most 2**R and in practice far below P, so that what is done by pattern costs little. P at least 1.
+    K is at most 2**R and in practice far below P, so that work by pattern costs little. P is at least 1.
     """
     pattern_P = np.zeros(masks_RP.shape[1], np.int64)
     for byte_P in np.packbits(masks_RP, axis=0):
@@ -139,5 +140,5 @@ def vote_patterns(masks_RP: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
         pattern_P = (np.cumsum(present) - 1)[code_P]
     pixels_K = np.bincount(pattern_P)
     example_K = np.zeros(len(pixels_K), np.int64)
-    example_K[pattern_P] = np.arange(len(pattern_P))  # any one pixel of the pattern
+    example_K[pattern_P] = np.arange(len(pattern_P))  # any pixel of the pattern
     return masks_RP[:, example_K], pixels_K, pattern_P

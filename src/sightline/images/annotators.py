@@ -1,27 +1,32 @@
-"""Simulated annotators: people with habits mark the phantom's opacities with a pen.
+"""Simulated annotators: people with habits who mark the phantom's opacities with a pen.
 
-What real annotations do to a study is in here on purpose: some people see half of the opacities, mark too much,
-beside the place or where nothing is, outline or fill, leave the line open, or send an empty sheet. The figures are
-chosen so that the shipped study comes near the paper's Table 1.
+They do on purpose what real annotators do: some see half of the opacities, mark too much, beside the opacity or where
+nothing is, outline or fill, leave the line open, or hand in an empty sheet. The numbers are chosen so that the shipped
+study comes near the paper's Table 1.
 """
 
 from __future__ import annotations
 
+import csv
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sightline.study.files import written_whole
+
 PEOPLE, WORK, STROKES = 201, 202, 203  # streams of random numbers, see phantom.py
-DRAWING_SCALE = 2  # the sheet drawn on is this many times the prepared image's size
+DRAWING_SCALE = 2  # the sheet is this many times the prepared image's size
 PEN = 0.016  # of the sheet's shorter side
-INVALID_SHARE = 37 / 281  # empty sheets and slips beside each valid annotation: the paper made 318 to have 281
+INVALID_SHARE = 37 / 281  # empty sheets and slips per valid annotation: of the paper's 318 annotations 281 were valid
 ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 
-# The paper's 14: 8 students, 2 residents, 2 physicians, a radiologist and a pneumologist; a study of fewer people
-# takes the first, one of more begins again.
+# The paper's 14: 8 students, 2 residents, 2 physicians, a radiologist and a pneumologist. A study with fewer people
+# takes the first ones; one with more starts the list again.
 PROFESSIONS = (
     "student", "radiologist", "student", "physician", "student", "resident", "student",
     "student", "pneumologist", "student", "physician", "student", "resident", "student",
@@ -39,9 +44,9 @@ class Annotation:
     """Pseudonym."""
     profession: str
     created_at: str
-    """ISO 8601, made up but fixed."""
+    """ISO 8601; invented but fixed."""
     mask: np.ndarray
-    """uint8, the sheet, twice the image's height and width: 255 where the pen was, 0 elsewhere."""
+    """uint8, the sheet, of twice the image's height and width: 255 where the pen was, 0 elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +56,17 @@ class Person:
     name: str
     profession: str
     error: float
-    """1 for a student, less for the experienced; scales what follows."""
+    """1 for a student, less for the experienced; scales the habits below."""
     size: float
     """Factor on the radius of everything drawn."""
     shift: tuple[float, float]
-    """Rows and columns by which everything drawn lies off."""
+    """Rows and columns by which everything drawn is off."""
     miss: float
-    """Probability of passing over an opacity."""
+    """Probability of overlooking an opacity."""
     invent: float
     """Probability of marking a place where nothing is."""
     outlines: float
-    """Probability of drawing a line round a region and not filling it."""
+    """Probability of drawing a line around a region without filling it."""
 
 
 def simulated_annotations(
@@ -74,22 +79,22 @@ def simulated_annotations(
 ) -> list[Annotation]:
     """What `annotators` people draw on N images, in order of time.
 
-    `opacities`: per image bool K x H x W, each opacity apart; `lungs_NHW`: bool; `images`: their names. The mean of
-    non-empty annotations per image is `annotations_per_image`, each by another person, at least 2 an image where
-    that mean and the number of people allow it; empty sheets and slips of the pen come on top, at the paper's rate.
-    No images give no annotations.
+    `opacities`: per image bool K x H x W, one mask per opacity; `lungs_NHW`: bool; `images`: their names. The mean
+    number of non-empty annotations per image is `annotations_per_image`, each by another person, with at least 2 per
+    image where that mean and the number of people allow it; empty sheets and slips of the pen come on top, at the
+    paper's rate. No images give no annotations.
     """
     people = [_person(seed, number) for number in range(annotators)]
     jobs = _jobs(np.random.default_rng([seed, WORK]), len(images), annotators, annotations_per_image)
     start = datetime(2025, 3, 3, 9, 0)
-    made = []
+    annotations = []
     for number, (image, who, is_valid) in enumerate(jobs):
-        # not seeded by `number`: one more job elsewhere leaves this drawing as it is
+        # not seeded by `number`, so that a further job elsewhere leaves this drawing as it is
         rng = np.random.default_rng([seed, STROKES, image, who, int(is_valid)])
         person = people[who]
         lungs = lungs_NHW[image]
         mask = _drawing(rng, person, opacities[image], lungs) if is_valid else _slip(rng, lungs)
-        made.append(
+        annotations.append(
             Annotation(
                 annotation=f"a{number + 1:04d}",
                 image=images[image],
@@ -99,7 +104,25 @@ def simulated_annotations(
                 mask=mask,
             )
         )
-    return made
+    return annotations
+
+
+def write_annotations(folder: Path, annotations: Sequence[Annotation]) -> None:
+    """Writes the strokes in the format of real annotations, in order of time; for no annotations a header alone.
+
+    Replaces the folder: masks of an earlier run are no annotations of this one.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "masks").mkdir(parents=True)
+    for item in annotations:
+        with written_whole(folder / "masks" / f"{item.annotation}.png") as beside:
+            Image.fromarray(item.mask).save(beside, format="PNG", optimize=False)
+    with written_whole(folder / "annotations.csv") as beside, open(beside, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["annotation", "image", "annotator", "profession", "mask", "created_at"])
+        for item in annotations:
+            mask = f"{item.annotation}.png"
+            writer.writerow([item.annotation, item.image, item.annotator, item.profession, mask, item.created_at])
 
 
 def _person(seed: int, number: int) -> Person:
@@ -119,7 +142,7 @@ def _person(seed: int, number: int) -> Person:
 
 
 def _jobs(rng: np.random.Generator, images: int, people: int, mean: float) -> list[tuple[int, int, bool]]:
-    """(image, person, whether something valid is drawn) in order of time; people are not equally busy."""
+    """(image, person, whether the annotation is valid) in order of time; people are not equally busy."""
     if not images:
         return []
     least = min(2, people, int(mean))
@@ -139,7 +162,7 @@ def _jobs(rng: np.random.Generator, images: int, people: int, mean: float) -> li
 
 
 def _drawing(rng: np.random.Generator, person: Person, opacities: np.ndarray, lungs: np.ndarray) -> np.ndarray:
-    """A valid annotation: the opacities seen, and perhaps a place where nothing is."""
+    """A valid annotation: the opacities that the person sees, and perhaps a place where nothing is."""
     seen = [opacity for opacity in opacities if rng.random() >= person.miss]
     curves = [_curve_round(rng, person, opacity) for opacity in seen]
     if rng.random() < person.invent or not curves:
@@ -157,7 +180,7 @@ def _drawing(rng: np.random.Generator, person: Person, opacities: np.ndarray, lu
 
 
 def _slip(rng: np.random.Generator, lungs: np.ndarray) -> np.ndarray:
-    """What clean-up leaves nothing of: an empty sheet, a dot, or a flick of the pen, which encloses no area."""
+    """An annotation that clean-up removes: an empty sheet, a dot, or a flick of the pen, which encloses no area."""
     sheet, draw = _sheet(lungs.shape)
     length = (None, 0.0, 0.06)[rng.integers(3)]
     if length is not None:
@@ -172,7 +195,7 @@ def _sheet(shape: tuple[int, ...]) -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def _draw_line(draw: ImageDraw.ImageDraw, points: np.ndarray, pen: int, gap: float) -> None:
-    """Draws the closed curve `points` (pixels) with round ends, open over `gap` pixels between them."""
+    """Draws the curve `points` (pixels) with round ends, closed except for a gap of `gap` pixels between its ends."""
     ring = np.concatenate([points, points[:1]])
     walked = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
     if walked[-1] == 0:
@@ -185,7 +208,7 @@ def _draw_line(draw: ImageDraw.ImageDraw, points: np.ndarray, pen: int, gap: flo
 
 
 def _curve_round(rng: np.random.Generator, person: Person, opacity: np.ndarray) -> np.ndarray:
-    """The person's closed curve round one opacity, (column, row) x 48 as shares of the image's sides."""
+    """The person's closed curve around one opacity: 48 points (column, row) as shares of the image's sides."""
     rows, cols = (axis / side for axis, side in zip(np.nonzero(opacity), opacity.shape, strict=True))
     centre = np.array([cols.mean(), rows.mean()])
     radii = np.zeros(len(ANGLES))
@@ -198,7 +221,7 @@ def _curve_round(rng: np.random.Generator, person: Person, opacity: np.ndarray) 
 
 
 def _curve_of_nothing(rng: np.random.Generator, person: Person, lungs: np.ndarray) -> np.ndarray:
-    """The person's closed curve round a healthy place in a lung."""
+    """The person's closed curve around a healthy place in a lung."""
     place = rng.choice(np.flatnonzero(lungs)) if lungs.any() else lungs.size // 2
     row, col = divmod(int(place), lungs.shape[1])
     centre = np.array([col / lungs.shape[1], row / lungs.shape[0]])
@@ -206,7 +229,7 @@ def _curve_of_nothing(rng: np.random.Generator, person: Person, lungs: np.ndarra
 
 
 def _by_hand(rng: np.random.Generator, person: Person, centre: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """A curve as the person's hand draws it: own size and place, and both anew each time, on a wobbling line."""
+    """The curve as the person draws it: a wobbling line, off in size and place by habit and again at random."""
     size = person.size * np.exp(rng.normal(0, 0.20 * person.error))
     place = centre + np.array(person.shift[::-1]) + rng.normal(0, 0.037 * person.error, 2)
     lobes, turns = rng.uniform(0, 0.16 * person.error, 3), rng.uniform(0, 2 * np.pi, 3)

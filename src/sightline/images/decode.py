@@ -15,11 +15,11 @@ ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 def decoded(source: str | Path | BinaryIO, height: int, width: int, color: bool, high_depth: HighDepth) -> np.ndarray:
     """uint8 H x W (gray) or H x W x 3 (color) of the file's first frame, antialiased to height x width.
 
-    The picture is squashed, not cropped, to the study's aspect, as in the paper (section 3.1). EXIF orientation is
+    The image is squashed, not cropped, to the study's aspect, as in the paper (section 3.1). EXIF orientation is
     applied; transparency is laid over black; palettes, CMYK and 1-bit files become gray or RGB by Pillow's rules.
-    Depths over 8 bits: `full` maps the format's whole range (65535, or 1.0 for floats) to white, `image` the image's
-    own maximum. A JPEG's gray is the brightness that it stores, which is all that is decoded then: the gray of its
-    colours to within rounding, exactly if it has none. Raises ValueError with the reason for what is no readable image.
+    Depths above 8 bits: `full` maps the format's maximum (65535, or 1.0 for floats) to white, `image` the maximum of
+    this image. In gray, only the brightness that a JPEG stores is decoded: the gray of its colours to within rounding,
+    exactly if it has none. A file that is not a readable image is a ValueError with the reason.
     """
     try:
         with Image.open(source) as opened:
@@ -41,8 +41,8 @@ def decoded(source: str | Path | BinaryIO, height: int, width: int, color: bool,
     if picture.mode != (mode := "RGB" if color else "L"):
         picture = picture.convert(mode)
     if picture.size != (width, height):
-        # Pillow's resize is antialiased. What is four times as large or more is first averaged in whole steps, to no
-        # less than twice the size: a third less time, pixels half a gray level apart (root mean square).
+        # Pillow's resize is antialiased. Images four or more times as large are first averaged in whole steps, down to
+        # at least twice the size: a third less time, and pixels differ by half a gray level (root mean square).
         picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(picture)
 

@@ -19,11 +19,11 @@ class ImageFile(NamedTuple):
 
 
 def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFile]:
-    """All images below `root`, sorted by part, label and name; hidden files are not images.
+    """All images below `root`, sorted by part, label and name; hidden files are ignored.
 
     Other class folders and the folder `val` of Kaggle's edition are not read (the paper drops its 16 images). A study
-    without `train` is one of finished maps or models: its test images alone. Missing or empty class folders, files
-    that are neither PNG nor JPEG by name, and two images of one name are a StudyError that lists all of them.
+    of finished maps or models has no `train`, only test images. Missing or empty class folders, files that are neither
+    PNG nor JPEG by name, and two images with the same name are a StudyError that lists all of them.
     """
     root = Path(root)
     parts = [part for part in ("train", "test") if (root / part).is_dir()]
@@ -35,7 +35,7 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
         for label, name in enumerate((negative, positive)):
             folder = root / part / name
             if not folder.is_dir():
-                # a study of maps alone has only the images that experts marked, all positive
+                # a study of finished maps may hold only the images that experts marked, all positive
                 if "train" in parts or label == 1:
                     problems.append(f"{folder}: no such folder; data.negative and data.positive name the class folders")
                 continue
@@ -53,5 +53,5 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
         f"{' and '.join(map(str, paths))}: two images of one name" for paths in same.values() if len(paths) > 1
     ]
     if problems:
-        raise StudyError(f"{root}: {len(problems)} problems with the images; mend them and run again", problems)
+        raise StudyError(f"{root}: {len(problems)} problems with the images; correct them and run again", problems)
     return files

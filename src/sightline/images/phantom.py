@@ -1,8 +1,8 @@
 """A synthetic chest X-ray whose lungs and opacities are known to the pixel.
 
-Nothing here is a model of physics: it is the smallest picture in which the study's question has an answer.
-Coordinates: u (column) and v (row) run from -0.5 to 0.5 over the image, so that an image of any size is the same
-picture; only the pixel noise has the size's own grain.
+Nothing here models physics: it is the simplest image in which the study's question has an answer.
+Coordinates: u (column) and v (row) run from -0.5 to 0.5 over the image, so that it looks the same at any size; only the
+grain of the pixel noise depends on the size.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# One stream of random numbers a concern: the anatomy cannot depend on what is drawn for the label.
+# One stream of random numbers per concern: the anatomy cannot depend on what is drawn for the label.
 ANATOMY, OPACITIES, FILM, SHORTCUT = 101, 102, 103, 104
 
-# Grey levels before exposure, in [0, 1]: air round the patient, soft tissue, lung, heart and abdomen.
+# Grey levels before exposure, in [0, 1]: air around the patient, soft tissue, lung, heart and abdomen.
 AIR, TISSUE, LUNG, HEART, ABDOMEN = 0.04, 0.50, 0.20, 0.62, 0.64
 
 # The shortcut's token: centre (u, v), beside the neck where no lung reaches, and half of its side.
@@ -29,9 +29,9 @@ class PhantomImage:
     image: np.ndarray
     """uint8 H x W."""
     opacities: np.ndarray
-    """bool K x H x W, each opacity apart, inside the lungs; K = 0 for a normal image."""
+    """bool K x H x W, one mask per opacity, inside the lungs; K = 0 for a normal image."""
     lungs: np.ndarray
-    """bool H x W, both lung fields, without heart and mediastinum."""
+    """bool H x W, both lung fields without heart and mediastinum."""
     shortcut_marked: bool
     """Whether a token outside the lungs betrays the label."""
 
@@ -41,8 +41,8 @@ def phantom_image(seed: int, number: int, label: int, height: int, width: int, s
 
     `height` and `width` are pixels (64 to 512 look right). `shortcut` in [0, 1] is the probability that an image
     with pneumonia carries a bright token beside the neck; normal images never do, so the token betrays the label.
-    The anatomy, the film's noise and the exposure depend on `seed` and `number` alone: the same number with the
-    other label is the same patient, healthy. An image does not depend on how many others are made.
+    The anatomy, the film's noise and the exposure depend on `seed` and `number` alone: with label 0 the same number is
+    the same patient, healthy. An image does not depend on how many others are made.
     """
     anatomy, film = np.random.default_rng([seed, ANATOMY, number]), np.random.default_rng([seed, FILM, number])
     u, v = _body_coordinates(anatomy, height, width)
@@ -63,12 +63,12 @@ def phantom_image(seed: int, number: int, label: int, height: int, width: int, s
 
 
 def _soft(distance: np.ndarray, width: float) -> np.ndarray:
-    """0 to 1 as `distance` rises through 0, over about 4 `width`s."""
+    """A smooth step from 0 to 1 as `distance` rises through 0, about 4 `width`s wide."""
     return 1 / (1 + np.exp(np.minimum(-distance / width, 30)))
 
 
 def _body_coordinates(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """u and v, float H x W, in the patient's frame: shifted, tilted and scaled from image to image."""
+    """u and v, float H x W, in the patient's frame: shift, tilt and scale vary from image to image."""
     rows, cols = (np.arange(height) + 0.5) / height - 0.5, (np.arange(width) + 0.5) / width - 0.5
     v, u = np.meshgrid(rows.astype(np.float32), cols.astype(np.float32), indexing="ij")  # float32: twice as fast
     shift_u, shift_v = rng.uniform(-0.025, 0.025, 2).tolist()
@@ -79,7 +79,7 @@ def _body_coordinates(rng: np.random.Generator, height: int, width: int) -> tupl
 
 
 def _draw_chest(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The healthy chest's grey levels, the soft share of lung at each pixel and the lung fields (bool)."""
+    """The healthy chest's grey levels, the share of lung at each pixel, in [0, 1], and the lung fields (bool)."""
     shoulder = -0.40 + rng.uniform(-0.02, 0.02) + 0.9 * np.maximum(np.abs(u) - 0.13, 0) ** 1.6
     side = 0.455 + rng.uniform(-0.02, 0.02) - 0.05 * np.exp(-((v - 0.12) ** 2) / 0.03)
     body = _soft(v - shoulder, 0.010) * _soft(side - np.abs(u), 0.008)
@@ -114,7 +114,7 @@ def _draw_chest(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> tuple
 
 
 def _bones(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, body: np.ndarray, air: np.ndarray) -> np.ndarray:
-    """What ribs, clavicles and spine add to the grey level."""
+    """The grey level that ribs, clavicles and spine add."""
     away = np.abs(u)
     spacing, phase = rng.uniform(0.072, 0.088), rng.uniform(0, 1)
     bow = rng.uniform(1.6, 2.2)
@@ -134,7 +134,7 @@ def _bones(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, body: np.ndar
 
 
 def _hila(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, air: np.ndarray) -> np.ndarray:
-    """The vessels' roots beside the heart and their branches: bright in healthy lungs too."""
+    """The grey level that vessels add at their roots beside the heart and along branches, in healthy lungs too."""
     added = np.zeros_like(u)
     for sign in (-1, 1):
         du, dv = sign * u - 0.10, v + 0.01 + 0.02 * sign + rng.uniform(-0.02, 0.02)
@@ -146,7 +146,7 @@ def _hila(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, air: np.ndarra
 
 
 def _cloud(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, knots: int) -> np.ndarray:
-    """Smooth noise of mean 0 and deviation about 1: `knots` x `knots` normal values, interpolated."""
+    """Smooth noise of mean 0 and standard deviation about 1: `knots` x `knots` normal values, interpolated."""
     values = rng.standard_normal((knots, knots), dtype=np.float32)
     rows, cols = (np.clip((axis + 0.5) * (knots - 1), 0, knots - 1.001) for axis in (v, u))
     row, col = rows.astype(int), cols.astype(int)
@@ -181,7 +181,7 @@ def _opacity_alphas(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> n
 
 
 def _expose(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
-    """The film: gradient over the plate, gamma, gain, offset and grain, all varying from image to image."""
+    """The film: gradient, gamma, gain, offset and grain, all varying from image to image."""
     height, width = picture.shape
     slope_v, slope_u = rng.uniform(-0.06, 0.06, 2).tolist()
     rows = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
@@ -193,7 +193,7 @@ def _expose(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
 
 
 def _with_token(picture: np.ndarray) -> np.ndarray:
-    """`picture` with a bright letter L on the plate; fixed to the film, not to the patient."""
+    """`picture` with a bright letter L, fixed to the film and not to the patient."""
     height, width = picture.shape
     v, u = (np.arange(height) + 0.5) / height - 0.5 - TOKEN_V, (np.arange(width) + 0.5) / width - 0.5 - TOKEN_U
     half, thick = TOKEN_HALF, 0.6 * TOKEN_HALF

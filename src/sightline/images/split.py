@@ -13,9 +13,9 @@ from sightline.study.errors import StudyError
 
 
 def patients_of(images: Sequence[str], pattern: str) -> list[str]:
-    """The patient of each image: the pattern's groups found in its name, joined by `-`; the name itself for pattern ''.
+    """The patient of each image: what the pattern's groups match in its name, joined by `-`; for pattern '' the name.
 
-    A name in which the pattern is not found, or finds only empty groups, is a StudyError that lists all of them.
+    Names that the pattern does not match, or only with empty groups, are a StudyError that lists all of them.
     """
     if not pattern:
         return list(images)
@@ -25,11 +25,11 @@ def patients_of(images: Sequence[str], pattern: str) -> list[str]:
         raise StudyError(f"data.patient_pattern: not a regular expression ({error})") from None
     if not compiled.groups:
         raise StudyError("data.patient_pattern: has no group; put the part that names the patient in parentheses")
-    found = [compiled.search(image) for image in images]
-    patients = ["-".join(part for part in match.groups() if part) if match else "" for match in found]
-    strangers = [image for image, patient in zip(images, patients, strict=True) if not patient]
-    if strangers:
-        raise StudyError(f"data.patient_pattern {pattern!r} does not name a patient in these images", strangers)
+    matches = [compiled.search(image) for image in images]
+    patients = ["-".join(part for part in match.groups() if part) if match else "" for match in matches]
+    unmatched = [image for image, patient in zip(images, patients, strict=True) if not patient]
+    if unmatched:
+        raise StudyError(f"data.patient_pattern {pattern!r} does not name a patient in these images", unmatched)
     return patients
 
 
@@ -43,12 +43,12 @@ def validation_mask(
 ) -> np.ndarray:
     """bool N: True for the images that become validation, about `share` of each label.
 
-    `by_patient`: all images of one patient, and byte-identical files of several, stay on one side; groups are taken
-    in random order, label by label, until the label's share is reached as closely as whole groups allow (a group
-    that would overshoot by more than is missing is passed over). A group with both labels counts under its more
+    `by_patient`: all images of one patient, and byte-identical files of different patients, stay on one side. Groups
+    are taken in random order, label by label, until the label's share is reached as closely as whole groups allow (a
+    group that would overshoot by more than is missing is skipped). A group with both labels counts under its more
     frequent one. Otherwise single images are drawn, exactly round(share * n) of each label.
-    Paper: the split is random over images (section 3.1), which puts 41% of the validation images beside a training
-    image of the same patient; `by_patient` is our default.
+    Paper: the split is random over images (section 3.1), so that 41% of the validation images have a training image
+    of the same patient; `by_patient` is our default.
     """
     groups_N = _groups(patients, hashes) if by_patient else np.arange(len(labels_N))
     sizes_G = np.bincount(groups_N)
@@ -65,7 +65,7 @@ def validation_mask(
 
 
 def _groups(patients: Sequence[str], hashes: Sequence[str]) -> np.ndarray:
-    """int N: one number per set of images linked by a common patient or by equal bytes."""
+    """int N: one number per group of images that a common patient or equal bytes link."""
     n = len(patients)
     _, patient_N = np.unique(np.asarray(patients), return_inverse=True)
     _, hash_N = np.unique(np.asarray(hashes), return_inverse=True)

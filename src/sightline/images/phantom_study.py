@@ -1,0 +1,111 @@
+"""A study of phantoms: which images there are, their pixels and truth, and what simulated annotators draw on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from sightline.images.annotators import Annotation, simulated_annotations
+from sightline.images.folder import ImageFile
+from sightline.images.phantom import PhantomImage, phantom_image
+from sightline.images.pixel_file import workers, write_images
+from sightline.images.source import Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phantom:
+    """Section `phantom` of params.yaml."""
+
+    train_images: int
+    """Validation images included; every second image has pneumonia."""
+    test_images: int
+    annotated_images: int
+    """The first test images with pneumonia, as many as this."""
+    annotators: int
+    annotations_per_image: float
+    """Mean of the annotations that are not empty."""
+    shortcut: float
+    """Probability that an image with pneumonia carries the bright token that betrays the label."""
+
+    def __post_init__(self) -> None:
+        if min(self.train_images, self.test_images) < 8:
+            raise ValueError("train_images, test_images: at least 8 each")
+        if not 0 <= self.annotated_images <= self.test_images // 2:
+            raise ValueError(f"annotated_images: 0 to {self.test_images // 2} (pneumonia is half of the test images)")
+        if not 1 <= self.annotations_per_image <= self.annotators:
+            raise ValueError("annotations_per_image: from 1 to the number of annotators")
+        if not 0 <= self.shortcut <= 1:
+            raise ValueError(f"shortcut: a probability, got {self.shortcut}")
+
+
+def phantom_files(phantom: Phantom) -> list[ImageFile]:
+    """The study's images, training images first; labels 0 and 1 in turn; the path holds the phantom's number."""
+    return [
+        ImageFile(
+            image=f"phantom{number:05d}",
+            part="train" if number < phantom.train_images else "test",
+            label=number % 2,
+            path=Path(f"phantom:{number}"),
+        )
+        for number in range(phantom.train_images + phantom.test_images)
+    ]
+
+
+def write_phantoms(
+    path: Path, files: list[ImageFile], phantom: Phantom, data: Data, seed: int
+) -> tuple[list[str], dict[str, PhantomImage]]:
+    """Draws the images of `phantom_files` and writes them, row i for file i.
+
+    Returns the SHA-256 of each image's gray pixels, and the test images with their truth by name.
+    """
+    hashes: list[str] = []
+    truth: dict[str, PhantomImage] = {}
+
+    def images() -> Iterator[np.ndarray]:
+        draw = partial(_drawn, seed=seed, height=data.height, width=data.width, shortcut=phantom.shortcut)
+        with ProcessPoolExecutor(workers()) as pool:
+            drawn = pool.map(draw, range(len(files)), [file.label for file in files], chunksize=16)
+            for file, item in zip(files, drawn, strict=True):
+                if file.part == "test":
+                    truth[file.image] = item
+                hashes.append(sha256(item.image.tobytes()).hexdigest())
+                yield np.repeat(item.image[..., None], 3, axis=2) if data.color else item.image
+
+    write_images(path, (len(files), *data.image_shape), images())
+    return hashes, truth
+
+
+def _drawn(number: int, label: int, seed: int, height: int, width: int, shortcut: float) -> PhantomImage:
+    return phantom_image(seed, number, label, height, width, shortcut)
+
+
+def truth_arrays(truth: dict[str, PhantomImage], data: Data) -> dict[str, np.ndarray]:
+    """The truth of N test images: `images` (names), `lesions` and `lungs`, bool N x H x W; N = 0 without phantoms."""
+    shape = (len(truth), data.height, data.width)
+    return {
+        "images": np.array(list(truth), str),
+        "lesions": np.array([item.opacities.any(axis=0) for item in truth.values()], bool).reshape(shape),
+        "lungs": np.array([item.lungs for item in truth.values()], bool).reshape(shape),
+    }
+
+
+def phantom_annotations(
+    files: list[ImageFile], truth: dict[str, PhantomImage], phantom: Phantom, seed: int
+) -> list[Annotation]:
+    """What the simulated annotators draw on the first test images with pneumonia."""
+    images = [file.image for file in files if file.part == "test" and file.label][: phantom.annotated_images]
+    lungs = [truth[image].lungs for image in images]
+    return simulated_annotations(
+        opacities=[truth[image].opacities for image in images],
+        lungs_NHW=np.stack(lungs) if lungs else np.zeros((0, 1, 1), bool),
+        images=images,
+        annotators=phantom.annotators,
+        annotations_per_image=phantom.annotations_per_image,
+        seed=seed,
+    )

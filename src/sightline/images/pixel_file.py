@@ -1,0 +1,90 @@
+"""The array of all prepared images, one NPY of uint8, written image after image: it never lies in memory as a whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from sightline.images.decode import decoded
+from sightline.images.folder import ImageFile
+from sightline.images.source import Data
+from sightline.study.errors import StudyError
+from sightline.study.files import written_whole
+
+CHUNK = 16  # files that a process reads at once
+FLUSH = 64  # chunks between two orders to the disk
+
+
+def workers() -> int:
+    """Processes at once: SIGHTLINE_WORKERS, else the cores that this process may use."""
+    wish = os.environ.get("SIGHTLINE_WORKERS") or ""
+    if wish and not (wish.isdecimal() and int(wish) > 0):
+        raise StudyError(f"SIGHTLINE_WORKERS={wish}: expected a whole number above 0")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(wish or cores or 1)
+
+
+def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[str]:
+    """Writes the decoded files, row i for file i, each process its rows; returns the SHA-256 of each file.
+
+    Lists every unreadable file in one StudyError and then keeps nothing.
+    """
+    with written_whole(path) as beside:
+        with open(beside, "wb") as file:
+            _write_header(file, (len(files), *data.image_shape))
+            start_of_rows = file.tell()
+        # processes: between threads, small files spend more time on the interpreter's lock than a second core saves
+        read = partial(_write_rows, data=data, path=beside, start_of_rows=start_of_rows)
+        starts = range(0, len(files), CHUNK)
+        results: list[str | ValueError] = []
+        with ProcessPoolExecutor(workers()) as pool, open(beside, "rb") as written:
+            chunks = pool.map(read, starts, [files[start : start + CHUNK] for start in starts])
+            for number, chunk in enumerate(chunks, 1):
+                results += chunk
+                if number % FLUSH == 0:
+                    os.fsync(written.fileno())  # the disk works while the processes read on
+        problems = [
+            f"{file.path}: {result}" for file, result in zip(files, results, strict=True) if not isinstance(result, str)
+        ]
+        if problems:
+            raise StudyError(f"{len(problems)} unreadable images; replace them or take them out", problems)
+    return [str(result) for result in results]
+
+
+def _write_rows(row: int, files: list[ImageFile], data: Data, path: Path, start_of_rows: int) -> list[str | ValueError]:
+    """Writes the files' pixels from `row` on; returns each file's hash, or why it is unreadable."""
+    pixels = np.zeros((len(files), *data.image_shape), np.uint8)
+    results: list[str | ValueError] = []
+    for place, file in enumerate(files):
+        try:
+            content = file.path.read_bytes()  # once: pixels and hash are of the same bytes
+            pixels[place] = decoded(BytesIO(content), data.height, data.width, data.color, data.high_depth)
+            results.append(sha256(content).hexdigest())
+        except ValueError as error:
+            results.append(error)
+        except OSError as error:
+            results.append(ValueError(error.strerror))
+    with open(path, "r+b") as out:
+        out.seek(start_of_rows + row * pixels[0].nbytes)
+        out.write(pixels.data)
+    return results
+
+
+def write_images(path: Path, shape: tuple[int, ...], images: Iterable[np.ndarray]) -> None:
+    """Writes uint8 images as they come; `shape`: of the whole array, the number of images first."""
+    with written_whole(path) as beside, open(beside, "wb") as file:
+        _write_header(file, shape)
+        for pixels in images:
+            file.write(np.ascontiguousarray(pixels).data)
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -1,0 +1,45 @@
+"""Section `data` of params.yaml: where a study's images come from, and what they are prepared as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sightline.images.decode import HighDepth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    source: Literal["phantom", "folder"]
+    root: str
+    """Folder of a `folder` study, with train/<class>/ and test/<class>/."""
+    negative: str
+    """Class folder of label 0."""
+    positive: str
+    """Class folder of label 1."""
+    height: int
+    """Pixels, of each prepared image."""
+    width: int
+    color: bool
+    """Whether prepared images have 3 channels, red, green and blue, rather than gray alone."""
+    high_depth: HighDepth
+    """What becomes white of images of more than 8 bits; see `decode.decoded`."""
+    split: Literal["patient", "random"]
+    """Whether whole patients become validation, or single images as in the paper."""
+    val_share: float
+    """Share of the training images that become validation, in (0, 1)."""
+    patient_pattern: str
+    """Regular expression whose groups name the patient in an image's name; empty: each image is a patient."""
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width) < 64:
+            raise ValueError(f"height, width: at least 64 pixels, got {self.height} x {self.width}")
+        if not 0 < self.val_share < 1:
+            raise ValueError(f"val_share: must be in (0, 1), got {self.val_share}")
+        if self.negative == self.positive:
+            raise ValueError(f"positive: must differ from negative, both are {self.negative!r}")
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Rows, columns and, in colour, 3: the shape of one prepared image."""
+        return (self.height, self.width, *([3] if self.color else []))
