@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sightline.experts.pairwise_iou import PartIou, image_parts, same_image_pairs
+from sightline.statistics.means import group_means, means_along
 
 BLOCK = 4_000_000  # IoUs held at once
 
@@ -86,10 +87,4 @@ def _mean_iou(
 ) -> np.ndarray:
     """Float64 F: mean over images of the mean IoU over their pairs, when place a holds the mask dealt[a]."""
     iou_FP = iou[dealt_FA[:, first_P], dealt_FA[:, second_P]]
-    known_FP = ~np.isnan(iou_FP)
-    sums, counts = (
-        np.add.reduceat(values_FP, starts, axis=1)
-        for values_FP in (np.where(known_FP, iou_FP, 0), known_FP.astype(float))
-    )
-    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: no image with a pair, as promised
-        return (sums / np.maximum(counts, 1)).sum(axis=1) / (counts > 0).sum(axis=1)
+    return means_along(group_means(iou_FP, starts, axis=1), axis=1)
