@@ -22,12 +22,12 @@ from sightline.experts.annotation_reader import COLUMNS
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv
 
-MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, which leaves room for `.png` and a copy's suffix
+MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """One annotation as the folder holds it."""
+    """One annotation as it goes into the folder."""
 
     annotation: str
     """Its name, unique; the mask is masks/<annotation>.png."""
@@ -40,7 +40,7 @@ class Row:
     created_at: str
     """ISO 8601 with its zone, or "" where it is not known."""
     mask: np.ndarray
-    """bool H x W in image pixels; all False means that the annotator saw no region."""
+    """bool H x W in image pixels; all False says that the annotator saw no region."""
 
 
 def write_folder(
@@ -112,7 +112,7 @@ def _write_masks(rows: Iterable[Row], place: Path, folder: Path) -> pd.DataFrame
 
 
 def _problems_of(row: Row, seen: set[str]) -> list[str]:
-    """Why a row cannot be written; `seen`: the earlier rows' names in lower case."""
+    """What keeps a row out of the folder; `seen` are the earlier rows' names in lower case."""
     problems = []
     name = row.annotation
     is_plain = name == name.strip() and not name.startswith(".") and not any(c in "/\\:" or ord(c) < 32 for c in name)
