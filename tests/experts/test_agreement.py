@@ -101,7 +101,7 @@ def test_random_iou_against_a_loop() -> None:
 
 
 def test_each_random_mask_has_the_second_annotation_s_area() -> None:
-    """An annotation that covers everything is met by a random mask that is the whole image or a tenth of it."""
+    """An annotation that covers everything is compared with random masks of the other's area and of its own."""
     masks = np.zeros((2, 20, 20), bool)
     masks[0] = True
     masks[1, :2] = True
@@ -111,7 +111,7 @@ def test_each_random_mask_has_the_second_annotation_s_area() -> None:
 
 
 def test_random_masks_do_not_stand_in_for_the_same_annotator() -> None:
-    """A person's second annotation of an image is no expert to agree with, nor is its random double."""
+    """A person's second annotation of an image is not compared with the first, nor with masks of its area."""
     masks = np.zeros((3, 20, 20), bool)
     masks[0] = masks[1] = True
     masks[2, :2] = True

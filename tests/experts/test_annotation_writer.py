@@ -84,7 +84,7 @@ def test_masks_without_a_table_count_as_annotations(tmp_path: Path) -> None:
 def test_killed_between_any_two_renames_it_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
-    """Old a, b; new b, c with another mask of b: five steps, two masks, a table, readings.csv away, a's mask away."""
+    """Old a, b; new b, c with another mask of b: five steps: two masks, a table, readings.csv and a.png deleted."""
     folder = tmp_path / "annotations"
     write_folder(folder, [row("a"), row("b")], pd.DataFrame({"x": [1]}))
     steps = 0

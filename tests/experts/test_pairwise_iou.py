@@ -17,7 +17,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def study(num_images: int, agree: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three annotators a mark each image; with probability `agree` a mark lies where the image's own is."""
+    """Three annotators mark each image; with probability `agree` a mark lies where the image's own is."""
     generator = rng(seed)
     images = np.repeat(np.arange(num_images), 3)
     own = np.repeat(generator.integers(0, 12, num_images), 3)

@@ -37,9 +37,9 @@ class Agreement:
 
 def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
     """IoU of each of R bool masks with each of T others, float64 R x T in [0, 1]; NaN where both are empty."""
-    one, other = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (masks_RHW, others_THW))
-    shared = (one @ other.T).astype(np.float64)  # float32 counts exactly up to 2**24 pixels
-    either = one.sum(axis=1, dtype=np.float64)[:, None] + other.sum(axis=1, dtype=np.float64)[None, :] - shared
+    masks_RP, others_TP = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (masks_RHW, others_THW))
+    shared = (masks_RP @ others_TP.T).astype(np.float64)  # float32 counts exactly up to 2**24 pixels
+    either = masks_RP.sum(axis=1, dtype=np.float64)[:, None] + others_TP.sum(axis=1, dtype=np.float64)[None, :] - shared
     return np.divide(shared, either, out=np.full(shared.shape, np.nan), where=either > 0)
 
 

@@ -35,9 +35,9 @@ def same_image_pairs(images_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     firsts, seconds = [np.zeros(0, int)], [np.zeros(0, int)]
     for size in np.unique(size_M).tolist():
         annotations_mR = order_A[start_M[size_M == size][:, None] + np.arange(size)]
-        one, other = np.triu_indices(size, 1)
-        firsts.append(annotations_mR[:, one].ravel())
-        seconds.append(annotations_mR[:, other].ravel())
+        low, high = np.triu_indices(size, 1)
+        firsts.append(annotations_mR[:, low].ravel())
+        seconds.append(annotations_mR[:, high].ravel())
     first_P, second_P = np.concatenate(firsts), np.concatenate(seconds)
     order_P = np.lexsort((second_P, first_P))
     return first_P[order_P], second_P[order_P]
@@ -62,10 +62,10 @@ class PartIou:
             begin += len(rows) ** 2
 
     def __getitem__(self, pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        one, other = pair
-        if (self._part_A[one] != self._part_A[other]).any():
+        first, second = pair
+        if (self._part_A[first] != self._part_A[second]).any():
             raise IndexError("annotations of different parts: their IoU was not computed")
-        return self._values[self._line_A[one] + self._place_A[other]]
+        return self._values[self._line_A[first] + self._place_A[second]]
 
     def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Each part's annotations, int a, and their IoU, float64 a x a; NaN where both masks are empty."""
