@@ -2,50 +2,33 @@
 
 Reads data/consensus.npz, data/annotations.npz, data/lungs.npz, data/prepared/, data/saliency/<key>.npz (and
 <key>.others.npz of the networks); writes data/ladder.csv (image x candidate), metrics/ladder.json and
-plots/ladder.csv. No threshold has a part in it.
+plots/ladder.csv. No threshold is involved.
 Run: python src/ladder.py
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sightline import inputs
-from sightline.alignment.ladder import Study
-from sightline.alignment.threshold_free import METRICS
+from sightline.alignment.ladder import MapsAndRegions, score_images, score_table
+from sightline.alignment.ladder_summary import ladder_summary, resampled_images
+from sightline.alignment.metrics import METRICS
+from sightline.alignment.settings import Ladder
+from sightline.inputs import WORDS, prepared_images, read_consensus, read_maps, read_patients, stored_lungs
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
-Primary = Literal["mass", "rank", "ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "pointing", "area_iou"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ladder:
-    draws: int
-    """Random maps, other images' regions and other images' annotations an image; their mean score counts."""
-    tolerance: float
-    """Of Pointing Game with tolerance, share of the shorter side."""
-    primary: Primary
-    """The metric of the tests, to be chosen before looking at results."""
-    resamples: int
-    level: float
-    """Coverage of the intervals."""
-    permutations: int
-    """Sign flips of the tests."""
-
-    def __post_init__(self) -> None:
-        if min(self.draws, self.resamples, self.permutations) < 1:
-            raise ValueError("draws, resamples, permutations: expected at least 1 each")
-        if not 0 < self.tolerance < 1:
-            raise ValueError(f"tolerance: expected between 0 and 1, got {self.tolerance}")
-        if not 0 < self.level < 1:
-            raise ValueError(f"level: expected between 0 and 1, got {self.level}")
+OTHERS = "data/saliency/{}.others.npz"
+STREAM = 500  # of the generators
+BOUNDARY = ("hd95", "assd", "nsd")
+PLOT_COLUMNS = ["candidate", "kind", "metric", "value", "low", "high"]
+Key = tuple[str, str]  # model and method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,36 +40,92 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
+    images, masks_MHW, shares_MHW = read_consensus()
     if not images:
         write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
         write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
         write_json("metrics/ladder.json", {})
         return
-    patients = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
-    pixels_MHW = inputs.prepared_images(images, inputs.PREPARED, inputs.CONSENSUS)
-    lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
-    maps = inputs.read_maps(params.models, images, inputs.SALIENCY)
-    networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
-    untrained = {
-        (key, name.removeprefix("untrained.")): raw
-        for (key, name), raw in (inputs.read_maps(networks, images, inputs.OTHERS) if networks else {}).items()
-        if name.startswith("untrained.")
-    }
-    study = Study(
-        params.seed, params.ladder, images, patients, masks_MHW, shares_MHW, pixels_MHW, lungs_MHW, maps, untrained
+    lungs_MHW, kind = stored_lungs(images)
+    readers_MRHW, others_MRHW = read_readers(images)
+    maps = read_maps(params.models, images)
+    study = MapsAndRegions(
+        seed=params.seed,
+        stream=STREAM,
+        settings=params.ladder,
+        images=images,
+        patients_M=np.array(read_patients(images)),
+        masks_MHW=masks_MHW,
+        shares_MHW=shares_MHW,
+        readers_MRHW=readers_MRHW,
+        others_MRHW=others_MRHW,
+        maps={candidate(key): raw for key, raw in maps.items()},
+        untrained={candidate(key): raw for key, raw in read_untrained(params.models, images).items()},
+        pixels_MHW=prepared_images(images),
+        lungs_MHW=lungs_MHW,
     )
-    names, scores = study.ladder_scores()
-    write_csv("data/ladder.csv", study.table(names, scores))
-    metrics = study.summary(names, scores)
-    metrics["human_scale"] = study.human_scale(read_npz(inputs.ANNOTATIONS))
-    metrics["lungs"] = inputs.WORDS[kind]
+    scores = score_images(study, rules=["area_matched"])
+    metrics = summarise(study, list(maps), ladder_summary(study, scores, resampled_images(study), family(list(maps))))
+    metrics["lungs"] = WORDS[kind]
+    write_csv("data/ladder.csv", score_table(study, scores))
     write_json("metrics/ladder.json", metrics)
     write_csv("plots/ladder.csv", plot_table(metrics))
-    print(f"{len(images)} images, {len(maps)} kinds of map, {len(names)} baselines; lungs: {inputs.WORDS[kind]}")
+    print(f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines; lungs: {WORDS[kind]}")
 
 
-PLOT_COLUMNS = ["candidate", "kind", "metric", "value", "low", "high"]
+def candidate(key: Key) -> str:
+    return ".".join(key)
+
+
+def read_readers(images: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """By image the readers' masks and, for each reader, the others' consensus: bool R x H x W each."""
+    stored = read_npz("data/annotations.npz")
+    rows_of: dict[str, list[int]] = {image: [] for image in images}
+    for row, image in enumerate(stored["images"].tolist()):
+        rows_of.get(image, []).append(row)  # images with an empty consensus are not scored
+    rows_by_image = [np.array(rows, dtype=int) for rows in rows_of.values()]
+    return [stored["masks"][rows] for rows in rows_by_image], [stored["others"][rows] for rows in rows_by_image]
+
+
+def read_untrained(models: dict[str, Entry], images: list[str]) -> dict[Key, np.ndarray]:
+    """Raw maps of the same networks untrained."""
+    networks = [model for model, entry in models.items() if isinstance(entry, Network)]
+    maps = read_maps(networks, images, OTHERS) if networks else {}
+    prefix = "untrained."
+    return {(key, name.removeprefix(prefix)): raw for (key, name), raw in maps.items() if name.startswith(prefix)}
+
+
+def family(keys: list[Key]) -> list[str]:
+    """The tests of the family: one per model, of Grad-CAM, which every network has; other methods are exploratory."""
+    methods: dict[str, list[str]] = {}
+    for model, method in keys:
+        methods.setdefault(model, []).append(method)
+    return [candidate((model, "gradcam" if "gradcam" in own else own[0])) for model, own in methods.items()]
+
+
+def summarise(study: MapsAndRegions, keys: list[Key], summary: dict[str, Any]) -> dict[str, Any]:
+    """`models.<model>.<method>`, `baselines.<name>` and `human_scale.<metric>.models.<model>.<method>`."""
+    models: dict[str, Any] = {}
+    for model, method in keys:
+        entry = summary["candidates"][candidate((model, method))]
+        binary = entry.pop("binary")["area_matched"]
+        entry["boundary"] = {metric: binary[metric]["value"] for metric in BOUNDARY}
+        models.setdefault(model, {})[method] = entry
+    for scale in summary["human_scale"].values():
+        places, scale["models"] = scale.pop("candidates"), {}
+        for model, method in keys:
+            scale["models"].setdefault(model, {})[method] = places[candidate((model, method))]
+    return {
+        "models": models,
+        "baselines": {
+            name: {metric: mean["value"] for metric, mean in by_metric.items()}
+            for name, by_metric in summary["baselines"].items()
+        },
+        "human_scale": summary["human_scale"],
+        "primary": study.settings.primary,
+        "images": len(study.images),
+        "tolerance_pixels": study.tolerance,
+    }
 
 
 def plot_table(metrics: dict[str, Any]) -> pd.DataFrame:

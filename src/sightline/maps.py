@@ -68,14 +68,14 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     return maps_MHW.astype(np.float32)
 
 
-def scaled_of_image(raws: Sequence[np.ndarray], row: int, height: int, width: int) -> np.ndarray:
-    """float32 A x height x width: `scaled_maps` of map `row` of each of A kinds of map, M x h x w each, any grids.
+def scaled_of_image(raws: Sequence[np.ndarray | Sequence[np.ndarray]], row: int, height: int, width: int) -> np.ndarray:
+    """float32 A x height x width: `scaled_maps` of map `row` of each of A kinds of map, h x w each, on any grids.
 
-    Of all kinds of map only one image's are held on the image grid: memory does not grow with the models.
+    Only one image's maps are held on the image grid at a time: memory does not grow with the models.
     """
     maps_AHW = np.empty((len(raws), height, width), np.float32)
-    for shape in {raw.shape[1:] for raw in raws}:  # the maps of one grid at once
-        places = [place for place, raw in enumerate(raws) if raw.shape[1:] == shape]
+    for shape in {raw[row].shape for raw in raws}:  # the maps of one grid at once
+        places = [place for place, raw in enumerate(raws) if raw[row].shape == shape]
         maps_AHW[places] = scaled_maps(np.stack([raws[place][row] for place in places]), height, width)
     return maps_AHW
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sightline.alignment.baselines import baseline_maps, draw_means, edge_strength, min_max, stacked
-from sightline.alignment.other_patients import Elsewhere
+from sightline.alignment.other_patients import OtherPatients
 from sightline.images.phantom import phantom_image
 from sightline.maps import is_flat
 
@@ -28,7 +28,7 @@ def ladder(study: tuple, index: int, draws: int = 3, **options: np.ndarray) -> d
     items, shares, patients = study
     rng = np.random.default_rng([1, index])
     return baseline_maps(
-        items[index].image, items[index].lungs, Elsewhere(shares, patients, **options), index, rng, draws
+        items[index].image, items[index].lungs, OtherPatients(shares, patients, **options), index, rng, draws
     )
 
 
@@ -112,7 +112,7 @@ def test_the_atlas_of_identical_images_is_the_region_itself(study: tuple) -> Non
     items, shares, _ = study
     same = np.repeat(shares[2:3], 5, axis=0)
     rng = np.random.default_rng(0)
-    maps = baseline_maps(items[2].image, items[2].lungs, Elsewhere(same, np.arange(5)), 0, rng, 9)
+    maps = baseline_maps(items[2].image, items[2].lungs, OtherPatients(same, np.arange(5)), 0, rng, 9)
     np.testing.assert_array_equal(maps["atlas"][0], shares[2])
     assert maps["other_region"].shape[0] == 4  # not more than there are
     np.testing.assert_array_equal(maps["other_region"], same[:4])
@@ -127,8 +127,8 @@ def test_the_images_own_patient_is_left_out(study: tuple) -> None:
         for name in ("atlas", "other_region"):
             np.testing.assert_array_equal(maps[name], others[name])
         np.testing.assert_allclose(maps["atlas"][0], min_max(np.delete(shares, [4, 5], 0).mean(0)[None])[0], atol=1e-6)
-    np.testing.assert_array_equal(Elsewhere(shares, patients).others(4), [0, 1, 2, 3, *range(6, 16)])
-    np.testing.assert_array_equal(Elsewhere(shares[:3], ["b", "a", "b"]).others(0), [1])
+    np.testing.assert_array_equal(OtherPatients(shares, patients).others(4), [0, 1, 2, 3, *range(6, 16)])
+    np.testing.assert_array_equal(OtherPatients(shares[:3], ["b", "a", "b"]).others(0), [1])
 
 
 def test_totals_less_the_own_patient_are_the_others_bit_for_bit() -> None:
@@ -137,17 +137,17 @@ def test_totals_less_the_own_patient_are_the_others_bit_for_bit() -> None:
     readers = rng.integers(1, 15, 60)[:, None, None]
     shares = (rng.integers(0, 15, (60, 12, 9)) * (rng.random((60, 12, 9)) < 0.05)).clip(0, readers) / readers
     shares, patients = shares.astype(np.float32), rng.integers(0, 25, 60)
-    elsewhere = Elsewhere(shares, patients)
+    marks = OtherPatients(shares, patients)
     for index in range(60):
         others = shares[patients != patients[index]]
-        np.testing.assert_array_equal(elsewhere.atlas(index), others.mean(axis=0, dtype=np.float64))
-        np.testing.assert_array_equal(elsewhere.marked(index), (others > 0).any(axis=0))
+        np.testing.assert_array_equal(marks.atlas(index), others.mean(axis=0, dtype=np.float64))
+        np.testing.assert_array_equal(marks.marked(index), (others > 0).any(axis=0))
 
 
 def test_without_another_patient_the_maps_are_flat(study: tuple) -> None:
     items, shares, _ = study
     rng = np.random.default_rng(0)
-    maps = baseline_maps(items[0].image, items[0].lungs, Elsewhere(shares, np.zeros(16)), 0, rng, 4)
+    maps = baseline_maps(items[0].image, items[0].lungs, OtherPatients(shares, np.zeros(16)), 0, rng, 4)
     for name in ("atlas", "other_region"):
         assert maps[name].shape == (1, 96, 96)
         assert is_flat(maps[name]).all()
@@ -164,7 +164,7 @@ def test_degenerate_lungs_and_images_are_flat(study: tuple) -> None:
     _, shares, patients = study
     rng = np.random.default_rng(0)
     for lungs in (np.zeros((96, 96), bool), np.ones((96, 96), bool)):
-        maps = baseline_maps(np.full((96, 96), 77, np.uint8), lungs, Elsewhere(shares, patients), 0, rng, 2)
+        maps = baseline_maps(np.full((96, 96), 77, np.uint8), lungs, OtherPatients(shares, patients), 0, rng, 2)
         assert is_flat(maps["lungs"]).all()
         assert is_flat(maps["edges"]).all()
         assert is_flat(maps["random_in_lungs"]).all() == (not lungs.any())
@@ -205,6 +205,6 @@ def test_bad_input_is_refused(study: tuple) -> None:
     items, shares, patients = study
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        baseline_maps(items[0].image, items[0].lungs, Elsewhere(shares, patients), 0, rng, 0)
+        baseline_maps(items[0].image, items[0].lungs, OtherPatients(shares, patients), 0, rng, 0)
     with pytest.raises(ValueError, match="different grids"):
-        baseline_maps(items[0].image, items[0].lungs[:50], Elsewhere(shares, patients), 0, rng, 1)
+        baseline_maps(items[0].image, items[0].lungs[:50], OtherPatients(shares, patients), 0, rng, 1)

@@ -11,9 +11,11 @@ from sightline.alignment.human_scale import (
     image_scores_on_scale,
     normalised,
     null_masks,
-    readings,
-    rows_normalised,
+    resampled_roles,
+    scale_summary,
 )
+from sightline.alignment.metrics import METRICS
+from sightline.alignment.threshold_free import image_scores
 from sightline.experts.consensus import left_out_consensus, left_out_share
 from sightline.images.annotators import simulated_annotations
 from sightline.images.phantom import phantom_image
@@ -71,11 +73,11 @@ def test_three_annotators_by_hand() -> None:
     masks = np.stack([strip(0, 1), strip(1, 2), strip(1)])
     null = np.stack([strip(2, 3), strip(5)])
     model = np.stack([strip(1, 4)]).astype(np.float32)
-    found = scale_of(model, masks, null).scores["mass"]
+    by_model, by_null, by_human = scale_of(model, masks, null).scores["mass"]
     # consensuses: {1, 2}, {0, 1}, {0, 1, 2}
-    np.testing.assert_allclose(found[0], [1 / 2, 1 / 2, 1 / 2])  # model
-    np.testing.assert_allclose(found[1], [1 / 4, 0, 1 / 4])  # null: (1/2 + 0) / 2, (0 + 0) / 2, (1/2 + 0) / 2
-    np.testing.assert_allclose(found[2], [1 / 2, 1 / 2, 1])  # human
+    np.testing.assert_allclose(by_model, [[1 / 2, 1 / 2, 1 / 2]])
+    np.testing.assert_allclose(by_null, [[1 / 4, 0, 1 / 4]])  # (1/2 + 0) / 2, (0 + 0) / 2, (1/2 + 0) / 2
+    np.testing.assert_allclose(by_human, [[1 / 2, 1 / 2, 1]])
     scale = human_scale([scale_of(model, masks, null)], "mass")
     assert scale.model_A[0] == pytest.approx(1 / 2)
     assert scale.null_A[0] == pytest.approx(1 / 6)
@@ -90,7 +92,7 @@ def test_a_model_equal_to_the_left_out_expert_scores_exactly_1(study: dict) -> N
         for image, masks in zip(
             scored_study(study, lambda _, masks, __: masks.astype(np.float32)), study["masks"], strict=True
         ):
-            model, null, human = np.split(image.scores[metric], 3)
+            model, null, human = image.scores[metric]
             kept = np.flatnonzero(image.kept_R)
             own = model[kept, np.arange(len(kept))]
             np.testing.assert_array_equal(own, human[0])
@@ -125,11 +127,10 @@ def test_resampled_means_give_the_same_place(study: dict) -> None:
     """A resample that draws every image once and every reader as they are is the point estimate."""
     images = scored_study(study, lambda _, masks, null: np.stack([masks[0], null[0]]).astype(np.float32))
     scale = human_scale(images, "mass")
-    by_image = np.array([values.mean(axis=1) for values in readings(images, "mass")])
-    np.testing.assert_allclose(rows_normalised(by_image.mean(axis=0)), scale.normalised_A)
-    hierarchy = pytest.importorskip("sightline.statistics.resampling")
-    means = hierarchy.hierarchical_means(readings(images, "mass"), study["patients"], 400, np.random.default_rng(0))
-    places = rows_normalised(means)
+    by_image = np.array([image.scores["mass"].mean(axis=2) for image in images])
+    np.testing.assert_allclose(normalised(*by_image.mean(axis=0)), scale.normalised_A)
+    means = resampled_roles(images, "mass", study["patients"], 400, np.random.default_rng(0))
+    places = normalised(*means)
     assert places.shape == (400, 2)
     low, high = np.nanquantile(places, [0.01, 0.99], axis=0)
     assert (low < scale.normalised_A).all()
@@ -137,10 +138,8 @@ def test_resampled_means_give_the_same_place(study: dict) -> None:
 
 
 def test_the_projects_metrics_can_score(study: dict) -> None:
-    scores = pytest.importorskip("sightline.alignment.threshold_free")
-
     def scored(maps: np.ndarray, masks: np.ndarray, shares: np.ndarray) -> dict[str, np.ndarray]:
-        return scores.image_scores(maps, masks, shares, ~masks, 4.0)
+        return image_scores(maps, masks, shares, ~masks, 4.0)
 
     masks = study["masks"][0]
     null = null_masks(study["masks"], study["patients"], 0, 5, np.random.default_rng(0))
@@ -148,7 +147,7 @@ def test_the_projects_metrics_can_score(study: dict) -> None:
     by_scores = scale_of(maps, masks, null, scored=scored)
     by_hand = scale_of(maps, masks, null)
     np.testing.assert_allclose(by_scores.scores["mass"], by_hand.scores["mass"], rtol=0, atol=1e-12)
-    assert set(by_scores.scores) == set(scores.METRICS)
+    assert set(by_scores.scores) == set(METRICS)
 
 
 def test_what_is_left_out_is_counted() -> None:
@@ -167,10 +166,14 @@ def test_what_is_left_out_is_counted() -> None:
     scale = human_scale(images, "mass")
     assert (scale.num_images, scale.num_annotators) == (2, 4)
     assert (scale.num_few_annotators, scale.num_no_consensus, scale.num_empty) == (2, 1, 5)
-    assert [values.shape for values in readings(images, "mass")] == [(3, 3), (3, 1), (3, 0), (3, 0), (3, 0)]
+    assert [image.scores["mass"].shape for image in images[:2]] == [(3, 1, 3), (3, 1, 1)]
+    rng, patients = np.random.default_rng(0), np.arange(5)
+    assert resampled_roles(images, "mass", patients, 7, rng).shape == (3, 7, 1)
+    assert resampled_roles(images[2:], "mass", patients[2:], 7, rng).shape == (3, 7, 0)
     nothing = human_scale(images[2:], "mass")
     assert nothing.num_images == 0
     assert nothing.normalised_A.shape == (0,)
+    assert scale_summary(images[2:], ["a"], patients[2:], 7, 0.9, [0]) == {}
 
 
 def test_an_undefined_score_leaves_model_null_and_human_together() -> None:
@@ -182,7 +185,7 @@ def test_an_undefined_score_leaves_model_null_and_human_together() -> None:
 
     masks = np.stack([strip(0, 1), strip(1), strip(1, 2)])
     found = scale_of(np.zeros((2, 6, 4), np.float32), masks, np.stack([strip(4), strip(5)]), scored=scored)
-    values = found.scores["m"].reshape(3, 2, 3)
+    values = found.scores["m"]
     np.testing.assert_array_equal(np.isnan(values[:, 0]), [[True, False, False]] * 3)
     assert not np.isnan(values[:, 1]).any()
     np.testing.assert_array_equal(values[0, 1], [3, 4, 5])
@@ -195,15 +198,17 @@ def test_an_undefined_score_leaves_model_null_and_human_together() -> None:
 
 
 def test_an_image_counts_once_however_many_read_it() -> None:
-    one = ImageScores(scores={"m": np.array([[1.0] * 4, [0.0] * 4, [1.0] * 4])}, kept_R=np.ones(4, bool), left_out="")
-    two = ImageScores(scores={"m": np.array([[0.0], [0.0], [1.0]])}, kept_R=np.ones(1, bool), left_out="")
+    one = ImageScores(
+        scores={"m": np.array([[[1.0] * 4], [[0.0] * 4], [[1.0] * 4]])}, kept_R=np.ones(4, bool), left_out=""
+    )
+    two = ImageScores(scores={"m": np.array([[[0.0]], [[0.0]], [[1.0]]])}, kept_R=np.ones(1, bool), left_out="")
     assert human_scale([one, two], "m").normalised_A[0] == pytest.approx(0.5)
 
 
 def test_ratio_of_means_not_mean_of_ratios() -> None:
     """An image on which human and null nearly agree has a ratio of 100 and must not rule the mean."""
-    calm = ImageScores(scores={"m": np.array([[0.5], [0.0], [1.0]])}, kept_R=np.ones(1, bool), left_out="")
-    wild = ImageScores(scores={"m": np.array([[0.6], [0.5], [0.501]])}, kept_R=np.ones(1, bool), left_out="")
+    calm = ImageScores(scores={"m": np.array([[[0.5]], [[0.0]], [[1.0]]])}, kept_R=np.ones(1, bool), left_out="")
+    wild = ImageScores(scores={"m": np.array([[[0.6]], [[0.5]], [[0.501]]])}, kept_R=np.ones(1, bool), left_out="")
     assert human_scale([calm, wild], "m").normalised_A[0] == pytest.approx(0.6 / 1.001)
 
 
@@ -245,10 +250,10 @@ def test_annotators_order_does_not_matter(study: dict) -> None:
     masks, null = study["masks"][3], study["masks"][0]
     maps = study["items"][3].lungs[None].astype(np.float32)
     one, turned = scale_of(maps, masks, null), scale_of(maps, masks[::-1], null)
-    np.testing.assert_allclose(one.scores["mass"][:, ::-1], turned.scores["mass"], atol=1e-12)
+    np.testing.assert_allclose(one.scores["mass"][..., ::-1], turned.scores["mass"], atol=1e-12)
 
 
 def test_consensuses_of_another_shape_are_refused() -> None:
     masks = np.stack([strip(0), strip(1)])
-    with pytest.raises(ValueError, match="one consensus and share an annotator"):
+    with pytest.raises(ValueError, match="one consensus and one share per annotator"):
         image_scores_on_scale(masks.astype(np.float32), masks, masks, masks[:1], masks[:1], shared_mass)

@@ -13,7 +13,8 @@ import pytest
 from scipy.stats import hypergeom, mannwhitneyu, pearsonr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sightline.alignment.threshold_free import BY_MASK, BY_SHARE, METRICS, chance_scores, image_scores
+from sightline.alignment.metrics import METRICS
+from sightline.alignment.threshold_free import BY_MASK, BY_SHARE, chance_scores, image_scores
 
 TOLERANCE = 4.0
 EXACT = {"rtol": 0, "atol": 1e-9}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sightline.alignment.threshold_free import LOWER_IS_BETTER, METRICS
+from sightline.alignment.metrics import METRICS, table_order
 from sightline.report import choices, ladder_answer, ladder_figures, words
 from sightline.statistics.ranking import FACTORS
 from sightline.study.models import Entry, ExternalMaps, Network
@@ -62,10 +62,10 @@ def said(ladder: dict[str, Any], models: Mapping[str, Entry] | None = None) -> l
 
 
 def test_words_cover_every_metric_baseline_and_choice_and_know_the_better_side() -> None:
-    assert set(words.MEASURES) == set(METRICS)
-    assert {name for name, found in words.MEASURES.items() if found.is_lower_better} == set(LOWER_IS_BETTER)
+    assert {name for name in METRICS if words.measure(name).is_lower_better} == {"kl", "distance"}
     assert set(choices.FACTORS) == set(FACTORS)
-    assert all(found.meaning for found in words.MEASURES.values())
+    assert all(words.measure(name).meaning for name in METRICS)
+    assert sorted(table_order()) == sorted(METRICS)
 
 
 def test_values_and_lifts_in_their_units() -> None:

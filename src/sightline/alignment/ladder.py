@@ -1,237 +1,203 @@
-"""Maps of a study against the baseline ladder and on the human scale: every metric, with intervals and lifts.
+"""Every map of a study and every baseline against the readers' regions, image by image: the scores behind the ladder.
 
-M images, H W image grid, A maps (model x method) of one image, B resamples.
+The one scoring core of the stage `ladder` and of `sightline score`, which read the inputs and write the results;
+`ladder_summary.py` turns the scores into means, intervals and lifts. Definitions: docs/metrics.md#ladder.
+
+M images, R readers of an image, H W image grid, A candidates (maps of one image), U untrained networks' maps, K
+baselines, S bins of pooled average precision.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from sightline.alignment.baselines import baseline_maps, draw_means, stacked
-from sightline.alignment.binarised import binarised, binary_scores
-from sightline.alignment.human_scale import ImageScores, image_scores_on_scale, null_masks, scale_summary
-from sightline.alignment.lifts import lifts
-from sightline.alignment.other_patients import Elsewhere
-from sightline.alignment.pooled_precision import binned_average_precision, score_histograms
-from sightline.alignment.threshold_free import LOWER_IS_BETTER, METRICS, image_scores
+from sightline.alignment.binarised import Rule, binarised, binary_scores
+from sightline.alignment.human_scale import ImageScores, image_scores_on_scale, null_masks
+from sightline.alignment.metrics import METRICS
+from sightline.alignment.other_patients import OtherPatients
+from sightline.alignment.pooled_precision import score_histograms
+from sightline.alignment.settings import Ladder
+from sightline.alignment.threshold_free import image_scores
 from sightline.experts.consensus import left_out_share
-from sightline.maps import is_flat, scaled_maps, scaled_of_image
-from sightline.statistics.holm import holm
-from sightline.statistics.resampling import hierarchical_weights, interval
+from sightline.maps import is_flat, scaled_of_image
 
-BOUNDARY = ("hd95", "assd", "nsd")
-DRAWS, NULLS, RESAMPLES, READERS, FLIPS = 501, 502, 503, 504, 505  # tags of the generators
+DRAWS, NULLS, RESAMPLES, READERS, FLIPS = 1, 2, 3, 4, 5  # tags of the generators, added to the study's `stream`
+NEEDS_LUNGS = ("random_in_lungs", "lungs")
 
-
-class Settings(Protocol):
-    """What has to be chosen; section ladder of params.yaml."""
-
-    @property
-    def draws(self) -> int: ...
-    @property
-    def tolerance(self) -> float: ...
-    @property
-    def primary(self) -> str: ...
-    @property
-    def resamples(self) -> int: ...
-    @property
-    def level(self) -> float: ...
-    @property
-    def permutations(self) -> int: ...
+Maps = Mapping[str, np.ndarray | Sequence[np.ndarray]]
+"""By candidate, M raw maps h x w; one array, or maps on different grids."""
 
 
-@dataclass(frozen=True)
-class Study:
-    """What is scored; M images in the order of `images`, sorted by name."""
+@dataclass(frozen=True, kw_only=True)
+class MapsAndRegions:
+    """What is scored; M images, sorted by name, in this order everywhere."""
 
     seed: int
-    settings: Settings
+    stream: int
+    """Added to the generators' tags: 500 for the stage ladder, 600 for `sightline score`."""
+    settings: Ladder
     images: list[str]
-    patients: np.ndarray
+    patients_M: np.ndarray
     masks_MHW: np.ndarray
+    """bool, the consensus; an empty one scores NaN."""
     shares_MHW: np.ndarray
-    pixels_MHW: np.ndarray
-    lungs_MHW: np.ndarray
-    maps: dict[tuple[str, str], np.ndarray]
-    """(model, method) -> raw maps, float32 M x h x w; they are brought to the image grid an image at a time."""
-    untrained: dict[tuple[str, str], np.ndarray]
-    """The same of untrained networks."""
+    """float32 in [0, 1], the share of readers who marked each pixel."""
+    readers_MRHW: Sequence[np.ndarray]
+    """bool R x H x W each, one mask per reader; R may differ."""
+    others_MRHW: Sequence[np.ndarray]
+    """bool R x H x W each, the consensus of all readers but the one of the same row."""
+    maps: Maps
+    untrained: Maps = field(default_factory=dict)
+    """Maps of the same networks untrained, by the candidate whose further baseline they are."""
+    pixels_MHW: np.ndarray | None = None
+    """uint8, the X-rays; None: there is no baseline `edges`."""
+    lungs_MHW: np.ndarray | None = None
+    """bool; None: there are no baselines `lungs` and `random_in_lungs`."""
+    baseline_names: Mapping[str, str] = field(default_factory=dict)
+    """Baselines that go by another name, because `lungs_MHW` holds the body."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        height, width = self.masks_MHW.shape[1:]
+        return height, width
 
     @property
     def tolerance(self) -> float:
         """Pixels."""
-        return self.settings.tolerance * min(self.masks_MHW.shape[1:])
-
-    def rng(self, tag: int, row: int) -> np.random.Generator:
-        """Seeded by the image's name: another image more or less leaves this one's draws as they are."""
-        return np.random.default_rng([self.seed, tag, zlib.crc32(self.images[row].encode())])
+        return self.settings.tolerance * min(self.grid)
 
     @cached_property
-    def elsewhere(self) -> Elsewhere:
-        """What experts marked on other patients' images."""
-        return Elsewhere(self.shares_MHW, self.patients, self.masks_MHW)
+    def other_patients(self) -> OtherPatients:
+        return OtherPatients(self.shares_MHW, self.patients_M, self.masks_MHW)
 
-    def ladder_scores(self) -> tuple[list[str], dict[str, np.ndarray]]:
-        """The baselines' names, and by metric the scores of all maps, untrained maps and baselines, rows x M."""
-        names: list[str] = []
-        by_image = []
-        num_own = len(self.maps) + len(self.untrained)
-        for row in range(len(self.images)):
-            rng = self.rng(DRAWS, row)
-            image, lungs = self.pixels_MHW[row], self.lungs_MHW[row]
-            baselines = baseline_maps(image, lungs, self.elsewhere, row, rng, self.settings.draws)
-            names = list(baselines)
-            drawn_AHW, draws = stacked(baselines)
-            own_AHW = scaled_of_image([*self.maps.values(), *self.untrained.values()], row, *image.shape)
-            negatives = self.elsewhere.marked(row) & ~self.masks_MHW[row]
-            scored = image_scores(
-                np.concatenate([own_AHW, drawn_AHW]),
-                self.masks_MHW[[row]],
-                self.shares_MHW[[row]],
-                negatives[None],
-                self.tolerance,
-            )
-            by_image.append(
-                {
-                    metric: np.concatenate([values_A1[:num_own, 0], draw_means(values_A1[num_own:], draws)[:, 0]])
-                    for metric, values_A1 in scored.items()
-                }
-            )
-        return names, {metric: np.array([scores[metric] for scores in by_image]).T for metric in METRICS}
+    def maps_AHW(self, row: int) -> np.ndarray:
+        """The candidates' maps of one image, float32 in [0, 1] on the image grid."""
+        return scaled_of_image([*self.maps.values()], row, *self.grid)
 
-    def table(self, baselines: list[str], scores: dict[str, np.ndarray]) -> pd.DataFrame:
-        """One row for each candidate and image."""
-        candidates = [
-            *((f"{model}.{method}", "model") for model, method in self.maps),
-            *((f"{model}.{method}", "untrained") for model, method in self.untrained),
-            *((name, "baseline") for name in baselines),
-        ]
-        frames = [
-            pd.DataFrame(
-                {"image": self.images, "candidate": name, "kind": kind, **{m: scores[m][row] for m in METRICS}}
-            )
-            for row, (name, kind) in enumerate(candidates)
-        ]
-        return pd.concat(frames, ignore_index=True)
+    def seed_of(self, tag: int) -> list[int]:
+        """Seed of draws that concern the whole study."""
+        return [self.seed, self.stream + tag]
 
-    def summary(self, baselines: list[str], scores: dict[str, np.ndarray]) -> dict[str, Any]:
-        """`models.<model>.<method>.<metric>` and `baselines.<name>.<metric>`: means, intervals, lifts."""
-        settings, seed = self.settings, self.seed
-        num_maps, num_untrained = len(self.maps), len(self.untrained)
-        keys = list(self.maps)
-        rows_of_own = [list(self.untrained).index(key) if key in self.untrained else -1 for key in keys]
-        weights_BM = hierarchical_weights(
-            self.patients, settings.resamples, np.random.default_rng([seed, RESAMPLES]), deepest="patients"
+    def rng_of(self, tag: int, row: int) -> np.random.Generator:
+        """Seeded by the image's name, so that adding an image leaves the draws of others as they are."""
+        return np.random.default_rng([*self.seed_of(tag), zlib.crc32(self.images[row].encode())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Scores of every image."""
+
+    baselines: list[str]
+    by_metric: dict[str, np.ndarray]
+    """float64 (A + U + K) x M: candidates, untrained maps, baselines."""
+    binary: dict[str, dict[str, np.ndarray]]
+    """Overlap and boundary scores by rule and metric, float64 A x M."""
+    histograms_MA2S: np.ndarray
+    """int64, from `pooled_precision.score_histograms`."""
+    on_scale: list[ImageScores]
+    flat_AM: np.ndarray
+    """bool."""
+
+
+def score_images(study: MapsAndRegions, rules: Sequence[Rule], threshold: float | None = None) -> Scores:
+    """Scores all maps and baselines of each image; `rules` cut the maps to regions, `fixed` at `threshold`.
+
+    An image's random draws depend on its name and the seed alone. Only one image's maps are held on the image grid.
+    """
+    names: list[str] = []
+    columns, histograms, on_scale, flat = [], [], [], []
+    binary: dict[str, list[dict[str, np.ndarray]]] = {rule: [] for rule in rules}
+    for row in range(len(study.images)):
+        maps_AHW, mask_1HW = study.maps_AHW(row), study.masks_MHW[[row]]
+        baselines = _baselines(study, row)
+        names = list(baselines)
+        columns.append(_scores_of_image(study, row, maps_AHW, baselines))
+        masks_AHW = np.broadcast_to(mask_1HW, maps_AHW.shape)
+        for rule in rules:
+            binary_AHW = binarised(maps_AHW, rule, threshold=threshold, masks_MHW=masks_AHW)
+            binary[rule].append(binary_scores(binary_AHW, mask_1HW, study.tolerance))
+        histograms.append(score_histograms(maps_AHW, masks_AHW))
+        on_scale.append(_on_scale(study, row, maps_AHW))
+        flat.append(is_flat(maps_AHW))
+    return Scores(
+        baselines=names,
+        by_metric={metric: np.array([column[metric] for column in columns]).T for metric in METRICS},
+        binary={
+            rule: {metric: np.array([scores[metric][:, 0] for scores in by_image]).T for metric in by_image[0]}
+            for rule, by_image in binary.items()
+        },
+        histograms_MA2S=np.array(histograms),
+        on_scale=on_scale,
+        flat_AM=np.array(flat).T,
+    )
+
+
+def score_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
+    """One row for each candidate and image, of kind model, untrained or baseline, and all metrics."""
+    candidates = [
+        *((name, "model") for name in study.maps),
+        *((name, "untrained") for name in study.untrained),
+        *((name, "baseline") for name in scores.baselines),
+    ]
+    frames = [
+        pd.DataFrame(
+            {
+                "image": study.images,
+                "candidate": name,
+                "kind": kind,
+                **{metric: values[row] for metric, values in scores.by_metric.items()},
+            }
         )
-        models: dict[str, Any] = {}
-        shared: dict[str, Any] = {name: {} for name in baselines}
-        for metric in METRICS:
-            values = scores[metric]
-            fresh = np.full((num_maps, len(self.images)), np.nan)
-            for place, row in enumerate(rows_of_own):
-                if row >= 0:
-                    fresh[place] = values[num_maps + row]
-            ladder = values[num_maps + num_untrained :]
-            found = lifts(
-                values[:num_maps], ladder, fresh, weights_BM, self.patients, settings.level, settings.permutations,
-                [seed, FLIPS], higher_is_better=metric not in LOWER_IS_BETTER,
-            )  # fmt: skip
-            for row, (model, method) in enumerate(keys):
-                best = found.best_A[row]
-                models.setdefault(model, {}).setdefault(method, {})[metric] = {
-                    "value": found.value_A[row],
-                    "low": found.low_A[row],
-                    "high": found.high_A[row],
-                    "best_baseline": baselines[best] if best < len(baselines) else "untrained",
-                    "untrained": _mean(fresh[row]),
-                    "lift": found.lift_A[row],
-                    "lift_low": found.lift_low_A[row],
-                    "lift_high": found.lift_high_A[row],
-                    "p": found.p_A[row],
-                }
-            for row, name in enumerate(baselines):
-                shared[name][metric] = _mean(ladder[row])
-        boundary = self.boundary()
-        primary = settings.primary
-        # the family: one test a model, of Grad-CAM, which every network has; the other methods are explored
-        chosen = [(model, "gradcam" if "gradcam" in found else next(iter(found))) for model, found in models.items()]
-        adjusted = holm(np.array([models[model][method][primary]["p"] for model, method in chosen]))
-        for (model, method), p in zip(chosen, adjusted, strict=True):
-            models[model][method][primary]["p_holm"] = p
-        for model, method in keys:
-            maps_MHW = scaled_maps(self.maps[model, method], *self.masks_MHW.shape[1:])
-            models[model][method]["flat_maps"] = int(is_flat(maps_MHW).sum())
-            histograms = score_histograms(maps_MHW, self.masks_MHW).astype(float)
-            pooled = binned_average_precision(np.stack([histograms.sum(axis=0)]))[0]
-            spread_B1 = binned_average_precision(np.tensordot(weights_BM.astype(float), histograms, 1))[:, None]
-            low, high = interval(spread_B1, settings.level, len(np.unique(self.patients)))
-            models[model][method]["pooled_ap"] = {"value": pooled, "low": low[0], "high": high[0]}
-            models[model][method]["boundary"] = boundary[model, method]
-        return {
-            "models": models,
-            "baselines": shared,
-            "primary": primary,
-            "images": len(self.images),
-            "tolerance_pixels": self.tolerance,
-        }
-
-    def boundary(self) -> dict[tuple[str, str], dict[str, float]]:
-        """Means over images of the boundary distances, each map cut to its region's own area; NSD at the tolerance."""
-        found = []
-        for row, mask_HW in enumerate(self.masks_MHW):
-            own_AHW = scaled_of_image([*self.maps.values()], row, *mask_HW.shape)
-            masks_AHW = np.broadcast_to(mask_HW, own_AHW.shape)
-            binary_AHW = binarised(own_AHW, "area_matched", masks_MHW=masks_AHW)
-            found.append(binary_scores(binary_AHW, mask_HW[None], self.tolerance))
-        return {
-            key: {name: _mean(np.array([scores[name][place, 0] for scores in found])) for name in BOUNDARY}
-            for place, key in enumerate(self.maps)
-        }
-
-    def human_scale(self, stored: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """`<metric>`: what a left-out expert and anatomy reach; by model and method, the place between them.
-
-        `stored`: images, masks and others of data/annotations.npz, a row an annotation.
-        """
-        rows_of: dict[str, list[int]] = {image: [] for image in self.images}
-        for row, image in enumerate(stored["images"].tolist()):
-            rows_of.get(image, []).append(row)  # an image with an empty consensus is not scored
-        rows_by_image = [np.array(rows, dtype=int) for rows in rows_of.values()]
-        masks_by_image = [stored["masks"][rows] for rows in rows_by_image]
-        if not any(len(masks) > 1 for masks in masks_by_image):
-            return {}
-        settings = self.settings
-        keys = list(self.maps)
-        found: list[ImageScores] = []
-        for row, masks_RHW in enumerate(masks_by_image):
-            elsewhere = self.elsewhere.marked(row)
-
-            def scored(
-                maps: np.ndarray, masks: np.ndarray, shares: np.ndarray, elsewhere: np.ndarray = elsewhere
-            ) -> dict[str, np.ndarray]:
-                return image_scores(maps, masks, shares, elsewhere & ~masks, self.tolerance)
-
-            found.append(
-                image_scores_on_scale(
-                    scaled_of_image([*self.maps.values()], row, *masks_RHW.shape[1:]),
-                    masks_RHW,
-                    null_masks(masks_by_image, self.patients, row, settings.draws, self.rng(NULLS, row)),
-                    stored["others"][rows_by_image[row]],
-                    left_out_share(masks_RHW),
-                    scored,
-                )
-            )
-        rng_of = [self.seed, READERS]
-        return scale_summary(found, keys, self.patients, settings.resamples, settings.level, rng_of)
+        for row, (name, kind) in enumerate(candidates)
+    ]
+    return pd.concat(frames, ignore_index=True)
 
 
-def _mean(values_M: np.ndarray) -> float:
-    known = values_M[~np.isnan(values_M)]
-    return float(known.mean()) if len(known) else float("nan")
+def _baselines(study: MapsAndRegions, row: int) -> dict[str, np.ndarray]:
+    """The ladder without the baselines that need an X-ray or lungs that are not given."""
+    nothing_HW = np.zeros(study.grid, np.uint8)  # in place of an X-ray or lungs; the baselines that use it are dropped
+    pixels_HW = nothing_HW if study.pixels_MHW is None else study.pixels_MHW[row]
+    lungs_HW = nothing_HW.astype(bool) if study.lungs_MHW is None else study.lungs_MHW[row]
+    maps = baseline_maps(pixels_HW, lungs_HW, study.other_patients, row, study.rng_of(DRAWS, row), study.settings.draws)
+    dropped = {"edges"} if study.pixels_MHW is None else set()
+    dropped |= set(NEEDS_LUNGS) if study.lungs_MHW is None else set()
+    return {study.baseline_names.get(name, name): maps_KHW for name, maps_KHW in maps.items() if name not in dropped}
+
+
+def _scores_of_image(
+    study: MapsAndRegions, row: int, maps_AHW: np.ndarray, baselines: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """By metric float64 A + U + K: the means over a baseline's draws are taken here."""
+    untrained_UHW = scaled_of_image([*study.untrained.values()], row, *study.grid)
+    drawn_DHW, draws = stacked(baselines)
+    mask_1HW = study.masks_MHW[[row]]
+    by_metric = image_scores(
+        np.concatenate([maps_AHW, untrained_UHW, drawn_DHW]),
+        mask_1HW,
+        study.shares_MHW[[row]],
+        study.other_patients.marked(row)[None] & ~mask_1HW,
+        study.tolerance,
+    )
+    own = len(maps_AHW) + len(untrained_UHW)
+    return {
+        metric: np.concatenate([scores_X1[:own, 0], draw_means(scores_X1[own:], draws)[:, 0]])
+        for metric, scores_X1 in by_metric.items()
+    }
+
+
+def _on_scale(study: MapsAndRegions, row: int, maps_AHW: np.ndarray) -> ImageScores:
+    """Model, left-out reader and another patient's annotations against the same leave-one-out consensuses."""
+    masks_RHW = study.readers_MRHW[row]
+    marked_HW = study.other_patients.marked(row)
+    null_DHW = null_masks(study.readers_MRHW, study.patients_M, row, study.settings.draws, study.rng_of(NULLS, row))
+    return image_scores_on_scale(
+        maps_AHW, masks_RHW, null_DHW, study.others_MRHW[row], left_out_share(masks_RHW),
+        lambda maps, masks, shares: image_scores(maps, masks, shares, marked_HW & ~masks, study.tolerance),
+    )  # fmt: skip

@@ -1,6 +1,6 @@
-"""How far a model stands above the best of the baselines, with what choosing the best costs in the interval.
+"""How far a model lies above its best baseline, with an interval that includes the choice of that baseline.
 
-A candidates (model x method), K baselines, M images, B resamples.
+A candidates (model x method), K baselines, M images, B resamples. Definition: docs/metrics.md#lift.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sightline.statistics.means import weighted_means
 from sightline.statistics.resampling import interval
 from sightline.statistics.significance import sign_flip_p
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lifts:
-    """Of one metric; each array has one entry a candidate. Positive is better than every baseline."""
+    """Of one metric; each array has one entry per candidate. A positive lift is better than every baseline."""
 
     value_A: np.ndarray
     low_A: np.ndarray
@@ -32,7 +33,7 @@ class Lifts:
 def lifts(
     models_AM: np.ndarray,
     baselines_KM: np.ndarray,
-    own_AM: np.ndarray | None,
+    own_AM: np.ndarray,
     weights_BM: np.ndarray,
     patients_M: np.ndarray,
     level: float,
@@ -42,9 +43,9 @@ def lifts(
 ) -> Lifts:
     """Means over images and lifts over the best baseline, with intervals from `weights_BM` (hierarchical_weights).
 
-    `own_AM`: a further baseline of each candidate, such as the same network untrained; NaN rows for those without. The
-    best baseline is chosen anew in every resample, so that the interval of the lift knows of the choice: it is that of
-    "model minus maximum". In the estimate and in the test the best on these images is chosen, which makes the test
+    `own_AM`: each candidate's own further baseline, such as the same network untrained; NaN rows for those without
+    one. Every resample chooses the best baseline again, so the interval of the lift includes the choice: it is the
+    interval of "model minus maximum". Estimate and test use the best baseline on these images, which makes the test
     conservative. Images on which a score is NaN are left out of that mean; no image gives NaN. For lower-is-better
     metrics the lift is baseline minus model, so that positive is still better.
     """
@@ -52,16 +53,16 @@ def lifts(
     models_AM, baselines_KM = sign * np.asarray(models_AM, float), sign * np.asarray(baselines_KM, float)
     num_patients = len(np.unique(patients_M))
     everyone_1M = np.ones((1, models_AM.shape[1]))
-    value_A, spread_BA = _means(models_AM, everyone_1M)[0], _means(models_AM, weights_BM)
-    shared_K, shared_BK = _means(baselines_KM, everyone_1M)[0], _means(baselines_KM, weights_BM)
+    value_A, spread_BA = weighted_means(models_AM, everyone_1M)[0], weighted_means(models_AM, weights_BM)
+    shared_K, shared_BK = weighted_means(baselines_KM, everyone_1M)[0], weighted_means(baselines_KM, weights_BM)
     low_A, high_A = interval(spread_BA, level, num_patients)
     best_A = np.zeros(len(models_AM), int)
     lift_A, p_A = (np.full(len(models_AM), np.nan) for _ in range(2))
     lift_BA = np.full(spread_BA.shape, np.nan)
     for row, model_M in enumerate(models_AM):
-        rivals_RM = baselines_KM if own_AM is None else np.vstack([baselines_KM, sign * own_AM[row]])
-        rivals_R = shared_K if own_AM is None else np.append(shared_K, _means(rivals_RM[-1:], everyone_1M)[0])
-        rivals_BR = shared_BK if own_AM is None else np.hstack([shared_BK, _means(rivals_RM[-1:], weights_BM)])
+        rivals_RM = np.vstack([baselines_KM, sign * own_AM[row]])
+        rivals_R = np.append(shared_K, weighted_means(rivals_RM[-1:], everyone_1M)[0])
+        rivals_BR = np.hstack([shared_BK, weighted_means(rivals_RM[-1:], weights_BM)])
         if np.isnan(rivals_R).all():
             continue
         best_A[row] = np.nanargmax(rivals_R)
@@ -83,11 +84,3 @@ def lifts(
         lift_high_A=lift_high_A,
         p_A=p_A,
     )
-
-
-def _means(values_AM: np.ndarray, weights_BM: np.ndarray) -> np.ndarray:
-    """Weighted means over the images that are not NaN, float64 B x A; NaN without any."""
-    known_AM = ~np.isnan(values_AM)
-    sums_BA = weights_BM @ np.where(known_AM, values_AM, 0.0).T
-    counts_BA = weights_BM @ known_AM.T.astype(float)
-    return np.divide(sums_BA, counts_BA, out=np.full(sums_BA.shape, np.nan), where=counts_BA > 0)

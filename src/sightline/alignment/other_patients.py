@@ -1,7 +1,7 @@
-"""What experts marked on other patients' images: the anatomy that a study's experts share.
+"""What readers marked on other patients' images: the anatomy that the study's readers share.
 
-M images, H W image grid. An image's own patient is left out, not the image alone: two films of one pneumonia show the
-same lobe.
+M images, H W image grid. All images of the image's patient are left out, not the image alone: two films of one
+pneumonia show the same lobe.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-HALF = 0.5  # share of the experts that makes a pixel part of an image's region when no consensus is given
+HALF = 0.5  # share of the readers that puts a pixel into the image's region when no consensus is given
 
 
-class Elsewhere:
-    """Totals over a study's images, from which an image's own patient is taken off: the study is gone through once."""
+class OtherPatients:
+    """Totals over a study's images, from which each image's patient is subtracted: one pass over the study."""
 
     def __init__(
         self,
@@ -22,9 +22,9 @@ class Elsewhere:
         patients: Sequence[str] | np.ndarray,
         regions_MHW: np.ndarray | None = None,
     ) -> None:
-        """`shares_MHW`: share of each image's experts that mark each pixel, float32 in [0, 1]; `patients`: M labels.
+        """`shares_MHW`: share of each image's readers who mark each pixel, float32 in [0, 1]; `patients`: M labels.
 
-        `regions_MHW`: bool, each image's consensus region, by default what at least half of its experts mark.
+        `regions_MHW`: bool, each image's consensus region, by default what at least half of its readers mark.
         """
         self._shares_MHW = shares_MHW
         self._regions_MHW = shares_MHW >= HALF if regions_MHW is None else np.asarray(regions_MHW).astype(bool)
@@ -40,15 +40,15 @@ class Elsewhere:
         return height, width
 
     def others(self, index: int) -> np.ndarray:
-        """Indices, int, of the images of other patients than image `index`'s, in order; may be none."""
+        """Indices, int, of the images of patients other than that of image `index`, in order; may be none."""
         return np.flatnonzero(self._patient_M != self._patient_M[index])
 
     def marked(self, index: int) -> np.ndarray:
-        """bool H x W: what any expert marked on another patient's image; the negatives of shuffled AUROC."""
+        """bool H x W: what any reader marked on another patient's image; the negatives of shuffled AUROC."""
         return self._marks_HW > np.count_nonzero(self._own(index) > 0, axis=0)
 
     def atlas(self, index: int) -> np.ndarray:
-        """Mean share of the experts over the images of other patients, float64 H x W in [0, 1]; all 0 without any."""
+        """Mean share over the images of other patients, float64 H x W in [0, 1]; all 0 without any."""
         num_others = np.count_nonzero(self._patient_M != self._patient_M[index])
         rest_HW = self._total_HW - self._own(index).sum(axis=0, dtype=np.float64)
         return np.where(self.marked(index), rest_HW, 0) / max(num_others, 1)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from sightline.alignment.metrics import table_order
 from sightline.report import ladder_figures
 from sightline.report.contents import Study
 from sightline.report.html import bullets, chart, details_html, paragraph, table
 from sightline.report.ladder_answer import ABOVE, BELOW, OPEN, place_words
 from sightline.report.words import (
-    MEASURES,
     baseline_words,
     in_units,
     lift_words,
@@ -24,7 +24,6 @@ from sightline.report.words import (
     shown,
 )
 
-SCALE_METRICS = ("mass", "rank", "ap", "auroc", "shuffled_auroc", "pointing", "nss", "cc")
 VERDICT_WORDS = {ABOVE: "above", BELOW: "below", OPEN: "not shown"}
 NO_LADDER = "No map of this study was held against the baselines: {}."
 
@@ -70,7 +69,8 @@ def _scale_table(study: Study, standings: pd.DataFrame) -> str:
     """Places by several measures, the primary first; below each measure's name what 0 and 1 are."""
     by_metric = study.ladder["human_scale"]
     primary = str(study.ladder["primary"])
-    metrics = [name for name in dict.fromkeys((primary, *SCALE_METRICS)) if name in by_metric]
+    on_scale = [name for name in table_order() if measure(name).is_on_scale]
+    metrics = [name for name in dict.fromkeys((primary, *on_scale)) if name in by_metric]
     header = ["Model"]
     for metric in metrics:
         ends = (in_units(number_at(by_metric, metric, end), metric) for end in ("anatomy", "human"))
@@ -191,7 +191,7 @@ def _measures_table(study: Study, standings: pd.DataFrame, primary: str) -> str:
     """Value and lift of every other measure, by the model's one method."""
     metrics = [
         name
-        for name in MEASURES
+        for name in table_order()
         if name not in (primary, "dice_area")
         and any(name in by_method[row] for by_method in study.ladder["models"].values() for row in by_method)
     ]

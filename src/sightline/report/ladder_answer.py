@@ -33,7 +33,6 @@ COLUMNS = (
     "lift", "lift_low", "lift_high", "p", "p_holm", "place", "place_low", "place_high", "verdict",
     "accuracy", "accuracy_low", "accuracy_high",
 )  # fmt: skip
-GRADED = ("ap", "auroc", "shuffled_auroc", "nss", "cc", "sim", "kl")  # reward a ranking, which an outline has not
 ABOVE, BELOW, OPEN = "above", "below", "open"
 
 
@@ -127,7 +126,7 @@ def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
         text += " That is not better than a human: a consensus of several is steadier than the drawing of one"
         text += (
             ", and by this measure a graded map outdoes an outline without seeing more; the best baseline may, too."
-            if primary in GRADED
+            if measure(primary).is_graded
             else "."
         )
     return [text]

@@ -1,55 +1,19 @@
 """Words for what the report names by keys: measures, baselines, saliency methods' shares; none without an explanation.
 
-A measure's meaning is the half-sentence that stands beside its first use. A test holds the keys against
-`scores.METRICS` and `baselines`, which this module does not import: words change more often than numbers.
+A measure's words are those of its record in `alignment/metrics.py`, the one file outside `study` and `statistics` that
+the report imports. Tests compare the other keys with the code that writes them, which the report does not import.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from sightline.alignment.metrics import METRICS, Metric
 
-@dataclass(frozen=True)
-class Measure:
-    """How a metric without a threshold is called and printed."""
-
-    words: str
-    meaning: str
-    is_percent: bool = False
-    is_lower_better: bool = False
-    decimals: int = 2
-
-
-# In the order of tables; `dice_area` is the same number as `rank`.
-MEASURES = {
-    "mass": Measure("relevance mass", "the share of a map's relevance that lies inside the region", True),
-    "rank": Measure(
-        "relevance rank", "of the map's highest pixels, as many as the region has, the share that lies inside", True
-    ),
-    "area_iou": Measure("IoU at equal area", "the overlap of the region with as many of the map's highest pixels"),
-    "dice_area": Measure("Dice at equal area", "relevance rank under another name", True),
-    "ap": Measure(
-        "average precision",
-        "the share of the map's highest pixels that lie inside the region, averaged over how many are taken",
-    ),
-    "auroc": Measure("pixel AUROC", "how often a pixel inside is brighter than one outside; 0.5 is chance"),
-    "shuffled_auroc": Measure(
-        "shuffled AUROC", "the same against pixels marked on other patients; 0.5: only the shared anatomy is known"
-    ),
-    "pointing": Measure("Pointing Game", "how often the map's maximum lies inside the region", True),
-    "pointing_near": Measure("Pointing Game, near", "how often the maximum lies inside or close to the region", True),
-    "vote": Measure("vote at the peak", "the share of experts who marked the map's maximum", True),
-    "distance": Measure("peak distance", "pixels from the maximum to the region", False, True, 1),
-    "nss": Measure("NSS", "the map's mean inside, in standard deviations above its mean"),
-    "cc": Measure("correlation", "of the map with the share of experts who marked each pixel"),
-    "sim": Measure("similarity", "what the map and the experts' shares have in common, each summing to 1"),
-    "kl": Measure("KL divergence", "how badly the map predicts where experts marked", False, True),
-}
 BASELINES = {
     "uniform": "a uniform map",
     "random_in_image": "random blobs in the image",
@@ -70,9 +34,10 @@ SHARES = {
 OUTCOMES = {"TP": "true positive", "FP": "false positive", "FN": "false negative", "TN": "true negative"}
 
 
-def measure(metric: str) -> Measure:
-    """The measure of that key; a key unknown here stands for itself."""
-    return MEASURES.get(metric, Measure(metric, "see docs/metrics"))
+def measure(metric: str) -> Metric:
+    """The record of that key; an unknown key stands for itself."""
+    meaning = "see docs/metrics.md#threshold-free"
+    return METRICS.get(metric) or Metric(name=metric, words=metric, meaning=meaning, source="")
 
 
 def baseline_words(name: str) -> str:

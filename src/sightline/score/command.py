@@ -4,10 +4,10 @@ sightline score MAPS MASKS [--also NAME=MAPS ...] [--images FOLDER] [--lungs FOL
 
 Writes OUT/scores.csv (image x candidate), OUT/scores.json and OUT/report.html. One rule for sizes: a map and a mask
 both show the whole image, and everything is brought to one grid, maps bilinearly, masks by nearest neighbour. One
-rule for names: what has the same file stem belongs together; images that lack a region, or a map of any model, are
-left out and named.
+rule for names: files with the same stem belong together; images that lack a region, or a map of any model, are left
+out and named.
 
-A candidates (model, or model.method), K baselines, M images, R readers, H W common grid, B resamples.
+A candidates (model, or model.method), M images, R readers, H W common grid.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sightline.alignment.threshold_free import METRICS
-from sightline.experts.consensus import consensus_mask, pixel_share
+from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
+from sightline.alignment.metrics import METRICS
+from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.images.decode import decoded
 from sightline.images.split import patients_of
 from sightline.lungs import estimated_body
 from sightline.report.gallery import data_uri, spread_images, tile
-from sightline.score.inputs import Regions, Size, read_maps, read_mask_files, read_regions
+from sightline.score.inputs import Size, read_maps, read_mask_files, read_regions
 from sightline.score.page import printed_table, score_report
-from sightline.score.scoring import BINARY, RULES, Found, Material, scored, summary
+from sightline.score.results import IN_BODY, RULES, STREAM, Origin, image_table, results, settings
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_json, written_whole
 
@@ -40,41 +40,41 @@ SHOWN = 6  # images in the report's gallery
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments to its parser."""
     add = parser.add_argument
-    add("maps", metavar="MAPS", help="[NAME=]folder of PNG or NPY, one map an image, or NPZ")
+    add("maps", metavar="MAPS", help="[NAME=]folder of PNG or NPY, one map per image, or NPZ")
     add("masks", metavar="MASKS", help="folder of PNG masks, or with annotations.csv; COCO or cheXlocalize JSON")
     add("--also", metavar="[NAME=]MAPS", action="append", default=[], help="another model's maps; may be repeated")
     add("--images", metavar="FOLDER", type=Path, help="the X-rays, for the baselines of edges and of the body")
-    add("--lungs", metavar="FOLDER", type=Path, help="lung masks, one PNG an image")
-    add("--patients", metavar="REGEX", default="", help="its groups, found in an image's name, name the patient")
+    add("--lungs", metavar="FOLDER", type=Path, help="lung masks, one PNG per image")
+    add("--patients", metavar="REGEX", default="", help="its groups, matched in the image's name, name the patient")
     add("--threshold", type=float, default=0.5, help="share of a map's range at which it is cut (default 0.5)")
-    add("--primary", choices=METRICS, default="ap", help="metric of the tests, chosen beforehand (default ap)")
+    add("--primary", choices=tuple(METRICS), default="ap", help="metric of the tests, chosen beforehand (default ap)")
     add("--size", type=int, nargs=2, metavar=("ROWS", "COLS"), help="common grid; default: the masks' most common size")
-    add("--cleanup", choices=("paper", "none"), default="paper", help="of annotations.csv: strokes, or regions already")
-    add("--finding", metavar="NAME", help="which finding of a JSON that has several")
+    add("--cleanup", choices=("paper", "none"), default="paper", help="annotations.csv has strokes, or regions (none)")
+    add("--finding", metavar="NAME", help="the finding to score, for a JSON that has several")
     add("--seed", type=int, default=0)
     add("--out", metavar="FOLDER", type=Path, default=Path("scores"), help="where the results go (default scores)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Scores and writes everything; StudyError with all that is wrong."""
+    """Scores and writes everything; StudyError lists all problems with the inputs."""
     if not 0 < arguments.threshold <= 1:
         raise StudyError(f"--threshold: expected a number above 0 and at most 1, got {arguments.threshold}")
     if arguments.seed < 0 or (arguments.size and min(arguments.size) < 1):
         raise StudyError("--seed: 0 or more; --size: 1 or more, twice")
-    material = gather(arguments)
-    found = scored(material, arguments.threshold, arguments.seed)
-    results = summary(material, found, arguments.primary, arguments.seed)
-    results["command"] = shlex.join(["sightline", *sys.argv[1:]])
-    results["threshold"] = arguments.threshold
-    write_csv(arguments.out / "scores.csv", score_table(material, found))
-    write_json(arguments.out / "scores.json", results)
+    study, origin = gather(arguments)
+    scores = score_images(study, RULES, arguments.threshold)
+    summary = results(study, scores, origin)
+    summary["command"] = shlex.join(["sightline", *sys.argv[1:]])
+    summary["threshold"] = arguments.threshold
+    write_csv(arguments.out / "scores.csv", image_table(study, scores))
+    write_json(arguments.out / "scores.json", summary)
     with written_whole(arguments.out / "report.html") as beside:
-        beside.write_text(score_report(results, _pictures(material, found, arguments.threshold)), encoding="utf-8")
-    print(printed_table(results))
+        beside.write_text(score_report(summary, _pictures(study, scores, arguments.threshold)), encoding="utf-8")
+    print(printed_table(summary))
     print(f"{arguments.out}: scores.csv, scores.json, report.html")
 
 
-def gather(arguments: argparse.Namespace) -> Material:
+def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
     """Reads everything and matches it by name."""
     problems: list[str] = []
     raw_maps: dict[str, dict[str, np.ndarray]] = {}
@@ -102,16 +102,38 @@ def gather(arguments: argparse.Namespace) -> Material:
     pixels_MHW = _read_pictures(images, pictures, regions.grid, problems) if arguments.images else None
     anatomy_MHW, anatomy = _read_anatomy(images, arguments.lungs, pixels_MHW, regions.grid, problems)
     if problems:
-        raise StudyError(f"{len(problems)} problems with the files; mend or remove them", problems)
+        raise StudyError(f"{len(problems)} problems with the files; correct or remove them", problems)
     try:
         patients = patients_of(images, arguments.patients)
     except StudyError as error:
         raise StudyError(str(error).replace("data.patient_pattern", "--patients")) from None
-    return _matched(regions, images, patients, raw_maps, pixels_MHW, (anatomy_MHW, anatomy), left_out)
+    readers = [regions.masks[image] for image in images]
+    masks_MHW = np.array([consensus_mask(masks_RHW) for masks_RHW in readers], bool)
+    left_out |= regions.left_out
+    left_out["images whose consensus region is empty: scored NaN"] = [
+        image for image, mask_HW in zip(images, masks_MHW, strict=True) if not mask_HW.any()
+    ]
+    study = MapsAndRegions(
+        seed=arguments.seed,
+        stream=STREAM,
+        settings=settings(arguments.primary),
+        images=images,
+        patients_M=np.array(patients),
+        masks_MHW=masks_MHW,
+        shares_MHW=np.array([pixel_share(masks_RHW) for masks_RHW in readers]),
+        readers_MRHW=readers,
+        others_MRHW=[left_out_consensus(masks_RHW) for masks_RHW in readers],
+        maps={candidate: [maps[image] for image in images] for candidate, maps in raw_maps.items()},
+        pixels_MHW=pixels_MHW,
+        lungs_MHW=anatomy_MHW,
+        baseline_names=IN_BODY if anatomy == "body" else {},
+    )
+    named = {reason: names for reason, names in left_out.items() if names}
+    return study, Origin(anatomy=anatomy, is_single=regions.is_single, left_out=named)
 
 
 def named_path(text: str) -> tuple[str, Path]:
-    """NAME=PATH, or a path, whose name is its stem; a path that is there as it stands has no NAME."""
+    """NAME=PATH, or a path, whose name is its stem; an existing path has no NAME, even with "=" in it."""
     name, equals, rest = text.partition("=")
     if not equals or Path(text).exists():
         return Path(text).resolve().stem, Path(text)
@@ -120,55 +142,30 @@ def named_path(text: str) -> tuple[str, Path]:
     return name, Path(rest)
 
 
-def _matched(
-    regions: Regions, images: list[str], patients: list[str], raw_maps: dict[str, dict[str, np.ndarray]],
-    pixels_MHW: np.ndarray | None, anatomy: tuple[np.ndarray | None, str], left_out: dict[str, list[str]],
-) -> Material:  # fmt: skip
-    readers = [regions.masks[image] for image in images]
-    masks_MHW = np.array([consensus_mask(masks_RHW) for masks_RHW in readers], bool)
-    left_out = {**left_out, **regions.left_out}
-    left_out["images whose consensus region is empty: scored NaN"] = [
-        image for image, mask_HW in zip(images, masks_MHW, strict=True) if not mask_HW.any()
-    ]
-    return Material(
-        images=images,
-        patients_M=np.array(patients),
-        raw_maps=raw_maps,
-        readers_MRHW=readers,
-        masks_MHW=masks_MHW,
-        shares_MHW=np.array([pixel_share(masks_RHW) for masks_RHW in readers]),
-        pixels_MHW=pixels_MHW,
-        anatomy_MHW=anatomy[0],
-        anatomy=anatomy[1],
-        is_single=regions.is_single,
-        left_out={reason: names for reason, names in left_out.items() if names},
-    )
-
-
 def _picture_paths(folder: Path | None) -> dict[str, list[Path]]:
     if folder is None:
         return {}
     if not folder.is_dir():
         raise StudyError(f"--images {folder}: no such folder")
-    found: dict[str, list[Path]] = {}
+    paths: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICTURES and not path.name.startswith("."):
-            found.setdefault(path.stem, []).append(path)
-    return found
+            paths.setdefault(path.stem, []).append(path)
+    return paths
 
 
 def _read_pictures(images: list[str], paths: dict[str, list[Path]], grid: Size, problems: list[str]) -> np.ndarray:
     """uint8 M x H x W."""
     pixels_MHW = np.zeros((len(images), *grid), np.uint8)
     for row, image in enumerate(images):
-        found = paths.get(image, [])
-        if len(found) != 1:
-            problems.append(f"--images: {len(found)} pictures of {image}, expected one")
+        of_image = paths.get(image, [])
+        if len(of_image) != 1:
+            problems.append(f"--images: {len(of_image)} pictures of {image}, expected one")
             continue
         try:
-            pixels_MHW[row] = decoded(found[0], *grid, color=False, high_depth="image")
+            pixels_MHW[row] = decoded(of_image[0], *grid, color=False, high_depth="image")
         except ValueError as error:
-            problems.append(f"{found[0]}: {error}")
+            problems.append(f"{of_image[0]}: {error}")
     return pixels_MHW
 
 
@@ -184,38 +181,18 @@ def _read_anatomy(
     return np.array([estimated_body(image_HW) for image_HW in pixels_MHW], bool).reshape(-1, *grid), "body"
 
 
-def score_table(material: Material, found: Found) -> pd.DataFrame:
-    """A row for each candidate or baseline and image; binary metrics as `<rule>_<metric>`, for candidates only."""
-    names = [*material.raw_maps, *found.baselines]
-    num = len(material.raw_maps)
-    frames = []
-    for row, name in enumerate(names):
-        columns: dict[str, Any] = {
-            "image": material.images,
-            "patient": material.patients_M,
-            "candidate": name,
-            "kind": "model" if row < num else "baseline",
-            **{metric: found.scores[metric][row] for metric in METRICS},
-        }
-        for rule in RULES:
-            for metric in BINARY:
-                columns[f"{rule}_{metric}"] = found.binary[rule][metric][row] if row < num else np.nan
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _pictures(material: Material, found: Found, threshold: float) -> list[tuple[str, list[tuple[str, str, str]]]]:
+def _pictures(study: MapsAndRegions, scores: Scores, threshold: float) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """Some images, from the best to the worst: name and tiles (data URI, alternative text, caption)."""
-    if material.pixels_MHW is None:
+    if study.pixels_MHW is None:
         return []
-    iou_AM = found.binary["fixed"]["iou"]
-    table = pd.DataFrame({"image": material.images, "iou": iou_AM.mean(axis=0)})
+    iou_AM = scores.binary["fixed"]["iou"]
+    table = pd.DataFrame({"image": study.images, "iou": iou_AM.mean(axis=0)})
     shown = []
     for image in spread_images(table, SHOWN):
-        row = material.images.index(image)
-        mask_HW, picture = material.masks_MHW[row], material.pixels_MHW[row]
+        row = study.images.index(image)
+        mask_HW, picture = study.masks_MHW[row], study.pixels_MHW[row]
         pictures = [(data_uri(tile(picture, mask_HW)), f"{image} with the experts' region", "Experts")]
-        for name, map_HW, iou in zip(material.raw_maps, material.maps_AHW(row), iou_AM[:, row], strict=True):
+        for name, map_HW, iou in zip(study.maps, study.maps_AHW(row), iou_AM[:, row], strict=True):
             drawn = data_uri(tile(picture, mask_HW, map_HW, threshold))
             pictures.append((drawn, f"map of {name} on {image}", f"{name}\nIoU {iou:.2f}"))
         shown.append((image, pictures))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sightline.alignment.metrics import table_order
 from sightline.report.html import bullets, chart, details, document, escaped, paragraph, section, table, tiles
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.words import (
     LEVEL,
-    MEASURES,
     baseline_words,
     equals_p,
     in_units,
@@ -204,7 +204,6 @@ def _human(results: dict[str, Any]) -> list[str]:
             *(_place(place) for place in found["candidates"].values()),
         ]
         for metric, found in scale.items()
-        if metric in MEASURES
     ]
     caption = (
         f"Place between 0, another patient's annotations, and 1, a left-out expert, against the same leave-one-out "
@@ -235,7 +234,7 @@ def _gallery(gallery: Gallery, threshold: float) -> list[str]:
 
 def _metrics(results: dict[str, Any]) -> str:
     rows = []
-    for metric in MEASURES:
+    for metric in table_order():
         cells = [measure(metric).words + (" (lower is better)" if measure(metric).is_lower_better else "")]
         for by_metric in results["candidates"].values():
             found = by_metric[metric]

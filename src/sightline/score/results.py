@@ -1,0 +1,97 @@
+"""What `sightline score` writes: the scores of the ladder's core in the shape of scores.csv and scores.json.
+
+A candidates (model, or model.method), K baselines, M images, R readers, H W common grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sightline.alignment.binarised import Rule
+from sightline.alignment.ladder import MapsAndRegions, Scores, score_table
+from sightline.alignment.ladder_summary import ladder_summary, minus_first, over_each_baseline, resampled_images
+from sightline.alignment.metrics import METRICS
+from sightline.alignment.settings import Ladder
+
+STREAM = 600  # of the generators
+RULES: tuple[Rule, ...] = ("fixed", "otsu", "area_matched")
+TOLERANCE = 15 / 224  # share of the shorter side, of Pointing Game with tolerance (Zhang et al. 2018: 15 pixels)
+IN_BODY = {"lungs": "body", "random_in_lungs": "random_in_body"}  # names of baselines without lung masks
+SCALE = ("human", "human_low", "human_high", "anatomy", "images", "readings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What the results say of their inputs."""
+
+    anatomy: str
+    """lungs, body or none."""
+    is_single: bool
+    """Whether the regions are a consensus of single readers' annotations rather than finished."""
+    left_out: dict[str, list[str]]
+    """Names by reason; reasons without names are left out."""
+
+
+def settings(primary: str) -> Ladder:
+    """Of the ladder, its tests and the human scale: the same for every user but for the primary metric."""
+    return Ladder(draws=20, tolerance=TOLERANCE, primary=primary, resamples=5000, level=0.95, permutations=10_000)
+
+
+def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
+    """A row for each candidate or baseline and image; binary metrics as `<rule>_<metric>`, for candidates only."""
+    table = score_table(study, scores)
+    table.insert(1, "patient", np.tile(study.patients_M, len(table) // len(study.images)))
+    for rule, by_metric in scores.binary.items():
+        for metric, values_AM in by_metric.items():
+            baselines = np.full(len(table) - values_AM.size, np.nan)
+            table[f"{rule}_{metric}"] = np.concatenate([values_AM.ravel(), baselines])
+    return table
+
+
+def results(study: MapsAndRegions, scores: Scores, origin: Origin) -> dict[str, Any]:
+    """Means over images with intervals by patient, lifts over each candidate's best baseline, what was left out."""
+    names, weights_BM = list(study.maps), resampled_images(study)
+    summary = ladder_summary(study, scores, weights_BM, family=names)
+    gaps = over_each_baseline(study, scores, weights_BM)
+    for name in names:
+        for metric in METRICS:
+            del summary["candidates"][name][metric]["untrained"]  # maps made elsewhere come without their network
+            summary["candidates"][name][metric]["over"] = gaps[name][metric]
+    chosen = study.settings
+    return {
+        "candidates": summary["candidates"],
+        "baselines": summary["baselines"],
+        "first": names[0],
+        "minus_first": minus_first(study, scores, weights_BM),
+        "human_scale": _human_scale(summary["human_scale"]),
+        "primary": chosen.primary,
+        "images": len(study.images),
+        "patients": len(np.unique(study.patients_M)),
+        "grid": list(study.grid),
+        "tolerance_pixels": study.tolerance,
+        "region_share": float(study.masks_MHW.mean()),
+        "anatomy": origin.anatomy,
+        "regions": "consensus of annotations" if origin.is_single else "finished",
+        "left_out": {reason: {"count": len(cases), "names": cases} for reason, cases in origin.left_out.items()},
+        "settings": {
+            "seed": study.seed, "draws": chosen.draws, "resamples": chosen.resamples, "level": chosen.level,
+            "sign_flips": chosen.permutations,
+        },
+    }  # fmt: skip
+
+
+def _human_scale(by_metric: dict[str, Any]) -> dict[str, Any]:
+    return {
+        metric: {
+            **{name: scale[name] for name in SCALE},
+            "candidates": {
+                name: {end: place[end] for end in ("value", "low", "high")}
+                for name, place in scale["candidates"].items()
+            },
+        }
+        for metric, scale in by_metric.items()
+    }
