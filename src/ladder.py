@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sightline import inputs
 from sightline.alignment.ladder import MapsAndRegions, score_images, score_table
 from sightline.alignment.ladder_summary import ladder_summary, resampled_images
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
-from sightline.inputs import WORDS, prepared_images, read_consensus, read_maps, read_patients, stored_lungs
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
-OTHERS = "data/saliency/{}.others.npz"
 STREAM = 500  # of the generators
 BOUNDARY = ("hd95", "assd", "nsd")
 PLOT_COLUMNS = ["candidate", "kind", "metric", "value", "low", "high"]
@@ -40,13 +39,13 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    images, masks_MHW, shares_MHW = read_consensus()
+    images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
     if not images:
         write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
         write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
         write_json("metrics/ladder.json", {})
         return
-    lungs_MHW, kind = stored_lungs(images)
+    lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
     readers_MRHW, others_MRHW = read_readers(images)
     maps = read_maps(params.models, images)
     study = MapsAndRegions(
@@ -54,23 +53,23 @@ def main() -> None:
         stream=STREAM,
         settings=params.ladder,
         images=images,
-        patients_M=np.array(read_patients(images)),
+        patients_M=np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS)),
         masks_MHW=masks_MHW,
         shares_MHW=shares_MHW,
         readers_MRHW=readers_MRHW,
         others_MRHW=others_MRHW,
         maps={candidate(key): raw for key, raw in maps.items()},
         untrained={candidate(key): raw for key, raw in read_untrained(params.models, images).items()},
-        pixels_MHW=prepared_images(images),
+        pixels_MHW=inputs.prepared_images(images, inputs.PREPARED, inputs.CONSENSUS),
         lungs_MHW=lungs_MHW,
     )
     scores = score_images(study, rules=["area_matched"])
     metrics = summarise(study, list(maps), ladder_summary(study, scores, resampled_images(study), family(list(maps))))
-    metrics["lungs"] = WORDS[kind]
+    metrics["lungs"] = inputs.WORDS[kind]
     write_csv("data/ladder.csv", score_table(study, scores))
     write_json("metrics/ladder.json", metrics)
     write_csv("plots/ladder.csv", plot_table(metrics))
-    print(f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines; lungs: {WORDS[kind]}")
+    print(f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines; lungs: {inputs.WORDS[kind]}")
 
 
 def candidate(key: Key) -> str:
@@ -79,7 +78,7 @@ def candidate(key: Key) -> str:
 
 def read_readers(images: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """By image the readers' masks and, for each reader, the others' consensus: bool R x H x W each."""
-    stored = read_npz("data/annotations.npz")
+    stored = read_npz(inputs.ANNOTATIONS)
     rows_of: dict[str, list[int]] = {image: [] for image in images}
     for row, image in enumerate(stored["images"].tolist()):
         rows_of.get(image, []).append(row)  # images with an empty consensus are not scored
@@ -90,7 +89,7 @@ def read_readers(images: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]
 def read_untrained(models: dict[str, Entry], images: list[str]) -> dict[Key, np.ndarray]:
     """Raw maps of the same networks untrained."""
     networks = [model for model, entry in models.items() if isinstance(entry, Network)]
-    maps = read_maps(networks, images, OTHERS) if networks else {}
+    maps = inputs.read_maps(networks, images, inputs.OTHERS) if networks else {}
     prefix = "untrained."
     return {(key, name.removeprefix(prefix)): raw for (key, name), raw in maps.items() if name.startswith(prefix)}
 

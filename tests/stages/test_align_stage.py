@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import align
+from sightline.alignment.at_threshold import COLUMNS
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_npz
 
@@ -71,7 +72,7 @@ def study(tmp_path, monkeypatch):
 def test_scores_by_hand():
     align.main()
     table = pd.read_csv("data/alignment.csv")
-    assert list(table.columns) == align.COLUMNS
+    assert list(table.columns) == COLUMNS
     assert list(zip(table["model"], table["method"], table["image"], strict=True)) == [
         (model, method, image)
         for model, method in (("net", "cam"), ("net", "gradcam"), ("other", "theirs"))
@@ -149,7 +150,7 @@ def test_the_threshold_is_a_parameter():
 def test_no_consensus_gives_empty_tables(images, masks):
     write_consensus(images, masks)
     align.main()
-    assert Path("data/alignment.csv").read_text() == ",".join(align.COLUMNS) + "\n"
+    assert Path("data/alignment.csv").read_text() == ",".join(COLUMNS) + "\n"
     assert Path("plots/threshold_sweep.csv").read_text() == "model,method,threshold,iou\n"
     assert json.loads(Path("metrics/alignment.json").read_text()) == {}
 
