@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from sightline import inputs
+from sightline.alignment.settings import Ladder
 from sightline.statistics.delong import delong_clustered, delong_test
 from sightline.statistics.exact_tests import grouped_pointing_p, mcnemar_exact
 from sightline.statistics.holm import holm
@@ -28,18 +29,6 @@ from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
 RESAMPLES, FLIPS = 901, 902  # tags of this stage's generators
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ladder:
-    """Of section ladder; see src/ladder.py."""
-
-    draws: int
-    tolerance: float
-    primary: str
-    resamples: int
-    level: float
-    permutations: int
 
 
 @dataclass(frozen=True, kw_only=True)

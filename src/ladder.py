@@ -47,7 +47,7 @@ def main() -> None:
         return
     lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
     readers_MRHW, others_MRHW = read_readers(images)
-    maps = read_maps(params.models, images)
+    maps = inputs.read_maps(params.models, images, inputs.SALIENCY)
     study = MapsAndRegions(
         seed=params.seed,
         stream=STREAM,
@@ -69,7 +69,9 @@ def main() -> None:
     write_csv("data/ladder.csv", score_table(study, scores))
     write_json("metrics/ladder.json", metrics)
     write_csv("plots/ladder.csv", plot_table(metrics))
-    print(f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines; lungs: {inputs.WORDS[kind]}")
+    print(
+        f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines; lungs: {inputs.WORDS[kind]}"
+    )
 
 
 def candidate(key: Key) -> str:
