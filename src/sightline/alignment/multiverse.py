@@ -15,7 +15,7 @@ import numpy as np
 from sightline.alignment.binarised import binarised, crossfit_threshold
 from sightline.alignment.iou_and_pointing import iou
 from sightline.alignment.threshold_free import image_scores
-from sightline.experts.consensus import merged, soft
+from sightline.experts.consensus import consensus_mask, pixel_share
 from sightline.maps import is_flat, scaled_of_image
 
 OVERLAP = ("iou", "dice")  # need a threshold rule
@@ -53,13 +53,13 @@ def merged_regions(images: list[str], images_A: np.ndarray, masks_AHW: np.ndarra
     """The regions that each image's annotations make by every rule; `images_A` names each annotation's image."""
     by_image = [masks_AHW[images_A == image] for image in images]
     grid = masks_AHW.shape[1:]
-    masks = [merged(masks_RHW, rule) for masks_RHW in by_image for rule in rules]  # type: ignore[arg-type]
+    masks = [consensus_mask(masks_RHW, rule) for masks_RHW in by_image for rule in rules]  # type: ignore[arg-type]
     return Regions(
         images,
         rules,
         SOFT,
         np.reshape(masks, (len(images), len(rules), *grid)).astype(bool),
-        np.reshape([soft(masks_RHW) for masks_RHW in by_image], (len(images), *grid)),
+        np.reshape([pixel_share(masks_RHW) for masks_RHW in by_image], (len(images), *grid)),
     )
 
 
