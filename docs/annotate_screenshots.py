@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from ruamel.yaml import YAML
 
 from sightline.annotate.answers import Submitted
-from sightline.annotate.server import consent_texts
+from sightline.annotate.page_files import consent_texts
 from sightline.annotate.store import Store
 from sightline.formats.rle import counts_of
 from sightline.formats.strokes import drawn_mask, effective_strokes

@@ -31,7 +31,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sightline.annotate.answers import Gone
-from sightline.annotate.server import consent_texts
+from sightline.annotate.page_files import consent_texts
 from test_annotate_server import (
     AT,
     SQUARE,

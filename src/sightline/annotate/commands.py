@@ -18,7 +18,6 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,7 +31,7 @@ from sightline.annotate.images import Params, Pictures, study_index, study_plan
 from sightline.annotate.imports import FORMATS, import_file
 from sightline.annotate.live import live_overview
 from sightline.annotate.progress import status_lines
-from sightline.annotate.server import create_app
+from sightline.annotate.server import TOOL_VERSION, create_app
 from sightline.annotate.store import Store
 from sightline.formats.coco import coco_document
 from sightline.study.errors import StudyError
@@ -166,7 +165,7 @@ def serve(arguments: argparse.Namespace) -> None:
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
     )
     secret = store.admin_secret(renew=arguments.new_admin_secret)
-    print(f"Sightline {version('sightline')}: {len(plan.images)} images; readers open their personal links at {url}")
+    print(f"Sightline {TOOL_VERSION}: {len(plan.images)} images; readers open their personal links at {url}")
     print(f"admin: {url}/admin" + (f"#secret={secret}  (kept hashed: note it now)" if secret else ""), flush=True)
     if not is_https and not is_local:
         print("warning: without TLS, links and drawings can be read on the way", flush=True)

@@ -1,4 +1,4 @@
-"""How the server says no: one form for every 4xx, and nothing of the request in it."""
+"""How the server refuses: one form for every 4xx, which repeats nothing of the request."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ from sightline.annotate.answers import Gone, OutOfStep
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429)
 }
+RETRY_AFTER = "10"  # seconds
 
 
 class Refused(Exception):
@@ -24,8 +25,23 @@ class Refused(Exception):
         self.detail = {"code": code, "message": message, **more}
 
 
+def no_session(link: str) -> Refused:
+    """The session does not exist or has ended; `link` opens a new one."""
+    return Refused(401, "no_session", f"open {link} again")
+
+
+def no_task() -> Refused:
+    """The task does not exist or is another reader's: the answer does not tell which."""
+    return Refused(404, "no_task", "no such image among yours")
+
+
+def too_many(message: str) -> Refused:
+    """A limit is reached; `message` says which."""
+    return Refused(429, "too_many", message)
+
+
 def answer_refusals(app: FastAPI) -> None:
-    """Gives the application its way of answering what it refuses."""
+    """Makes the application answer every refusal in the one form."""
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _not_served)
@@ -34,7 +50,7 @@ def answer_refusals(app: FastAPI) -> None:
 
 
 def _malformed(_: Request, error: Exception) -> JSONResponse:
-    """What is wrong with a request, without repeating what it held."""
+    """What is wrong with a request, without repeating its content."""
     assert isinstance(error, RequestValidationError)
     cases = [f"{'.'.join(str(part) for part in case['loc'][1:])}: {case['msg']}" for case in error.errors()[:5]]
     message = "; ".join(case.encode("ascii", "backslashreplace").decode() for case in cases)
@@ -43,7 +59,8 @@ def _malformed(_: Request, error: Exception) -> JSONResponse:
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    return JSONResponse({"detail": error.detail}, error.status, {"retry-after": "10"} if error.status == 429 else None)
+    headers = {"retry-after": RETRY_AFTER} if error.status == 429 else None
+    return JSONResponse({"detail": error.detail}, error.status, headers)
 
 
 def _not_served(_: Request, error: Exception) -> JSONResponse:
@@ -58,5 +75,5 @@ def _out_of_step(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": {"code": "out_of_step", "message": str(error), "events": error.events}}, 409)
 
 
-def _gone(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    return JSONResponse({"detail": {"code": "no_task", "message": "no such image among yours"}}, 404)
+def _gone(request: Request, _: Exception) -> JSONResponse:
+    return _refused(request, no_task())

@@ -1,0 +1,51 @@
+"""The admin's session, and the overview of the study."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from sightline.annotate import messages
+from sightline.annotate.access import Cookies, opened_session
+from sightline.annotate.refusals import REFUSALS
+from sightline.annotate.security import Limits, csrf_of
+from sightline.annotate.sessions import ADMIN_LASTS
+from sightline.annotate.store import Store
+
+
+def router(
+    store: Store,
+    cookies: Cookies,
+    limits: Limits,
+    admin: Callable[..., str],
+    overview: Callable[[], dict[str, Any]],
+) -> APIRouter:
+    """The routes under /api/admin.
+
+    `admin`: the dependency that gives the admin session's cookie; `overview`: what the admin's page shows.
+    """
+    routes = APIRouter(responses=REFUSALS)
+    Admin = Annotated[str, Depends(admin)]
+
+    @routes.post("/api/admin/session")
+    def open_admin(sent: messages.AdminKnock, request: Request, response: Response) -> messages.AdminSession:
+        cookie = opened_session(
+            request, limits, lambda: store.open_admin_session(sent.secret), "invalid_secret", "not the admin secret"
+        )
+        cookies.set(response, cookies.admin, cookie, ADMIN_LASTS)
+        return messages.AdminSession(csrf=csrf_of(cookie))
+
+    @routes.get("/api/admin/session")
+    def current_admin(cookie: Admin) -> messages.AdminSession:
+        return messages.AdminSession(csrf=csrf_of(cookie))
+
+    @routes.delete("/api/admin/session", status_code=204)
+    def close_admin(response: Response, cookie: Admin) -> None:
+        store.close_session(cookie)
+        cookies.drop(response, cookies.admin)
+
+    @routes.get("/api/admin/overview")
+    def admin_overview(cookie: Admin) -> dict[str, Any]:  # noqa: ARG001
+        return overview()
+
+    return routes

@@ -1,0 +1,121 @@
+"""A reader's tasks: progress, one task with its drawing, the events of drawing, and the answer."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Row
+
+from sightline.annotate import messages
+from sightline.annotate.answers import Conflict, Recorded, Submitted
+from sightline.annotate.drawing_check import checked_mask, is_inside
+from sightline.annotate.images import Pictures
+from sightline.annotate.refusals import REFUSALS, Refused, no_task
+from sightline.annotate.store import Store
+
+
+def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], tool_version: str) -> APIRouter:
+    """The routes under /api/progress and /api/tasks, less the image itself.
+
+    `enrolled`: the dependency that gives the row of an enrolled reader.
+    """
+    routes = APIRouter(responses=REFUSALS)
+    Enrolled = Annotated[Row[Any], Depends(enrolled)]
+
+    def task_message(row: Row[Any], total: int) -> messages.Task:
+        stored = store.task(row.reader, row.task)
+        if stored is None:
+            raise no_task()
+        _, events, newest = stored
+        height, width = pictures.size(row.image)
+        return messages.Task(
+            task=row.task,
+            number=row.number,
+            total=total,
+            practice=row.kind == "practice",
+            width=width,
+            height=height,
+            image=f"/api/tasks/{row.task}/image",
+            events=events,
+            version=row.versions,
+            answer=newest.answer if newest else None,
+            confidence=newest.confidence if newest else None,
+        )
+
+    @routes.get("/api/progress")
+    def progress(row: Enrolled) -> messages.Progress:
+        tasks = store.tasks_of(row.reader)
+        places = [
+            messages.Place(task=t.task, number=t.number, practice=t.kind == "practice", done=t.versions > 0)
+            for t in tasks
+        ]
+        return messages.Progress(
+            done=sum(place.done for place in places),
+            total=len(places),
+            practice=sum(place.practice for place in places),
+            tasks=places,
+        )
+
+    @routes.get("/api/tasks/next")
+    def next_task(row: Enrolled) -> messages.Task | messages.NoTask:
+        tasks = store.tasks_of(row.reader)
+        waiting = [task for task in tasks if not task.versions]
+        return task_message(waiting[0], len(tasks)) if waiting else messages.NoTask()
+
+    @routes.get("/api/tasks/{name}")
+    def one_task(name: str, row: Enrolled) -> messages.Task:
+        tasks = store.tasks_of(row.reader)
+        for task in tasks:
+            if task.task == name:
+                return task_message(task, len(tasks))
+        raise no_task()
+
+    @routes.post("/api/tasks/{name}/events")
+    def save_events(name: str, sent: messages.Events, row: Enrolled) -> messages.Saved:
+        image = store.image_of(row.reader, name)
+        if image is None:
+            raise no_task()
+        height, width = pictures.size(image)
+        for event in sent.events:
+            if isinstance(event, messages.StrokeStep) and not is_inside(event.points, height, width):
+                raise Refused(422, "malformed", f"event {event.seq}: a point outside the {width} x {height} image")
+        return messages.Saved(saved=store.save_events(name, [event.model_dump(mode="json") for event in sent.events]))
+
+    @routes.post("/api/tasks/{name}/submission")
+    def submit(name: str, sent: messages.Submission, row: Enrolled) -> messages.Recorded:
+        stored = store.task(row.reader, name)
+        if stored is None:
+            raise no_task()
+        task, events, _ = stored
+        height, width = pictures.size(task.image)
+        counts = None
+        if sent.mask is not None:
+            counts = checked_mask(sent.mask, events[: sent.num_events], height, width)
+        try:
+            version = store.submit(
+                name,
+                Submitted(
+                    id=sent.id,
+                    base_version=sent.base_version,
+                    answer=sent.answer,
+                    confidence=sent.confidence,
+                    num_events=sent.num_events,
+                    height=height,
+                    width=width,
+                    counts=counts,
+                    opened_at=sent.opened_at.isoformat(),
+                    submitted_at=sent.submitted_at.isoformat(),
+                    active_seconds=sent.active_seconds,
+                    tool_version=tool_version,
+                ),
+            )
+        except Recorded as repeated:
+            raise Refused(409, "already_recorded", str(repeated), version=repeated.version) from None
+        except Conflict:
+            raise Refused(
+                409, "conflict", "this image has been answered on another page meanwhile; reload this one"
+            ) from None
+        tasks = store.tasks_of(row.reader)
+        return messages.Recorded(version=version, done=sum(t.versions > 0 for t in tasks), total=len(tasks))
+
+    return routes
