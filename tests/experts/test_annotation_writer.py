@@ -13,16 +13,17 @@ from PIL import Image
 
 from sightline.experts import annotation_writer
 from sightline.experts.annotation_reader import read_annotations, read_mask
-from sightline.experts.annotation_writer import Row, write_folder
+from sightline.experts.annotation_writer import write_folder
+from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
 
 
-def row(annotation: str, image: str = "person1", mask: np.ndarray | None = None, **fields: str) -> Row:
+def row(annotation: str, image: str = "person1", mask: np.ndarray | None = None, **fields: str) -> Annotation:
     drawn = np.zeros((4, 6), bool) if mask is None else mask
     if mask is None:
         drawn[1:3, 2:5] = True
     named = {"annotator": "r-1", "profession": "radiologist", "created_at": "2026-11-23T21:00:00Z", **fields}
-    return Row(annotation=annotation, image=image, mask=drawn, **named)
+    return Annotation(annotation=annotation, image=image, mask=drawn, **named)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -153,7 +154,7 @@ def test_no_rows_leave_the_folder_as_it_was(tmp_path: Path) -> None:
 
 
 def test_an_error_in_the_rows_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[Annotation]:
         yield row("a")
         raise RuntimeError("the store went away")
 

@@ -23,13 +23,13 @@ from pycocotools import mask as coco_mask
 
 from sightline.annotate.imports import FORMATS, import_file, pseudonyms
 from sightline.experts.annotation_reader import read_annotations, read_mask
-from sightline.experts.annotation_writer import Row
+from sightline.formats.annotations import Annotation, FileContents, ImportOptions
 from sightline.formats.chexlocalize import read_chexlocalize
-from sightline.formats.coco import coco_document, counts_from_text, read_coco
+from sightline.formats.coco import coco_document, read_coco
 from sightline.formats.cvat import read_cvat
 from sightline.formats.label_studio import brush_mask, read_label_studio
-from sightline.formats.rle import counts_of
-from sightline.formats.shapes import Found, Wanted, ellipse_mask, rectangle_mask
+from sightline.formats.rle import counts_from_text, counts_of
+from sightline.formats.shapes import ellipse_mask, rectangle_mask
 from sightline.study.errors import StudyError
 
 ROWS, COLS = 6, 8
@@ -47,7 +47,7 @@ def written(path: Path, document: Any) -> Path:
     return path
 
 
-def same(found: Found, expected: dict[tuple[str, str], np.ndarray]) -> bool:
+def same(found: FileContents, expected: dict[tuple[str, str], np.ndarray]) -> bool:
     """Whether these are the drawings, pixel by pixel, of each (image, annotator), and nothing is wrong."""
     assert found.problems == []
     assert found.num_nameless == 0
@@ -158,7 +158,7 @@ def test_label_studio_shapes(tmp_path: Path) -> None:
     # centre (4, 3), radii 1 and 3: beside x = 4 centres are 0.5 away, so |y - 3| <= 3 * sqrt(3) / 2 = 2.6: all rows
     upright = box(0, 6, 3, 5)
     assert same(
-        read_label_studio(written(tmp_path / "x.json", tasks), Wanted()),
+        read_label_studio(written(tmp_path / "x.json", tasks), ImportOptions()),
         {
             ("person1", "10"): box(1, 4, 2, 6),
             ("person1", "11"): box(0, 3, 0, 8),
@@ -181,12 +181,12 @@ def test_a_turned_rectangle_and_ellipse_in_label_studio(tmp_path: Path) -> None:
     ellipse = shape("ellipselabels", "Pneumonia", x=50, y=50, radiusX=37.5, radiusY=100 / 6, rotation=-90)
     tasks = [task(1, "a.png", annotation(1, [rectangle])), task(2, "b.png", annotation(2, [ellipse]))]
     expected = {("a", "10"): box(1, 5, 4, 6), ("b", "10"): ellipse_mask((4, 3), (1, 3), 0, (ROWS, COLS))}
-    assert same(read_label_studio(written(tmp_path / "x.json", tasks), Wanted()), expected)
+    assert same(read_label_studio(written(tmp_path / "x.json", tasks), ImportOptions()), expected)
 
 
 def test_shapes_of_an_annotation_are_united_and_repeats_are_not(tmp_path: Path) -> None:
     tasks = [task(1, "a.png", annotation(1, [BRUSH, RECTANGLE]), annotation(2, [RECTANGLE]))]
-    found = read_label_studio(written(tmp_path / "x.json", tasks), Wanted())
+    found = read_label_studio(written(tmp_path / "x.json", tasks), ImportOptions())
     assert [drawing.source for drawing in found.drawings] == ["task 1, annotation 1", "task 1, annotation 2"]
     assert np.array_equal(found.drawings[0].mask, box(1, 4, 2, 6) | box(3, 5, 2, 6))
     assert np.array_equal(found.drawings[1].mask, box(3, 5, 2, 6))
@@ -199,20 +199,20 @@ def test_no_region_is_an_empty_mask_and_cancelled_ones_are_counted(tmp_path: Pat
         task(2, "b.png", annotation(4, [], by=1), annotation(5, [RECTANGLE], by=2, was_cancelled=True)),
     ]
     path = written(tmp_path / "x.json", tasks)
-    found = read_label_studio(path, Wanted(images={"a": (ROWS, COLS), "b": (12, 16)}))
+    found = read_label_studio(path, ImportOptions(images={"a": (ROWS, COLS), "b": (12, 16)}))
     assert found.num_skipped == 1
     nothing = np.zeros((ROWS, COLS), bool)
     expected = {("a", "1"): box(3, 5, 2, 6), ("a", "2"): nothing, ("a", "3"): nothing}
     assert same(found, {**expected, ("b", "1"): np.zeros((12, 16), bool)})
-    assert read_label_studio(path, Wanted(images={"a", "b"})).problems == [
-        "task 2, annotation 4: has no region, and nothing says the size of image 'b'"
+    assert read_label_studio(path, ImportOptions(images={"a", "b"})).problems == [
+        "task 2, annotation 4: no region, and nothing states the size of image 'b'"
     ]
 
 
 def test_labels_that_do_not_count_leave_an_empty_mask(tmp_path: Path) -> None:
     effusion = shape("polygonlabels", "Effusion", points=[[0, 0], [100, 0], [100, 50]], closed=True)
     path = written(tmp_path / "x.json", [task(1, "a.png", annotation(1, [effusion]), annotation(2, [BRUSH], by=2))])
-    found = read_label_studio(path, Wanted(labels=["Pneumonia"]))
+    found = read_label_studio(path, ImportOptions(labels=["Pneumonia"]))
     assert same(found, {("a", "10"): np.zeros((ROWS, COLS), bool), ("a", "2"): box(1, 4, 2, 6)})
     assert found.labels == {"Effusion", "Pneumonia"}
 
@@ -227,7 +227,7 @@ def test_json_min(tmp_path: Path) -> None:
         {"id": 1, "image": "/d/a.png", "tag": [brush, flat], "annotator": 8, "annotation_id": 2, **common},
         {"id": 1, "image": "/d/a.png", "annotator": 9, "annotation_id": 3, **common},
     ]
-    found = read_label_studio(written(tmp_path / "x.json", records), Wanted())
+    found = read_label_studio(written(tmp_path / "x.json", records), ImportOptions())
     masks = {("a", "7"): box(3, 5, 2, 6), ("a", "8"): box(1, 4, 2, 6) | box(3, 5, 2, 6)}
     assert same(found, {**masks, ("a", "9"): np.zeros((ROWS, COLS), bool)})
     assert found.drawings[0].created_at == "2026-01-01T00:00:00Z"
@@ -241,9 +241,9 @@ def test_an_uploads_prefix_goes_only_where_it_must(tmp_path: Path) -> None:
     ]
     path = written(tmp_path / "x.json", tasks)
     known = {"person1", "0badcafe-person2", "person2", "person3"}
-    images = [drawing.image for drawing in read_label_studio(path, Wanted(images=known)).drawings]
+    images = [drawing.image for drawing in read_label_studio(path, ImportOptions(images=known)).drawings]
     assert images == ["person1", "0badcafe-person2", "person3"]
-    images = [drawing.image for drawing in read_label_studio(path, Wanted(images={"someone"})).drawings]
+    images = [drawing.image for drawing in read_label_studio(path, ImportOptions(images={"someone"})).drawings]
     assert images == ["42d46c4c-person1", "0badcafe-person2"]  # an unknown image is told by its whole name
 
 
@@ -271,13 +271,13 @@ def test_every_wrong_label_studio_annotation_is_told(tmp_path: Path) -> None:
     annotations.insert(0, "annotation")  # type: ignore[arg-type]
     two = task(2, "a.png", annotation(13, [BRUSH]))
     two["data"]["lateral"] = "b.png"
-    found = read_label_studio(written(tmp_path / "x.json", [task(1, "a.png", *annotations), two]), Wanted())
+    found = read_label_studio(written(tmp_path / "x.json", [task(1, "a.png", *annotations), two]), ImportOptions())
     assert not found.drawings
     beginnings = [
         "task 1, annotation None: result is None, expected list",
         "task 1, annotation 12: result is None, expected list",
         "task 1, annotation 0: image size 6 x 0, expected whole numbers from 1 to 16384",
-        "task 1, annotation 1: was drawn on a turned image",
+        "task 1, annotation 1: was drawn on a rotated image",
         "task 1, annotation 2: width is 'wide', expected int or float",
         "task 1, annotation 3: a rectangle 4 wide and -0.06 high",
         "task 1, annotation 4: a keypointlabels marks no area that can be read",
@@ -327,7 +327,7 @@ def test_cvat_shapes(tmp_path: Path) -> None:
     tag = '<tag label="normal" source="manual"/>'
     shapes = [CVAT_BOX, polygon, ellipse, turned, CVAT_MASK, CVAT_BOX + CVAT_MASK + tag, "", tag]
     images = "".join(cvat_image(s, f"set/{number}.png", number) for number, s in enumerate(shapes))
-    found = read_cvat(written(tmp_path / "a.xml", cvat(images)), Wanted())
+    found = read_cvat(written(tmp_path / "a.xml", cvat(images)), ImportOptions())
     # 3 x 2 pixels row by row: one outside, two inside, two outside, one inside: .## / ..#
     masked = box(2, 3, 6, 8) | box(3, 4, 7, 8)
     expected = {
@@ -352,7 +352,7 @@ def test_cvat_project_names_the_annotator_of_each_task(tmp_path: Path) -> None:
         + cvat_image(CVAT_MASK, extra='subset="test" task_id="3"')
     )
     masked = box(2, 3, 6, 8) | box(3, 4, 7, 8)
-    found = read_cvat(written(tmp_path / "a.xml", cvat(images, meta)), Wanted())
+    found = read_cvat(written(tmp_path / "a.xml", cvat(images, meta)), ImportOptions())
     assert same(found, {("a", "anna"): box(3, 5, 2, 6) | masked, ("a", "ben"): masked})
 
 
@@ -368,7 +368,7 @@ def test_cvat_project_names_the_annotator_of_each_task(tmp_path: Path) -> None:
 )
 def test_who_drew_in_cvat(tmp_path: Path, meta: str, annotator: str | None, expected: str) -> None:
     path = written(tmp_path / "a.xml", cvat(cvat_image(CVAT_BOX), meta))
-    assert same(read_cvat(path, Wanted(annotator=annotator)), {("a", expected): box(3, 5, 2, 6)})
+    assert same(read_cvat(path, ImportOptions(annotator=annotator)), {("a", expected): box(3, 5, 2, 6)})
 
 
 def test_every_wrong_cvat_shape_is_told(tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ def test_every_wrong_cvat_shape_is_told(tmp_path: Path) -> None:
     }
     images = "".join(cvat_image(text, f"{number}.png", number) for number, text in enumerate(shapes))
     images += cvat_image(CVAT_BOX, "other/0.png", 20) + '<image id="21" name="w.png" width="1e9" height="6"></image>'
-    found = read_cvat(written(tmp_path / "a.xml", cvat(images)), Wanted())
+    found = read_cvat(written(tmp_path / "a.xml", cvat(images)), ImportOptions())
     assert not found.drawings
     assert len(found.problems) == len(shapes) + 2
     for number, (line, message) in enumerate(zip(found.problems, shapes.values(), strict=False)):
@@ -416,7 +416,7 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY a "ha"><!ENTITY b
 )
 def test_what_is_no_cvat_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(StudyError, match=message):
-        read_cvat(written(tmp_path / "a.xml", text), Wanted())
+        read_cvat(written(tmp_path / "a.xml", text), ImportOptions())
 
 
 def test_the_standard_parser_would_take_the_bomb() -> None:
@@ -453,7 +453,7 @@ def test_coco_segmentations(tmp_path: Path) -> None:
     ]
     document = coco(*({**s, "annotator": who} for s, who in zip(segmentations, ("w", "x", "y", 4), strict=True)))
     expected = {("a", "w"): box(0, 2, 0, 2) | box(4, 6, 6, 8), ("a", "x"): mask, ("a", "y"): mask}
-    found = read_coco(written(tmp_path / "c.json", document), Wanted())
+    found = read_coco(written(tmp_path / "c.json", document), ImportOptions())
     assert same(found, {**expected, ("a", "4"): box(3, 5, 2, 6)})
 
 
@@ -461,12 +461,12 @@ def test_who_drew_in_coco(tmp_path: Path) -> None:
     first, second = ({"segmentation": [polygon_of(0, 2, 0, 2)]}, {"segmentation": [polygon_of(4, 6, 6, 8)]})
     path = written(tmp_path / "c.json", coco({**first, "attributes": {"occluded": False, "annotator": "ben"}}, second))
     masks = box(0, 2, 0, 2), box(4, 6, 6, 8)
-    assert same(read_coco(path, Wanted()), {("a", "ben"): masks[0], ("a", "anna"): masks[1]})
-    assert same(read_coco(path, Wanted(annotator="c")), {("a", "ben"): masks[0], ("a", "c"): masks[1]})
+    assert same(read_coco(path, ImportOptions()), {("a", "ben"): masks[0], ("a", "anna"): masks[1]})
+    assert same(read_coco(path, ImportOptions(annotator="c")), {("a", "ben"): masks[0], ("a", "c"): masks[1]})
     path = written(tmp_path / "c.json", coco(first, {**second, "category_id": 2}, info={}))
-    assert read_coco(path, Wanted()).num_nameless == 2
-    assert same(read_coco(path, Wanted(annotator="c")), {("a", "c"): masks[0] | masks[1]})
-    assert same(read_coco(path, Wanted(annotator="c", labels=["device"])), {("a", "c"): masks[1]})
+    assert read_coco(path, ImportOptions()).num_nameless == 2
+    assert same(read_coco(path, ImportOptions(annotator="c")), {("a", "c"): masks[0] | masks[1]})
+    assert same(read_coco(path, ImportOptions(annotator="c", labels=["device"])), {("a", "c"): masks[1]})
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -507,10 +507,10 @@ def test_every_wrong_coco_annotation_is_told(tmp_path: Path) -> None:
         {"id": 7, "file_name": "c.png", "width": 1.5, "height": 1},
         {"id": 8},
     ]
-    found = read_coco(written(tmp_path / "c.json", document), Wanted())
+    found = read_coco(written(tmp_path / "c.json", document), ImportOptions())
     assert not found.drawings
     expected = [
-        "image 2: id 5 stands in an earlier image too",
+        "image 2: id 5 belongs to an earlier image too",
         "image 3: has the name 'a' of image 5 too",
         "image 4: image size 1 x 1.5",
         "image 5: lacks 'file_name'",
@@ -527,19 +527,19 @@ def test_every_wrong_coco_annotation_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", [[], {}, {"images": [], "annotations": {}}, "{", "\x00"])
 def test_what_is_no_coco_file_is_refused(tmp_path: Path, document: Any) -> None:
     with pytest.raises(StudyError, match=r"not a COCO file|not a JSON document"):
-        read_coco(written(tmp_path / "c.json", document), Wanted())
+        read_coco(written(tmp_path / "c.json", document), ImportOptions())
 
 
-def rows_to_export() -> list[Row]:
+def rows_to_export() -> list[Annotation]:
     rng = np.random.default_rng(7)
     fields = {"profession": "radiologist", "created_at": "2026-11-23T21:00:00Z"}
     small, large = ((rng.random((ROWS, COLS)) < 0.5) for _ in range(2)), rng.random((30, 20)) < 0.5
     first, second = small
     return [
-        Row(annotation="b-1", image="b", annotator="r-2", mask=large, **fields),
-        Row(annotation="a-1", image="a", annotator="r-1", mask=first, **fields),
-        Row(annotation="a-1-repeat", image="a", annotator="r-1", mask=second, **fields),
-        Row(annotation="a-2", image="a", annotator="r-2", mask=np.zeros((ROWS, COLS), bool), **fields),
+        Annotation(annotation="b-1", image="b", annotator="r-2", mask=large, **fields),
+        Annotation(annotation="a-1", image="a", annotator="r-1", mask=first, **fields),
+        Annotation(annotation="a-1-repeat", image="a", annotator="r-1", mask=second, **fields),
+        Annotation(annotation="a-2", image="a", annotator="r-2", mask=np.zeros((ROWS, COLS), bool), **fields),
     ]
 
 
@@ -573,7 +573,7 @@ def test_coco_export_is_what_pycocotools_reads() -> None:
 
 def test_coco_export_comes_back_exactly(tmp_path: Path) -> None:
     rows = rows_to_export()
-    found = read_coco(written(tmp_path / "c.json", coco_document(rows, "pneumonia")), Wanted())
+    found = read_coco(written(tmp_path / "c.json", coco_document(rows, "pneumonia")), ImportOptions())
     assert found.problems == []
     back = sorted(found.drawings, key=lambda d: (d.image, d.annotator, d.source))
     expected = sorted(rows, key=lambda row: (row.image, row.annotator, row.annotation))
@@ -585,7 +585,9 @@ def test_coco_export_comes_back_exactly(tmp_path: Path) -> None:
 
 def test_an_image_of_two_sizes_is_no_coco() -> None:
     rows = rows_to_export()
-    odd = Row(annotation="x", image="a", annotator="r-3", profession="", created_at="", mask=np.ones((2, 2), bool))
+    odd = Annotation(
+        annotation="x", image="a", annotator="r-3", profession="", created_at="", mask=np.ones((2, 2), bool)
+    )
     with pytest.raises(StudyError, match=r"image 'a': masks of \(6, 8\) and \(2, 2\)"):
         coco_document([*rows, odd], "pneumonia")
 
@@ -610,13 +612,13 @@ def test_chexlocalize_segmentations(tmp_path: Path) -> None:
         "patient64541_study1_view1_frontal": {"Airspace Opacity": {"size": [ROWS, COLS], "counts": nothing}},
     }
     path = written(tmp_path / "gt.json", document)
-    one = read_chexlocalize(path, Wanted(labels=["Airspace Opacity"], annotator="board"))
+    one = read_chexlocalize(path, ImportOptions(labels=["Airspace Opacity"], annotator="board"))
     assert same(one, {(CHEX, "board"): opacity})
-    two = read_chexlocalize(path, Wanted(labels=["Airspace Opacity", "Edema"], annotator="board"))
+    two = read_chexlocalize(path, ImportOptions(labels=["Airspace Opacity", "Edema"], annotator="board"))
     assert same(two, {(CHEX, "board"): opacity | edema})
-    assert read_chexlocalize(path, Wanted(labels=["Edema"])).num_nameless == 1
-    with pytest.raises(StudyError, match="say with --labels which findings to take: Airspace Opacity, Edema"):
-        read_chexlocalize(path, Wanted(annotator="board"))
+    assert read_chexlocalize(path, ImportOptions(labels=["Edema"])).num_nameless == 1
+    with pytest.raises(StudyError, match="choose findings with --labels: Airspace Opacity, Edema"):
+        read_chexlocalize(path, ImportOptions(annotator="board"))
 
 
 def test_chexlocalize_polygons(tmp_path: Path) -> None:
@@ -627,7 +629,7 @@ def test_chexlocalize_polygons(tmp_path: Path) -> None:
         "patient64541_study1_view1_frontal": {"img_size": [ROWS, COLS], "Cardiomegaly": polygons[:1]},
     }
     path = written(tmp_path / "gt.json", document)
-    found = read_chexlocalize(path, Wanted(labels=["Edema"], annotator="board"))
+    found = read_chexlocalize(path, ImportOptions(labels=["Edema"], annotator="board"))
     assert same(found, {(CHEX, "board"): box(0, 2, 0, 2) | box(4, 6, 6, 8)})
     assert found.labels == {"Edema", "Cardiomegaly"}
 
@@ -642,7 +644,9 @@ def test_every_wrong_chexlocalize_image_is_told(tmp_path: Path) -> None:
         "run lengths sum to 3": {"Edema": {"size": [ROWS, COLS], "counts": [3]}},
     }
     document = {f"patient{number}": entry for number, entry in enumerate(wrong.values())}
-    found = read_chexlocalize(written(tmp_path / "gt.json", document), Wanted(labels=["Edema"], annotator="board"))
+    found = read_chexlocalize(
+        written(tmp_path / "gt.json", document), ImportOptions(labels=["Edema"], annotator="board")
+    )
     assert not found.drawings
     for number, (line, message) in enumerate(zip(found.problems, wrong, strict=True)):
         assert line.startswith(f"patient{number}: ")
@@ -702,9 +706,9 @@ def test_import_tells_all_that_is_wrong_and_writes_nothing(tmp_path: Path) -> No
     with pytest.raises(StudyError) as caught:
         import_file("label-studio", path, to, known_images=known, labels=["Pnuemonia", "Pneumonia"])
     assert caught.value.cases == [
-        "task 4, annotation 5: was drawn on a turned image; turn it back there and export again",
-        "1 annotations are by no one; say by whom with --annotator",
-        "label 'Pnuemonia' is nowhere in the file; did you mean 'Pneumonia'?",
+        "task 4, annotation 5: was drawn on a rotated image; rotate it back in Label Studio and export again",
+        "1 annotations name no annotator; name one with --annotator",
+        "label 'Pnuemonia' is not in the file; did you mean 'Pneumonia'?",
         "task 1, annotation 2: image 'a' has 6 x 9 (rows x columns) here and 6 x 8 (rows x columns) in task 1, "
         "annotation 1",
         "task 2, annotation 3: image 'stranger' is not among the study's images",
@@ -715,7 +719,7 @@ def test_import_tells_all_that_is_wrong_and_writes_nothing(tmp_path: Path) -> No
 
 
 def test_import_refuses_what_it_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="format 'labelstudio' is none that can be imported; did you mean 'label-st"):
+    with pytest.raises(StudyError, match="format 'labelstudio' cannot be imported; did you mean 'label-studio'"):
         import_file("labelstudio", tmp_path / "x", tmp_path / "to")
     for name in FORMATS:
         with pytest.raises(StudyError, match=r"gone: could not be read \(No such file or directory\)"):
@@ -774,7 +778,9 @@ def test_junk_at_any_place_is_told_and_never_a_crash(tmp_path: Path, name: str) 
             inner[key] = junk
             path = written(tmp_path / "x.json", document["whole"])
             try:
-                found = FORMATS[name](path, Wanted(labels=["E"] if name == "chexlocalize" else None, annotator="x"))
+                found = FORMATS[name](
+                    path, ImportOptions(labels=["E"] if name == "chexlocalize" else None, annotator="x")
+                )
             except StudyError:
                 num_told += 1
                 continue

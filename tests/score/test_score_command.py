@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sightline.experts.annotation_writer import Row, write_folder
+from sightline.experts.annotation_writer import write_folder
+from sightline.formats.annotations import Annotation
 from sightline.formats.coco import coco_document
 from sightline.maps import scaled_maps
 from sightline.score.command import add_arguments, named_path, run
@@ -212,7 +213,7 @@ def test_sixteen_bit_png_is_a_map(tmp_path):
     assert read_map(tmp_path / "m.png").tolist() == [[0, 1]]
 
 
-def annotation_rows() -> list[Row]:
+def annotation_rows() -> list[Annotation]:
     """Three readers an image: the region, the region one column wider, the region without its first row."""
     rows = []
     for image, mask in MASKS.items():
@@ -221,7 +222,7 @@ def annotation_rows() -> list[Row]:
         less[np.flatnonzero(mask.any(axis=1))[0]] = mask.sum(axis=1).max() == 2
         for reader, drawn in enumerate((mask, wide, less & mask)):
             rows.append(
-                Row(
+                Annotation(
                     annotation=f"{image}-{reader}", image=image, annotator=f"r{reader}", profession="",
                     created_at=f"2026-01-0{reader + 1}T00:00:00Z", mask=drawn,
                 )
@@ -231,8 +232,12 @@ def annotation_rows() -> list[Row]:
 
 def test_annotations_give_the_majority_and_the_human_scale(tmp_path):
     rows = annotation_rows()
-    rows.append(Row(annotation="late", image="a1", annotator="r0", profession="", created_at="", mask=box(7, 8, 0, 9)))
-    rows.append(Row(annotation="none", image="b1", annotator="r9", profession="", created_at="", mask=box(0, 0, 0, 0)))
+    rows.append(
+        Annotation(annotation="late", image="a1", annotator="r0", profession="", created_at="", mask=box(7, 8, 0, 9))
+    )
+    rows.append(
+        Annotation(annotation="none", image="b1", annotator="r9", profession="", created_at="", mask=box(0, 0, 0, 0))
+    )
     write_folder(tmp_path / "drawn", rows)
     maps = map_folder(tmp_path / "cam", {image: mask.astype(float) for image, mask in MASKS.items()})
     results, _, page = score(tmp_path, maps, tmp_path / "drawn", "--cleanup", "none")

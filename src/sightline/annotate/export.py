@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Row as Found
+from sqlalchemy import Row
 
 from sightline.annotate.images import Pictures
 from sightline.annotate.store import Store
-from sightline.experts.annotation_writer import Row, write_folder
+from sightline.experts.annotation_writer import write_folder
+from sightline.formats.annotations import Annotation
 from sightline.formats.rle import mask_of
 from sightline.study.errors import StudyError
 from sightline.study.files import written_whole
@@ -29,12 +30,12 @@ READINGS = (
 )
 
 
-def annotation_name(answer: Found[Any]) -> str:
+def annotation_name(answer: Row[Any]) -> str:
     """The name of a reading's annotation: image, reader, and r2 for the second time that the image was shown."""
     return f"{answer.image}.{answer.reader}" + (f".r{answer.repeat + 1}" if answer.repeat else "")
 
 
-def mask_of_answer(answer: Found[Any]) -> np.ndarray | None:
+def mask_of_answer(answer: Row[Any]) -> np.ndarray | None:
     """The mask, bool H x W in image pixels; all false for `none`, None for `cannot`."""
     if answer.answer == "cannot":
         return None
@@ -43,7 +44,7 @@ def mask_of_answer(answer: Found[Any]) -> np.ndarray | None:
     return mask_of(json.loads(answer.counts), answer.height, answer.width)
 
 
-def rows_of(store: Store, kind: str) -> Iterator[Row]:
+def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
     """The newest answer of every task of one kind that says region or none, as an annotation of the study's folder.
 
     `created_at` is when the task was first answered, by the server's clock: a correction does not make a first reading
@@ -54,7 +55,7 @@ def rows_of(store: Store, kind: str) -> Iterator[Row]:
     for answer in store.submissions():
         mask = mask_of_answer(answer)
         if answer.kind == kind and mask is not None:
-            yield Row(
+            yield Annotation(
                 annotation=annotation_name(answer),
                 image=answer.image,
                 annotator=answer.reader,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,32 +18,15 @@ import pandas as pd
 from PIL import Image
 
 from sightline.experts.annotation_reader import COLUMNS
+from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv
 
 MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Row:
-    """One annotation as it goes into the folder."""
-
-    annotation: str
-    """Its name, unique; the mask is masks/<annotation>.png."""
-    image: str
-    """File stem of the image."""
-    annotator: str
-    """A pseudonym, never a name."""
-    profession: str
-    """As the study lists them; "" where it is not known."""
-    created_at: str
-    """ISO 8601 with its zone, or "" where it is not known."""
-    mask: np.ndarray
-    """bool H x W in image pixels; all False says that the annotator saw no region."""
-
-
 def write_folder(
-    folder: str | Path, rows: Iterable[Row], readings: pd.DataFrame | None = None, *, replace: bool = False
+    folder: str | Path, rows: Iterable[Annotation], readings: pd.DataFrame | None = None, *, replace: bool = False
 ) -> int:
     """Writes `rows`, sorted by image and annotation, and `readings` as readings.csv; returns the number of rows.
 
@@ -86,7 +68,7 @@ def _refuse_occupied(folder: Path, replace: bool) -> None:
         )
 
 
-def _write_masks(rows: Iterable[Row], place: Path, folder: Path) -> pd.DataFrame:
+def _write_masks(rows: Iterable[Annotation], place: Path, folder: Path) -> pd.DataFrame:
     """Writes each row's mask into `place`; returns the table of COLUMNS, sorted by image and annotation."""
     lines: list[tuple[str, ...]] = []
     problems: list[str] = []
@@ -111,7 +93,7 @@ def _write_masks(rows: Iterable[Row], place: Path, folder: Path) -> pd.DataFrame
     return pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=list(COLUMNS))
 
 
-def _problems_of(row: Row, seen: set[str]) -> list[str]:
+def _problems_of(row: Annotation, seen: set[str]) -> list[str]:
     """What keeps a row out of the folder; `seen` are the earlier rows' names in lower case."""
     problems = []
     name = row.annotation

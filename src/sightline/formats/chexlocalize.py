@@ -1,7 +1,7 @@
 """cheXlocalize's two JSON forms -> drawings: segmentations (run lengths) and annotations (polygons).
 
 Format: rajpurkarlab/cheXlocalize, sample/gt_segmentations_val.json and sample/gt_annotations_val.json. Neither form
-names who drew, and a finding that was not drawn is not told from one that no one looked for.
+names who drew, nor tells a finding that was not drawn from one that nobody looked for.
 """
 
 from __future__ import annotations
@@ -11,48 +11,50 @@ from typing import Any
 
 import numpy as np
 
-from sightline.formats.coco import run_lengths_mask
-from sightline.formats.shapes import Found, Wanted, drawn, of_type, polygon_mask, read_json, size_from, stem_of
+from sightline.formats.annotations import Drawing, FileContents, ImportOptions
+from sightline.formats.fields import of_type, read_json, size_from, stem_of
+from sightline.formats.rle import segmentation_mask
+from sightline.formats.shapes import polygon_mask
 from sightline.study.errors import StudyError
 
 SIZE = "img_size"  # [rows, columns], beside the findings in the form with polygons
 
 
-def read_chexlocalize(path: Path, wanted: Wanted) -> Found:
-    """The drawings of the findings in `wanted.labels`, united on each image; StudyError unless some are named.
+def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
+    """The drawings of the findings in `options.labels`, united per image; StudyError unless some are named.
 
-    What is wrong with single images is in `problems`.
+    What is wrong with single images goes into `problems`.
     """
     document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(entry, dict) for entry in document.values()):
-        raise StudyError(f"{path}: not a file of cheXlocalize; expected {{image: {{finding: ...}}}}")
-    found = Found(labels={key for entry in document.values() for key in entry if key != SIZE})
-    if not wanted.labels:
-        raise StudyError(f"{path}: say with --labels which findings to take: {', '.join(sorted(found.labels))}")
+        raise StudyError(f"{path}: not a cheXlocalize file; expected {{image: {{finding: ...}}}}")
+    contents = FileContents(labels={key for entry in document.values() for key in entry if key != SIZE})
+    if not options.labels:
+        raise StudyError(f"{path}: choose findings with --labels: {', '.join(sorted(contents.labels))}")
     for image, entry in document.items():
         masks = []
         try:
-            masks = [mask for finding in sorted(wanted.labels) if (mask := _finding_mask(entry, finding)) is not None]
+            masks = [mask for finding in sorted(options.labels) if (mask := _finding_mask(entry, finding)) is not None]
         except ValueError as error:
-            found.problems.append(f"{image}: {error}")
+            contents.problems.append(f"{image}: {error}")
         if len({mask.shape for mask in masks}) > 1:
-            found.problems.append(f"{image}: its findings have several sizes")
-        elif masks and not wanted.annotator:
-            found.num_nameless += 1
+            contents.problems.append(f"{image}: its findings differ in size")
+        elif masks and not options.annotator:
+            contents.num_nameless += 1
         elif masks:
-            fields = {"image": stem_of(image), "annotator": wanted.annotator or "", "created_at": "", "source": image}
-            found.drawings.append(drawn(np.logical_or.reduce(masks), **fields))
-    return found
+            fields = {"image": stem_of(image), "annotator": options.annotator or "", "created_at": "", "source": image}
+            contents.drawings.append(Drawing.of(np.logical_or.reduce(masks), **fields))
+    return contents
 
 
 def _finding_mask(entry: dict[str, Any], finding: str) -> np.ndarray | None:
-    """Pixels of a finding, bool; None if it was not drawn, which the segmentations tell by a mask without a pixel."""
+    """Pixels of a finding, bool; None if it was not drawn, for which segmentations have an empty mask."""
     if finding not in entry:
         return None
     if SIZE not in entry:
         segmentation = of_type(entry, finding, dict)
         size = of_type(segmentation, "size", list)
-        mask_HW = run_lengths_mask(segmentation, size_from(*size) if len(size) == 2 else size_from(None, None))
+        mask_HW = segmentation_mask(segmentation, size_from(*size) if len(size) == 2 else size_from(None, None))
         return mask_HW if mask_HW.any() else None
     size = of_type(entry, SIZE, list)
     rows, cols = size_from(*size) if len(size) == 2 else size_from(None, None)

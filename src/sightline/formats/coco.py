@@ -1,7 +1,7 @@
 """COCO's JSON, in and out. Format: https://cocodataset.org/#format-data, and pycocotools' mask.py for the run lengths.
 
-COCO knows no annotator. Ours stands in an annotation's `attributes`, where CVAT and Datumaro put theirs, and those who
-saw no region, which an annotation cannot say, in `info`; what reads COCO passes over both.
+COCO has no field for the annotator. Ours is in an annotation's `attributes`, where CVAT and Datumaro put theirs. Those
+who saw no region, which an annotation cannot say, are in `info`. COCO readers ignore both.
 """
 
 from __future__ import annotations
@@ -13,32 +13,19 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
 
-from sightline.experts.annotation_writer import Row
-from sightline.formats.rle import mask_of
-from sightline.formats.shapes import (
-    Found,
-    Wanted,
-    drawn,
-    name_of,
-    number,
-    of_type,
-    polygon_mask,
-    read_json,
-    rectangle_mask,
-    size_from,
-    stem_of,
-    text_of,
-)
+from sightline.formats.annotations import Annotation, Drawing, FileContents, ImportOptions
+from sightline.formats.fields import name_of, number, of_type, read_json, size_from, stem_of, text_of
+from sightline.formats.rle import segmentation_mask
+from sightline.formats.shapes import polygon_mask, rectangle_mask
 from sightline.study.errors import StudyError
 
-LONGEST_COUNT = 8  # characters of 5 bits each: more than any image needs
 
+def read_coco(path: Path, options: ImportOptions) -> FileContents:
+    """The drawings of a COCO file: all annotations of an image by one annotator united.
 
-def read_coco(path: Path, wanted: Wanted) -> Found:
-    """The drawings of a COCO file: an annotator's annotations of an image united, unless they state repeats.
-
-    Who drew is the annotation's `annotator` or its attributes'; else what the user says; else `info.contributor`.
-    What is wrong with single images and annotations is in `problems`.
+    Annotations whose attributes name different `annotation`s, as ours do, stay apart: they are repeated readings. The
+    annotator is the one of the annotation or of its attributes, else the one the user names, else `info.contributor`.
+    What is wrong with single images and annotations goes into `problems`.
     """
     document = read_json(path)
     try:
@@ -47,8 +34,8 @@ def read_coco(path: Path, wanted: Wanted) -> Found:
         categories = {of_type(c, "id", int): of_type(c, "name", str) for c in listed}
     except ValueError as error:
         raise StudyError(f"{path}: not a COCO file: {error}") from None
-    found = Found(labels=set(categories.values()))
-    images = _images(images_list, found)
+    contents = FileContents(labels=set(categories.values()))
+    images = _images(images_list, contents)
     groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for place, annotation in enumerate(annotations, start=1):
         where = _where(annotation, place)
@@ -60,24 +47,24 @@ def read_coco(path: Path, wanted: Wanted) -> Found:
             if categories and category not in categories:
                 raise ValueError(f"category_id {category} is not among the categories")
         except ValueError as error:
-            found.problems.append(f"{where}: {error}")
+            contents.problems.append(f"{where}: {error}")
             continue
-        if wanted.labels is not None and (category is None or categories[category] not in wanted.labels):
+        if options.labels is not None and (category is None or categories[category] not in options.labels):
             continue
         attributes = annotation.get("attributes")
-        who = name_of(annotation.get("annotator")) or _annotator_of(attributes, document, wanted)
+        who = name_of(annotation.get("annotator")) or _annotator_of(attributes, document, options)
         if not who:
-            found.num_nameless += 1
+            contents.num_nameless += 1
             continue
         key = (image, who, text_of(attributes, "annotation"))
         groups.setdefault(key, []).append({**annotation, "where": where})
     for (image, who, _), members in groups.items():
-        _unite(members, *images[image], who, document, found)
-    _add_empty(document, images, found)
-    return found
+        _unite(members, *images[image], who, document, contents)
+    _add_empty(document, images, contents)
+    return contents
 
 
-def _images(images_list: list[Any], found: Found) -> dict[int, tuple[str, tuple[int, int]]]:
+def _images(images_list: list[Any], contents: FileContents) -> dict[int, tuple[str, tuple[int, int]]]:
     """Stem and (rows, columns) of each image by its id."""
     images: dict[int, tuple[str, tuple[int, int]]] = {}
     stems: dict[str, int] = {}
@@ -87,11 +74,11 @@ def _images(images_list: list[Any], found: Found) -> dict[int, tuple[str, tuple[
             stem = stem_of(of_type(image, "file_name", str))
             size = size_from(image.get("height"), image.get("width"))
             if number_ in images:
-                raise ValueError(f"id {number_} stands in an earlier image too")
+                raise ValueError(f"id {number_} belongs to an earlier image too")
             if stem in stems:
-                raise ValueError(f"has the name {stem!r} of image {stems[stem]} too; names must differ without folders")
+                raise ValueError(f"has the name {stem!r} of image {stems[stem]}; names must differ without folders")
         except ValueError as error:
-            found.problems.append(f"image {place}: {error}")
+            contents.problems.append(f"image {place}: {error}")
             continue
         images[number_], stems[stem] = (stem, size), number_
     return images
@@ -101,16 +88,21 @@ def _where(annotation: Any, place: int) -> str:
     return f"annotation {annotation.get('id', place) if isinstance(annotation, dict) else place}"
 
 
-def _annotator_of(attributes: Any, document: dict[str, Any], wanted: Wanted) -> str:
-    own = name_of(attributes.get("annotator")) if isinstance(attributes, dict) else ""
+def _annotator_of(attributes: Any, document: dict[str, Any], options: ImportOptions) -> str:
+    stated = name_of(attributes.get("annotator")) if isinstance(attributes, dict) else ""
     info = document.get("info")
-    return own or wanted.annotator or (name_of(info.get("contributor")) if isinstance(info, dict) else "")
+    return stated or options.annotator or (name_of(info.get("contributor")) if isinstance(info, dict) else "")
 
 
 def _unite(
-    members: list[dict[str, Any]], stem: str, size: tuple[int, int], who: str, document: dict[str, Any], found: Found
+    members: list[dict[str, Any]],
+    stem: str,
+    size: tuple[int, int],
+    who: str,
+    document: dict[str, Any],
+    contents: FileContents,
 ) -> None:
-    """Adds the drawing of all `members` to `found`, or what is wrong with them."""
+    """Adds the drawing of all `members` to `contents`, or what is wrong with them."""
     mask_HW = np.zeros(size, bool)
     wrong = []
     for annotation in members:
@@ -121,7 +113,7 @@ def _unite(
             mask_HW |= shape_HW
         except ValueError as error:
             wrong.append(f"{annotation['where']}: {error}")
-    found.problems += wrong
+    contents.problems += wrong
     if wrong:
         return
     attributes = members[0].get("attributes")
@@ -133,14 +125,14 @@ def _unite(
         "created_at": created_at,
         "profession": text_of(attributes, "profession"),
     }
-    found.drawings.append(drawn(mask_HW, source=members[0]["where"], **fields))
+    contents.drawings.append(Drawing.of(mask_HW, source=members[0]["where"], **fields))
 
 
 def _segmentation_mask(annotation: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Pixels of one annotation: polygons, either form of run lengths, or its box if it has no segmentation."""
+    """Pixels of one annotation: of its polygons or run lengths, or of its box if it has no segmentation."""
     segmentation = annotation.get("segmentation")
     if isinstance(segmentation, dict):
-        return run_lengths_mask(segmentation, size)
+        return segmentation_mask(segmentation, size)
     if segmentation:
         parts = of_type(annotation, "segmentation", list)
         mask_HW = np.zeros(size, bool)
@@ -156,47 +148,10 @@ def _segmentation_mask(annotation: dict[str, Any], size: tuple[int, int]) -> np.
     return rectangle_mask((x, y), (width, height), 0.0, (x, y), size)
 
 
-def run_lengths_mask(segmentation: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Pixels of COCO's run lengths, plain or compressed, bool; ValueError unless they fill an image of `size`."""
-    own = of_type(segmentation, "size", list)
-    if own != list(size):
-        raise ValueError(f"run lengths of an image of {own} rows and columns, the image has {list(size)}")
-    counts = of_type(segmentation, "counts", str, list)
-    if isinstance(counts, str):
-        counts = counts_from_text(counts)
-    if not all(isinstance(count, int) and 0 <= count <= size[0] * size[1] for count in counts):
-        raise ValueError("run lengths are not whole numbers from 0 to the image's pixels")
-    return mask_of(counts, *size)
-
-
-def counts_from_text(text: str) -> list[int]:
-    """Run lengths in COCO's compressed form; ValueError for what is none.
-
-    A count is a signed number in characters of 6 bits above 48, the lowest 5 bits first, the sixth saying that more
-    follow; from the fourth on it is told as the difference to the last but one. Decoded here since pycocotools 2.0.11
-    checks no sums and reads memory that is not the mask's: for {"size": [3, 4], "counts": "0"} it counts 469 pixels.
-    """
-    counts: list[int] = []
-    value = num_read = 0
-    for character in text:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or num_read == LONGEST_COUNT:
-            raise ValueError(f"compressed run lengths with the wrong character {character!r}")
-        value |= (bits & 31) << (5 * num_read)
-        num_read += 1
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << (5 * num_read)
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-        value = num_read = 0
-    if num_read:
-        raise ValueError("compressed run lengths end too early")
-    return counts
-
-
-def _add_empty(document: dict[str, Any], images: dict[int, tuple[str, tuple[int, int]]], found: Found) -> None:
-    """Adds those who saw no region, where the file is one of ours."""
+def _add_empty(
+    document: dict[str, Any], images: dict[int, tuple[str, tuple[int, int]]], contents: FileContents
+) -> None:
+    """Adds those who saw no region, which only our own files state."""
     info = document.get("info")
     stated = info.get("no_region") if isinstance(info, dict) else None
     for place, entry in enumerate(stated if isinstance(stated, list) else [], start=1):
@@ -205,21 +160,21 @@ def _add_empty(document: dict[str, Any], images: dict[int, tuple[str, tuple[int,
             stem, size = images[of_type(entry, "image_id", int)]
             who = of_type(entry, "annotator", str)
         except KeyError:
-            found.problems.append(f"{where}: image_id {entry['image_id']} is not among the images")
+            contents.problems.append(f"{where}: image_id {entry['image_id']} is not among the images")
             continue
         except ValueError as error:
-            found.problems.append(f"{where}: {error}")
+            contents.problems.append(f"{where}: {error}")
             continue
         fields = {key: text_of(entry, key) for key in ("created_at", "profession")}
-        found.drawings.append(drawn(np.zeros(size, bool), image=stem, annotator=who, source=where, **fields))
+        contents.drawings.append(Drawing.of(np.zeros(size, bool), image=stem, annotator=who, source=where, **fields))
 
 
-def coco_document(rows: Iterable[Row], finding: str) -> dict[str, Any]:
-    """A COCO document of `rows`: one annotation each, run lengths compressed, in the category `finding`.
+def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
+    """A COCO document with one annotation per row, in the category `finding`, its run lengths compressed.
 
     Sorted by image and annotation, so that the same rows give the same document. An annotation without a region is an
-    entry of info.no_region: {image_id, annotation, annotator, profession, created_at}. StudyError where an image's
-    masks have several sizes.
+    entry of info.no_region: {image_id, annotation, annotator, profession, created_at}. StudyError where the masks of an
+    image differ in size.
     """
     ordered = sorted(rows, key=lambda row: (row.image, row.annotation))
     sizes: dict[str, tuple[int, ...]] = {}
@@ -228,7 +183,7 @@ def coco_document(rows: Iterable[Row], finding: str) -> dict[str, Any]:
         if sizes.setdefault(row.image, row.mask.shape) != row.mask.shape:
             problems.append(f"image {row.image!r}: masks of {sizes[row.image]} and {row.mask.shape} rows and columns")
     if problems:
-        raise StudyError("an image has one size in COCO; export what was drawn on one copy of it", problems)
+        raise StudyError("an image has one size in COCO; export the annotations of one copy of it", problems)
     ids = {image: number_ for number_, image in enumerate(sizes, start=1)}
     annotations: list[dict[str, Any]] = []
     no_region: list[dict[str, Any]] = []

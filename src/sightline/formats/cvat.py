@@ -1,7 +1,7 @@
 """CVAT's `CVAT for images 1.1` XML, of a task, a job or a project -> drawings.
 
 Format: https://docs.cvat.ai/docs/other/xml_format. A mask is run lengths row by row within its own box, the first of
-pixels outside; a box and an ellipse turn about their centre. CVAT cannot say that an annotator saw no region.
+pixels outside; boxes and ellipses rotate about their centre. CVAT cannot say that an annotator saw no region.
 """
 
 from __future__ import annotations
@@ -14,19 +14,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from sightline.formats.shapes import (
-    MAX_NUMBER,
-    MAX_SIDE,
-    Found,
-    Wanted,
-    drawn,
-    ellipse_mask,
-    polygon_mask,
-    rectangle_mask,
-    shown,
-    size_from,
-    stem_of,
-)
+from sightline.formats.annotations import Drawing, FileContents, ImportOptions
+from sightline.formats.fields import MAX_NUMBER, MAX_SIDE, shown, size_from, stem_of
+from sightline.formats.shapes import ellipse_mask, polygon_mask, rectangle_mask
 from sightline.study.errors import StudyError
 
 NO_AREA = ("polyline", "points", "skeleton", "cuboid")
@@ -41,20 +31,22 @@ class _Task:
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses entities before one is read. CVAT writes no document type; expat caps their growth from 2.4.1 on only."""
+    """Refuses a document type, and with it entities, before one is read: expat limits their growth only since 2.4.1."""
 
     def doctype(self, name: str, *_: str | None) -> NoReturn:
         raise ValueError(f"declares a document type {name!r}, which CVAT never writes")
 
 
-def read_cvat(path: Path, wanted: Wanted) -> Found:
-    """The drawings of an export: all shapes of an image and an annotator united.
+def read_cvat(path: Path, options: ImportOptions) -> FileContents:
+    """The drawings of an export: all shapes of an image by one annotator united.
 
-    Who drew is the job's or task's assignee; else what the user says; else the task's owner. What is wrong with single
-    images and shapes is in `problems`.
+    The annotator is the assignee of the job or task, else the one the user names, else the owner of the task. What is
+    wrong with single images and shapes goes into `problems`.
     """
     root = _parsed(path)
-    found = Found(labels={text for label in root.iterfind("meta//label/name") if (text := (label.text or "").strip())})
+    contents = FileContents(
+        labels={text for label in root.iterfind("meta//label/name") if (text := (label.text or "").strip())}
+    )
     tasks = _tasks(root)
     masks: dict[tuple[str, str], tuple[str, str, np.ndarray]] = {}
     names: dict[str, str] = {}
@@ -65,28 +57,28 @@ def read_cvat(path: Path, wanted: Wanted) -> Found:
             stem = stem_of(name)
             size = size_from(_whole(image, "height"), _whole(image, "width"))
             if names.setdefault(stem, name) != name:
-                raise ValueError(f"has the stem of image {names[stem]!r} too; names must differ without folders")
+                raise ValueError(f"has the stem of image {names[stem]!r} too; names must differ without their folders")
         except ValueError as error:
-            found.problems.append(f"{where}: {error}")
+            contents.problems.append(f"{where}: {error}")
             continue
-        mask_HW = _image_mask(image, size, where, wanted, found)
+        mask_HW = _image_mask(image, size, where, options, contents)
         if mask_HW is None:
             continue
         task = tasks.get(image.get("task_id", ""), _Task("", "", ""))
-        who = task.assignee or wanted.annotator or task.owner
+        who = task.assignee or options.annotator or task.owner
         if not who:
-            found.num_nameless += 1
+            contents.num_nameless += 1
             continue
         earlier = masks.get((stem, who))
         if earlier is not None and earlier[2].shape != mask_HW.shape:
-            found.problems.append(f"{where}: {mask_HW.shape} rows and columns, {earlier[0]} has {earlier[2].shape}")
+            contents.problems.append(f"{where}: {mask_HW.shape} rows and columns, {earlier[0]} has {earlier[2].shape}")
         elif earlier is not None:
             earlier[2][mask_HW] = True
         else:
             masks[stem, who] = (where, task.updated, mask_HW)
     for (stem, who), (where, updated, mask_HW) in masks.items():
-        found.drawings.append(drawn(mask_HW, image=stem, annotator=who, created_at=updated, source=where))
-    return found
+        contents.drawings.append(Drawing.of(mask_HW, image=stem, annotator=who, created_at=updated, source=where))
+    return contents
 
 
 def _parsed(path: Path) -> ElementTree.Element:
@@ -99,7 +91,7 @@ def _parsed(path: Path) -> ElementTree.Element:
             root = ElementTree.parse(file, ElementTree.XMLParser(target=_NoDoctype())).getroot()
     except OSError as error:
         raise StudyError(f"{path}: could not be read ({error.strerror})") from None
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that is none
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise StudyError(f"{path}: not an XML file of CVAT ({error})") from None
     if root.tag != "annotations":
         raise StudyError(f"{path}: its root is <{root.tag}>, expected CVAT's <annotations>")
@@ -109,7 +101,7 @@ def _parsed(path: Path) -> ElementTree.Element:
 
 
 def _tasks(root: ElementTree.Element) -> dict[str, _Task]:
-    """Who made each task, by its id as images name it: "" in a task's or a job's export, which holds one."""
+    """Each task by the id that images refer to; the export of one task or job holds one, whose id is ""."""
     meta = root.find("meta")
     if meta is None:
         return {}
@@ -135,17 +127,17 @@ def _text(element: ElementTree.Element, path: str) -> str:
 
 
 def _image_mask(
-    image: ElementTree.Element, size: tuple[int, int], where: str, wanted: Wanted, found: Found
+    image: ElementTree.Element, size: tuple[int, int], where: str, options: ImportOptions, contents: FileContents
 ) -> np.ndarray | None:
-    """All shapes of an image that count, united; None if there are none or one is wrong, which `found` then tells."""
+    """All shapes of an image that count, united; None without shapes, or if one is wrong (added to `problems`)."""
     mask_HW = np.zeros(size, bool)
     num_good = num_wrong = 0
     for shape in image:
         label = shape.get("label", "")
         if shape.tag not in AREAS + NO_AREA:
-            continue  # a tag is on the whole image
-        found.labels.add(label)
-        if wanted.labels is not None and label not in wanted.labels:
+            continue  # a tag is about the whole image
+        contents.labels.add(label)
+        if options.labels is not None and label not in options.labels:
             continue
         try:
             shape_HW = _shape_mask(shape, size)
@@ -154,7 +146,7 @@ def _image_mask(
             mask_HW |= shape_HW
             num_good += 1
         except ValueError as error:
-            found.problems.append(f"{where}, {shape.tag} {label!r}: {error}")
+            contents.problems.append(f"{where}, {shape.tag} {label!r}: {error}")
             num_wrong += 1
     return mask_HW if num_good and not num_wrong else None
 
@@ -171,7 +163,7 @@ def _shape_mask(shape: ElementTree.Element, size: tuple[int, int]) -> np.ndarray
         return polygon_mask(points, size)
     if shape.tag == "mask":
         return _mask_mask(shape, size)
-    degrees = _real(shape, "rotation") if "rotation" in shape.keys() else 0.0  # noqa: SIM118 - an Element is no dict
+    degrees = _real(shape, "rotation") if "rotation" in shape.keys() else 0.0  # noqa: SIM118 - an Element is not a dict
     if shape.tag == "ellipse":
         centre = _real(shape, "cx"), _real(shape, "cy")
         return ellipse_mask(centre, (_real(shape, "rx"), _real(shape, "ry")), degrees, size)
@@ -201,7 +193,7 @@ def _real(element: ElementTree.Element, key: str) -> float:
         value = float(element.get(key, ""))
     except ValueError:
         value = math.nan
-    if not abs(value) <= MAX_NUMBER:  # NaN is not, either
+    if not abs(value) <= MAX_NUMBER:  # written so that NaN fails
         raise ValueError(f"{key} is {shown(element.get(key))}, expected a number within {MAX_NUMBER:.0e}")
     return value
 

@@ -1,7 +1,7 @@
-"""Label Studio's JSON and JSON-MIN exports -> drawings, one for each annotation.
+"""Label Studio's JSON and JSON-MIN exports -> drawings, one per annotation.
 
 Brushes come as Label Studio's own run lengths of RGBA bytes; polygons, rectangles and ellipses in percent of the
-image's sides. An annotation submitted without a region that counts is a drawing with no pixel; a cancelled or skipped
+image's sides. An annotation submitted without a region that counts is a drawing without a pixel; a cancelled or skipped
 one is counted and left out. Format: https://labelstud.io/guide/task_format, and label-studio-converter, brush.py.
 """
 
@@ -15,66 +15,53 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from sightline.formats.shapes import (
-    SUFFIXES,
-    Found,
-    Wanted,
-    drawn,
-    ellipse_mask,
-    name_of,
-    number,
-    of_type,
-    polygon_mask,
-    read_json,
-    rectangle_mask,
-    size_from,
-    stem_of,
-    text_of,
-)
+from sightline.formats.annotations import Drawing, FileContents, ImportOptions
+from sightline.formats.fields import SUFFIXES, name_of, number, of_type, read_json, size_from, stem_of, text_of
+from sightline.formats.shapes import ellipse_mask, polygon_mask, rectangle_mask
 from sightline.study.errors import StudyError
 
 NO_REGION = {"choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "ranker", "relation"}
-OF_A_SHAPE = {"rle", "points", "vertices", "radiusX", "width"}  # one of them is in every shape of JSON-MIN
-UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(.+)")  # what an upload puts before the file's name
+OF_A_SHAPE = {"rle", "points", "vertices", "radiusX", "width"}  # each shape of JSON-MIN has one of them
+UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(.+)")  # an upload puts 8 digits before the file's name
 
 
-def read_label_studio(path: Path, wanted: Wanted) -> Found:
-    """The drawings of an export; what is wrong with single annotations is in `problems`."""
+def read_label_studio(path: Path, options: ImportOptions) -> FileContents:
+    """The drawings of an export; what is wrong with single annotations goes into `problems`."""
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise StudyError(f"{path}: not a list of tasks; export the project as JSON or JSON-MIN")
-    found = Found()
+    contents = FileContents()
     sizes: dict[str, tuple[int, int]] = {}
     empty: list[tuple[str, dict[str, str]]] = []
     for task_number, task in enumerate(tasks, start=1):
-        for annotation in _annotations_of(task, found, task_number):
+        for annotation in _annotations_of(task, contents, task_number):
             where = f"task {task.get('id', task_number)}, annotation {annotation['id']}"
             try:
-                image = _image_of(task, annotation["data"], wanted)
-                size, mask_HW = _drawing(of_type(annotation, "result", list), wanted, found)
+                image = _image_of(task, annotation["data"], options)
+                size, mask_HW = _drawing(of_type(annotation, "result", list), options, contents)
             except ValueError as error:
-                found.problems.append(f"{where}: {error}")
+                contents.problems.append(f"{where}: {error}")
                 continue
-            fields = {"image": image, "annotator": annotation["annotator"] or wanted.annotator or ""}
+            fields = {"image": image, "annotator": annotation["annotator"] or options.annotator or ""}
             fields |= {"created_at": annotation["created_at"], "source": where}
             if not fields["annotator"]:
-                found.num_nameless += 1
+                contents.num_nameless += 1
             elif size is None or mask_HW is None:
                 empty.append((where, fields))
             else:
                 sizes.setdefault(image, size)
-                found.drawings.append(drawn(mask_HW, **fields))
-    for where, fields in empty:  # an annotation without a result states no size: another one of the image may
-        size = wanted.size_of(fields["image"]) or sizes.get(fields["image"])
+                contents.drawings.append(Drawing.of(mask_HW, **fields))
+    for where, fields in empty:  # an annotation without a shape states no size: another one of its image may
+        size = options.size_of(fields["image"]) or sizes.get(fields["image"])
         if size is None:
-            found.problems.append(f"{where}: has no region, and nothing says the size of image {fields['image']!r}")
+            contents.problems.append(f"{where}: no region, and nothing states the size of image {fields['image']!r}")
         else:
-            found.drawings.append(drawn(np.zeros(size, bool), **fields))
-    return found
+            contents.drawings.append(Drawing.of(np.zeros(size, bool), **fields))
+    return contents
 
 
-def _annotations_of(task: dict[str, Any], found: Found, task_number: int) -> Iterator[dict[str, Any]]:
-    """Each annotation that counts as id, annotator, created_at, data and result, whichever of the two forms it has."""
+def _annotations_of(task: dict[str, Any], contents: FileContents, task_number: int) -> Iterator[dict[str, Any]]:
+    """Each annotation that counts, of either form: id, annotator, created_at, data and result."""
     if "annotations" not in task and ("annotation_id" in task or "annotator" in task):  # JSON-MIN: one annotation
         shapes = [shape for values in task.values() if isinstance(values, list) for shape in values]
         yield {
@@ -88,12 +75,12 @@ def _annotations_of(task: dict[str, Any], found: Found, task_number: int) -> Ite
     try:
         annotations, data = of_type(task, "annotations", list), of_type(task, "data", dict)
     except ValueError as error:
-        found.problems.append(f"task {task.get('id', task_number)}: {error}")
+        contents.problems.append(f"task {task.get('id', task_number)}: {error}")
         return
     for annotation in annotations:
         fields = annotation if isinstance(annotation, dict) else {}
         if fields.get("was_cancelled"):
-            found.num_skipped += 1
+            contents.num_skipped += 1
             continue
         yield {
             "id": fields.get("id"),
@@ -104,14 +91,14 @@ def _annotations_of(task: dict[str, Any], found: Found, task_number: int) -> Ite
         }
 
 
-def _image_of(task: dict[str, Any], data: dict[str, Any], wanted: Wanted) -> str:
-    """The image's stem, from the task's data or the uploaded file's name; ValueError if no one image is meant."""
+def _image_of(task: dict[str, Any], data: dict[str, Any], options: ImportOptions) -> str:
+    """The image's stem, from the task's data or the uploaded file's name; ValueError unless they name exactly one."""
     names = [name for name in data.values() if isinstance(name, str) and _looks_like_image(name)]
     names = names or [name for name in (text_of(data, "image"), text_of(task, "file_upload")) if name]
     stems = list(dict.fromkeys(stem_of(_file_in(name)) for name in names))
-    if wanted.images is not None:
-        stems = list(dict.fromkeys(_without_prefix(stem, wanted) for stem in stems))
-        stems = [stem for stem in stems if stem in wanted.images] or stems
+    if options.images is not None:
+        stems = list(dict.fromkeys(_without_prefix(stem, options) for stem in stems))
+        stems = [stem for stem in stems if stem in options.images] or stems
     if len(stems) != 1:
         raise ValueError(f"its data names {len(stems)} images ({', '.join(stems) or 'none'}), expected one")
     return stems[0]
@@ -128,15 +115,17 @@ def _looks_like_image(name: str) -> bool:
     return PurePosixPath(_file_in(name)).suffix.lower() in SUFFIXES
 
 
-def _without_prefix(stem: str, wanted: Wanted) -> str:
-    """A stem without the 8 digits of an upload, if only so it is the name of a known image."""
+def _without_prefix(stem: str, options: ImportOptions) -> str:
+    """The stem, without the 8 digits of an upload if a known image has only the rest as its name."""
     match = UPLOAD_PREFIX.fullmatch(stem)
-    known = wanted.images or ()
+    known = options.images or ()
     return match[1] if match and stem not in known and match[1] in known else stem
 
 
-def _drawing(result: list[Any], wanted: Wanted, found: Found) -> tuple[tuple[int, int] | None, np.ndarray | None]:
-    """Size and bool mask of what a result marks, both None if it has no shape at all; ValueError for a wrong one."""
+def _drawing(
+    result: list[Any], options: ImportOptions, contents: FileContents
+) -> tuple[tuple[int, int] | None, np.ndarray | None]:
+    """Size and bool mask of the shapes of a result, both None if it has none at all; ValueError for a wrong shape."""
     size: tuple[int, int] | None = None
     mask_HW: np.ndarray | None = None
     for shape in result:
@@ -144,16 +133,16 @@ def _drawing(result: list[Any], wanted: Wanted, found: Found) -> tuple[tuple[int
             continue
         value = of_type(shape, "value", dict)
         if "image_rotation" in shape and number(shape, "image_rotation") % 360:
-            raise ValueError("was drawn on a turned image; turn it back there and export again")
-        own = size_from(shape.get("original_height"), shape.get("original_width"))
-        if size is not None and own != size:
-            raise ValueError(f"its shapes are of images of two sizes, {size} and {own} (rows, columns)")
-        size = own
+            raise ValueError("was drawn on a rotated image; rotate it back in Label Studio and export again")
+        shape_size = size_from(shape.get("original_height"), shape.get("original_width"))
+        if size is not None and shape_size != size:
+            raise ValueError(f"its shapes are of images of two sizes, {size} and {shape_size} (rows, columns)")
+        size = shape_size
         if mask_HW is None:
             mask_HW = np.zeros(size, bool)
         names = [name for key, list_ in value.items() if key.endswith("labels") for name in _texts(list_)]
-        found.labels.update(names)
-        if wanted.labels is None or set(names) & set(wanted.labels):
+        contents.labels.update(names)
+        if options.labels is None or set(names) & set(options.labels):
             mask_HW |= _shape_mask(value, str(shape.get("type", "shape")), size)
     return size, mask_HW
 
@@ -163,13 +152,13 @@ def _texts(value: Any) -> list[str]:
 
 
 def _shape_mask(value: dict[str, Any], kind: str, size: tuple[int, int]) -> np.ndarray:
-    """Pixels of one shape, bool; ValueError if it has no area that can be read."""
+    """Pixels of one shape, bool; ValueError if it has no readable area."""
     rows, cols = size
     if "rle" in value:
         return brush_mask(value["rle"], rows, cols)
     if "points" in value:
         if value.get("closed") is False:
-            raise ValueError("a polygon that was not closed; finish it there")
+            raise ValueError("a polygon that was not closed; close it in Label Studio")
         points = of_type(value, "points", list)
         pairs = [
             p for p in points if isinstance(p, list) and len(p) == 2 and all(isinstance(c, int | float) for c in p)
@@ -181,25 +170,26 @@ def _shape_mask(value: dict[str, Any], kind: str, size: tuple[int, int]) -> np.n
         raise ValueError(f"a {kind} marks no area that can be read; use brush, polygon, rectangle or ellipse")
     at = number(value, "x") * cols / 100, number(value, "y") * rows / 100
     degrees = number(value, "rotation") if "rotation" in value else 0.0
-    if "radiusX" in value:  # (x, y) is the centre, whatever the tag's page says: it is a Konva ellipse
+    if "radiusX" in value:  # (x, y) is the centre, contrary to the tag's documentation: it is a Konva ellipse
         return ellipse_mask(
             at, (number(value, "radiusX") * cols / 100, number(value, "radiusY") * rows / 100), degrees, size
         )
     sides = number(value, "width") * cols / 100, number(value, "height") * rows / 100
-    # Turned about its own corner, and (x, y) is where that corner is: HumanSignal/label-studio issue 5274
+    # (x, y) is the corner, about which it is rotated: HumanSignal/label-studio issue 5274
     return rectangle_mask(at, sides, degrees, at, size)
 
 
 def brush_mask(packed: Any, rows: int, cols: int) -> np.ndarray:
     """Pixels whose alpha is above 0 in Label Studio's run lengths, bool `rows` x `cols`.
 
-    A stream of bits: 32 say how many values follow, 5 their width less 1, four times 4 the widths less 1 of the counts
-    used below. Then, until all values are there: one bit, 1 for a run and 0 for values one by one; two bits, which of
-    the four widths; the count less 1; and the one value, or all of them. ValueError unless it is RGBA of the image.
+    A stream of bits. Its head: 32 bits, the number of values; 5 bits, their width less 1; four times 4 bits, the widths
+    less 1 that a count may have. Then come blocks until all values are there: one bit, 1 for a run of one value and 0
+    for single values; two bits, which of the four widths the count has; the count less 1; and the one value, or all of
+    them. ValueError unless the values are RGBA of the whole image.
     """
     if not isinstance(packed, list) or not all(isinstance(b, int) and 0 <= b <= 255 for b in packed):
         raise ValueError("a brush's rle is not a list of bytes")
-    stream = bytes(packed) + b"\0" * 8  # so that a read at the end has its bits; what was read too far is found below
+    stream = bytes(packed) + b"\0" * 8  # so that reads near the end have enough bits; reads beyond it fail
     at = 0
 
     def read(num_bits: int) -> int:
@@ -223,7 +213,7 @@ def brush_mask(packed: Any, rows: int, cols: int) -> np.ndarray:
         is_run = read(1)
         end = done + 1 + read(counts[read(2)])
         if end > num:
-            raise ValueError("a brush's rle holds more than its image")
+            raise ValueError("a brush's rle holds more values than its image")
         if is_run:
             values[done:end] = read(8)
         else:

@@ -1,8 +1,8 @@
-"""What a reader's drawing marks: a log of strokes, undo and redo -> a mask, the same here as in the page's raster.js.
+"""A reader's drawing -> a mask: from a log of strokes, undo and redo, exactly as the page's raster.js does it.
 
 Coordinates are image-space pixels: (0, 0) is the corner of the first pixel, (W, H) the far corner of the last, and the
-centre of pixel (row, col) is (x, y) = (col + 0.5, row + 0.5). Both sides do the same additions, multiplications and
-comparisons on doubles and no roots, so the two masks are equal in every pixel. H W image grid.
+centre of pixel (row, col) is (x, y) = (col + 0.5, row + 0.5). Server and page do the same additions, multiplications
+and comparisons on doubles, and take no roots, so their masks are equal in every pixel. H W image grid.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class Stroke:
     """One movement of the pen, or a polygon."""
 
     tool: Tool
-    """brush: a round pen along the points; outline and polygon: the region that the points go round."""
+    """brush: a round pen along the points; outline and polygon: the region that the points enclose."""
     mode: Mode
-    """Whether it marks its pixels or takes their mark away."""
+    """Whether the stroke marks its pixels or unmarks them."""
     radius: float
-    """Of the brush, image pixels; not looked at for the others."""
+    """Of the brush, image pixels; ignored for the other tools."""
     points: Sequence[float]
     """x0, y0, x1, y1, ... in image pixels."""
 
 
 class _Step(NamedTuple):
-    """The last stroke that counts and the step it came after, so that a log of n events takes n steps, not n lists."""
+    """The last stroke that counts and the step before it: a log of n events then needs n steps, not n lists."""
 
     stroke: Stroke
     before: _Step | None
@@ -41,12 +41,10 @@ class _Step(NamedTuple):
 def effective_strokes(events: Sequence[Mapping[str, Any]]) -> list[Stroke]:
     """The strokes that count after a log of events, in order: kinds `stroke`, `undo`, `redo` and `clear`.
 
-    `clear` takes all strokes away and can itself be undone; a stroke or a clear after an undo ends redoing; an undo or
-    redo with nothing to do does nothing. ValueError for another kind.
+    `clear` removes all strokes and can itself be undone. After an undo, a stroke or a clear leaves nothing to redo. An
+    undo or redo with nothing to do is ignored. ValueError for another kind.
     """
-    done: list[_Step | None] = [
-        None
-    ]  # what counted after each step that stands: the last stroke and what it came after
+    done: list[_Step | None] = [None]  # what counted after each step that has not been undone
     undone: list[_Step | None] = []
     for event in events:
         kind = event["kind"]
@@ -76,9 +74,9 @@ def effective_strokes(events: Sequence[Mapping[str, Any]]) -> list[Stroke]:
 
 
 def work_of(stroke: Stroke, num_pixels: float = np.inf) -> float:
-    """Pixels of all the boxes that a brush stroke's segments lie in: what drawing it costs; 0 for other tools.
+    """The cost of drawing a brush stroke: the pixels of its segments' bounding boxes, summed; 0 for other tools.
 
-    `num_pixels`: of the image, which no box exceeds.
+    `num_pixels`: of the image, at which each box is capped.
     """
     if stroke.tool != "brush":
         return 0.0
@@ -88,7 +86,7 @@ def work_of(stroke: Stroke, num_pixels: float = np.inf) -> float:
 
 
 def drawn_mask(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
-    """The mask that strokes leave, one after another, on an empty sheet, bool `height` x `width`."""
+    """The mask that strokes, applied in order, leave on an empty image, bool `height` x `width`."""
     mask_HW = np.zeros((height, width), bool)
     for stroke in strokes:
         points = np.asarray(stroke.points, np.float64).reshape(-1, 2)
@@ -100,10 +98,11 @@ def drawn_mask(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray
 
 
 def region(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pixels whose centres a closed curve goes round, bool `height` x `width`; `points` n x 2 as (x, y).
+    """Pixels whose centres a closed curve encloses, bool `height` x `width`; `points` n x 2 as (x, y).
 
-    The curve closes from its last point to its first. By nonzero winding, so that a curve that crosses itself, as hands
-    draw it, has no hole. A centre on an edge counts for a left or upper edge alone. Fewer than 3 points mark nothing.
+    The curve closes from its last point to its first. The nonzero winding rule applies, so that a hand-drawn curve that
+    crosses itself has no hole. A centre on an edge is inside only for a left or an upper edge. Fewer than 3 points mark
+    nothing.
     """
     mask_HW = np.zeros((height, width), bool)
     _fill(mask_HW, points, True)
@@ -111,18 +110,18 @@ def region(points: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _fill(mask_HW: np.ndarray, points: np.ndarray, value: bool) -> None:
-    """Sets the pixels of `region` in place; looks only at the box that the curve crosses."""
+    """Sets the pixels of `region` in place; computes only within the curve's bounding box."""
     height, width = mask_HW.shape
     (x0, y0), (x1, y1) = points.T, np.roll(points, -1, axis=0).T
     top = np.maximum(0, np.ceil(np.minimum(y0, y1) - 0.5)).astype(np.int64)
     end = np.minimum(height, np.ceil(np.maximum(y0, y1) - 0.5)).astype(np.int64)
-    num_rows = np.maximum(0, end - top)  # 0 for a level edge, which nothing below divides by
+    num_rows = np.maximum(0, end - top)  # 0 for a horizontal edge, so nothing below divides by 0
     if not num_rows.any():
         return
     edge = np.repeat(np.arange(len(points)), num_rows)
     rows = np.arange(len(edge)) - np.repeat(np.cumsum(num_rows) - num_rows, num_rows) + top[edge]
     crossing = x0[edge] + (rows + 0.5 - y0[edge]) * (x1 - x0)[edge] / (y1 - y0)[edge]
-    first = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.int64)  # column of the first centre at or beyond
+    first = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.int64)  # column of the first centre at or beyond it
     (low, high), (left, right) = (rows.min(), rows.max() + 1), (first.min(), first.max())
     winding = np.zeros((high - low, right - left + 1), np.int32)
     np.add.at(winding, (rows - low, first - left), np.where(y1 > y0, 1, -1)[edge])
@@ -153,5 +152,5 @@ def _pen(mask_HW: np.ndarray, points: np.ndarray, radius: float, value: bool) ->
 
 
 def _span(low: float, high: float, side: int) -> tuple[int, int]:
-    """First and one past the last pixel of a side that an interval may touch."""
+    """The first pixel of a side that an interval may touch, and one past the last."""
     return max(0, int(np.floor(low))), max(0, min(side, int(np.ceil(high)) + 1))

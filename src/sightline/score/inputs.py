@@ -257,11 +257,12 @@ def _by_image(table: pd.DataFrame, mask_of: Callable[[int], np.ndarray], grid: S
 
 
 def _drawings(path: Path, finding: str | None, problems: list[str]) -> tuple[list[Any], list[str]]:
-    """The JSON's drawings (`annotate.drawn.Drawn`) and the images that it names without one."""
+    """The JSON's drawings (`formats.annotations.Drawing`) and the images that it names without one."""
     try:
+        from sightline.formats.annotations import ImportOptions
         from sightline.formats.chexlocalize import read_chexlocalize
         from sightline.formats.coco import read_coco
-        from sightline.formats.shapes import Wanted, nearest_name, read_json, stem_of
+        from sightline.formats.fields import nearest_name, read_json, stem_of
     except ModuleNotFoundError as error:
         raise StudyError(f"{path}: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
     document = read_json(path)
@@ -280,8 +281,8 @@ def _drawings(path: Path, finding: str | None, problems: list[str]) -> tuple[lis
         raise StudyError(f"{path}: say with --finding which to take: {', '.join(sorted(findings))}")
     if finding is not None and finding not in findings:
         raise StudyError(f"{path}: has no finding {finding!r}{nearest_name(finding, findings)}")
-    wanted = Wanted(labels={finding} if finding else findings or None, annotator="unnamed")
-    found = (read_coco if is_coco else read_chexlocalize)(path, wanted)
+    options = ImportOptions(labels={finding} if finding else findings or None, annotator="unnamed")
+    found = (read_coco if is_coco else read_chexlocalize)(path, options)
     problems += [f"{path}: {problem}" for problem in found.problems]
     drawn = {drawing.image for drawing in found.drawings}
     return found.drawings, [image for image in listed if stem_of(image) not in drawn]
