@@ -1,10 +1,10 @@
-"""The command `sightline`: choose a study and keep dvc.yaml in step with it.
+"""The command `sightline`: chooses a study, keeps dvc.yaml in step with it, scores maps, serves the experts' page.
 
 sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then sync
-sightline sync              make dvc.yaml fit params.yaml's models and the stages' imports
-sightline profiles          name the profiles
-sightline score MAPS MASKS  anyone's maps against anyone's masks: no training, no DVC
-sightline annotate ...      the experts' drawing page: serve, invite, status, export, withdraw, import
+sightline sync              update dvc.yaml to params.yaml's models and the stages' imports
+sightline profiles          list the profiles
+sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
+sightline annotate ...      the experts' drawing page: serve, invite, status, people, export, withdraw, import
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     use_parser = commands.add_parser("use", help="copy profiles/<profile>.yaml over params.yaml and sync dvc.yaml")
     use_parser.add_argument("profile")
-    commands.add_parser("sync", help="make dvc.yaml fit params.yaml's models and the stages' imports")
-    commands.add_parser("profiles", help="name the profiles")
+    commands.add_parser("sync", help="update dvc.yaml to params.yaml's models and the stages' imports")
+    commands.add_parser("profiles", help="list the profiles")
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
-    score_parser = commands.add_parser("score", help="score maps made anywhere against masks made anywhere")
-    # what a command needs is loaded for it alone
+    score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
+    # the imports of these two commands are slow, so each loads its own only
     if sys.argv[1:2] == ["annotate"]:
         run_stage(lambda: _add_annotate(annotate_parser))
     if sys.argv[1:2] == ["score"]:
@@ -74,10 +74,10 @@ def use(profile: str) -> None:
     """Copies profiles/<profile>.yaml over params.yaml and syncs dvc.yaml; a wrong profile changes nothing."""
     path = Path("profiles") / f"{profile}.yaml"
     if not path.is_file():
-        names = sorted(other.stem for other in Path("profiles").glob("*.yaml"))
+        names = sorted(file.stem for file in Path("profiles").glob("*.yaml"))
         close = difflib.get_close_matches(profile, names, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise StudyError(f"profiles: no profile {profile!r}{hint}; there are {', '.join(names) or 'none here'}")
+        raise StudyError(f"profiles: no profile {profile!r}{hint}; available: {', '.join(names) or 'none'}")
     read_params(Models, path)
     with written_whole("params.yaml") as beside:
         beside.write_bytes(path.read_bytes())
@@ -86,10 +86,10 @@ def use(profile: str) -> None:
 
 
 def sync_file() -> None:
-    """Rewrites dvc.yaml where it does not fit params.yaml and the imports."""
+    """Rewrites dvc.yaml to fit params.yaml and the stages' imports."""
     path = Path("dvc.yaml")
     if not path.is_file():
-        raise StudyError("dvc.yaml: not there; run from the project's root")
+        raise StudyError("dvc.yaml: not found; run from the project's root")
     yaml = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)

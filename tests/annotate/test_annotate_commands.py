@@ -235,11 +235,11 @@ def test_refusals_are_one_line_that_says_what_to_do(
     for arguments, words in (
         (["export"], "nothing to export: no reader has answered a study image yet"),
         (["export", "--format", "folder", "--replace"], "nothing to export"),
-        (["withdraw", "r-nobody"], "no reader 'r-nobody'; sightline annotate status names them"),
+        (["withdraw", "r-nobody"], "no reader 'r-nobody'; sightline annotate status lists them"),
         (["invite", "--renew", "r-nobody"], "no reader 'r-nobody'"),
         (["invite", "--count", "0"], "--count N"),
         (["invite", "--count", "2", "Ada"], "--count N"),
-        (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0: say with --url"),
+        (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0: give --url"),
         (["serve", "--tls-cert", "c.pem"], "--tls-cert and --tls-key: give both or neither"),
         (["serve", "--tls-key", "k.pem"], "--tls-cert and --tls-key: give both or neither"),
     ):
@@ -656,9 +656,9 @@ def test_a_list_names_the_images(prepared: Path, tmp_path: Path) -> None:  # noq
     with pytest.raises(StudyError) as caught:
         study_plan(params_of(prepared, image_list=str(path)), index)
     assert caught.value.cases == [
-        f"{path}: 'stranger' is no test image of the study",
-        f"{path}: {training!r} is no test image of the study",
-        f"{path}: {names[0]!r} stands there twice",
+        f"{path}: 'stranger' is not a test image of the study",
+        f"{path}: {training!r} is not a test image of the study",
+        f"{path}: {names[0]!r} is listed twice",
     ]
     path.write_text(" \n")
     with pytest.raises(StudyError, match="names no image"):
@@ -767,7 +767,7 @@ def test_a_picture_that_is_gone_or_broken_is_named(tmp_path: Path) -> None:
     broken.write_bytes(good.read_bytes()[:5000])
     paths = [good, broken, tmp_path / "raw/gone.png"]
     pictures = Pictures(data_of(tmp_path / "raw"), index_from(paths))
-    with pytest.raises(StudyError, match=r"gone\.png: image 'gone' is not there or broken; put it back"):
+    with pytest.raises(StudyError, match=r"gone\.png: image 'gone' is missing or broken; put it back"):
         pictures.size("gone")
     with pytest.raises(StudyError, match=r"broken\.png: "):
         pictures.png("broken")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from sightline.annotate.assignment import Kind, Plan
-from sightline.annotate.progress import Assigned, Reader, Reading, overview, status_lines
+from sightline.annotate.progress import Assigned, Reader, Reading, overview
+from sightline.annotate.status import status_lines
 from sightline.experts.agreement import image_agreement
 
 BEGUN = "2026-11-20T08:00:00Z"

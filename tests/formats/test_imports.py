@@ -511,7 +511,7 @@ def test_every_wrong_coco_annotation_is_told(tmp_path: Path) -> None:
     assert not found.drawings
     expected = [
         "image 2: id 5 belongs to an earlier image too",
-        "image 3: has the name 'a' of image 5 too",
+        "image 3: has the name 'a' of image 5; names must differ",
         "image 4: image size 1 x 1.5",
         "image 5: lacks 'file_name'",
         *(f"annotation {number}: {message}" for number, message in enumerate(wrong, start=1)),

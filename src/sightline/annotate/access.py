@@ -23,7 +23,7 @@ class Cookies:
     """The names of the session cookies, and how they are set."""
 
     is_https: bool
-    """Cookies are sent over TLS alone, and their names say so to the browser."""
+    """Cookies are sent over TLS only, which their names tell the browser to enforce."""
 
     @property
     def reader(self) -> str:

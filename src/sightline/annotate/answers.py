@@ -1,22 +1,25 @@
-"""An answer to a task as the store takes it, and the ways in which the store cannot take it."""
+"""An answer to a task as the store takes it, and the errors with which the store refuses one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Answer = Literal["region", "none", "cannot"]
+"""A region is marked; the reader sees none; the reader cannot judge the image."""
 
 
 class OutOfStep(Exception):
-    """The page's log is not the server's: somebody drew on another device, or a part is missing."""
+    """The page's log differs from the server's: the reader drew on another device, or a part is missing."""
 
     def __init__(self, events: list[dict[str, Any]]) -> None:
-        """`events`: the whole log that the server has."""
-        super().__init__("the drawing on this page is not the one that is saved")
+        """`events`: the server's whole log."""
+        super().__init__("the drawing on this page differs from the saved one")
         self.events = events
 
 
 class Recorded(Exception):
-    """A submission of this id is recorded already, as version `version`."""
+    """A submission with this id is already recorded, as version `version`."""
 
     def __init__(self, version: int) -> None:
         super().__init__(f"recorded already, as version {version}")
@@ -24,11 +27,11 @@ class Recorded(Exception):
 
 
 class Gone(Exception):
-    """The task is no more: its reader withdrew meanwhile."""
+    """The task no longer exists: its reader has withdrawn."""
 
 
 class Conflict(Exception):
-    """The submission answers another version of its task than the newest."""
+    """The submission corrects a version of the answer that is not the newest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +40,8 @@ class Submitted:
 
     id: str
     base_version: int
-    """Number of answers to this task that the page knew of."""
-    answer: str
+    """Number of answers to this task that the page knew."""
+    answer: Answer
     confidence: int | None
     num_events: int
     height: int

@@ -1,6 +1,6 @@
-"""Who reads which images, and in which order: a balanced incomplete block design, hidden repeats, normal controls.
+"""Which reader reads which images in which order: a balanced incomplete block design, hidden repeats, normal controls.
 
-Everything follows from the plan, so a list that was lost can be made again. Letters: N images, R readers.
+Everything follows from the plan, so a lost list can be made again. Letters: N images, R readers.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ import numpy as np
 
 Kind = Literal["practice", "study", "control"]
 
-# what a draw is for; with the plan's seed and a slot it names the draw's generator, so that none moves another
+# the purposes of draws; seed, purpose and slot make a random stream, so that no draw changes another
 DESIGN, EXTRA, POOL, ORDER = 1, 2, 3, 4
 
-TRIES = 12_000  # pairs of readers looked at for an exchange, a second's work; most designs need far fewer
-ROUND = 4_000  # after so many tries the search is warmed up again
-WARMTH = 0.7  # at a round's start, in units of the sum of squares; see `_improved`
-MAX_IMAGES = 64  # of each of two readers that are weighed against each other at once
+TRIES = 12_000  # pairs of readers tried for an exchange, about a second; most designs need far fewer
+ROUND = 4_000  # tries after which the search is warmed up again
+WARMTH = 0.7  # temperature at the start of a round, in units of the sum of squares; see `_improved`
+MAX_IMAGES = 64  # of each of two readers, compared at once for an exchange
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a study's lists follow from; ValueError with one `field: reason` line for each thing that is wrong."""
+    """What the readers' lists follow from; ValueError with one `field: reason` line per problem."""
 
     seed: int
-    """0 or more; another seed gives another design and other orders."""
+    """0 or more; a different seed gives a different design and different orders."""
     images: tuple[str, ...]
-    """The study's images, one at least."""
+    """The study's images, at least one."""
     controls: tuple[str, ...]
-    """Normal images to hide among them; may be empty."""
+    """Normal images hidden among them; may be empty."""
     practice: tuple[str, ...]
-    """Images that each reader begins with, in this order; may be empty."""
+    """Images with which each reader begins, in this order; may be empty."""
     readers: int
-    """Readers planned; slots 0 to readers - 1 are theirs."""
+    """Number of planned readers, who have the slots 0 to readers - 1."""
     readers_per_image: int
-    """Distinct readers of each of the study's images."""
+    """Number of distinct readers of each of the study's images."""
     repeat_share: float
-    """In [0, 1], of a reader's study images that come a second time."""
+    """Share of a reader's study images that are shown twice, in [0, 1]."""
     control_share: float
-    """In [0, 1], controls of a reader as a share of the reader's study images."""
+    """A reader's controls as a share of the reader's study images, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be carried out."""
+        """Refuses plans that cannot be carried out."""
         wrong = []
         if self.seed < 0:
             wrong.append(f"seed: {self.seed} is negative")
         if not self.images:
-            wrong.append("images: there are none")
+            wrong.append("images: none given")
         lists = {"images": self.images, "controls": self.controls, "practice": self.practice}
         for field, names in lists.items():
             if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
                 wrong.append(f"{field}: {', '.join(repeated)} named more than once")
-        for field, other in (("controls", "images"), ("practice", "images"), ("practice", "controls")):
-            if both := sorted(set(lists[field]) & set(lists[other])):
-                wrong.append(f"{field}: {', '.join(both)} also among {other}")
+        for field, second in (("controls", "images"), ("practice", "images"), ("practice", "controls")):
+            if both := sorted(set(lists[field]) & set(lists[second])):
+                wrong.append(f"{field}: {', '.join(both)} also among {second}")
         if self.readers < 1:
             wrong.append(f"readers: {self.readers}, expected 1 or more")
         if self.readers_per_image < 1:
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedTask:
-    """One image to be read once by one reader."""
+    """One reading of one image by one reader."""
 
     image: str
     kind: Kind
@@ -83,17 +83,17 @@ class PlannedTask:
 
 
 def planned_tasks(plan: Plan, slot: int, coverage: Mapping[str, int] | None = None) -> list[PlannedTask]:
-    """The list of the reader in a slot, in the order in which that reader is shown it.
+    """The tasks of the reader in a slot, in the order in which they are shown.
 
-    Practice comes first. Study and control images follow in an order drawn for the slot, and among them
-    round(repeat_share * study images) study images a second time. Of n images after practice, the second reading comes
-    n / 2 places (rounded up) after the first, or more. Who has a single image is shown it once: its repeat could only
-    be adjacent. Controls are round(control_share * study images), fewer if the pool is smaller; no reader has one
-    twice, and over slots 0 to s each control is used as often as any other or once more.
+    Practice comes first. Study and control images follow in an order drawn for the slot; among them,
+    round(repeat_share * study images) study images come a second time. With n images after practice, the second reading
+    comes at least n / 2 places (rounded up) after the first. A reader with a single image sees it once, because its
+    repeat could only be adjacent. There are round(control_share * study images) controls, fewer if the pool is smaller;
+    no reader has a control twice, and over slots 0 to s the uses of any two controls differ by at most one.
 
-    Slots from `plan.readers` on are extra readers: they get ceil(N * readers_per_image / readers) images, those with
+    Slots from `plan.readers` on are extra readers. They get ceil(N * readers_per_image / readers) images: those with
     the lowest `coverage` (readers assigned to each image so far; 0 where an image is missing), ties drawn for the slot.
-    `coverage` does not matter for the others. ValueError for a negative slot.
+    For the other slots `coverage` is ignored. ValueError for a negative slot.
     """
     if slot < 0:
         raise ValueError(f"slot: {slot} is negative")
@@ -104,31 +104,31 @@ def planned_tasks(plan: Plan, slot: int, coverage: Mapping[str, int] | None = No
 
 
 def shared_images(assigned_RN: np.ndarray) -> np.ndarray:
-    """How many images each pair of readers shares, int, one per pair, from bool R x N `assigned_RN`."""
+    """The number of images that each pair of readers shares, int, one per pair, from bool R x N `assigned_RN`."""
     counts_RN = assigned_RN.astype(np.int64)
     return (counts_RN @ counts_RN.T)[np.triu_indices(len(counts_RN), 1)]
 
 
 def least_spread(num_images: int, num_readers: int, per_image: int) -> int:
-    """A lower bound on the largest less the smallest number of images that two readers share.
+    """A lower bound on the spread of shared images: the largest less the smallest number that two readers share.
 
-    A reader with `load` images shares load * (per_image - 1) / (readers - 1) with each other reader on average, so with
-    one that rounded down or fewer, and with one that rounded up or more. 0 for a balanced incomplete block design's
-    counts, which do not suffice for one to exist.
+    A reader with `load` images shares load * (per_image - 1) / (readers - 1) of them with each other reader on average:
+    at most that, rounded down, with one of them and at least that, rounded up, with another. 0 where the numbers fit a
+    balanced incomplete block design, which need not exist.
     """
     if num_readers == 1:
         return 0
-    low = num_images * per_image // num_readers  # loads differ by one at most
+    low = num_images * per_image // num_readers  # loads differ by at most one
     high = -(-num_images * per_image // num_readers)
     return -(-high * (per_image - 1) // (num_readers - 1)) - low * (per_image - 1) // (num_readers - 1)
 
 
 @lru_cache(maxsize=8)
 def block_design(seed: int, num_images: int, num_readers: int, per_image: int) -> np.ndarray:
-    """Which reader has which image, bool R x N, not writable: a balanced incomplete block design as near as found.
+    """Which reader has which image, bool R x N, read-only: as near to a balanced incomplete block design as found.
 
-    Each column has exactly `per_image` readers; row sums differ by 1 at most. How many images two readers share varies
-    as little as a greedy start and `TRIES` exchanges reach; the search ends at `least_spread`.
+    Each column has exactly `per_image` readers; row sums differ by at most 1. The numbers of images that two readers
+    share vary as little as a greedy start and `TRIES` exchanges achieve; the search ends at `least_spread`.
     """
     rng = np.random.default_rng([seed, DESIGN, 0])
     assigned_RN = _greedy(rng, num_images, num_readers, per_image)
@@ -140,7 +140,7 @@ def block_design(seed: int, num_images: int, num_readers: int, per_image: int) -
 
 
 def _greedy(rng: np.random.Generator, num_images: int, num_readers: int, per_image: int) -> np.ndarray:
-    """A first design, float32 R x N of 0 and 1: each image to the least loaded, then those who have met least."""
+    """A first design, float32 R x N of 0 and 1: each image to the readers with fewest images, then to new pairs."""
     assigned_RN = np.zeros((num_readers, num_images), np.float32)
     load_R = np.zeros(num_readers)
     shared_RR = np.zeros((num_readers, num_readers))
@@ -157,12 +157,12 @@ def _greedy(rng: np.random.Generator, num_images: int, num_readers: int, per_ima
 
 
 def _improved(rng: np.random.Generator, assigned_RN: np.ndarray, target: int) -> np.ndarray:
-    """The best design that exchanges lead to from a first one; stops at a spread of `target`.
+    """The best design that exchanges reach from a first one; stops at a spread of `target`.
 
-    An exchange takes two readers: one gives the other an image that only the first has, and gets one that only the
-    second has, so loads and columns stay. It is judged by the sum over pairs of readers of the squared number of images
-    they share. Of all exchanges of a random pair, and none, one is drawn with odds exp(-change / temperature), which is
-    the least change plus Gumbel noise; the temperature falls from `WARMTH` to 0 in each round.
+    In an exchange, one of two readers gives the other an image that only the first has, and receives one that only the
+    second has, so row and column sums stay. The score is the sum, over pairs of readers, of the squared number of
+    images they share. For a random pair, one of all exchanges, or none, is drawn with odds exp(-change / temperature):
+    the one with the least change plus Gumbel noise. The temperature falls from `WARMTH` to 0 in each round.
     """
     assigned_RN = assigned_RN.copy()
     num_readers, per_image = len(assigned_RN), int(assigned_RN[:, 0].sum())
@@ -177,7 +177,7 @@ def _improved(rng: np.random.Generator, assigned_RN: np.ndarray, target: int) ->
         takes = _some(rng, np.flatnonzero(assigned_RN[other] > assigned_RN[one]))
         if not len(gives) or not len(takes):
             continue
-        given_RN, taken_RN = assigned_RN[:, gives], assigned_RN[:, takes]  # who else has those images
+        given_RN, taken_RN = assigned_RN[:, gives], assigned_RN[:, takes]  # which other readers have these images
         given_RN[[one, other]] = taken_RN[[one, other]] = 0
         gap_R = shared_RR[other] - shared_RR[one]
         change = 2 * (gap_R @ given_RN)[:, None] - 2 * (gap_R @ taken_RN)[None, :]
@@ -200,25 +200,25 @@ def _improved(rng: np.random.Generator, assigned_RN: np.ndarray, target: int) ->
 
 
 def _score(shared_RR: np.ndarray) -> tuple[float, float]:
-    """Spread of the shared images over pairs of readers, then the sum of their squares; the lower, the better."""
+    """Spread of the shared images over pairs of readers, then the sum of their squares; lower is better."""
     pairs = shared_RR[np.triu_indices(len(shared_RR), 1)].astype(np.float64)
     return float(pairs.max() - pairs.min()), float(pairs @ pairs)
 
 
 def _some(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
-    """All of the images or, of many, `MAX_IMAGES` drawn without replacement."""
+    """All images, or `MAX_IMAGES` of them drawn without replacement if there are more."""
     if len(images) <= MAX_IMAGES:
         return images
     return images[np.argsort(rng.random(len(images)), kind="stable")[:MAX_IMAGES]]
 
 
 def _gumbel(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Noise whose minimum with -log odds draws by those odds (Gumbel's, negated), float64."""
+    """Negated Gumbel noise, float64: added to -log odds, the least of the sums is drawn with those odds."""
     return np.log(-np.log1p(-rng.random(size)) + np.finfo(np.float64).tiny)
 
 
 def _study_images(plan: Plan, slot: int, coverage: Mapping[str, int]) -> list[str]:
-    """The study images of a slot, in the plan's order or by coverage."""
+    """The study images of a slot: in the plan's order, or for an extra reader by coverage."""
     num_images = len(plan.images)
     if slot < plan.readers:
         design_RN = block_design(plan.seed, num_images, plan.readers, plan.readers_per_image)
@@ -230,12 +230,12 @@ def _study_images(plan: Plan, slot: int, coverage: Mapping[str, int]) -> list[st
 
 
 def _extra_load(plan: Plan) -> int:
-    """How many study images an extra reader gets."""
+    """The number of study images of an extra reader."""
     return -(-len(plan.images) * plan.readers_per_image // plan.readers)
 
 
 def _controls(plan: Plan, slot: int) -> list[str]:
-    """The controls of a slot: the next in a shuffled pool that goes round, from where the slot before stopped."""
+    """The controls of a slot: taken in turn from a shuffled circular pool, from where the slot before stopped."""
     if not plan.controls:
         return []
     design_RN = block_design(plan.seed, len(plan.images), plan.readers, plan.readers_per_image)
@@ -249,8 +249,8 @@ def _controls(plan: Plan, slot: int) -> list[str]:
 def _ordered(study: list[str], controls: list[str], repeat_share: float, rng: np.random.Generator) -> list[PlannedTask]:
     """Study images, their repeats and the controls in a random order that keeps repeats away from first readings.
 
-    First readings of what is repeated stand at places p_i of the first half and their repeats at ceil(n / 2) + q_i,
-    both sorted, p_i <= q_i, from two draws of places; there are never more repeats than places in half a list.
+    Two draws of places in half a list, sorted, give p_i <= q_i: the first reading of a repeated image is at place p_i,
+    its repeat at ceil(n / 2) + q_i. There are never more repeats than places in half a list.
     """
     num_repeats = round(repeat_share * len(study)) if len(study) + len(controls) > 1 else 0
     shuffled = [study[place] for place in _shuffled(rng, len(study))]
@@ -270,5 +270,5 @@ def _ordered(study: list[str], controls: list[str], repeat_share: float, rng: np
 
 
 def _shuffled(rng: np.random.Generator, size: int) -> np.ndarray:
-    """0 to size - 1 in a random order, by sorting plain draws, which NumPy keeps the same from version to version."""
+    """0 to size - 1 in a random order, by sorting uniform draws, which stay the same between NumPy versions."""
     return np.argsort(rng.random(size), kind="stable")

@@ -1,4 +1,4 @@
-"""The commands below `sightline annotate`: a store opened, something done, a line or a table said.
+"""The commands below `sightline annotate`: each opens the store, does one thing and prints lines or a table.
 
 sightline annotate serve [--host --port --url --tls-cert --tls-key] [--new-admin-secret]
 sightline annotate invite [NAME ...] [--count N] [--url URL]; sightline annotate invite --renew READER
@@ -30,8 +30,8 @@ from sightline.annotate.export import export_folder, export_records, rows_of
 from sightline.annotate.images import Params, Pictures, study_index, study_plan
 from sightline.annotate.imports import FORMATS, import_file
 from sightline.annotate.live import live_overview
-from sightline.annotate.progress import status_lines
 from sightline.annotate.server import TOOL_VERSION, create_app
+from sightline.annotate.status import status_lines
 from sightline.annotate.store import Store
 from sightline.formats.coco import coco_document
 from sightline.study.errors import StudyError
@@ -56,34 +56,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         to.add_argument("--url", default=default, help="address under which readers reach the page")
 
     serve_parser = command("serve", serve, "serve the page to readers until stopped")
-    serve_parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all")
-    serve_parser.add_argument("--port", type=int, default=PORT)
-    serve_parser.add_argument("--tls-cert", help="certificate file; with --tls-key, the page is served over TLS")
-    serve_parser.add_argument("--tls-key", help="key file")
-    serve_parser.add_argument("--new-admin-secret", action="store_true", help="end the old one and print a new link")
+    serve_parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all (default 127.0.0.1)"
+    )
+    serve_parser.add_argument("--port", type=int, default=PORT, help=f"port to listen on (default {PORT})")
+    serve_parser.add_argument(
+        "--tls-cert", metavar="FILE", help="certificate file; with --tls-key, serves the page over TLS"
+    )
+    serve_parser.add_argument("--tls-key", metavar="FILE", help="key file")
+    serve_parser.add_argument(
+        "--new-admin-secret", action="store_true", help="replace the admin's link and end the admin's sessions"
+    )
     url(serve_parser, None)
     invite_parser = command("invite", invite, "print a personal link for each new reader")
-    invite_parser.add_argument("names", nargs="*", help="for whom, for your own list; never exported")
-    invite_parser.add_argument("--count", type=int, help="so many readers, without names")
+    invite_parser.add_argument("names", nargs="*", help="whom to invite, for your own records; never exported")
+    invite_parser.add_argument("--count", type=int, help="number of readers, without names")
     invite_parser.add_argument("--renew", metavar="READER", help="a new link for a reader who lost the old one")
     url(invite_parser, f"http://127.0.0.1:{PORT}")
     command("status", status, "print coverage, pace and agreement")
-    command("people", people, "print who is behind the pseudonyms; keep it to yourself")
-    export_parser = command("export", export, "write what was drawn so far for the pipeline")
-    export_parser.add_argument("--to", help=f"folder (default {FOLDER}), or file for coco and records")
-    export_parser.add_argument("--format", choices=("folder", "coco", "records"), default="folder")
-    export_parser.add_argument("--finding", default="pneumonia", help="name of the category, for coco")
-    export_parser.add_argument("--replace", action="store_true", help="replace annotations that came from elsewhere")
+    command("people", people, "print the names behind the pseudonyms; keep them to yourself")
+    export_parser = command("export", export, "write the annotations so far, for the pipeline")
+    export_parser.add_argument("--to", help=f"folder to write (default {FOLDER}); for coco and records, a file")
+    export_parser.add_argument(
+        "--format", choices=("folder", "coco", "records"), default="folder", help="default folder"
+    )
+    export_parser.add_argument("--finding", default="pneumonia", help="name of the COCO category (default pneumonia)")
+    export_parser.add_argument(
+        "--replace", action="store_true", help="replace annotations that are not an earlier export"
+    )
     withdraw_parser = command("withdraw", withdraw, "delete all data of a reader who withdraws")
-    withdraw_parser.add_argument("reader", help="pseudonym, as status prints it")
-    import_parser = command("import", import_, "turn another tool's file into the study's annotations")
-    import_parser.add_argument("format", choices=sorted(FORMATS))
-    import_parser.add_argument("file")
+    withdraw_parser.add_argument("reader", help="pseudonym, as printed by status")
+    import_parser = command("import", import_, "convert another tool's file to the study's annotations")
+    import_parser.add_argument("format", choices=sorted(FORMATS), help="format of the file")
+    import_parser.add_argument("file", help="file that the other tool exported")
     import_parser.add_argument("--to", default=FOLDER, help=f"folder to write (default {FOLDER})")
-    import_parser.add_argument("--labels", nargs="+", help="labels, categories or findings that count (default: all)")
-    import_parser.add_argument("--annotator", help="who drew, where the file does not say")
-    import_parser.add_argument("--profession", default="", help="of the annotators")
-    import_parser.add_argument("--replace", action="store_true", help="replace annotations that stand there")
+    import_parser.add_argument("--labels", nargs="+", help="labels, categories or findings to import (default: all)")
+    import_parser.add_argument("--annotator", help="the annotator, where the file names none")
+    import_parser.add_argument(
+        "--profession", default="", help="the annotators' profession, where the file states none"
+    )
+    import_parser.add_argument("--replace", action="store_true", help="replace annotations in the folder")
 
 
 def store_url() -> str:
@@ -91,29 +103,32 @@ def store_url() -> str:
 
     The store holds names, so a file inside a Git repository is refused.
     """
-    wish = os.environ.get("SIGHTLINE_STORE") or ""
-    if "://" in wish and not wish.startswith("sqlite"):
-        return wish
-    here = Path.cwd()
+    setting = os.environ.get("SIGHTLINE_STORE") or ""
+    if "://" in setting and not setting.startswith("sqlite"):
+        return setting
+    study = Path.cwd()
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sightline"
-    default = data / f"{here.name}-{hashlib.sha256(str(here).encode()).hexdigest()[:8]}.sqlite"
-    path = Path(wish.removeprefix("sqlite:///") or default).resolve()
+    default = data / f"{study.name}-{hashlib.sha256(str(study).encode()).hexdigest()[:8]}.sqlite"
+    path = Path(setting.removeprefix("sqlite:///") or default).resolve()
     repository = next((folder for folder in path.parents if (folder / ".git").exists()), None)
     if repository is not None:
         raise StudyError(
-            f"SIGHTLINE_STORE={path}: lies in the repository {repository}; the store holds readers' names: name a file "
-            "outside"
+            f"SIGHTLINE_STORE={path}: lies in the repository {repository}; the store holds readers' names: name a "
+            "file outside it"
         )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # names: nobody else on this machine
+        os.close(
+            os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+        )  # holds names: no other user of this machine may read it
     return f"sqlite:///{path}"
 
 
 def opened_study() -> tuple[Store, Params, Plan, str, Pictures]:
-    """The store of the study in this folder, begun if it is new: store, parameters, plan, when it was begun, images.
+    """The store of the study in this folder, its parameters and plan, when it was begun, and its images.
 
-    StudyError if the store was begun with another plan: what readers were given must not change under them.
+    A new store is begun with the plan. StudyError if the store was begun with a different plan: the images that readers
+    were given must not change.
     """
     params, index = read_params(Params), study_index()
     plan = study_plan(params, index)
@@ -136,25 +151,25 @@ def opened_study() -> tuple[Store, Params, Plan, str, Pictures]:
     changed = [key for key, value in content.items() if was.get(key) != value]
     if changed:
         raise StudyError(
-            f"{place}: was begun with another study ({', '.join(changed)} differ); put params.yaml and images back, "
-            "or name another store in SIGHTLINE_STORE"
+            f"{place}: was begun with another study ({', '.join(changed)} differ); restore params.yaml and images, or "
+            "name another store in SIGHTLINE_STORE"
         )
     return store, params, plan, begun["made_at"], pictures
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    """Serves until stopped."""
+    """Serves the page until stopped."""
     is_tls = bool(arguments.tls_cert and arguments.tls_key)
     if bool(arguments.tls_cert) != bool(arguments.tls_key):
         raise StudyError("--tls-cert and --tls-key: give both or neither")
     is_local = arguments.host in ("127.0.0.1", "localhost", "::1")
     if not is_local and not arguments.url:
-        raise StudyError(f"--host {arguments.host}: say with --url under which address readers reach the page")
+        raise StudyError(f"--host {arguments.host}: give --url, the address under which readers reach the page")
     url = (arguments.url or f"{'https' if is_tls else 'http'}://{arguments.host}:{arguments.port}").rstrip("/")
     store, params, plan, begun_at, pictures = opened_study()
     grid = params.data.height, params.data.width
     for image in (*plan.images, *plan.controls, *plan.practice):
-        pictures.size(image)  # what is missing is told now, not to a reader
+        pictures.size(image)  # a missing image stops the server now, not a reader later
     is_https = urlsplit(url).scheme == "https"
     app = create_app(
         store,
@@ -168,8 +183,8 @@ def serve(arguments: argparse.Namespace) -> None:
     print(f"Sightline {TOOL_VERSION}: {len(plan.images)} images; readers open their personal links at {url}")
     print(f"admin: {url}/admin" + (f"#secret={secret}  (kept hashed: note it now)" if secret else ""), flush=True)
     if not is_https and not is_local:
-        print("warning: without TLS, links and drawings can be read on the way", flush=True)
-    # uvicorn hands the signal on once it has stopped; without this the process would end before the store is closed
+        print("warning: without TLS, links and drawings can be read in transit", flush=True)
+    # uvicorn raises the signal again once it has stopped; without a handler the process would end with the store open
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run(
@@ -186,7 +201,7 @@ def serve(arguments: argparse.Namespace) -> None:
 
 
 def invite(arguments: argparse.Namespace) -> None:
-    """Prints one link a line, behind the pseudonym and the name."""
+    """Prints one link per line, after the pseudonym and the name."""
     if arguments.count is not None and (arguments.names or arguments.count < 1):
         raise StudyError("invite: give names or --count N (1 or more), not both")
     store, _, plan, _, _ = opened_study()
@@ -194,7 +209,7 @@ def invite(arguments: argparse.Namespace) -> None:
     if arguments.renew:
         token = store.renew_invite(arguments.renew)
         if token is None:
-            raise StudyError(f"invite: no reader {arguments.renew!r}; sightline annotate status names them")
+            raise StudyError(f"invite: no reader {arguments.renew!r}; sightline annotate status lists them")
         print(f"{arguments.renew}\t{url}/#invite={token}")
         return
     for name in arguments.names or [""] * (arguments.count or 1):
@@ -209,14 +224,14 @@ def status(arguments: argparse.Namespace) -> None:  # noqa: ARG001
 
 
 def people(arguments: argparse.Namespace) -> None:  # noqa: ARG001
-    """Prints pseudonym, name of the invitation, own name and e-mail, tab-separated."""
+    """Prints pseudonym, name in the invitation, name and e-mail at enrolment, tab-separated."""
     store, *_ = opened_study()
     for row in store.people():
         print("\t".join(value or "-" for value in row))
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Writes annotations, COCO or records, and says what was left out."""
+    """Writes annotations, COCO or records, and prints what was left out."""
     store, _, _, _, pictures = opened_study()
     if arguments.format == "records":
         path = Path(arguments.to or "records.jsonl")
@@ -229,11 +244,11 @@ def export(arguments: argparse.Namespace) -> None:
         print(f"{path}: {len(document['annotations'])} regions on {len(document['images'])} images")
         return
     folder = Path(arguments.to or FOLDER)
-    counted = export_folder(store, pictures, folder, arguments.replace)
+    counts = export_folder(store, pictures, folder, arguments.replace)
     print(
-        f"{folder}: {counted['annotations']} annotations ({counted['regions']} with a region, {counted['repeats']} "
-        f"hidden repeats) of {counted['images']} images by {counted['annotators']} annotators; {counted['controls']} "
-        f"of normal controls in controls/; {counted['cannot']} answers “cannot judge”, in readings.csv alone"
+        f"{folder}: {counts['annotations']} annotations ({counts['regions']} with a region, {counts['repeats']} "
+        f"hidden repeats) of {counts['images']} images by {counts['annotators']} annotators; {counts['controls']} "
+        f"of normal controls in controls/; {counts['cannot']} answers “cannot judge”, in readings.csv only"
     )
     print(NEXT_STEPS.format(folder=folder))
 
@@ -242,15 +257,15 @@ def withdraw(arguments: argparse.Namespace) -> None:
     """Deletes a reader's data."""
     store, *_ = opened_study()
     if not store.withdraw(arguments.reader):
-        raise StudyError(f"withdraw: no reader {arguments.reader!r}; sightline annotate status names them")
-    print(f"{arguments.reader}: all data deleted; export again to take the annotations out of {FOLDER}")
+        raise StudyError(f"withdraw: no reader {arguments.reader!r}; sightline annotate status lists them")
+    print(f"{arguments.reader}: all data deleted; export again to remove the annotations from {FOLDER}")
 
 
 def import_(arguments: argparse.Namespace) -> None:
-    """Writes another tool's regions as the study's annotations."""
+    """Writes the regions of another tool's file as the study's annotations."""
     index = study_index()
     pictures = Pictures(read_params(Params).data, index)
-    done = import_file(
+    counts = import_file(
         arguments.format,
         arguments.file,
         arguments.to,
@@ -260,5 +275,5 @@ def import_(arguments: argparse.Namespace) -> None:
         profession=arguments.profession,
         replace=arguments.replace,
     )
-    print(f"{arguments.to}: " + ", ".join(f"{value} {name}" for name, value in done.items()))
+    print(f"{arguments.to}: " + ", ".join(f"{value} {name}" for name, value in counts.items()))
     print(NEXT_STEPS.format(folder=arguments.to))

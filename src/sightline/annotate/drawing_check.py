@@ -1,4 +1,4 @@
-"""Is what the page says of a drawing so: points within the image, the mask what the saved strokes give."""
+"""Checks of a drawing that the page sends: its points lie in the image, and its mask follows from its saved strokes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sightline.annotate.refusals import Refused
 from sightline.formats.rle import mask_of
 from sightline.formats.strokes import drawn_mask, effective_strokes, work_of
 
-MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times what anybody has been seen to need
+MAX_TOTAL_WORK = 4e9  # of one drawing, see strokes.work_of: ten times the largest seen
 
 
 def is_inside(points: list[float], height: int, width: int) -> bool:
-    """Whether all of x0, y0, x1, y1, ... lie within the image; they are 0 or more already."""
+    """Whether all of x0, y0, x1, y1, ... lie within the image; they are known to be 0 or more."""
     return max(points[::2]) <= width and max(points[1::2]) <= height
 
 
 def checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int, width: int) -> str:
-    """The mask's run lengths as JSON; refused unless it fits the image and is what the saved drawing gives."""
+    """The mask's run lengths as JSON; refused unless it fits the image and equals the mask of the saved drawing."""
     if sent.size != [height, width]:
         raise Refused(422, "malformed", f"mask: {sent.size[0]} x {sent.size[1]}, the image is {height} x {width}")
     try:
@@ -31,7 +31,7 @@ def checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int,
         raise Refused(422, "malformed", "mask: marks no pixel; answer none or cannot instead")
     strokes = effective_strokes(events)
     if sum(work_of(stroke, height * width) for stroke in strokes) > MAX_TOTAL_WORK:
-        raise Refused(422, "malformed", "mask: drawn by too many wide strokes; clear it and draw it with fewer")
+        raise Refused(422, "malformed", "mask: too many wide strokes; clear the drawing and use fewer")
     if (mask != drawn_mask(strokes, height, width)).any():
         raise OutOfStep(events)
     return json.dumps(sent.counts)

@@ -1,6 +1,6 @@
-"""What readers drew, out of the store: the study's folder of annotations, the readings beside it, COCO, and records.
+"""Export from the store: the study's folder of annotations with its table of readings, COCO, and records.
 
-Practice never leaves. Nobody's name or e-mail is read here: annotators are pseudonyms.
+Practice is never exported. No name or e-mail address is read here: annotators are pseudonyms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ READINGS = (
 
 
 def annotation_name(answer: Row[Any]) -> str:
-    """The name of a reading's annotation: image, reader, and r2 for the second time that the image was shown."""
+    """The name of an answer's annotation: image, reader, and r2 for the second reading of the image."""
     return f"{answer.image}.{answer.reader}" + (f".r{answer.repeat + 1}" if answer.repeat else "")
 
 
@@ -45,10 +45,10 @@ def mask_of_answer(answer: Row[Any]) -> np.ndarray | None:
 
 
 def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
-    """The newest answer of every task of one kind that says region or none, as an annotation of the study's folder.
+    """The newest answers to the tasks of one kind, less those of `cannot`, as annotations of the study's folder.
 
-    `created_at` is when the task was first answered, by the server's clock: a correction does not make a first reading
-    later than its repeat.
+    `created_at` is when the task was first answered, by the server's clock, so that a correction does not make a first
+    reading later than its repeat.
     """
     first = {row.task: row.received_at for row in store.submissions(only_newest=False) if row.version == 1}
     profession = {row.reader: row.profession or "" for row in store.readers()}
@@ -66,9 +66,9 @@ def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
 
 
 def readings_table(store: Store, sha256: dict[str, str]) -> pd.DataFrame:
-    """One row for each answered task but practice, controls and `cannot` among them; columns READINGS.
+    """One row per answered task, controls and `cannot` included, practice left out; columns READINGS.
 
-    `mask` names a file in masks/, for controls in controls/masks/; empty for `cannot`.
+    `mask` names a file in masks/, or in controls/masks/ for controls; it is empty for `cannot`.
     """
     readers = {row.reader: row for row in store.readers()}
     lines = []
@@ -107,10 +107,10 @@ def readings_table(store: Store, sha256: dict[str, str]) -> pd.DataFrame:
 
 
 def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool) -> dict[str, int]:
-    """Writes annotations.csv, masks/ and readings.csv, and the controls' below controls/; returns what was counted.
+    """Writes annotations.csv, masks/ and readings.csv, and those of the controls to controls/; returns counts by name.
 
-    An earlier export is replaced; annotations of another origin only with `replace`. StudyError, and nothing written,
-    if no study image has been answered; an earlier export is deleted then, for all its readers have withdrawn.
+    An earlier export is replaced, annotations of another origin only with `replace`. StudyError, and nothing written,
+    if no study image has an answer; an earlier export is then deleted, because all its readers have withdrawn.
     """
     table = readings_table(store, pictures.sha256)
     study = table[(table.kind == "study") & (table.answer != "cannot")]
@@ -119,7 +119,7 @@ def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool)
             shutil.rmtree(folder / name, ignore_errors=True)
         for name in ("annotations.csv", "readings.csv"):
             (folder / name).unlink(missing_ok=True)
-        raise StudyError(f"{folder}: no answer is left; what had been exported there is deleted, its readers withdrew")
+        raise StudyError(f"{folder}: all readers have withdrawn; the earlier export is deleted")
     if study.empty:
         raise StudyError("nothing to export: no reader has answered a study image yet; see sightline annotate status")
     replace = replace or (folder / "readings.csv").exists()
@@ -141,10 +141,10 @@ def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool)
 
 
 def export_records(store: Store, pictures: Pictures, path: Path) -> int:
-    """Writes every answer, corrected ones and controls too, as one JSON object a line; returns how many.
+    """Writes every answer, also corrected ones and controls, as one JSON object per line; returns the number of lines.
 
-    image, image_sha256, reader, kind, repeat, version, answer, confidence, strokes (the whole log of events, in image
-    pixels), mask (COCO run lengths or null), size, tool_version and times: nothing has to be guessed later.
+    Keys: image, image_sha256, reader, kind, repeat, version, answer, confidence, strokes (the whole log of events, in
+    image pixels), mask (COCO run lengths or null), size, tool_version, three times and active_seconds.
     """
     answers = [answer for answer in store.submissions(only_newest=False) if answer.kind != "practice"]
     with written_whole(path) as beside, open(beside, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The images that a study shows its readers: which they are, and each as a PNG at its own size."""
+"""The images that a study shows its readers: which ones, and each as a PNG at its full size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sightline.inputs import INDEX, PREPARED, prepared_pixels
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv
 
-DRAW = 401  # tag of this draw's generator
+DRAW = 401  # tag of this draw's random stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,30 +59,30 @@ def study_index() -> pd.DataFrame:
 
 
 def study_plan(params: Params, index: pd.DataFrame) -> Plan:
-    """Who could be shown what: study images (positive test images), normal controls, practice images.
+    """The images to be read: study images (positive test images), normal controls, practice images.
 
-    Drawn by `seed` from the names in sorted order, so the index's order does not matter. Practice images come from the
-    validation split, or, in a study without one, from the test images that nothing else uses. StudyError where there
-    are too few images, or a listed name is none of the study's.
+    Drawn by `seed` from the sorted names, so the index's order does not matter. Practice images are positive images of
+    the validation split or, where it has none, positive test images that nothing else uses. StudyError if there are too
+    few images, or if a listed name is not a test image of the study.
     """
-    wanted = params.annotate
+    section = params.annotate
     rng = np.random.default_rng([params.seed, DRAW])
     test, val = index[index.split == "test"], index[index.split == "val"]
     positive, normal = (sorted(test.image[test.label == label]) for label in (1, 0))
-    asked_images = wanted.images or len(positive)
-    images = _listed(wanted.image_list, set(test.image)) if wanted.image_list else _drawn(rng, positive, asked_images)
+    asked_images = section.images or len(positive)
+    images = _listed(section.image_list, set(test.image)) if section.image_list else _drawn(rng, positive, asked_images)
     used = set(images)
-    controls = _drawn(rng, [name for name in normal if name not in used], math.ceil(wanted.controls * len(images)))
+    controls = _drawn(rng, [name for name in normal if name not in used], math.ceil(section.controls * len(images)))
     pool = sorted(val.image[val.label == 1]) or [name for name in positive if name not in used]
-    practice = _drawn(rng, pool, wanted.practice)
+    practice = _drawn(rng, pool, section.practice)
     short = [
-        f"annotate.{name}: {asked} wanted, the study has {len(found)}"
-        for name, asked, found in (
-            ("images", 0 if wanted.image_list else wanted.images, images),
-            ("controls", math.ceil(wanted.controls * len(images)), controls),
-            ("practice", wanted.practice, practice),
+        f"annotate.{name}: {asked} wanted, the study has {len(drawn)}"
+        for name, asked, drawn in (
+            ("images", 0 if section.image_list else section.images, images),
+            ("controls", math.ceil(section.controls * len(images)), controls),
+            ("practice", section.practice, practice),
         )
-        if len(found) < asked
+        if len(drawn) < asked
     ]
     if short or not images:
         raise StudyError(
@@ -94,15 +94,15 @@ def study_plan(params: Params, index: pd.DataFrame) -> Plan:
         images=tuple(images),
         controls=tuple(controls),
         practice=tuple(practice),
-        readers=wanted.readers,
-        readers_per_image=wanted.readers_per_image,
-        repeat_share=wanted.repeats,
-        control_share=wanted.controls,
+        readers=section.readers,
+        readers_per_image=section.readers_per_image,
+        repeat_share=section.repeats,
+        control_share=section.controls,
     )
 
 
 def _drawn(rng: np.random.Generator, names: list[str], count: int) -> list[str]:
-    """`count` of the names, or all if they are fewer, in a random order."""
+    """`count` of the names, or all if there are fewer, in a random order."""
     return [names[place] for place in rng.permutation(len(names))[:count]]
 
 
@@ -111,15 +111,17 @@ def _listed(path: str, known: set[str]) -> list[str]:
         names = [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
     except OSError as error:
         raise StudyError(f"{path}: not readable ({error.strerror}); see annotate.image_list") from None
-    problems = [f"{path}: {name!r} is no test image of the study" for name in names if name not in known]
-    problems += [f"{path}: {name!r} stands there twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    problems = [f"{path}: {name!r} is not a test image of the study" for name in names if name not in known]
+    problems += [f"{path}: {name!r} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if problems or not names:
-        raise StudyError(f"{path}: mend annotate.image_list", problems or [f"{path}: names no image"])
+        raise StudyError(
+            f"{path}: fix the list that annotate.image_list names", problems or [f"{path}: names no image"]
+        )
     return names
 
 
 class Pictures:
-    """The study's images as they are shown: 8 bits, upright, at the size of their files; the phantom's as prepared."""
+    """The study's images as readers see them: 8 bits, upright, at their files' size; the phantom's as prepared."""
 
     def __init__(self, data: Data, index: pd.DataFrame) -> None:
         self._data = data
@@ -130,11 +132,11 @@ class Pictures:
         self._size = lru_cache(maxsize=None)(self._measured)
 
     def png(self, image: str) -> bytes:
-        """The image as PNG, gray or RGB. StudyError if its file is gone or broken."""
+        """The image as PNG, gray or RGB. StudyError if its file is missing or broken."""
         return self._png(image)
 
     def size(self, image: str) -> tuple[int, int]:
-        """Height and width in pixels, of the picture and of its masks."""
+        """Height and width in pixels, of the image and of its masks."""
         return self._size(image)
 
     def _measured(self, image: str) -> tuple[int, int]:
@@ -142,7 +144,7 @@ class Pictures:
             return self._data.height, self._data.width
         size = picture_size(self._source[image])
         if size is None:
-            raise StudyError(f"{self._source[image]}: image {image!r} is not there or broken; put it back")
+            raise StudyError(f"{self._source[image]}: image {image!r} is missing or broken; put it back")
         return size
 
     def _encoded(self, image: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How the study goes, from the store: what `sightline annotate status` prints and the admin's page shows."""
+"""The progress overview from the store, which `sightline annotate status` prints and the admin's page shows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sightline.experts.cleanup import nearest
 def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]) -> Callable[[], dict[str, Any]]:
     """A function that returns the overview as of now.
 
-    Masks are held on the study's `grid` (rows, columns), so that an agreement is the one that the stage consensus finds
-    with cleanup `none` and empty annotations that vote; a mask is brought there once, answers being immutable.
+    Masks are held on the study's `grid` (rows, columns), so that agreement equals that of the stage consensus with
+    cleanup `none` and empty annotations that vote. Answers do not change, so each mask is resized once.
     """
     known: dict[tuple[str, int], np.ndarray | None] = {}
     lock = threading.Lock()

@@ -1,10 +1,10 @@
-"""What the page may send and what it gets back: strict, bounded, described for OpenAPI."""
+"""The messages between page and server: strict, bounded, described by OpenAPI."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AwareDatetime,
@@ -16,13 +16,15 @@ from pydantic import (
     model_validator,
 )
 
-from sightline.formats.strokes import Stroke, work_of
+from sightline.annotate.answers import Answer
+from sightline.formats.fields import MAX_SIDE
+from sightline.formats.strokes import Mode, Stroke, Tool, work_of
 
-PROFESSIONS = ("student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other")
-MAX_SIDE = 16_384  # pixels
-MAX_NUMBERS = 20_000  # of one stroke: two for each point
+Profession = Literal["student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other"]
+PROFESSIONS: tuple[Profession, ...] = get_args(Profession)
+MAX_NUMBERS = 20_000  # of one stroke: two per point
 MAX_RUNS = 400_000
-MAX_WORK = 4e8  # of one stroke, see strokes.work_of: some 5 s of the server's time
+MAX_WORK = 4e8  # of one stroke, see strokes.work_of: about 5 s of the server's time
 
 Identity = Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{8,40}$")]
 Line = Annotated[
@@ -30,18 +32,19 @@ Line = Annotated[
 ]
 Number = Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
-Answer = Literal["region", "none", "cannot"]
 WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def _as_written(value: object) -> object:
-    if not isinstance(value, str) or not WRITTEN.fullmatch(value):  # a bare number would count as seconds since 1970
+    if not isinstance(value, str) or not WRITTEN.fullmatch(
+        value
+    ):  # Pydantic takes a bare number for seconds since 1970
         raise ValueError("expected a date and time with its zone, such as 2026-11-23T21:00:00.000Z")
     return value
 
 
-def _as_said(value: object) -> object:
-    if value is not True:  # 1 equals True and would do for a literal
+def _as_consented(value: object) -> object:
+    if value is not True:  # 1 equals True and would pass as the literal
         raise ValueError("must be true")
     return value
 
@@ -50,7 +53,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_as_written), Field(strict=Fal
 
 
 class Strict(BaseModel):
-    """No stranger, no conversion of types but whole numbers to decimals."""
+    """Unknown fields are refused, and no type is converted but whole numbers to decimals."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -66,11 +69,11 @@ class AdminKnock(Strict):
 class Enrolment(Strict):
     name: Line
     email: Annotated[str, Field(max_length=200, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = None
-    profession: Literal["student", "resident", "physician", "radiologist", "pneumologist", "radiographer", "other"]
+    profession: Profession
     years: Annotated[int, Field(ge=0, le=80)]
     language: Language
     consent_version: Annotated[str, Field(min_length=1, max_length=40)]
-    consent: Annotated[Literal[True], BeforeValidator(_as_said)]
+    consent: Annotated[Literal[True], BeforeValidator(_as_consented)]
 
 
 class ChosenLanguage(Strict):
@@ -89,8 +92,8 @@ class Step(Strict):
 
 class StrokeStep(Step):
     kind: Literal["stroke"]
-    tool: Literal["brush", "outline", "polygon"]
-    mode: Literal["add", "remove"]
+    tool: Tool
+    mode: Mode
     radius: Annotated[float, Field(ge=0.5, le=512, allow_inf_nan=False)]
     points: Annotated[list[Number], Field(min_length=2, max_length=MAX_NUMBERS)]
 
@@ -100,7 +103,7 @@ class StrokeStep(Step):
         if len(self.points) % 2 or len(self.points) < least:
             raise ValueError(f"points: x and y in turn, at least {least} numbers for {self.tool}")
         if work_of(Stroke(tool=self.tool, mode=self.mode, radius=self.radius, points=self.points)) > MAX_WORK:
-            raise ValueError("points: too long a stroke for so wide a brush; send it in parts")
+            raise ValueError("points: the stroke is too long for such a wide brush; send it in parts")
         return self
 
 
@@ -118,9 +121,9 @@ class Events(Strict):
     @classmethod
     def _are_in_order(cls, events: list[StrokeStep | OtherStep]) -> list[StrokeStep | OtherStep]:
         if any(after.seq != before.seq + 1 for before, after in pairwise(events)):
-            raise ValueError("seq must rise by 1 from event to event")
+            raise ValueError("seq must increase by 1 from event to event")
         if len({event.id for event in events}) != len(events):
-            raise ValueError("two events have one id")
+            raise ValueError("two events have the same id")
         return events
 
 
@@ -143,13 +146,13 @@ class Submission(Strict):
     @model_validator(mode="after")
     def _fits_its_answer(self) -> Submission:
         if (self.answer == "region") != (self.mask is not None):
-            raise ValueError("mask: needed for the answer region and for no other")
+            raise ValueError("mask: required for the answer region and for no other")
         if (self.answer == "cannot") != (self.confidence is None):
             raise ValueError("confidence: 1 to 5 for region and none, null for cannot")
         return self
 
 
-# what goes back
+# what the server answers
 
 
 class Detail(BaseModel):

@@ -1,4 +1,4 @@
-"""The page's own files: where they lie, how they are served, and what their strings say of consent."""
+"""The page's files: where they lie, how they are served, and the consent text in their strings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent / "page"
 
 
 def consent_texts() -> dict[str, dict[str, str]]:
-    """By language: its own name, the consent's version and the whole of its text, from the files of strings."""
+    """By language: the language's name, and version and full text of the consent, from the files of strings."""
     texts = {}
     for path in sorted((PAGE / "strings").glob("*.json")):
         strings = json.loads(path.read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def consent_texts() -> dict[str, dict[str, str]]:
 
 
 def serve_page(app: FastAPI) -> None:
-    """Adds the reader's page, the admin's and their files to the application."""
+    """Adds the reader's page, the admin's page and their files to the application."""
     names = {language: text["name"] for language, text in consent_texts().items()}
 
     @app.get("/", include_in_schema=False)

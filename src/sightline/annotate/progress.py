@@ -1,8 +1,8 @@
-"""How a study goes: coverage, pace, agreement and who reads unlike the rest, from plain records.
+"""Progress of a study: coverage, pace, agreement, and readers who differ from the rest, from plain records.
 
-Practice counts in a reader's done and total alone. A hidden repeat counts as a reading, but agreement between readers
-is of first readings of study images only: nobody is held against themselves. Records of readers who
-withdrew, or who are not listed, are left out. The records' order does not matter.
+Practice counts only in a reader's done and total. A hidden repeat counts as a reading, but agreement between readers is
+of first readings of study images only, so nobody is compared with themselves. Records of readers who have withdrawn, or
+who are not listed, are left out. The records' order does not matter.
 """
 
 from __future__ import annotations
@@ -12,26 +12,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from sightline.annotate.answers import Answer
 from sightline.annotate.assignment import Kind, Plan
 from sightline.experts.agreement import iou_matrix
 from sightline.statistics.means import mean_known
 
-MIN_READINGS = 5  # of a reader, before the reader is compared with others
-MIN_READERS = 4  # so compared, before one of them can stand out
+MIN_READINGS = 5  # of a reader who is compared with others
+MIN_READERS = 4  # compared, so that one of them can stand out
 MAX_Z = 3.5  # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): 0.6745 (x - median) / MAD beyond it
-LEAST_SECONDS = 1.0  # a shorter time is as odd as this one
+LEAST_SECONDS = 1.0  # a shorter time counts as this one
 LEAST_AREA = 1e-3  # percent, half a pixel at 224 x 224: a small region may be lost on the study's grid
 Z_SCALE = 0.6745  # median absolute deviation of a normal sample, in standard deviations
-HEADINGS = {  # of the terminal's columns, where a field's own name is long
-    "median_seconds": "seconds",
-    "mean_area_percent": "area %",
-    "self_agreement": "self",
-    "controls_marked": "controls",
-}
 
 Row = dict[str, Any]
 Pair = tuple[str, str, float]  # two readers of an image and their IoU
@@ -39,7 +34,7 @@ Pair = tuple[str, str, float]  # two readers of an image and their IoU
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Someone who was invited."""
+    """A person who was invited."""
 
     reader: str
     """The pseudonym."""
@@ -52,7 +47,7 @@ class Reader:
 
 @dataclass(frozen=True, kw_only=True)
 class Assigned:
-    """A task of a reader, done or not."""
+    """A reader's task, done or not."""
 
     task: str
     reader: str
@@ -71,13 +66,13 @@ class Reading:
     image: str
     kind: Kind
     repeat: int
-    answer: Literal["region", "none", "cannot"]
+    answer: Answer
     confidence: int | None
     submitted_at: str
-    """ISO 8601; UTC where it names no offset."""
+    """ISO 8601; UTC if it has no offset."""
     active_seconds: float
     versions: int
-    """Submissions so far: 1, and 1 for each correction."""
+    """Submissions so far: 1, plus 1 per correction."""
     mask: np.ndarray | None
     """bool H x W on the study's grid; all false for `none`, None for `cannot`."""
 
@@ -85,15 +80,15 @@ class Reading:
 def overview(
     plan: Plan, readers: Sequence[Reader], assigned: Sequence[Assigned], readings: Sequence[Reading], begun_at: str
 ) -> dict[str, Any]:
-    """What the admin's page shows, ready for JSON: numbers are unrounded, and what is undefined is None.
+    """What the admin's page shows, ready for JSON: numbers are unrounded, undefined values None.
 
-    Agreement is the IoU of two distinct readers' first readings of a study image: 0 where one marks a region and one
-    answers `none`, undefined and left out where both answer `none`; `cannot` has no mask and no pair. (A consensus that
-    drops empty annotations, as the paper does, has no pairs with 0 for `none`.) An image's `pairs` are those that its
-    mean is of; the study's mean is over all pairs. Images that nobody has yet are listed too.
+    Agreement is the IoU of two distinct readers' first readings of a study image: 0 where one marks a region and the
+    other answers `none`, undefined and left out where both answer `none`; `cannot` has no mask and so no pair. (A
+    consensus that drops empty annotations, as the paper does, has no pairs with 0 for `none`.) An image's `pairs` are
+    those in its mean; the study's mean is over all pairs. Images without a reader are listed too.
 
-    Of `totals`, `invited` is everyone listed, `enrolled` those now taking part, `finished` those of them who have done
-    all their tasks; `tasks`, `submitted`, `cannot` and `corrections` count repeats and controls too.
+    In `totals`, `invited` counts everyone listed, `enrolled` those taking part now, `finished` those of them with all
+    tasks done; `tasks`, `submitted`, `cannot` and `corrections` include repeats and controls.
     """
     active = {person.reader: person for person in readers if person.state != "withdrawn"}
     mine = [task for task in assigned if task.reader in active]
@@ -128,7 +123,7 @@ def overview(
 
 
 def _pairs(readings: Sequence[Reading]) -> list[Pair]:
-    """Each pair of distinct readers of one image and their IoU; without pairs of two empty masks."""
+    """Each pair of distinct readers of one image and their IoU, without pairs of two empty masks."""
     drawn = [item for item in readings if item.mask is not None]
     if len(drawn) < 2:
         return []
@@ -144,7 +139,7 @@ def _pairs(readings: Sequence[Reading]) -> list[Pair]:
 def _image_rows(
     target: int, assigned: Sequence[Assigned], first: Sequence[Reading], pairs_of: Mapping[str, Sequence[Pair]]
 ) -> list[Row]:
-    """One row per study image, by name: who has it, what they answered in their first reading, how they agree."""
+    """One row per study image, by name: number of readers, the answers of their first readings, their agreement."""
     num_assigned = Counter(task.image for task in assigned if task.kind == "study" and task.repeat == 0)
     answers = Counter((item.image, item.answer) for item in first)
     return [
@@ -152,8 +147,8 @@ def _image_rows(
             "image": image,
             "target": target,
             "assigned": num_assigned[image],
-            "submitted": sum(answers[image, answer] for answer in ("region", "none", "cannot")),
-            **{answer: answers[image, answer] for answer in ("region", "none", "cannot")},
+            "submitted": sum(answers[image, answer] for answer in get_args(Answer)),
+            **{answer: answers[image, answer] for answer in get_args(Answer)},
             "pairs": len(pairs),
             "agreement": _mean(iou for _, _, iou in pairs),
         }
@@ -203,7 +198,7 @@ def _reader_rows(
 def _self_agreement(readings: Sequence[Reading]) -> float | None:
     """Mean IoU of one reader's first and second readings of an image; None without a pair.
 
-    As between readers: two empty masks are left out, one is 0, `cannot` has none.
+    As between readers, two empty masks are left out, one empty mask gives 0, and `cannot` has no mask.
     """
     masks: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
     for item in readings:
@@ -214,10 +209,10 @@ def _self_agreement(readings: Sequence[Reading]) -> float | None:
 
 
 def _outliers(rows: Sequence[Row], compared: Sequence[bool]) -> list[list[str]]:
-    """Codes of what stands out about each reader: fast, slow, small, large, disagrees.
+    """Codes of what stands out for each reader: fast, slow, small, large, disagrees.
 
-    By robust z-scores over the readers who are `compared`. Time and area enter by their logarithms: they are skewed,
-    and below a median of the usual spread no time could be far enough off to count as fast.
+    By robust z-scores over the readers who are `compared`. Logarithms of time and area are compared, because both are
+    skewed: at the usual spread, no untransformed time would be far enough below the median to count as fast.
     """
     seconds = [_log(row["median_seconds"], LEAST_SECONDS) for row in rows]
     areas = [_log(row["mean_area_percent"], LEAST_AREA) for row in rows]
@@ -225,14 +220,14 @@ def _outliers(rows: Sequence[Row], compared: Sequence[bool]) -> list[list[str]]:
     codes: list[list[str]] = [[] for _ in rows]
     for values, low, high in ((seconds, "fast", "slow"), (areas, "small", "large"), (agreements, "disagrees", None)):
         scores = _robust_z([value if use else None for value, use in zip(values, compared, strict=True)])
-        for found, score in zip(codes, scores, strict=True):
+        for reader_codes, score in zip(codes, scores, strict=True):
             code = high if score > MAX_Z else low if score < -MAX_Z else None
-            found += [code] if code else []
+            reader_codes += [code] if code else []
     return codes
 
 
 def _log(value: float | None, least: float) -> float | None:
-    """Logarithm of a value or, if that is more, of `least`; None for None."""
+    """Logarithm of the larger of value and `least`; None for None."""
     return None if value is None else math.log(max(value, least))
 
 
@@ -245,7 +240,7 @@ def _robust_z(values: Sequence[float | None]) -> np.ndarray:
         return scores
     off = numbers[is_known] - np.median(numbers[is_known])
     deviation = np.median(np.abs(off))
-    if deviation > 1e-12:  # rounding is no spread
+    if deviation > 1e-12:  # anything less is rounding
         scores[is_known] = Z_SCALE * off / deviation
     return scores
 
@@ -257,45 +252,6 @@ def _day(reading: Reading) -> str:
 
 
 def _mean(values: Iterable[float]) -> float | None:
-    """Mean of what is not NaN, None if nothing is."""
+    """Mean of the values that are not NaN, None if there are none."""
     mean = mean_known(np.array([*values], np.float64))
     return None if np.isnan(mean) else mean
-
-
-def status_lines(overview: Mapping[str, Any]) -> list[str]:
-    """An overview as text for the terminal: totals, then a table each of readers, images and pace."""
-    study, totals, agreement = overview["study"], overview["totals"], overview["agreement"]
-    share = f" ({totals['submitted'] / totals['tasks']:.0%})" if totals["tasks"] else ""
-    lines = [
-        f"study     {study['images']} images, {study['readers_per_image']} readers each, "
-        f"{study['planned_readers']} readers planned, since {study['begun_at']}",
-        f"readers   {totals['invited']} invited, {totals['enrolled']} enrolled, {totals['finished']} finished, "
-        f"{totals['withdrawn']} withdrawn",
-        f"readings  {totals['submitted']} of {totals['tasks']}{share}, {totals['cannot']} cannot judge, "
-        f"{totals['corrections']} corrections",
-        f"agreement {_cell(agreement['mean'])} mean IoU of {agreement['pairs']} pairs",
-    ]
-    for rows in (overview["readers"], overview["images"], overview["pace"]):
-        if rows:
-            lines += ["", *_table(rows)]
-    return lines
-
-
-def _table(rows: Sequence[Row]) -> list[str]:
-    """Rows under their headings in columns as wide as what is in them: words to the left, numbers to the right."""
-    columns = []
-    for key in rows[0]:
-        cells = [HEADINGS.get(key, key.replace("_", " ")), *(_cell(row[key]) for row in rows)]
-        is_words = any(isinstance(row[key], str | list) for row in rows)
-        width = max(map(len, cells))
-        columns.append([cell.ljust(width) if is_words else cell.rjust(width) for cell in cells])
-    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
-
-
-def _cell(value: Any) -> str:
-    """A value as a table shows it: `-` for None, two decimals, codes with commas."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return ", ".join(value) if isinstance(value, list) else str(value)

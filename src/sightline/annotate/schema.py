@@ -1,7 +1,7 @@
 """The store's tables, and the engine that opens them: SQLite by default, PostgreSQL by its URL.
 
-Names and e-mails stand in `person` alone, which no export reads. `event` and `submission` are append-only: the database
-itself refuses to change their rows. Times are UTC, ISO 8601.
+Names and e-mail addresses are in `person` only, which no export reads. `event` and `submission` are append-only: the
+database itself refuses to change their rows. Times are UTC, ISO 8601.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy import (
     event,
 )
 
-WRITE_LOCK = 5_164_711_478  # key of the advisory lock: any number that nothing else in the same database takes
+WRITE_LOCK = 5_164_711_478  # key of the advisory lock: any number that nothing else in the database uses
 
 metadata = MetaData()
 
@@ -41,13 +41,13 @@ consent = Table(
     metadata,
     Column("version", String(40), primary_key=True),
     Column("language", String(20), primary_key=True),
-    Column("text", Text, nullable=False),  # as it was shown
+    Column("text", Text, nullable=False),  # as shown
 )
 reader = Table(
     "reader",
     metadata,
     Column("reader", String(20), primary_key=True),  # the pseudonym
-    Column("slot", Integer, unique=True),  # place in the design; none after a withdrawal
+    Column("slot", Integer, unique=True),  # place in the design; null after a withdrawal
     Column("token_hash", String(64), unique=True),
     Column("invited_at", String(40), nullable=False),
     Column("enrolled_at", String(40)),
@@ -70,16 +70,16 @@ session = Table(
     "session",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("reader", ForeignKey("reader.reader"), index=True),  # none: the admin's
+    Column("reader", ForeignKey("reader.reader"), index=True),  # null for the admin's
     Column("begun_at", String(40), nullable=False),
     Column("ends_at", String(40), nullable=False),
 )
 task = Table(
     "task",
     metadata,
-    Column("task", String(40), primary_key=True),  # random: tells neither image nor kind
+    Column("task", String(40), primary_key=True),  # random: reveals neither image nor kind
     Column("reader", ForeignKey("reader.reader"), nullable=False),
-    Column("number", Integer, nullable=False),  # from 1, the reader's order
+    Column("number", Integer, nullable=False),  # from 1, in the reader's order
     Column("image", Text, nullable=False),
     Column("kind", String(10), nullable=False),  # practice, study or control
     Column("repeat", Integer, nullable=False),
@@ -104,10 +104,10 @@ submission = Table(
     Column("version", Integer, nullable=False),  # from 1; a correction is a new version
     Column("answer", String(10), nullable=False),  # region, none or cannot
     Column("confidence", Integer),  # 1 to 5
-    Column("num_events", Integer, nullable=False),  # the drawing is the first so many events
+    Column("num_events", Integer, nullable=False),  # the drawing is the first num_events events
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
-    Column("counts", Text),  # JSON, COCO's run lengths of the mask; none without a region
+    Column("counts", Text),  # JSON, COCO's run lengths of the mask; null without a region
     Column("opened_at", String(40), nullable=False),  # by the reader's clock
     Column("submitted_at", String(40), nullable=False),  # by the reader's clock
     Column("received_at", String(40), nullable=False),
@@ -138,21 +138,21 @@ for table in (drawing, submission):
 
 
 def opened(url: str) -> Engine:
-    """An engine on the store at an SQLAlchemy URL, its tables made where they are missing.
+    """An engine on the store at an SQLAlchemy URL; missing tables are created.
 
-    A transaction that carries the option `write` takes the one write lock at its start, SQLite's own or on PostgreSQL
-    an advisory one, so that none fails half way and what it has read stays true until it ends. A commit is on the disk
-    when it returns.
+    A transaction with the option `write` takes the single write lock when it begins (SQLite's own, on PostgreSQL an
+    advisory lock), so that none fails half-way and what it has read stays true until it ends. A commit is on disk when
+    it returns.
     """
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
         def _on_connect(connection: Any, _: Any) -> None:
-            connection.isolation_level = None  # transactions are begun below, not by the driver
+            connection.isolation_level = None  # transactions begin below, not in the driver
             for pragma in (
                 *("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 20000", "foreign_keys = ON"),
-                "secure_delete = ON",  # what a reader withdraws is overwritten
+                "secure_delete = ON",  # the data of a reader who withdraws are overwritten
             ):
                 connection.execute(f"PRAGMA {pragma}")
 
@@ -164,7 +164,7 @@ def opened(url: str) -> Engine:
     if engine.dialect.name == "postgresql":
 
         @event.listens_for(engine, "begin")
-        def _on_begin_there(connection: Any) -> None:
+        def _on_postgresql_begin(connection: Any) -> None:
             if connection.get_execution_options().get("write", False):
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 

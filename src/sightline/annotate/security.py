@@ -1,6 +1,6 @@
-"""Tokens, the guard in front of every request, and how often one may knock.
+"""Tokens, limits on the rate of requests, and the guard in front of every request.
 
-A token is 128 random bits or more and is stored as its SHA-256 alone: what cannot be guessed needs no slow hash.
+A token is 128 random bits or more, and only its SHA-256 is stored: what cannot be guessed needs no slow hash.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY = 4 * 2**20  # bytes; a mask of a 3,000 x 3,000 image with a ragged outline takes some 100 kB
+MAX_BODY = 4 * 2**20  # bytes; a mask of a 3,000 x 3,000 image with a ragged outline takes about 100 kB
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -37,26 +37,26 @@ def new_token() -> str:
 
 
 def hash_of(token: str) -> str:
-    """What is stored of a token, 64 hexadecimal digits."""
+    """The hash of a token, which is all that is stored: 64 hexadecimal digits."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def csrf_of(cookie: str) -> str:
-    """The token that a page must send back with whatever changes something; it follows from the session's cookie."""
+    """The token that the page must send with every request that changes something; derived from the cookie."""
     return hashlib.sha256(b"csrf:" + cookie.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def is_csrf(cookie: str, sent: str) -> bool:
-    """Whether `sent` is the session's own token, compared in constant time."""
+    """Whether `sent` is the token of this session, compared in constant time."""
     return secrets.compare_digest(csrf_of(cookie).encode(), sent.encode("utf-8", "surrogatepass"))
 
 
 class Limiter:
-    """So many actions at once and then so many a second, for each key apart; forgotten when this process ends."""
+    """Allows each key `burst` actions at once and then `per_second`; forgotten when the process ends."""
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._rate, self._clock = burst, per_second, clock
-        self._left: dict[str, tuple[float, float]] = {}  # key -> actions left, as of when
+        self._left: dict[str, tuple[float, float]] = {}  # key -> actions left, and when that was
         self._lock = threading.Lock()
 
     def allows(self, key: str) -> bool:
@@ -69,7 +69,7 @@ class Limiter:
                 self._left[key] = (left, now)
                 return False
             self._left[key] = (left - 1, now)
-            if len(self._left) > 10_000:  # those that are full again need not be remembered
+            if len(self._left) > 10_000:  # a key that has its full burst again need not be kept
                 full = [k for k, (n, at) in self._left.items() if n + (now - at) * self._rate >= self._burst]
                 for old in full:
                     del self._left[old]
@@ -84,20 +84,20 @@ class Limiter:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How often one may knock; the page itself stays far below."""
+    """Limits on the rate of requests; the page itself stays far below them."""
 
     failures: Limiter = field(default_factory=lambda: Limiter(burst=10, per_second=1 / 30))
-    """Wrong tokens and secrets, by network address."""
+    """Wrong tokens and secrets, per network address."""
     requests: Limiter = field(default_factory=lambda: Limiter(burst=100, per_second=20))
-    """Of one session."""
+    """All requests, per session."""
 
 
 class Guard:
-    """Refuses strange host names, requests that another site started and large bodies; adds the security headers."""
+    """Refuses unknown host names, requests from other sites and large bodies; adds the security headers."""
 
     def __init__(self, app: ASGIApp, is_https: bool, hosts: Set[str] | None) -> None:
-        """`hosts`: names under which the page may be asked for, None for any; without, a strange site's name could be
-        made to point here and its pages would count as ours."""
+        """`hosts`: the host names that are answered, None for any. Without this check, another site could point its
+        name at this server, and its pages would count as ours (DNS rebinding)."""
         self._app = app
         self._hosts = hosts
         self._headers = dict(HEADERS)
@@ -122,7 +122,7 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
         if self._hosts is not None and host not in self._hosts and host.rpartition(":")[0] not in self._hosts:
-            await _refuse(with_headers, 400, "unknown_host", "this page is not served under that name")
+            await _refuse(with_headers, 400, "unknown_host", "this page is not served under that host name")
             return
         if scope["method"] in UNSAFE and not _is_same_origin(headers):
             await _refuse(with_headers, 403, "cross_site", "this request came from another site")
@@ -151,7 +151,7 @@ class Guard:
 
 
 def _is_same_origin(headers: dict[str, str]) -> bool:
-    """Whether the browser says that the page itself asked; what is no browser sends neither header."""
+    """Whether the browser says that the request comes from the page; other clients send neither header."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")

@@ -2,7 +2,7 @@
 
 A reader's cookie opens that reader's tasks and images and nothing else; nothing in a request becomes a path. The routes
 are in session_routes, reading_routes, image_routes and admin_routes; access.py decides who may use them. These
-five do without postponed annotations: FastAPI evaluates annotations, and theirs name local types.
+five modules do without postponed annotations: FastAPI evaluates annotations, and theirs name local types.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def create_app(
     """The application.
 
     `overview`: what the admin's page shows; `contact`: whom readers may ask; `is_https`: cookies are sent over TLS
-    alone; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones.
+    only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones.
     """
     app = FastAPI(
         title="Sightline annotation",

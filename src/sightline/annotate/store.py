@@ -1,4 +1,4 @@
-"""What readers were asked and what they did: every question to the database, one transaction each."""
+"""The store of readers, tasks and answers: every access to the database, one transaction each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sightline.annotate.schema import consent, drawing, person, plan, reader, se
 from sightline.annotate.security import hash_of, new_token
 from sightline.annotate.sessions import moment
 
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is taken for another
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is mistaken for another
 
 
 class Store:
-    """An open store; its methods may be called from many threads."""
+    """An open store; its methods may be called from several threads."""
 
     def __init__(self, url: str) -> None:
-        """`url`: SQLAlchemy's, `sqlite:////path/store.sqlite` or `postgresql+psycopg://...`."""
+        """`url`: in SQLAlchemy's form, `sqlite:////path/store.sqlite` or `postgresql+psycopg://...`."""
         self._engine = schema.opened(url)
         self._writer = self._engine.execution_options(write=True)
 
@@ -45,27 +45,28 @@ class Store:
     # the study
 
     def begun_plan(self) -> dict[str, Any] | None:
-        """The plan that this store was begun with and when (`made_at`), or None for a new store."""
+        """The plan with which the store was begun and when (`made_at`), or None for a new store."""
         with self._reading() as db:
             row = db.execute(select(plan)).one_or_none()
         return {**json.loads(row.content), "made_at": row.made_at} if row else None
 
     def begin(self, content: Mapping[str, Any]) -> None:
-        """Keeps the plan for good."""
+        """Stores the plan, which never changes afterwards."""
         with self._writing() as db:
             db.execute(plan.insert().values(one=1, made_at=moment(), content=json.dumps(content, sort_keys=True)))
 
     def admin_secret(self, renew: bool) -> str | None:
-        """A new admin secret if there was none or `renew` says so, else None: only its hash is kept."""
+        """A new admin secret if there is none yet or with `renew`, else None; only its hash is stored."""
         with self._writing() as db:
             return sessions.new_admin_secret(db, renew)
 
     # readers
 
     def invite(self, name: str, planned: Callable[[int, dict[str, int]], Sequence[PlannedTask]]) -> tuple[str, str]:
-        """A new reader with tasks: pseudonym and invite token. `name`: for whom, may be empty.
+        """Adds a reader with tasks; returns pseudonym and invite token. `name` says who is invited and may be empty.
 
-        `planned`: slot and readers assigned to each image so far -> the tasks in order. The slot is the lowest free.
+        `planned`: slot, and number of readers assigned to each image so far -> the tasks in order. The slot is the
+        lowest free one.
         """
         token = new_token()
         with self._writing() as db:
@@ -99,23 +100,23 @@ class Store:
         return pseudonym, token
 
     def renew_invite(self, pseudonym: str) -> str | None:
-        """A new token in place of the reader's old one, whose sessions end; None for no such reader."""
+        """A new invite token in place of the reader's old one; their sessions end. None for an unknown reader."""
         token = new_token()
         with self._writing() as db:
-            found = db.execute(
+            changed = db.execute(
                 reader.update()
                 .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
                 .values(token_hash=hash_of(token))
             )
             db.execute(session.delete().where(session.c.reader == pseudonym))
-        return token if found.rowcount else None
+        return token if changed.rowcount else None
 
     def enrol(
         self, pseudonym: str, name: str, email: str | None, facts: Mapping[str, Any], consent_text: Mapping[str, str]
     ) -> bool:
-        """Stores who the reader is and what was consented to; False, and nothing stored, if that was done before.
+        """Stores who the reader is and the consent; False, and nothing stored, if the reader has already enrolled.
 
-        `facts`: profession, years, language; `consent_text`: version, language and text as it was shown.
+        `facts`: profession, years, language; `consent_text`: version, language and text as shown.
         """
         with self._writing() as db:
             shown = consent.c.version == consent_text["version"], consent.c.language == consent_text["language"]
@@ -142,46 +143,46 @@ class Store:
             db.execute(reader.update().where(reader.c.reader == pseudonym).values(language=language))
 
     def withdraw(self, pseudonym: str) -> bool:
-        """Deletes all that a reader told or drew; a row that says when stays. False for no such reader."""
-        own = select(task.c.task).where(task.c.reader == pseudonym)
+        """Deletes all data of a reader; a row with the time of the withdrawal stays. False for an unknown reader."""
+        tasks = select(task.c.task).where(task.c.reader == pseudonym)
         with self._writing() as db:
             for table in (submission, drawing):
-                db.execute(table.delete().where(table.c.task.in_(own)))
+                db.execute(table.delete().where(table.c.task.in_(tasks)))
             for table in (task, session, person):
                 db.execute(table.delete().where(table.c.reader == pseudonym))
-            gone = dict.fromkeys(
+            cleared = dict.fromkeys(
                 [*("slot", "token_hash", "enrolled_at", "profession", "years", "language"),
                  *("consent_version", "consent_language")]
             )  # fmt: skip
-            found = db.execute(
+            changed = db.execute(
                 reader.update()
                 .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
-                .values(**gone, withdrawn_at=moment())
+                .values(**cleared, withdrawn_at=moment())
             )
-        if self._engine.dialect.name == "sqlite":  # the log of changes must not keep what was deleted
+        if self._engine.dialect.name == "sqlite":  # the write-ahead log must not keep deleted data
             with self._engine.connect() as connection:
                 connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        return bool(found.rowcount)
+        return bool(changed.rowcount)
 
     # sessions
 
     def open_session(self, token: str) -> str | None:
-        """A new session of the reader whose invite token this is, its cookie; None for no such token."""
+        """The cookie of a new session of the reader with this invite token; None for an unknown token."""
         with self._writing() as db:
             return sessions.open_reader_session(db, token)
 
     def open_admin_session(self, sent: str) -> str | None:
-        """A new admin session, its cookie; None for the wrong secret."""
+        """The cookie of a new admin session; None for a wrong secret."""
         with self._writing() as db:
             return sessions.open_admin_session(db, sent)
 
     def close_session(self, cookie: str) -> None:
-        """Ends a session; one that is none is no error."""
+        """Ends a session; unknown sessions are ignored."""
         with self._writing() as db:
             sessions.close_session(db, cookie)
 
     def reader_of(self, cookie: str) -> Row[Any] | None:
-        """The reader's row of a session that has not ended."""
+        """The row of the reader whose session this is; None if it is unknown or has ended."""
         with self._reading() as db:
             return sessions.reader_of(db, cookie)
 
@@ -198,8 +199,8 @@ class Store:
             return db.execute(_tasks().where(task.c.reader == pseudonym).order_by(task.c.number)).all()
 
     def task(self, pseudonym: str, name: str) -> tuple[Row[Any], list[dict[str, Any]], Row[Any] | None] | None:
-        """A task of this reader, its log of events and its newest answer; None if it is not this reader's."""
-        if "\0" in name:  # PostgreSQL refuses to look for it
+        """A task, its log of events and its newest answer; None if the task is not this reader's."""
+        if "\0" in name:  # PostgreSQL refuses such a string
             return None
         with self._reading() as db:
             row = db.execute(_tasks().where(task.c.reader == pseudonym, task.c.task == name)).one_or_none()
@@ -209,8 +210,8 @@ class Store:
             return row, task_log.log_of(db, name), db.execute(newest).one_or_none()
 
     def image_of(self, pseudonym: str, name: str) -> str | None:
-        """The image of a task of this reader; None if it is not this reader's."""
-        if "\0" in name:  # PostgreSQL refuses to look for it
+        """The image of a task; None if the task is not this reader's."""
+        if "\0" in name:  # PostgreSQL refuses such a string
             return None
         with self._reading() as db:
             return db.scalar(select(task.c.image).where(task.c.reader == pseudonym, task.c.task == name))
@@ -226,14 +227,14 @@ class Store:
             return task_log.append_answer(db, name, sent, at=moment())
 
     def people(self) -> Sequence[Row[Any]]:
-        """The key: pseudonym, name of the invitation, own name, e-mail. No export reads this."""
+        """The key: pseudonym, name in the invitation, name and e-mail at enrolment. No export reads this."""
         with self._reading() as db:
             return db.execute(select(person).order_by(person.c.reader)).all()
 
-    # what others read: nothing of `person`
+    # for overview and export: nothing of `person`
 
     def readers(self) -> Sequence[Row[Any]]:
-        """All readers, withdrawn ones too, by invitation, without names; `drew` and `came` are times or None."""
+        """All readers, also withdrawn ones, in order of invitation, without names; `drew` and `came`: times or None."""
         last = (
             select(task.c.reader, func.max(drawing.c.received_at).label("drew"))
             .join(drawing)
@@ -257,7 +258,7 @@ class Store:
             return db.execute(_tasks().order_by(task.c.reader, task.c.number)).all()
 
     def submissions(self, only_newest: bool = True) -> Sequence[Row[Any]]:
-        """Answers with their task's reader, image, kind and repeat, by reader and number; the newest of each task."""
+        """Answers, all or the newest per task, with the task's reader, image, kind and repeat; by reader and number."""
         query = select(submission, task.c.reader, task.c.image, task.c.kind, task.c.repeat).join(task)
         if only_newest:
             newest = select(submission.c.task, func.max(submission.c.version).label("version")).group_by(

@@ -1,7 +1,8 @@
-"""What a reader did with one task, in the caller's transaction: its log of events and the versions of its answer.
+"""The record of one task, in the caller's transaction: its log of events and the versions of its answer.
 
-The rules that make saving safe to repeat live here: event n of a task's log has seq n, the same event twice is stored
-once, another event in its place is told as out of step; a submission is a version of its task, its id stored once.
+The rules that make it safe to save again live here. Event n of a task's log has seq n; an event that is sent twice is
+stored once; a different event with the same seq raises OutOfStep. A submission is a version of its task's answer, and
+its id is stored once.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ def log_of(db: Connection, name: str) -> list[dict[str, Any]]:
 
 
 def append_events(db: Connection, name: str, events: Sequence[Mapping[str, Any]], at: str) -> int:
-    """Appends events, received `at`, and returns the log's length; those that are there already are not doubled.
+    """Appends events, received `at`, and returns the log's length; events already in the log are not stored again.
 
-    `events`: with id and seq, seq rising by 1. Raises OutOfStep, and stores nothing, if another event stands in a
-    place or a place before them is empty; Gone if the task is no more.
+    `events` have id and seq, which increases by 1. Raises OutOfStep, and stores nothing, if the log has a different
+    event at one of these seq or ends before the first; Gone if the task no longer exists.
     """
-    _must_stand(db, name)
+    _must_exist(db, name)
     first, length = events[0]["seq"], _length(db, name)
     later = select(drawing.c.seq, drawing.c.id).where(drawing.c.task == name, drawing.c.seq >= first)
-    there = {row.seq: row.id for row in db.execute(later)}
-    if first > length or any(there.get(event["seq"], event["id"]) != event["id"] for event in events):
+    logged = {row.seq: row.id for row in db.execute(later)}
+    if first > length or any(logged.get(event["seq"], event["id"]) != event["id"] for event in events):
         raise OutOfStep(log_of(db, name))
-    fresh = [event for event in events if event["seq"] not in there]
+    fresh = [event for event in events if event["seq"] not in logged]
     if not fresh:
         return length
     twice = select(drawing.c.seq).where(drawing.c.task == name, drawing.c.id.in_([event["id"] for event in fresh]))
@@ -53,10 +54,10 @@ def append_events(db: Connection, name: str, events: Sequence[Mapping[str, Any]]
 def append_answer(db: Connection, name: str, sent: Submitted, at: str) -> int:
     """Stores an answer, received `at`, as the task's next version and returns its number.
 
-    Raises Recorded if this id is stored already, OutOfStep if the log has another length than the answer says,
-    Conflict if the answer was made in view of another version, Gone if the task is no more.
+    Raises Recorded if this id is already stored, OutOfStep if the log's length differs from the answer's num_events,
+    Conflict if the answer is not based on the newest version, Gone if the task no longer exists.
     """
-    _must_stand(db, name)
+    _must_exist(db, name)
     before = db.execute(select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)).one_or_none()
     if before is not None:
         if before.task != name:
@@ -76,6 +77,6 @@ def _length(db: Connection, name: str) -> int:
     return db.scalar(select(func.count()).where(drawing.c.task == name)) or 0
 
 
-def _must_stand(db: Connection, name: str) -> None:
+def _must_exist(db: Connection, name: str) -> None:
     if db.scalar(select(task.c.task).where(task.c.task == name)) is None:
         raise Gone

@@ -40,19 +40,31 @@ SHOWN = 6  # images in the report's gallery
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments to its parser."""
     add = parser.add_argument
-    add("maps", metavar="MAPS", help="[NAME=]folder of PNG or NPY, one map per image, or NPZ")
-    add("masks", metavar="MASKS", help="folder of PNG masks, or with annotations.csv; COCO or cheXlocalize JSON")
+    add("maps", metavar="MAPS", help="[NAME=]folder of PNG or NPY files, one map per image, or NPZ")
+    add("masks", metavar="MASKS", help="folder of PNG masks or with annotations.csv; or COCO or cheXlocalize JSON")
     add("--also", metavar="[NAME=]MAPS", action="append", default=[], help="another model's maps; may be repeated")
-    add("--images", metavar="FOLDER", type=Path, help="the X-rays, for the baselines of edges and of the body")
+    add("--images", metavar="FOLDER", type=Path, help="the X-rays, for the baselines from edges and from the body")
     add("--lungs", metavar="FOLDER", type=Path, help="lung masks, one PNG per image")
     add("--patients", metavar="REGEX", default="", help="its groups, matched in the image's name, name the patient")
-    add("--threshold", type=float, default=0.5, help="share of a map's range at which it is cut (default 0.5)")
-    add("--primary", choices=tuple(METRICS), default="ap", help="metric of the tests, chosen beforehand (default ap)")
-    add("--size", type=int, nargs=2, metavar=("ROWS", "COLS"), help="common grid; default: the masks' most common size")
-    add("--cleanup", choices=("paper", "none"), default="paper", help="annotations.csv has strokes, or regions (none)")
-    add("--finding", metavar="NAME", help="the finding to score, for a JSON that has several")
-    add("--seed", type=int, default=0)
-    add("--out", metavar="FOLDER", type=Path, default=Path("scores"), help="where the results go (default scores)")
+    add(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="share of a map's range at or above which it is salient (default 0.5)",
+    )
+    add("--primary", choices=tuple(METRICS), default="ap", help="metric of the tests, chosen in advance (default ap)")
+    add(
+        "--size", type=int, nargs=2, metavar=("ROWS", "COLS"), help="common grid (default: the masks' most common size)"
+    )
+    add(
+        "--cleanup",
+        choices=("paper", "none"),
+        default="paper",
+        help="for annotations.csv: paper if it holds strokes, none if regions",
+    )
+    add("--finding", metavar="NAME", help="finding to use, if the JSON has several")
+    add("--seed", type=int, default=0, help="seed of baselines and resamples (default 0)")
+    add("--out", metavar="FOLDER", type=Path, default=Path("scores"), help="folder for the results (default scores)")
 
 
 def run(arguments: argparse.Namespace) -> None:
