@@ -221,7 +221,7 @@ def test_coverage_does_not_move_a_planned_list() -> None:
     ("fields", "line"),
     [
         ({"seed": -1}, "seed: -1 is negative"),
-        ({"images": ()}, "images: there are none"),
+        ({"images": ()}, "images: none given"),
         ({"images": ("a", "b", "a")}, "images: a named more than once"),
         ({"controls": ("n", "n")}, "controls: n named more than once"),
         ({"controls": ("image001",)}, "controls: image001 also among images"),
