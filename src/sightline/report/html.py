@@ -1,7 +1,7 @@
-"""The report's HTML, piece by piece: escaped text, tables, figures and tiles, and the page around them.
+"""HTML of the report and of `sightline score`, piece by piece: text, tables, figures, tiles, and the page around them.
 
-Text arguments are plain text and are escaped here; arguments named `*_html` and SVG are put in as they are. A page asks
-no host for anything: its policy forbids it, and its pictures are data URIs or inline SVG.
+Text arguments are plain text and are escaped here; arguments named `*_html` and SVG are inserted unchanged. A page
+loads nothing from any host: its policy forbids it, and its pictures are data URIs or inline SVG.
 """
 
 from __future__ import annotations
@@ -66,21 +66,26 @@ footer{padding-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.9rem}
 figure,tr,.answer{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}table{font-size:7.5pt}
 th,td{padding:.2rem .3rem}.tiles{grid-template-columns:repeat(7,1fr)}pre{white-space:pre-wrap}}
 """
-# Closed details are not printed otherwise; without scripts they open by hand.
+# Closed details are not printed otherwise; without scripts they can be opened by hand.
 SCRIPT = "addEventListener('beforeprint',()=>document.querySelectorAll('details').forEach(d=>d.open=true))"
 
 
 def document(
-    title: str, question: str, answer_html: str, contents: Sequence[tuple[str, str]], body_html: str, footer: str
+    title: str, question: str, answer: Sequence[str], sections: Sequence[tuple[str, str, Sequence[str]]], footer: str
 ) -> str:
-    """A whole page: the answer, then links to the sections, whose ids and headings are `contents`, then these."""
-    links = "".join(f'<li><a href="#{name}">{escaped(heading)}</a></li>' for name, heading in contents)
+    """A whole page: title and question, the answer's paragraphs, links to the sections, the sections, the footer.
+
+    A section is an id, a heading and the HTML of its parts.
+    """
+    links = "".join(f'<li><a href="#{name}">{escaped(heading)}</a></li>' for name, heading, _ in sections)
+    body_html = "\n".join(section(name, heading, *parts_html) for name, heading, parts_html in sections)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaped(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>{CSS}</style>\n</head>\n<body>\n<header><h1>{escaped(title)}</h1>"
-        f'<p class="question">{escaped(question)}</p></header>\n<main>\n<div class="answer">{answer_html}</div>\n'
+        f'<p class="question">{escaped(question)}</p></header>\n<main>\n'
+        f'<div class="answer">{"".join(map(paragraph, answer))}</div>\n'
         f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n{body_html}\n</main>\n'
         f"<footer>{escaped(footer)}</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
@@ -104,7 +109,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def bullets(items: Sequence[str]) -> str:
-    """A list, nothing for no items."""
+    """A list; nothing where there are no items."""
     return "<ul>" + "".join(f"<li>{escaped(item)}</li>" for item in items) + "</ul>" if items else ""
 
 
@@ -115,10 +120,10 @@ def table(
     groups: Sequence[tuple[str, int]] = (),
     text_columns: Sequence[str] = (),
 ) -> str:
-    """A table that scrolls by itself on narrow screens; the first column heads its row.
+    """A table that scrolls by itself on narrow screens; the first cell of each row is its heading.
 
-    `groups` are headings over so many columns each; `text_columns` names the columns that are words. The second and
-    further lines of a cell are printed smaller.
+    `groups` are headings with the number of columns that each spans; `text_columns` names the columns of words, which
+    are aligned left. The second and further lines of a cell are printed smaller.
     """
     words = [" class='text'" if name in text_columns else "" for name in header]
     head = "".join(f"<th scope='col'{kind}>{_lines(name)}</th>" for name, kind in zip(header, words, strict=True))
@@ -155,7 +160,7 @@ def charts(*charts_html: str) -> str:
 
 
 def tiles(pictures: Sequence[tuple[str, str, str]]) -> str:
-    """Small pictures in a grid; each is a data URI, its alternative text and its caption."""
+    """Small pictures in a grid; each is a data URI, an alternative text and a caption."""
     return (
         '<div class="tiles">'
         + "".join(
@@ -165,6 +170,11 @@ def tiles(pictures: Sequence[tuple[str, str, str]]) -> str:
         )
         + "</div>"
     )
+
+
+def picture_rows(gallery: Sequence[tuple[str, Sequence[tuple[str, str, str]]]]) -> list[str]:
+    """For each image its name as a heading and its tiles."""
+    return [f"<h3>{escaped(image)}</h3>{tiles(pictures)}" for image, pictures in gallery]
 
 
 def details(summary: str, text: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sightline.report import choices, evidence, figures, ladder, ladder_answer, limits, published, published_answer
 from sightline.report.contents import Printed, Study, Tables, printed_tables
-from sightline.report.html import bullets, chart, charts, details, document, escaped, paragraph, section, table, tiles
+from sightline.report.html import bullets, chart, charts, details, document, paragraph, picture_rows, table, tiles
 from sightline.report.words import number_at
 
 
@@ -50,9 +50,8 @@ def report(study: Study, numbers: Tables) -> str:
     return document(
         study.title,
         f"Does a chest X-ray classifier look where the {study.experts} look?",
-        "".join(paragraph(sentence) for sentence in sentences),
-        [(name, heading) for name, heading, _ in parts],
-        "\n".join(section(name, heading, *make()) for name, heading, make in parts),
+        sentences,
+        [(name, heading, make()) for name, heading, make in parts],
         "Made by Sightline, after Beltrame and Ciro, “Do AI and Human Experts See Pneumonia the Same Way?” (2025). "
         "Research, not a medical device.",
     )
@@ -81,8 +80,7 @@ def _gallery(study: Study) -> list[str]:
         "eye. Blue: the consensus. Colours: the map, brightest at its maximum; white: where it reaches the threshold. "
         "The IoU is that of the white and the blue region."
     )
-    rows = [f"<h3>{escaped(image)}</h3>{tiles(pictures)}" for image, pictures in study.gallery]
-    return [paragraph(words, "note"), *rows]
+    return [paragraph(words, "note"), *picture_rows(study.gallery)]
 
 
 def _annotations(study: Study, table1: Printed) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.alignment.metrics import table_order
-from sightline.report.html import bullets, chart, details, document, escaped, paragraph, section, table, tiles
+from sightline.report.html import bullets, chart, details, document, paragraph, picture_rows, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.words import (
     LEVEL,
@@ -32,8 +32,8 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def score_report(results: dict[str, Any], gallery: Gallery) -> str:
-    """The page; `gallery` has pictures by image, as `markup.tiles` takes them."""
-    parts = [
+    """The page; `gallery` has pictures by image, as `html.picture_rows` takes them."""
+    parts: list[tuple[str, str, Sequence[str]]] = [
         ("ladder", "Against maps that know nothing of the finding", _ladder(results)),
         ("human", "Against the experts themselves", _human(results)),
         ("gallery", "Where they look", _gallery(gallery, results["threshold"])),
@@ -45,9 +45,8 @@ def score_report(results: dict[str, Any], gallery: Gallery) -> str:
     return document(
         "Where the maps look",
         "Do these saliency maps look where the experts look?",
-        "".join(map(paragraph, answer(results))),
-        [(name, heading) for name, heading, _ in parts],
-        "\n".join(section(name, heading, *body) for name, heading, body in parts),
+        answer(results),
+        parts,
         "Made by Sightline. Research, not a medical device.",
     )
 
@@ -229,7 +228,7 @@ def _gallery(gallery: Gallery, threshold: float) -> list[str]:
         f"{len(gallery)} images, evenly spaced from the best to the worst mean IoU, not chosen by eye. Blue: the "
         f"experts' region. Colours: the map; white: where it reaches {threshold:g} of its range."
     )
-    return [paragraph(words, "note"), *(f"<h3>{escaped(image)}</h3>{tiles(pictures)}" for image, pictures in gallery)]
+    return [paragraph(words, "note"), *picture_rows(gallery)]
 
 
 def _metrics(results: dict[str, Any]) -> str:
