@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sightline.alignment.metrics import METRICS, table_order
-from sightline.report import choices, ladder_answer, ladder_figures, words
+from sightline.report import accuracy, choices, ladder_answer, ladder_figures, shortcut, words
 from sightline.statistics.ranking import FACTORS
 from sightline.study.models import Entry, ExternalMaps, Network
 
@@ -58,7 +58,8 @@ THREE = {"good": ("gradcam", 0.4), "same": ("gradcam", 0.31), "poor": ("gradcam"
 
 def said(ladder: dict[str, Any], models: Mapping[str, Entry] | None = None) -> list[str]:
     entries = models or dict.fromkeys(ladder["models"], GAP)
-    return ladder_answer.answer(ladder_answer.standings(ladder, {}, entries), ladder, "experts")
+    standings = ladder_answer.standings(ladder, {}, entries)
+    return [*ladder_answer.answer(standings, ladder, "experts"), ladder_answer.basis(standings, ladder)]
 
 
 def test_words_cover_every_metric_baseline_and_choice_and_know_the_better_side() -> None:
@@ -96,7 +97,7 @@ def test_the_first_sentence_counts_and_claims_no_more() -> None:
     def first(p_holm: dict[str, float], **values: float) -> str:
         return said(ladder_metrics({model: ("gradcam", value) for model, value in values.items()}, p_holm))[0]
 
-    goal = "where the experts look more than anatomy alone would."
+    goal = "where the experts look, more than anatomy alone would predict."
     assert first({"a": 0.01, "b": 0.9}, a=0.4, b=0.3) == f"1 of 2 models looks {goal}"
     assert first({"a": 0.01, "b": 0.01, "c": 1}, a=0.4, b=0.4, c=0.3) == f"2 of 3 models look {goal}"
     assert first({"a": 0.01, "b": 0.01}, a=0.4, b=0.4) == f"All 2 models look {goal}"
@@ -105,7 +106,7 @@ def test_the_first_sentence_counts_and_claims_no_more() -> None:
     assert first({"a": 0.3}, a=0.32) == f"No evidence that the one model looks {goal}"
     assert (
         first({"a": 1, "b": 1}, a=0.2, b=0.2)
-        == "All 2 models look where the experts look less than anatomy alone would."
+        == "All 2 models look where the experts look, less than anatomy alone would predict."
     )
 
 
@@ -115,11 +116,12 @@ def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
     text = " ".join(sentences)
     assert "the best of 5 maps that know nothing of what the experts saw" in text  # four, and the untrained network
     assert "both lungs, the atlas of other patients, another patient's region and the same network untrained" in text
-    assert "its relevance mass is 40.0%, that of its best baseline (the atlas of other patients) 30.0%" in text
+    assert "its relevance mass is 40.0%, that of its best baseline (the atlas of other patients) is 30.0%" in text
     assert "a difference of +10.0 [6.0, 14.0] points (adjusted p = 0.030)." in text
     assert "No more than anatomy alone, as far as these images show: same." in sentences
     assert "Less than anatomy alone: poor." in sentences
-    assert "scores (20.0%), and 1 what one of the experts reaches against the others (45.0%); the highest model" in text
+    assert "0 is the score of a region drawn on another patient (20.0%) and 1 the score of one of the experts" in text
+    assert "against the others (45.0%); the highest model" in text
     assert "good, stands at 0.80 [0.60, 1.00]." in text
     assert "not better than a human" not in text
     assert "Grad-CAM on 5 images" in sentences[-1]
@@ -138,11 +140,11 @@ def test_above_one_is_no_boast(primary: str, is_graded: bool) -> None:
 
 def test_below_zero_is_said_and_an_undefined_scale_too() -> None:
     ladder = ladder_metrics({"a": ("gradcam", 0.2)}, {"a": 1.0}, places={"a": -0.5})
-    assert "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}0.70, \N{MINUS SIGN}0.30]. Below 0 a map says less" in " ".join(
+    assert "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}0.70, \N{MINUS SIGN}0.30]. Below 0, a map says less" in " ".join(
         said(ladder)
     )
     ladder["human_scale"]["mass"]["models"]["a"]["gradcam"] = {"value": None, "low": None, "high": None}
-    assert "comes no further than another" in " ".join(said(ladder))
+    assert "scores no higher than another" in " ".join(said(ladder))
     assert "there is no human scale" in " ".join(said(ladder_metrics({"a": ("gradcam", 0.2)}, {"a": 1.0})))
 
 
@@ -174,20 +176,20 @@ def test_the_flag_is_named_by_the_models_one_method() -> None:
     def meter(**flags: bool) -> dict[str, Any]:
         return {"m": {method: {"suspicion": {"is_flagged": flag}} for method, flag in flags.items()}}
 
-    assert ladder_answer.flagged({"models": meter(gradcam=False, cam=True)}, ["m"]) == []
-    assert "points at m:" in ladder_answer.flagged({"models": meter(gradcam=True, cam=False)}, ["m"])[0]
-    assert ladder_answer.flagged({}, ["m"]) == []
+    assert shortcut.flagged({"models": meter(gradcam=False, cam=True)}, ["m"]) == []
+    assert "flags m:" in shortcut.flagged({"models": meter(gradcam=True, cam=False)}, ["m"])[0]
+    assert shortcut.flagged({}, ["m"]) == []
 
 
 def test_accuracy_and_alignment_are_judged_with_the_smallest_p() -> None:
     found = {"spearman": {"rho": 0.5, "p": 1.0, "smallest_p": 1 / 3, "n": 3}, "words": "average precision"}
-    (text,) = choices.correlation(found)
-    assert "Over these 3 models accuracy and average precision show no clear relation" in text
-    assert "correlation 0.50, p = 1.000; 3 models cannot reach less than 0.333)" in text
+    (text,) = accuracy.correlation(found)
+    assert "Over these 3 models, accuracy and average precision show no clear relation" in text
+    assert "correlation 0.50, p = 1.000; the smallest p that 3 models can reach is 0.333)" in text
     found["spearman"] = {"rho": -0.9, "p": 0.01, "smallest_p": 0.001, "n": 8}
-    assert "run against each other" in choices.correlation(found)[0]
+    assert "move in opposite directions" in accuracy.correlation(found)[0]
     found["spearman"] = {"rho": math.nan, "p": math.nan, "smallest_p": math.nan, "n": 3}
-    assert choices.correlation(found) == []
+    assert accuracy.correlation(found) == []
 
 
 def test_the_leaders_claim_is_its_share_of_the_choices_that_have_both() -> None:
@@ -195,7 +197,7 @@ def test_the_leaders_claim_is_its_share_of_the_choices_that_have_both() -> None:
     pairs = {pair: {"share": share, "n": 40} for pair, share in shares.items()}
     (text,) = choices.leaders({"pairs": pairs, "models": ["c", "b", "a"], "specifications": 80})
     assert text == (
-        "The ranking of the models depends heavily on how alignment is measured: over 40 combinations of reasonable "
-        "choices a comes out above the next, b, in 60%."
+        "The ranking of the models depends heavily on how alignment is measured: in 40 combinations of reasonable "
+        "choices, a ranks above the next model, b, in 60%."
     )
     assert choices.leaders({}) == []

@@ -223,7 +223,7 @@ def test_the_answer_comes_first_and_from_the_metrics(
     words = words_of(page_of(finished))
     first = words.index("All 3 models look where the simulated annotators look")
     assert first < words.index("How far maps and consensus agree")
-    assert "an IoU of 0.31 [0.27, 0.36], random maps reach 0.06" in words
+    assert "an IoU of 0.31 [0.27, 0.36], while random maps reach 0.06" in words
     shutil.copytree(finished, tmp_path / "copy")
     path = tmp_path / "copy/metrics/alignment.json"
     metrics = json.loads(path.read_text())
@@ -231,7 +231,7 @@ def test_the_answer_comes_first_and_from_the_metrics(
     path.write_text(json.dumps(metrics))
     words = words_of(written(tmp_path / "copy", monkeypatch))
     assert "2 of 3 models look where" in words
-    assert "By the Pointing Game only: alexnet-scratch-fc (IoU 0.04, random 0.06, p = 0.420;" in words
+    assert "Above chance by the Pointing Game only: alexnet-scratch-fc (IoU 0.04, random 0.06, p = 0.420;" in words
     row = pd.read_csv(tmp_path / "copy/plots/tables/table3.csv").set_index("model").loc["alexnet-scratch-fc"]
     assert row["iou"] == pytest.approx(4.37)
 
@@ -351,7 +351,7 @@ def test_finished_masks_without_single_annotations(tmp_path: Path, monkeypatch: 
     )  # fmt: skip
     words = words_of(written(tmp_path, monkeypatch))
     assert "This study has no single annotations" in words
-    assert "The human scale" not in words
+    assert "For scale:" not in words
     assert "All 2 models look" in words
 
 
@@ -387,9 +387,9 @@ def test_broken_json_and_a_scored_image_outside_the_index(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     scores = pd.read_csv("data/alignment.csv")
     scores.replace({"image": {"test-0002": "ghost"}}).to_csv("data/alignment.csv", index=False)
-    with pytest.raises(StudyError, match="lacks images that were scored") as caught:
+    with pytest.raises(StudyError, match="missing among the prepared ones") as caught:
         report.main()
-    assert caught.value.cases == ["data/alignment.csv: ghost"]
+    assert caught.value.cases == ["data/prepared/index.csv: no ghost"]
     scores.query("image != 'test-0002' or model != 'alexnet-scratch-fc'").to_csv("data/alignment.csv", index=False)
     with np.load("data/consensus.npz") as stored:
         kept = {name: stored[name][[0, 1, 2, 3]] for name in stored.files}
@@ -418,5 +418,5 @@ def test_patients_on_two_sides_are_counted(tmp_path: Path, monkeypatch: pytest.M
     assert hashlib.sha256((tmp_path / "data/prepared/index.csv").read_bytes()).hexdigest() in words
 
 
-if __name__ == "__main__":  # python tests/test_report.py <folder>: inputs to try the stage on
+if __name__ == "__main__":  # python tests/report/test_report.py <folder>: inputs to try the stage on
     fabricate(Path(sys.argv[1]), NETWORKS | EXTERNAL)

@@ -120,13 +120,15 @@ def whole(page: str) -> str:
 
 def test_the_page_is_whole_and_in_the_order_a_reader_needs(finished: Path) -> None:
     words = whole(page_of(finished))
-    assert "1 of 3 models looks where the simulated annotators look more than anatomy alone would." in words
+    assert "1 of 3 models looks where the simulated annotators look, more than anatomy alone would predict." in words
     assert "Less than anatomy alone: theirs." in words
     assert "resnet50-imagenet-gap, stands at 0.70 [0.50, 0.90]." in words
-    assert "The shortcut meter, which needs no experts, points at resnet50-imagenet-gap:" in words
-    assert "Apart from the maps, 2 of 2 networks use the simulated annotators' region" in words
-    assert "correlation 1.00, p = 1.000; 2 models" not in words  # two models have no correlation to speak of
-    assert "All 3 models look where the simulated annotators look, more than chance would." in words  # as published
+    assert "The shortcut meter, which needs no experts, flags resnet50-imagenet-gap:" in words
+    assert "Whatever the maps show, 2 of 2 networks use the simulated annotators' region" in words
+    assert "correlation 1.00, p = 1.000" not in words  # two models have no correlation to speak of
+    assert (
+        "All 3 models look where the simulated annotators look, more than chance would predict." in words
+    )  # as published
     first, published = (words.index(text) for text in ("1 of 3 models looks", "look, more than chance would"))
     assert first < words.index("What a map must beat") < published
     assert page_of(finished).count('role="img"') >= 11
@@ -144,7 +146,7 @@ CHANGES = [  # file, where in it, new value, as the page prints it
     ("ladder", ["models", "theirs", "lime", "mass", "lift"], -0.123, "\N{MINUS SIGN}12.3"),
     ("ladder", ["models", "theirs", "lime", "nss", "value"], 7.77, "7.77"),
     ("ladder", ["human_scale", "ap", "models", "theirs", "lime", "high"], 3.21, "3.21]"),
-    ("ladder", ["human_scale", "mass", "readings"], 4321, "4321 drawings"),
+    ("ladder", ["human_scale", "mass", "readings"], 4321, "4321 annotations"),
     ("shortcut", ["models", "theirs", "lime", "shares", "corners"], 0.777, "77.7%"),
     ("shortcut", ["models", "theirs", "lime", "suspicion", "row"], 0.11, "11% down, 21% across"),
     ("reliability", ["alpha_iou", "value"], 0.987, "0.99 [0.11, 0.17]"),
@@ -203,7 +205,7 @@ def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_csv(tmp_path / "plots/multiverse.csv", pd.DataFrame(columns=CURVE_COLUMNS))
     words = whole(written(tmp_path, monkeypatch))
     assert "so the question stays open" in words
-    assert "No map of this study was held against the baselines: no image has a consensus region." in words
+    assert "No map of this study was compared with the baselines: no image has a consensus region." in words
     assert "Flagged: resnet50-imagenet-gap." in words
     assert "The ranking was not tried under other choices" in words
 
@@ -221,8 +223,8 @@ def test_a_study_without_single_annotations(tmp_path: Path, monkeypatch: pytest.
     )  # fmt: skip
     words = whole(written(tmp_path, monkeypatch))
     assert "there is no human scale" in words
-    assert "The human scale needs images that two or more annotators marked" in words
-    assert "1 of 2 models looks where the experts look more than anatomy alone would." in words
+    assert "The human scale needs images that two or more experts marked" in words
+    assert "1 of 2 models looks where the experts look, more than anatomy alone would predict." in words
     assert "Krippendorff" not in words
 
 
@@ -243,7 +245,7 @@ def test_a_study_of_one_model(models: dict[str, Any], tmp_path: Path, monkeypatc
     fabricate(tmp_path, models, source="folder")
     fabricate_evidence(tmp_path, models)
     words = whole(written(tmp_path, monkeypatch))
-    assert "The one model looks where the experts look more than anatomy alone would." in words
+    assert "The one model looks where the experts look, more than anatomy alone would predict." in words
     assert "with one model there is nothing to rank" in words
     assert "Holm)" not in words.split("How close they come")[0]
 

@@ -153,15 +153,15 @@ def test_the_count_needs_both_measures_above_random_and_significant() -> None:
         "also": {"gradcam": aligned(0.1, 0.001, p_pointing=0.0001)},
     }
     sentences = said(alignment, {})
-    assert sentences[0] == "2 of 6 models look where the experts look, more than chance would."
+    assert sentences[0] == "2 of 6 models look where the experts look, more than chance would predict."
     # The larger p of each: 0.04, 0.3, 0.04, 0.998, 0.5, 0.001. Holm: 0.001 * 6 < 0.05 < 0.04 * 5
     assert "each of 6 models; 1 after Holm's correction" in sentences[1]
     assert "good" in sentences[2]
     assert "0.20" in sentences[2]
     text = " ".join(sentences)
-    assert "more often than chance: covers (IoU 0.20, random 0.06, p = 0.001; Pointing Game 3%, random 8%" in text
-    assert "By the Pointing Game only: chance (IoU 0.07, random 0.06, p = 0.300; Pointing Game 40%" in text
-    assert "By neither: neither (IoU 0.06" in text
+    assert "more often than by chance: covers (IoU 0.20, random 0.06, p = 0.001; Pointing Game 3%, random 8%" in text
+    assert "Above chance by the Pointing Game only: chance (IoU 0.07, random 0.06, p = 0.300; Pointing Game 40%" in text
+    assert "Not above chance by either: neither (IoU 0.06" in text
     assert said({"a": alignment["chance"], "b": alignment["covers"]}, {})[0].startswith(
         "No evidence that any of the 2 models looks"
     )

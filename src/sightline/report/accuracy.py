@@ -1,34 +1,42 @@
-"""Do the accurate models look where experts look: every model as a point, the Pareto front, Spearman.
+"""The report's section on accuracy against alignment: every model as a point, the Pareto front, rank correlation.
 
 N models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from sightline.report import figures
+from sightline.report.contents import Study
+from sightline.report.html import chart, paragraph
+from sightline.report.words import LEVEL, equals_p, listed, measure, shown
 from sightline.statistics.rank_correlation import pareto_front, spearman_exact
 
 DRAWS = 99_999  # orders drawn where there are too many models to count all
+SPEARMAN = 2  # tag of this generator; `src/report.py` has the other
+MINUS = "\N{MINUS SIGN}"
 Ends = tuple[float, float, float]
 
 
 def accuracy_alignment(
     accuracy: Mapping[str, Ends], alignment: Mapping[str, Ends], rng: np.random.Generator, draws: int = DRAWS
 ) -> dict[str, Any]:
-    """Points, front and rank correlation of the models that have both, as JSON takes it.
+    """Points, front and rank correlation of the models that have both values, as plain JSON types.
 
-    Both arguments: (value, low, high) by model, larger is better. Returned:
+    `accuracy` and `alignment`: (value, low, high) by model, larger is better. Returned:
     `points`: a dictionary for each model, in the order of `accuracy`: `model`, `accuracy`, `accuracy_low`,
     `accuracy_high`, `alignment`, `alignment_low`, `alignment_high`, `is_pareto`;
     `pareto`: the models that no other beats on both axes, equal points together, in that order;
     `spearman`: `rho`, `p` (two-sided, by permutation), `smallest_p` (the least that so few models can reach) and `n`;
-    `left_out`: models that lack one of the two values, or have NaN there.
-    Ties have mid-ranks. Up to 9 models p is exact, and `rng` and `draws` are not used (`rank_correlation`). The
-    intervals have no part in front or correlation: both are of the estimates. Fewer than two models, or one axis
+    `left_out`: models that lack one of the two values or have NaN in its place.
+    Ties have mid-ranks. Up to 9 models p is exact, and `rng` and `draws` are not used (`rank_correlation`). Front
+    and correlation are those of the estimates, without their intervals. Fewer than two models, or one axis
     constant: rho and both p are NaN.
     """
     known = [
@@ -51,3 +59,66 @@ def accuracy_alignment(
         "spearman": {"rho": rho, "p": p, "smallest_p": smallest_p, "n": len(known)},
         "left_out": [model for model in dict.fromkeys([*accuracy, *alignment]) if model not in known],
     }
+
+
+def together(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame) -> dict[str, Any]:
+    """`accuracy_alignment` by the primary measure (without a ladder, by IoU), and the measure's `words`.
+
+    A measure for which lower is better is negated, so that up is better in the chart.
+    """
+    frame, columns, words = verdicts, ("iou", "iou_low", "iou_high"), "IoU with the consensus"
+    sign = 1.0
+    if len(standings):
+        primary = measure(str(study.ladder["primary"]))
+        frame, columns, words = standings, ("value", "low", "high"), primary.words
+        if primary.is_lower_better:
+            sign, columns, words = -1.0, ("value", "high", "low"), f"{MINUS}{primary.words}"
+    rows = frame.to_dict("records")
+    accuracy = {str(row["model"]): _ends(row, ("accuracy", "accuracy_low", "accuracy_high")) for row in rows}
+    alignment = {str(row["model"]): _ends(row, columns, sign) for row in rows}
+    # affects only the last digits of a p-value, and only with more than 9 models
+    rng = np.random.default_rng([int(study.params.get("seed", 0)), SPEARMAN])
+    return {**accuracy_alignment(accuracy, alignment, rng), "words": words}
+
+
+def _ends(row: Mapping[Any, Any], columns: Sequence[str], sign: float = 1.0) -> Ends:
+    value, low, high = (sign * float(row[name]) for name in columns)
+    return value, low, high
+
+
+def correlation(together: Mapping[str, Any]) -> list[str]:
+    """Whether accurate models align better, in a sentence; nothing for fewer than three or without variation."""
+    rho, p, smallest, count = (together["spearman"][name] for name in ("rho", "p", "smallest_p", "n"))
+    if math.isnan(rho) or count < 3:
+        return []
+    words = "show no clear relation"
+    if p < LEVEL:
+        words = "rise together" if rho > 0 else "move in opposite directions"
+    text = (
+        f"Over these {count} models, accuracy and {together['words'].removeprefix(MINUS)} {words} (Spearman's rank "
+        f"correlation {f'{rho:.2f}'.replace('-', MINUS)}, p {equals_p(p)}"
+    )
+    text += f"; the smallest p that {count} models can reach is {shown(smallest, 3)}" if smallest > 0.001 else ""
+    return [f"{text}). This describes these models only and proves nothing about others."]
+
+
+def accuracy(study: Study, together: Mapping[str, Any]) -> list[str]:
+    """Every model with both values as a point, the Pareto front and the rank correlation.
+
+    The argument `together` is the result of the function of that name.
+    """
+    if not together["points"]:
+        return [paragraph("No model of this study has both predictions and scored maps.")]
+    figure = figures.scatter_figure(pd.DataFrame(together["points"]), together["words"], study.models)
+    caption = (
+        "Right is more accurate, up is closer to the consensus; lines are intervals. Filled: gap head; hollow: fc head."
+    )
+    parts = [chart(figure, caption)]
+    if len(together["points"]) > 1:
+        parts[0] = chart(figure, caption + " Dotted: the Pareto front, the models that no other beats on both.")
+        front = f"No other model beats {listed(together['pareto'])} on both accuracy and alignment."
+        parts.append(paragraph(" ".join([front, *correlation(together)])))
+    if together["left_out"]:
+        words = f"Not shown, because one of the two values is missing: {listed(together['left_out'])}."
+        parts.append(paragraph(words, "note"))
+    return parts

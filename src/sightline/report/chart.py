@@ -1,7 +1,7 @@
-"""One chart as inline SVG: its style, its colours, its models' looks, and labels that do not overlap.
+"""One chart as inline SVG: style, colours, the look of each model, and labels that do not overlap.
 
-Nothing of pyplot's global state is touched. Colours are written as CSS variables with a fallback, so that a page can
-set them for light and dark, and a lone file still shows.
+pyplot's global state is not touched. Colours are CSS variables with a fallback, so that a page can set them for light
+and dark, and a single SVG file still shows them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STYLE: Any = {
 
 
 def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> str:
-    """SVG text of what `draw` puts on a Figure WIDTH x `height` inches; ids begin with `name`, `alt` is its label."""
+    """SVG of what `draw` puts on a Figure of WIDTH x `height` inches; ids begin with `name`, `alt` is its label."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         draw(figure)
@@ -49,7 +49,7 @@ def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> s
     drawn = text.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>\s*", "", drawn, flags=re.DOTALL)
-    # Two figures on one page may not share ids, and matplotlib numbers each figure from one.
+    # Two figures on one page must not share ids, and matplotlib numbers each figure from one.
     drawn = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', drawn)
     drawn = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{name}-\2", drawn)
     drawn = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui,sans-serif", drawn)
@@ -78,17 +78,17 @@ def looks(models: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
 
 
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
-    """`positions` moved as little as a sweep up and one down need to lie `gap` apart between `low` and `high`.
+    """`positions`, moved by one sweep up and one down until they lie `gap` apart between `low` and `high`.
 
-    The order is kept; more than fit are squeezed evenly.
+    The order is kept, and no position moves further than the sweeps need; where not all fit, the gap shrinks evenly.
     """
-    wanted = np.asarray(positions, float)
-    order = np.argsort(wanted, kind="stable")
-    gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
-    steps = gap * np.arange(len(wanted))
-    # The cumulative maximum of the distances that are free lifts each label above the one below it, and no further.
-    moved = np.maximum.accumulate(np.clip(wanted[order], low, high) - steps) + steps
-    moved = np.minimum.accumulate((np.minimum(moved, high) - steps)[::-1])[::-1] + steps if len(wanted) else moved
+    start = np.asarray(positions, float)
+    order = np.argsort(start, kind="stable")
+    gap = min(gap, (high - low) / max(len(start) - 1, 1))
+    steps = gap * np.arange(len(start))
+    # The cumulative maximum of the free distances lifts each label above the one below it, and no further.
+    moved = np.maximum.accumulate(np.clip(start[order], low, high) - steps) + steps
+    moved = np.minimum.accumulate((np.minimum(moved, high) - steps)[::-1])[::-1] + steps if len(start) else moved
     moved = np.minimum(moved, high - steps[::-1])
     result = np.empty_like(moved)
     result[order] = moved
@@ -101,7 +101,7 @@ def label_margin(labels: Sequence[str]) -> float:
 
 
 def dots(axes: Axes, frame: pd.DataFrame, columns: tuple[str, str, str], look: Mapping[str, Mapping[str, Any]]) -> None:
-    """One row per model, the first on top: a dot at the value, a whisker over its interval."""
+    """One row per model, the first at the top: a dot at the value, a whisker over its interval."""
     value, low, high = columns
     for row, record in enumerate(frame.to_dict("records")):
         style = look[record["model"]]

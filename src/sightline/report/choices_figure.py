@@ -1,6 +1,6 @@
-"""The specification curve: each model's standing under every specification, and below it which choices those were.
+"""The specification curve: each model's standing under every specification, and below it the choices.
 
-Text of an inline SVG, as in `figures.py`; all three panels share the specifications along x.
+An inline SVG, as in `figures.py`; its three panels share the specifications along x.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from sightline.report.chart import INK, MUTED, WIDTH, label_margin, looks, svg
-from sightline.statistics.ranking import (
-    DIGITS,
-    FACTORS,
-)
+from sightline.statistics.ranking import DIGITS, FACTORS
 from sightline.study.models import Entry
 
 MARGIN, STRIP, ROW = 0.95, 0.21, 0.14  # inches: the leaders' panel, a model's strip, a row of choices
@@ -28,13 +25,13 @@ SMALL = 8.0  # points
 
 
 def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
-    """Three panels, or the empty text if `curve` ranks fewer than two models together.
+    """Three panels, or the empty string if `curve` ranks fewer than two models together.
 
-    `curve`: plots/multiverse.csv (`place`, the factors, `model`, `standing`, `rank`), `models`: those of the study.
-    Top: the standing of the model with the highest mean less the runner-up's, by which the specifications are
-    sorted; below zero the claim that it leads fails. Middle: each model's rank, a full strip being the first place.
-    Bottom: a tick where the specification makes that choice; at the row's end the share of these specifications in
-    which the leader is ahead, ties half. Factors without an alternative are not drawn.
+    `curve`: plots/multiverse.csv (`place`, the factors, `model`, `standing`, `rank`); `models`: those of the study.
+    Top: the standing of the model with the highest mean minus the runner-up's, by which the specifications are
+    sorted; below zero, the claim that it leads fails. Middle: each model's rank; a full strip is first place. Bottom: a
+    tick where the specification makes that choice, and at the row's end the share of these specifications in which
+    the leader is ahead, ties half. Factors without an alternative are not drawn.
     """
     standing = curve.pivot(index="place", columns="model", values="standing") if len(curve) else pd.DataFrame()
     if standing.shape[1] < 2:
@@ -44,13 +41,13 @@ def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> st
     margin = (standing[order[0]] - standing[order[1]]).dropna()
     if margin.empty:
         return ""
-    places = margin.index.to_numpy()  # specifications without one of the leaders have no place here
+    places = margin.index.to_numpy()  # specifications that lack one of the two leaders are left out
     order[2:] = standing.loc[places, order[2:]].mean().sort_values(ascending=False, kind="stable").index
     ranks = curve.pivot(index="place", columns="model", values="rank").loc[places]
     choices = curve.drop_duplicates("place").set_index("place").loc[places, list(FACTORS)]
-    # ranks know ties, which rounding of standings can break
+    # from ranks, which keep ties that the rounding of standings can break
     ahead = (1 + np.sign(ranks[order[1]] - ranks[order[0]]).to_numpy()) / 2
-    groups = {factor: found for factor in FACTORS if len(found := _levels(choices[factor])) > 1}
+    groups = {factor: levels for factor in FACTORS if len(levels := _levels(choices[factor])) > 1}
     num_rows = sum(1 + len(levels) for levels in groups.values())
     height = TOP + MARGIN + GAP + STRIP * len(order) + GAP + ROW * num_rows + BOTTOM
     labels = [*order, *(f"  {_words(level)}" for levels in groups.values() for level in levels)]
@@ -77,7 +74,7 @@ def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> st
 
     claims = "; ".join(f"{model} mean rank {ranks[model].mean():.1f}" for model in order)
     alt = f"{order[0]} stands above {order[1]} in {100 * ahead.mean():.0f}% of {len(places)} specifications. {claims}."
-    # 2 decimals of a 72nd of an inch are enough, and a third of the text
+    # 2 decimals of a 72nd of an inch are enough, and make a third of the text
     return re.sub(r"(\d\.\d\d)\d+", r"\1", svg(draw, height, "specifications", alt))
 
 
@@ -90,13 +87,13 @@ def _words(level: str) -> str:
 
 
 def _steps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each run of equal values begins, and the value; the end with the last value again."""
+    """Where each run of equal values begins, and its value; then the end, with the last value again."""
     begins = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
     return np.append(begins, len(values)), np.append(values[begins], values[-1])
 
 
 def _draw_margin(axes: Axes, margin: np.ndarray, order: Sequence[str], share: float, look: Mapping) -> None:
-    """The sorted difference as a filled step, either leader's side in its colour; zero and its share are written."""
+    """The sorted difference as a filled step, each leader's side in its colour and labelled with its share."""
     edges, steps = _steps(margin)
     colours = [look[model]["color"] for model in order[:2]]
     for side, colour in zip((np.maximum(steps, 0), np.minimum(steps, 0)), colours, strict=True):
@@ -112,11 +109,11 @@ def _draw_margin(axes: Axes, margin: np.ndarray, order: Sequence[str], share: fl
             (0.99, 0.01)[place], (0.97, 0.03)[place], f"{model} ahead in {100 * part:.0f}%", color=colour,
             transform=axes.transAxes, ha=("right", "left")[place], va=("top", "bottom")[place], fontsize=8.5,
         )  # fmt: skip
-    axes.set_title("leader less runner-up, in standard deviations", loc="left", pad=5, fontsize=SMALL, color=MUTED)
+    axes.set_title("leader minus runner-up, in standard deviations", loc="left", pad=5, fontsize=SMALL, color=MUTED)
 
 
 def _draw_ranks(axes: Axes, ranks: pd.DataFrame, order: Sequence[str], look: Mapping) -> None:
-    """One strip a model, filled to its rank: full for the first, empty for the last; the mean rank at its end."""
+    """One strip per model, filled to its rank: full for the first, empty for the last; the mean rank at its end."""
     lowest = max(2.0, float(ranks.count(axis=1).max()))
     at_end = blended_transform_factory(axes.transAxes, axes.transData)
     for row, model in enumerate(order):
@@ -130,7 +127,7 @@ def _draw_ranks(axes: Axes, ranks: pd.DataFrame, order: Sequence[str], look: Map
     axes.set_yticks(np.arange(len(order)) + 0.5, list(order), fontsize=8.5)
     axes.set_xticks([])
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_title("rank: a full strip is the first", loc="left", pad=4, fontsize=SMALL, color=MUTED)
+    axes.set_title("rank: a full strip is first place", loc="left", pad=4, fontsize=SMALL, color=MUTED)
     axes.text(1.0 + RIGHT, 1.0, "mean", transform=axes.transAxes, ha="right", va="bottom", fontsize=SMALL, color=MUTED)
 
 

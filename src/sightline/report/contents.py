@@ -1,4 +1,7 @@
-"""Everything that a report shows, as one value, and the paper's tables made from it."""
+"""Everything that a report shows, as one value, and the paper's tables made from it.
+
+A new section that needs another file of metrics gets a field of `Study` here, which the stage fills.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from sightline.report import tables
-from sightline.study.models import Entry
+from sightline.study.errors import StudyError
+from sightline.study.models import Entry, Network
 
 Tile = tuple[str, str, str]  # data URI, alternative text, caption
 Printed = tuple[list[str], list[list[str]], str]  # header, rows, caption
@@ -17,19 +21,20 @@ Printed = tuple[list[str], list[list[str]], str]  # header, rows, caption
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Everything that the page shows, as the stages wrote it; metrics are nested JSON, null where undefined."""
+    """Everything that the page shows, as the stages wrote it; metrics are nested JSON, null where undefined.
+
+    The fields with a default are empty where their stage has not run.
+    """
 
     title: str
     threshold: float
     models: Mapping[str, Entry]
     params: Mapping[str, Any]
     """The whole of params.yaml."""
-    params_text: str
-    """The same as it is printed."""
     paper: tables.Metrics
     """The paper's numbers."""
     is_compared: bool
-    """Whether the paper's numbers stand beside ours; beside the phantom's Table 1 they always do."""
+    """Whether the paper's numbers stand beside ours; in the phantom's Table 1 they always do."""
     index: pd.DataFrame
     """image, split, label, patient"""
     index_sha256: str
@@ -37,7 +42,7 @@ class Study:
     alignment: tables.Metrics
     intervals: tables.Metrics
     classification: tables.Metrics
-    sweep: pd.DataFrame
+    threshold_sweep: pd.DataFrame
     """model, method, threshold, iou"""
     agreement: pd.DataFrame
     """image, annotations, iou, random_iou"""
@@ -51,10 +56,9 @@ class Study:
     """An annotation and a random mask; empty without annotations."""
     versions: Mapping[str, str]
     ladder: tables.Metrics = field(default_factory=dict)
-    """metrics/ladder.json: baselines, lifts and the human scale; empty without a consensus. As the others below, it is
-    empty, too, where its stage has not run."""
+    """metrics/ladder.json: baselines, lifts and the human scale; also empty without a consensus"""
     reliability: tables.Metrics = field(default_factory=dict)
-    """metrics/reliability.json; empty without two annotations."""
+    """metrics/reliability.json; also empty without two annotations"""
     shortcut: tables.Metrics = field(default_factory=dict)
     """metrics/shortcut.json"""
     comparisons: tables.Metrics = field(default_factory=dict)
@@ -85,8 +89,27 @@ class Tables:
     table4: pd.DataFrame
 
 
+def require_models(models: Mapping[str, Entry], metrics: Mapping[str, Any], *, is_scored: bool) -> None:
+    """Every network is in the classification metrics; every model in the alignment, if any image could be scored.
+
+    A StudyError lists all models that are missing.
+    """
+    cases = [
+        f"metrics/classification.json: {model}: missing"
+        for model, entry in models.items()
+        if isinstance(entry, Network) and model not in metrics["classification"]
+    ]
+    cases += [
+        f"metrics/alignment.json: {model}: missing"
+        for model in models
+        if is_scored and model not in metrics["alignment"]
+    ]
+    if cases:
+        raise StudyError("metrics do not cover the models of params.yaml; run dvc repro", cases)
+
+
 def study_tables(study: Study) -> Tables:
-    """Tables 1 to 4. Table 1 of a phantom always stands beside the paper's, which the phantom is made to imitate."""
+    """Tables 1 to 4. A phantom's Table 1 always stands beside the paper's, which the phantom is made to imitate."""
     paper = study.paper if study.is_compared else None
     return Tables(
         table1=tables.annotation_table(study.consensus, study.paper if study.is_phantom else paper),
@@ -97,7 +120,7 @@ def study_tables(study: Study) -> Tables:
 
 
 def printed_tables(study: Study, numbers: Tables) -> dict[str, Printed]:
-    """Header, rows and caption of each table as both the page and LaTeX print it."""
+    """Header, rows and caption of each table, as both the page and LaTeX print them."""
     compared = (
         " Third line: the paper's bootstrap mean ± half its interval's width; † our value lies outside of that."
         if study.is_compared

@@ -1,7 +1,7 @@
-"""The report's charts: Figures 3 to 7 of the paper, intervals, training curves, accuracy against alignment.
+"""The report's charts of models: Figures 6 and 7 of the paper, IoU, accuracy, classification, training, shortcuts.
 
-Every function returns the text of an inline SVG. One architecture has one colour and one marker; a dashed line is a
-network from scratch, a solid one starts from ImageNet; a hollow marker is the fc head.
+Every function returns the text of an inline SVG. Each architecture has its colour and marker; a dashed line is a
+network from scratch, a solid line one from ImageNet; a hollow marker is the fc head.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sightline.report.chart import INK, MUTED, SERIES, dots, label_margin, looks, spread, svg
+from sightline.report.chart import INK, MUTED, dots, label_margin, looks, spread, svg
 from sightline.report.tables import METRIC_WORDS
 from sightline.study.models import Entry
 
 
 def alignment_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry], human_iou: float) -> str:
-    """IoU of each model with its interval, a tick where random maps of the same area come out, the annotators' line.
+    """IoU of each model with its interval, a tick at random maps of the same area, and the experts' line.
 
-    `verdicts` has `model`, `iou`, `iou_low`, `iou_high`, `random_iou` (fractions), as `published_answer.verdicts`.
+    `verdicts` has `model`, `iou`, `iou_low`, `iou_high`, `random_iou` (fractions); see `published_answer.verdicts`.
     """
     frame = verdicts.sort_values("iou", ascending=False, kind="stable")
 
@@ -38,7 +38,7 @@ def alignment_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry], human_
         if not np.isnan(human_iou):
             axes.axvline(human_iou, color=MUTED, linestyle=":", linewidth=1.4)
             side = "right" if human_iou > 0.6 * reach else "center"
-            axes.text(human_iou, -0.75, "annotators among themselves", ha=side, va="bottom", fontsize=8.5)
+            axes.text(human_iou, -0.75, "experts among themselves", ha=side, va="bottom", fontsize=8.5)
         axes.set_yticks(rows, list(frame["model"]))
         axes.set_xlabel("IoU with the consensus")
 
@@ -85,8 +85,8 @@ def threshold_figure(sweep: pd.DataFrame, models: Mapping[str, Entry], threshold
 def scatter_figure(points: pd.DataFrame, words: str, models: Mapping[str, Entry]) -> str:
     """Alignment against accuracy, one point per model with both intervals; a line through the Pareto front.
 
-    `points`: `model`, `accuracy`, `alignment`, both with `_low` and `_high`, and `is_pareto`, as
-    `accuracy_alignment.accuracy_alignment` has them; `words`: what alignment is measured by.
+    `points`: `model`, `accuracy`, `alignment`, both with `_low` and `_high`, and `is_pareto`, as from
+    `accuracy.accuracy_alignment`; `words`: the measure of alignment.
     """
     frame = points.sort_values("alignment", kind="stable")
     look = looks(models)
@@ -120,7 +120,7 @@ def scatter_figure(points: pd.DataFrame, words: str, models: Mapping[str, Entry]
 
 
 def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metrics: Sequence[str]) -> str:
-    """Dot and whisker per model and metric, in percent; a cross where the paper's mean lies, if `table` has it."""
+    """Dot and whisker per model and metric, in percent; a cross at the paper's mean, if `table` has it."""
     look = looks(models)
     rows = -(-len(metrics) // 2)
     panel = 0.5 + 0.19 * len(table)
@@ -147,78 +147,8 @@ def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metr
     return svg(draw, height, "intervals", "Classification metrics with their intervals; the numbers are in Table 4.")
 
 
-def count_figure(agreement: pd.DataFrame) -> str:
-    """Figure 4: how many images have how many valid annotations."""
-    counts = agreement["annotations"].astype(int).value_counts().sort_index()
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.115, 0.19, 0.86, 0.74))
-        axes.bar(counts.index, counts.to_numpy(), color=SERIES[0], width=0.75)
-        for number, images in zip(counts.index.tolist(), counts.tolist(), strict=True):
-            axes.text(number, images, f"{images}", ha="center", va="bottom", fontsize=8.5)
-        axes.set_xlim(-0.6, counts.index.max() + 0.6)
-        axes.locator_params(integer=True)
-        axes.grid(axis="x", visible=False)
-        axes.set_xlabel("valid annotations of an image")
-        axes.set_ylabel("images")
-
-    alt = "; ".join(f"{images} images with {number} annotations" for number, images in counts.items())
-    return svg(draw, 2.6, "counts", alt)
-
-
-def agreement_figure(agreement: pd.DataFrame) -> str:
-    """Figure 5: mean pairwise IoU of each image, highest first, and what random masks give for the same image."""
-    frame = agreement.dropna(subset=["iou"]).sort_values("iou", ascending=False, kind="stable")
-    means = {"annotators": float(frame["iou"].mean()), "random masks": float(frame["random_iou"].mean())}
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.115, 0.19, 0.86, 0.72))
-        ranks = np.arange(1, len(frame) + 1)
-        axes.plot(ranks, frame["iou"], "o", color=SERIES[0], markersize=4)
-        axes.plot(ranks, frame["random_iou"], "_", color=SERIES[1], markersize=5, markeredgewidth=1.4)
-        # Highest first leaves the upper right corner free for the words.
-        for line, ((words, mean), colour) in enumerate(zip(means.items(), SERIES[:2], strict=True)):
-            axes.axhline(mean, color=colour, linewidth=0.8, linestyle=":")
-            label = f"{words}, mean {mean:.2f}"
-            axes.text(0.99, 0.97 - 0.1 * line, label, transform=axes.transAxes, ha="right", va="top", color=colour)
-        axes.set_ylim(bottom=0)
-        axes.locator_params(axis="x", integer=True)
-        axes.set_xlabel("images, by agreement")
-        axes.set_ylabel("mean pairwise IoU")
-
-    alt = (
-        f"Mean pairwise IoU per image: annotators {means['annotators']:.2f}, random masks {means['random masks']:.2f}."
-    )
-    return svg(draw, 2.6, "agreement", alt)
-
-
-def profession_figure(professions: pd.DataFrame) -> str:
-    """Figure 3: annotators per profession, most first, with their annotations and their agreement beside the bar."""
-    frame = professions.sort_values(["annotators", "profession"], ascending=[False, True])
-    height = 0.6 + 0.3 * len(frame)
-    alt = "; ".join(f"{row['profession']}: {row['annotators']} annotators" for row in frame.to_dict("records"))
-
-    def draw(figure: Figure) -> None:
-        left = label_margin(list(frame["profession"]))
-        axes = figure.add_axes((left, 0.5 / height, 0.97 - left, 1 - 0.55 / height))
-        axes.barh(np.arange(len(frame)), frame["annotators"], color=SERIES[0], height=0.62)
-        for row, record in enumerate(frame.to_dict("records")):
-            iou = "" if np.isnan(record["iou"]) else f", IoU {record['iou']:.2f} over {record['pairs']:.0f} pairs"
-            note = f" {record['annotators']:.0f} ({record['annotations']:.0f} annotations{iou})"
-            axes.text(record["annotators"], row, note, va="center", fontsize=8.5)
-        axes.set_yticks(np.arange(len(frame)), list(frame["profession"]))
-        axes.set_ylim(len(frame) - 0.5, -0.5)
-        # Room for the notes, which are longer than the bars.
-        axes.set_xlim(0, 3.4 * max(1, frame["annotators"].max()))
-        axes.locator_params(axis="x", integer=True)
-        axes.grid(axis="y", visible=False)
-        axes.set_xlabel("annotators")
-
-    return svg(draw, height, "professions", alt)
-
-
 def training_figure(histories: Mapping[str, pd.DataFrame], models: Mapping[str, Entry]) -> str:
-    """Training (thin) and validation (thick) loss by epoch, one panel per model; the best validation epoch marked.
+    """Training (thin) and validation (thick) loss by epoch, one panel per model; a dot at the best validation epoch.
 
     Losses above 1.5 are cut off, so that one bad start does not flatten every other curve.
     """
@@ -249,3 +179,38 @@ def training_figure(histories: Mapping[str, pd.DataFrame], models: Mapping[str, 
         figure.text(0.09, 0.02, "x: epoch, y: loss; thick: validation, thin: training", fontsize=8.5)
 
     return svg(draw, height, "training", "Training and validation loss by epoch for " + ", ".join(m for m, _ in drawn))
+
+
+def outside_figure(shares: pd.DataFrame, models: Mapping[str, Entry]) -> str:
+    """Each model's share of relevance outside the lungs, and a tick at a uniform map's share.
+
+    `shares` has `model`, `outside`, `uniform` (fractions).
+    """
+    frame = shares.dropna(subset=["outside"]).sort_values("outside", ascending=False, kind="stable")
+    height = 0.75 + 0.27 * len(frame)
+    look = looks(models)
+
+    def draw(figure: Figure) -> None:
+        left = label_margin(list(frame["model"]))
+        axes = figure.add_axes((left, 0.5 / height, 0.96 - left, 1 - 0.6 / height))
+        for row, record in enumerate(frame.to_dict("records")):
+            style = look[record["model"]]
+            axes.plot(
+                [100 * record["uniform"], 100 * record["outside"]], [row, row], color=style["color"], linewidth=1.6
+            )
+            axes.plot([100 * record["outside"]], [row], **{**style, "linestyle": "none"}, markersize=5.5)
+        rows = np.arange(len(frame))
+        axes.plot(
+            100 * frame["uniform"], rows, linestyle="none", marker="|", markersize=11, color=INK, markeredgewidth=1.6
+        )
+        axes.set_xlim(0, 1.08 * 100 * float(np.nanmax(frame[["outside", "uniform"]].to_numpy())))
+        axes.set_ylim(len(frame) - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+        axes.set_yticks(rows, list(frame["model"]))
+        axes.set_xlabel("relevance outside the lungs (%)")
+
+    alt = "Relevance outside the lungs: " + "; ".join(
+        f"{row['model']} {100 * row['outside']:.0f}%, uniform {100 * row['uniform']:.0f}%"
+        for row in frame.to_dict("records")
+    )
+    return svg(draw, height, "outside", alt)

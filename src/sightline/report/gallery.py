@@ -1,30 +1,94 @@
-"""Small pictures for the report: X-rays with the consensus, the maps and their binarised regions drawn over them.
+"""The report's pictures: X-rays with the consensus, the maps and their binarised regions drawn over them.
 
-H W image grid, h w tile grid. Tiles are RGB uint8, encoded as JPEG data URIs.
+M images, H W image grid, h w tile grid. Tiles are RGB uint8, encoded as JPEG data URIs.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from PIL import Image
 
+from sightline.report.contents import Study, Tile
+from sightline.report.html import paragraph, picture_rows
+from sightline.report.words import method_words
+from sightline.study.errors import StudyError
+
 TILE = 176  # pixels of a tile's longer side
-CONSENSUS_COLOUR = (64, 212, 255)  # drawn thick with a dark rim: stands out on gray and on every colour of the map
+CONSENSUS_COLOUR = (64, 212, 255)  # drawn thick with a dark rim to stand out on gray and on every colour of the map
 MAP_COLOUR = (255, 255, 255)
 SHADES = 255 * colormaps["inferno"](np.arange(256))[:, :3]  # of the map from 0 to 1
 OPACITY = 0.6  # of the map where it is 1
 
 
+def gallery(study: Study) -> list[str]:
+    """The section: the chosen images, each with all models' maps."""
+    if not study.gallery:
+        return [paragraph("There is no image with a consensus region to show.")]
+    words = (
+        f"{len(study.gallery)} images, evenly spaced from the best to the worst mean IoU of all models, not chosen by "
+        "eye. Blue: the consensus. Colours: the map, brightest at its maximum; white: where it reaches the threshold. "
+        "The IoU is that of the white and the blue region."
+    )
+    return [paragraph(words, "note"), *picture_rows(study.gallery)]
+
+
+def model_tiles(
+    images: Sequence[str],
+    pixels: np.ndarray,
+    regions: Mapping[str, np.ndarray],
+    maps: Mapping[tuple[str, str], np.ndarray],
+    scores: pd.DataFrame,
+    threshold: float,
+) -> list[tuple[str, list[Tile]]]:
+    """Each image with its X-ray, its consensus and every model's map with its IoU.
+
+    `pixels` uint8 M x H x W (x 3) and `maps` by (model, method), M x H x W in [0, 1], in the order of `images`;
+    `regions` by image; `scores` has `image`, `model`, `method`, `iou`. An image without a region or a score is a
+    StudyError.
+    """
+    iou = scores.set_index(["image", "model", "method"])["iou"].to_dict()
+    absent = [f"data/consensus.npz: {image}" for image in images if image not in regions]
+    absent += [
+        f"data/alignment.csv: {image}, {model}, {method}"
+        for model, method in maps
+        for image in images
+        if (image, model, method) not in iou
+    ]
+    if absent:
+        raise StudyError("images were scored that other files lack; run dvc repro", absent)
+    rows: list[tuple[str, list[Tile]]] = []
+    for number, image in enumerate(images):
+        picture, region = pixels[number], regions[image]
+        row = [(data_uri(tile(picture)), f"X-ray {image}", "X-ray"),
+               (data_uri(tile(picture, region)), f"consensus on {image}", "consensus")]  # fmt: skip
+        for (model, method), maps_MHW in maps.items():
+            words, value = method_words(method), iou[image, model, method]
+            overlay = data_uri(tile(picture, region, maps_MHW[number], threshold))
+            alt = f"{words} of {model} on {image}, IoU {value:.2f}"
+            row.append((overlay, alt, f"{model}\n{words}, IoU {value:.2f}"))
+        rows.append((image, row))
+    return rows
+
+
+def pair_tiles(image: str, picture: np.ndarray, words: str, mask_HW: np.ndarray, random_HW: np.ndarray) -> list[Tile]:
+    """An annotation, which `words` name, and a random mask on the same image."""
+    return [
+        (data_uri(filled(picture, mask_HW)), f"{words} of {image}", words),
+        (data_uri(filled(picture, random_HW)), f"random mask on {image}", "random mask of the same area"),
+    ]
+
+
 def spread_images(alignment: pd.DataFrame, count: int) -> list[str]:
     """Up to `count` image names, evenly spaced from the highest to the lowest mean IoU over models and methods.
 
-    Both ends are among them (one image: the highest), so the pictures are neither the best nor the worst ones only.
-    `alignment` has `image` and `iou`; images without an IoU are left out; ties in order of name.
+    Both ends are included (one image: the highest), so the pictures show neither the best only nor the worst only.
+    `alignment` has `image` and `iou`; images without an IoU are left out; ties are in order of name.
     """
     means = alignment.groupby("image")["iou"].mean().dropna().reset_index()
     ranked = means.sort_values(["iou", "image"], ascending=[False, True])["image"].tolist()
@@ -36,7 +100,7 @@ def spread_images(alignment: pd.DataFrame, count: int) -> list[str]:
 def tile(
     image: np.ndarray, consensus_HW: np.ndarray | None = None, map_HW: np.ndarray | None = None, threshold: float = 0.5
 ) -> np.ndarray:
-    """RGB uint8 h x w x 3: the X-ray, under it `map_HW` in colour, the outlines of its binarised region and consensus.
+    """RGB uint8 h x w x 3: the X-ray, over it `map_HW` in colour, the outlines of its binarised region and consensus.
 
     `image` uint8 H x W or H x W x 3; `map_HW` in [0, 1], binarised at `>= threshold`; without a map or consensus,
     the X-ray alone. An empty region has no outline.
@@ -59,7 +123,7 @@ def tile(
 
 
 def filled(image: np.ndarray, mask_HW: np.ndarray) -> np.ndarray:
-    """The X-ray as `tile`, with the inside of `mask_HW` tinted and outlined."""
+    """The X-ray as in `tile`, with `mask_HW` tinted and outlined."""
     return tile(image, mask_HW, 0.55 * mask_HW.astype(np.float32), threshold=np.inf)
 
 
@@ -80,6 +144,6 @@ def data_uri(tile_hw3: np.ndarray) -> str:
 
 
 def _resized(mask_HW: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The mask on the tile's grid: at least half of the interpolated pixel."""
+    """The mask on the tile's grid: pixels of which at least half is inside, by interpolation."""
     gray = Image.fromarray(np.where(mask_HW, 255, 0).astype(np.uint8))
     return np.asarray(gray.resize(size, Image.Resampling.BILINEAR)) >= 128

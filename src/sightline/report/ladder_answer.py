@@ -1,17 +1,18 @@
-"""What the baseline ladder and the human scale say in plain words, and no more than they say.
+"""What the ladder and the human scale say in plain words, and no more than they say.
 
-One measure decides, the study's primary one; a model is above anatomy alone where its Holm-adjusted p-value says so,
-below where the interval of its lift ends below 0, and else the question is open.
+One measure decides, the study's primary one. A model is above anatomy alone where its lift is positive and its
+Holm-adjusted p-value below LEVEL, below where the interval of its lift ends below 0; otherwise the question is open.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from sightline.report.contents import Study
 from sightline.report.words import (
     LEVEL,
     Metrics,
@@ -37,10 +38,11 @@ ABOVE, BELOW, OPEN = "above", "below", "open"
 
 
 def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Entry]) -> pd.DataFrame:
-    """One row per model on the ladder, by its one method and the primary measure; NaN where unknown.
+    """One row per model on the ladder, by its primary method and the primary measure; NaN where unknown.
 
-    `baseline` is the best of the baselines for that model and `baseline_value` its mean, `lift` the distance above
-    it, positive is better; `place` the place on the human scale; `verdict` one of above, below, open.
+    `baseline` is the model's best baseline and `baseline_value` the mean of that, `lift` the distance above it
+    (positive is better), `place` the place on the human scale, `verdict` one of above, below, open. Models without a
+    score are left out.
     """
     primary = str(ladder.get("primary"))
     rows = []
@@ -49,12 +51,12 @@ def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Ent
         if not methods:
             continue
         method = primary_method(list(methods))
-        found = methods[method].get(primary, {})
-        row: dict[str, Any] = {name: number_at(found, name) for name in COLUMNS if name not in ("baseline", "verdict")}
-        row.update(model=model, method=method, baseline=str(found.get("best_baseline")))
+        values = methods[method].get(primary, {})
+        row: dict[str, Any] = {name: number_at(values, name) for name in COLUMNS if name not in ("baseline", "verdict")}
+        row.update(model=model, method=method, baseline=str(values.get("best_baseline")))
         row["baseline_value"] = number_at(
             *(
-                (found, "untrained")
+                (values, "untrained")
                 if row["baseline"] == "untrained"
                 else (ladder, "baselines", row["baseline"], primary)
             )
@@ -73,27 +75,49 @@ def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Ent
 
 
 def answer(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
-    """Sentences, the most important first; `frame` is from `standings`, with at least one row."""
+    """Sentences, the most important first; `basis` says how they were judged.
+
+    `frame` is from `standings`, with at least one row.
+    """
     return [
         _count(frame, experts),
         _anatomy(ladder, experts),
         _furthest(frame, ladder),
         *_others(frame),
         *_scale(frame, ladder, experts),
-        _judged(frame, ladder),
     ]
+
+
+def basis(frame: pd.DataFrame, ladder: Metrics) -> str:
+    """The measure, the methods and the tests that `answer` rests on, in a sentence."""
+    primary = str(ladder["primary"])
+    methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
+    tests = len(ladder["models"])  # one per model: see src/ladder.py
+    return (
+        f"Judged by {measure(primary).words}, the one measure that params.yaml names for the tests "
+        f"({measure(primary).meaning}): {methods} on {number_at(ladder, 'images'):.0f} images, one-sided sign-flip "
+        f"tests by patient at p < {LEVEL}"
+        + (f", adjusted for {tests} models (Holm)" if tests > 1 else "")
+        + ". All other measures on this page are exploratory."
+    )
+
+
+def no_ladder(study: Study) -> str:
+    """Why the study has no standings, in a sentence."""
+    reason = "no image has a consensus region" if not study.alignment else "metrics/ladder.json is missing or empty"
+    return f"No map of this study was compared with the baselines: {reason}."
 
 
 def _count(frame: pd.DataFrame, experts: str) -> str:
     above, below, total = (frame["verdict"] == ABOVE).sum(), (frame["verdict"] == BELOW).sum(), len(frame)
-    goal = f"where the {experts} look more than anatomy alone would"
+    goal = f"where the {experts} look, more than anatomy alone would predict"
     if above == total:
         return f"{'The one model looks' if total == 1 else f'All {total} models look'} {goal}."
     if above:
         return f"{above} of {total} models look{'s' if above == 1 else ''} {goal}."
     if below == total:
         who = "The one model looks" if total == 1 else f"All {total} models look"
-        return f"{who} where the {experts} look less than anatomy alone would."
+        return f"{who} where the {experts} look, less than anatomy alone would predict."
     who = "the one model" if total == 1 else f"any of the {total} models"
     return f"No evidence that {who} looks {goal}."
 
@@ -104,28 +128,28 @@ def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
     human, anatomy = (number_at(ladder, "human_scale", primary, name) for name in ("human", "anatomy"))
     if math.isnan(human):
         return [
-            f"How far the {experts} themselves would come is unknown, for no image has single annotations of two of "
-            "them: there is no human scale."
+            f"How well the {experts} themselves would score is unknown: no image has single annotations by two of "
+            "them, so there is no human scale."
         ]
     placed = frame.dropna(subset=["place"])
     if placed.empty:
         return [
-            f"There is no human scale: on these images one of the {experts}, held against the others, comes no further "
-            "than another patient's region."
+            f"There is no human scale: on these images one of the {experts}, compared with the others, scores no "
+            "higher than another patient's region."
         ]
     row = placed.to_dict("records")[int(placed["place"].to_numpy().argmax())]
     who = "it" if len(frame) == 1 else f"the highest model, {row['model']},"
     text = (
-        "On the human scale 0 is what a region drawn on another patient scores "
-        f"({in_units(anatomy, primary)}), and 1 what one of the {experts} reaches against the others "
+        "On the human scale, 0 is the score of a region drawn on another patient "
+        f"({in_units(anatomy, primary)}) and 1 the score of one of the {experts} against the others "
         f"({in_units(human, primary)}); {who} stands at {place_words(row)}."
     )
     if row["place"] < 0:
-        text += " Below 0 a map says less of this patient than a drawing made for somebody else."
+        text += " Below 0, a map says less about this patient than an annotation of another patient does."
     if row["place"] >= 1:
         text += " That is not better than a human: a consensus of several is steadier than the drawing of one"
         text += (
-            ", and by this measure a graded map outdoes an outline without seeing more; the best baseline may, too."
+            ", and by this measure a graded map outdoes an outline without seeing more; so may the best baseline."
             if measure(primary).is_graded
             else "."
         )
@@ -135,17 +159,17 @@ def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
 def _furthest(frame: pd.DataFrame, ladder: Metrics) -> str:
     primary = str(ladder["primary"])
     row = frame.to_dict("records")[int(frame["lift"].fillna(-math.inf).to_numpy().argmax())]
-    who = "Its" if len(frame) == 1 else f"The best lift is that of {row['model']}: its"
+    who = "Its" if len(frame) == 1 else f"The highest lift is that of {row['model']}: its"
     return (
         f"{who} {measure(primary).words} is {in_units(row['value'], primary)}, that of its best baseline "
-        f"({baseline_words(row['baseline'])}) {in_units(row['baseline_value'], primary)}, a difference of "
+        f"({baseline_words(row['baseline'])}) is {in_units(row['baseline_value'], primary)}, a difference of "
         f"{lift_words(row['lift'], row['lift_low'], row['lift_high'], primary)}{unit(primary)} "
         f"(adjusted p {equals_p(row['p_holm'])})."
     )
 
 
 def _others(frame: pd.DataFrame) -> list[str]:
-    """Which models are not above; nothing where the first sentence has said it of all."""
+    """Which models are not above; nothing where the first sentence says so of all of them."""
     kinds = {OPEN: "No more than anatomy alone, as far as these images show", BELOW: "Less than anatomy alone"}
     chosen = {verdict: frame.loc[frame["verdict"] == verdict, "model"].tolist() for verdict in kinds}
     return [f"{words}: {listed(chosen[kind])}." for kind, words in kinds.items() if 0 < len(chosen[kind]) < len(frame)]
@@ -155,23 +179,10 @@ def _anatomy(ladder: Metrics, experts: str) -> str:
     """What the baselines are, in a sentence."""
     baselines = [*ladder.get("baselines", {}), *(["untrained"] if _has_untrained(ladder) else [])]
     named = [baseline_words(name) for name in ("lungs", "atlas", "other_region", "untrained") if name in baselines]
-    among = f": among them {listed(named)}" if named else ""
+    among = f", among them {listed(named)}" if named else ""
     return (
         f"“Anatomy alone” is the best of {len(baselines)} maps that know nothing of what the {experts} saw in this "
         f"patient{among}."
-    )
-
-
-def _judged(frame: pd.DataFrame, ladder: Metrics) -> str:
-    primary = str(ladder["primary"])
-    methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
-    tests = len(ladder["models"])  # one a model: see src/ladder.py
-    return (
-        f"Judged by {measure(primary).words}, the one measure that params.yaml names for the tests: "
-        f"{measure(primary).meaning}; "
-        f"{methods} on {number_at(ladder, 'images'):.0f} images, one-sided sign-flip tests by patient at p < {LEVEL}"
-        + (f", adjusted for {tests} models (Holm)" if tests > 1 else "")
-        + ". All other measures on this page are exploratory."
     )
 
 
@@ -190,19 +201,3 @@ def place_words(row: Mapping[Any, Any]) -> str:
     if not (math.isnan(row["place_low"]) or math.isnan(row["place_high"])):
         text += f" [{row['place_low']:.2f}, {row['place_high']:.2f}]"
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def flagged(shortcut: Metrics, models: Sequence[str]) -> list[str]:
-    """Which models the shortcut meter points at, in a sentence; nothing if it was not read or points at none."""
-    cases = [
-        model
-        for model in models
-        if (methods := shortcut.get("models", {}).get(model, {}))
-        and (methods[primary_method(list(methods))].get("suspicion") or {}).get("is_flagged")
-    ]
-    if not cases:
-        return []
-    return [
-        f"The shortcut meter, which needs no experts, points at {listed(cases)}: the maps gather outside the lungs, or "
-        "at one place of the film, more than chance would."
-    ]

@@ -1,6 +1,6 @@
-"""The charts of the baseline ladder, of the human scale and of relevance outside the lungs, as inline SVG.
+"""The charts of the ladder and of the human scale, as inline SVG.
 
-Models look as in `sightline.report.figures`; baselines are ink, for they are no model.
+Models look as in `sightline.report.figures`; baselines are ink, since they are not models.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def ladder_figure(
 ) -> str:
     """Models with their intervals, best first; below them the baselines as ticks, best first; the experts' line.
 
-    `standings` is from `ladder_answer.standings`; `baselines` are means by name, NaN for those that are not known;
-    `human` is what a left-out expert reaches, NaN if unknown. A short tick beside a model is its untrained self.
+    `standings` is from `ladder_answer.standings`; `baselines` are means by name, NaN where unknown; `human` is the
+    score of a left-out expert, NaN if unknown. A short tick beside a model is the same network untrained.
     """
-    found = measure(metric)
-    factor = 100.0 if found.is_percent else 1.0
-    frame = standings.sort_values("value", ascending=found.is_lower_better, kind="stable").reset_index(drop=True)
+    words = measure(metric)
+    factor = 100.0 if words.is_percent else 1.0
+    frame = standings.sort_values("value", ascending=words.is_lower_better, kind="stable").reset_index(drop=True)
     drawn = frame.assign(**{name: factor * frame[name] for name in ("value", "low", "high", "untrained")})
     steps = sorted(
         ((name, factor * value) for name, value in baselines.items() if not np.isnan(value)),
-        key=lambda step: step[1] if found.is_lower_better else -step[1],
+        key=lambda step: step[1] if words.is_lower_better else -step[1],
     )
     labels = [*drawn["model"], *(baseline_words(name) for name, _ in steps)]
     height = 1.15 + ROW * (len(labels) + 0.6)
@@ -60,9 +60,9 @@ def ladder_figure(
             side = "right" if factor * human > low + 0.6 * (reach - low) else "center"
             axes.text(factor * human, -0.75, "a left-out expert", ha=side, va="bottom", fontsize=8.5)
         axes.set_yticks([*rows, *below], labels)
-        axes.set_xlabel(found.words + (" (%)" if found.is_percent else ""))
+        axes.set_xlabel(words.words + (" (%)" if words.is_percent else ""))
 
-    alt = f"{found.words} per model: " + "; ".join(
+    alt = f"{words.words} per model: " + "; ".join(
         f"{row['model']} {in_units(row['value'], metric)}" for row in frame.to_dict("records")
     )
     alt += ". Baselines: " + "; ".join(f"{baseline_words(name)} {value:.3g}" for name, value in steps)
@@ -82,7 +82,7 @@ def scale_figure(standings: pd.DataFrame, models: Mapping[str, Entry]) -> str:
         low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
         margin = 0.06 * (high - low)
         axes.set_xlim(low - margin, high + margin)
-        # One line each, for 0 and 1 may lie close together.
+        # One line each, since 0 and 1 may lie close together.
         for line, (place, words) in enumerate(((1, "1: a left-out expert"), (0, "0: another patient's region"))):
             axes.axvline(place, color=INK, linewidth=1.1)
             share = (place - low) / (high - low)
@@ -95,38 +95,3 @@ def scale_figure(standings: pd.DataFrame, models: Mapping[str, Entry]) -> str:
         f"{row['model']} {row['place']:.2f}" for row in frame.to_dict("records")
     )
     return svg(draw, height, "scale", alt)
-
-
-def outside_figure(shares: pd.DataFrame, models: Mapping[str, Entry]) -> str:
-    """Each model's share of relevance outside the lungs, a tick at a uniform map's.
-
-    `shares` has `model`, `outside`, `uniform` (fractions).
-    """
-    frame = shares.dropna(subset=["outside"]).sort_values("outside", ascending=False, kind="stable")
-    height = 0.75 + ROW * len(frame)
-    look = looks(models)
-
-    def draw(figure: Figure) -> None:
-        left = label_margin(list(frame["model"]))
-        axes = figure.add_axes((left, 0.5 / height, 0.96 - left, 1 - 0.6 / height))
-        for row, record in enumerate(frame.to_dict("records")):
-            style = look[record["model"]]
-            axes.plot(
-                [100 * record["uniform"], 100 * record["outside"]], [row, row], color=style["color"], linewidth=1.6
-            )
-            axes.plot([100 * record["outside"]], [row], **{**style, "linestyle": "none"}, markersize=5.5)
-        rows = np.arange(len(frame))
-        axes.plot(
-            100 * frame["uniform"], rows, linestyle="none", marker="|", markersize=11, color=INK, markeredgewidth=1.6
-        )
-        axes.set_xlim(0, 1.08 * 100 * float(np.nanmax(frame[["outside", "uniform"]].to_numpy())))
-        axes.set_ylim(len(frame) - 0.4, -0.6)
-        axes.grid(axis="y", visible=False)
-        axes.set_yticks(rows, list(frame["model"]))
-        axes.set_xlabel("relevance outside the lungs (%)")
-
-    alt = "Relevance outside the lungs: " + "; ".join(
-        f"{row['model']} {100 * row['outside']:.0f}%, uniform {100 * row['uniform']:.0f}%"
-        for row in frame.to_dict("records")
-    )
-    return svg(draw, height, "outside", alt)

@@ -1,4 +1,4 @@
-"""Where the study departs from the paper, and what it cannot show."""
+"""The report's sections on how the study departs from the paper, and on what it cannot show."""
 
 from __future__ import annotations
 
@@ -12,62 +12,66 @@ from sightline.study.models import Entry, ExternalMaps
 
 
 def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[str]:
-    """Where this study differs from the paper, by its parameters; what the code always does otherwise comes last."""
-    found = []
+    """Where this study's parameters differ from the paper's; then what the code always does differently."""
+    differences = []
     data, train = params.get("data", {}), params.get("train", {})
     if data.get("source") == "phantom":
-        found.append("Images, lesions and annotators are synthetic (the phantom), not the paper's X-rays and experts.")
+        differences.append(
+            "Images, lesions and annotators are synthetic (the phantom), not the paper's X-rays and experts."
+        )
     size = (data.get("height"), data.get("width"))
     if size != (224, 224):
-        found.append(f"Images are {size[0]} x {size[1]} pixels, the paper's 224 x 224.")
+        differences.append(f"Images have {size[0]} x {size[1]} pixels; the paper's have 224 x 224.")
     if data.get("split") == "patient":
-        found.append("Validation images are whole patients; the paper drew single images.")
+        differences.append("The validation set consists of whole patients; the paper drew single images.")
     for name, theirs in {"epochs": 10, "batch_size": 64, "learning_rate": 1e-4}.items():
         if name in train and train[name] != theirs:
-            found.append(f"Training: {name} is {train[name]}, the paper's {theirs}.")
+            differences.append(f"Training: {name} is {train[name]}; the paper's is {theirs}.")
     if params.get("saliency", {}).get("target_layer") == "exact":
-        found.append(
-            "Maps come from the feature map that the pooling sees; the paper's code takes a convolution before its "
-            "activation for CAM, and after max-pooling for Grad-CAM."
+        differences.append(
+            "Maps come from the feature map that is pooled for the head; the paper's code takes a convolution before "
+            "its activation for CAM, and after max-pooling for Grad-CAM."
         )
     if params.get("threshold") != 0.5:
-        found.append(f"The threshold is {params.get('threshold')}, the paper's 0.5.")
+        differences.append(f"The threshold is {params.get('threshold')}; the paper's is 0.5.")
     if any(isinstance(entry, ExternalMaps) for entry in models.values()):
-        found.append("Some maps were made elsewhere and are only scored here.")
+        differences.append("Some maps were made elsewhere and are only scored here.")
     return [
-        *found,
-        "Every training batch is half and half of the two classes exactly, and validation images are never augmented.",
-        "Agreement pairs two different annotators; the paper also paired two annotations of one person.",
-        "Random maps have exactly the area of the map they stand for, and every map many of them; in the paper all "
-        "models shared one running average of areas.",
-        "Pointing Game: ties count by the share of tied pixels inside, and chance is the consensus' share of the "
-        "image; the paper's random row is 0 because the first pixel in reading order was taken.",
-        "Beside the paper's Mann-Whitney test, which takes all values as independent, stands a paired test by patient; "
-        "intervals are around the value on the test set, where the paper prints the bootstrap mean.",
+        *differences,
+        "Exactly half of every training batch is positive, and validation images are never augmented.",
+        "Agreement is between two different people; the paper also paired two annotations by the same person.",
+        "Each map is compared with many random maps of exactly its area; in the paper, all models shared one running "
+        "average of areas.",
+        "Pointing Game: ties count as the share of tied pixels inside, and chance is the consensus's share of the "
+        "image. The paper's random row is 0 because it took the first tied pixel in raster order.",
+        "A paired test by patient stands beside the paper's Mann-Whitney test, which treats all values as independent. "
+        "Intervals are printed with the value on the test set; the paper prints the bootstrap mean.",
     ]
 
 
 def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics) -> list[str]:
     """What this study cannot show."""
-    found = []
+    sentences = []
     if params.get("data", {}).get("source") == "phantom":
-        found.append("A phantom tests the method, not medicine: nothing here says how a network looks at a real X-ray.")
-    if len(frame):
-        found.append(
-            f"Alignment is measured on {range_words(frame['images'])} images of the positive class, whether a network "
-            "classified them rightly or not; nothing is said about where it looks on negative ones."
+        sentences.append(
+            "A phantom tests the method, not medicine: nothing here says where a network looks on a real X-ray."
         )
-    found += [
-        "Each network is trained once. Intervals resample test images (or patients), not trainings: another seed may "
-        "move a model by more than its interval.",
-        "A saliency map is a coarse picture of a network (a few cells a side) and one of several methods; "
-        "a low IoU can come from the method or the threshold. The threshold curves show how much hangs on that choice, "
-        "and the best threshold is read from the images it is scored on: it is too favourable.",
+    if len(frame):
+        sentences.append(
+            f"Alignment is measured on {range_words(frame['images'])} images of the positive class, whether or not a "
+            "network classified them correctly; it says nothing about where the network looks on negative images."
+        )
+    sentences += [
+        "Each network is trained once. Intervals resample test images (or patients), not training runs: another seed "
+        "may move a model by more than its interval.",
+        "A saliency map is a coarse picture of a network (a few cells per side) by one of several methods. A low IoU "
+        "can be due to the method or the threshold. The threshold curves show how much depends on the threshold; the "
+        "best threshold is chosen on the images that it is scored on, so its IoU is too favourable.",
         "Agreement with experts is not correctness. A finding outside the marked region may be real.",
     ]
     if number_at(consensus, "annotators") > 0:
-        found.append(
+        sentences.append(
             f"The consensus of {number_at(consensus, 'annotators'):.0f} annotators is a majority of drawings, not a "
             "biopsy; it is empty or small where they disagree."
         )
-    return found
+    return sentences

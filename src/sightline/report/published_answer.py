@@ -1,4 +1,4 @@
-"""What the numbers say in plain words, and no more than they say: the report's first paragraphs, its limits.
+"""What the paper's comparison, the classifiers and the agreement say in plain words, and no more than they say.
 
 Every sentence is computed from the metrics; nothing here knows a result beforehand.
 """
@@ -26,7 +26,7 @@ from sightline.report.words import (
 from sightline.statistics.holm import holm
 from sightline.study.models import Entry
 
-SAME_ANSWER = 0.05  # recall or specificity below this: the network answers nearly every image alike
+SAME_ANSWER = 0.05  # recall or specificity below this: the network gives nearly every image the same answer
 COLUMNS = (
     "model", "method", "images", "iou", "iou_low", "iou_high", "chance_iou", "random_iou", "p_iou",
     "pointing", "chance_pointing", "random_pointing", "p_pointing", "p_both", "p_holm",
@@ -41,10 +41,10 @@ def verdicts(
     """One row per model that has maps scored on at least one image; shares as fractions, NaN where unknown.
 
     `p_iou` and `p_pointing` are the one-sided sign-flip tests by patient against random maps of the same area;
-    `is_iou_above` and `is_pointing_above` mean p < 0.05 and a mean above the random maps'. A model is above chance,
-    `is_above`, only if both are: a map that is large and near covers some of any region without pointing at it.
-    `p_both` is the larger p, which needs no correction for two tests that must both hold, and `p_holm` the same
-    after Holm's correction over the models.
+    `is_iou_above` and `is_pointing_above` mean p < LEVEL and a mean above that of the random maps. A model is above
+    chance, `is_above`, only if both are: a large map nearby covers part of any region without pointing at it. `p_both`
+    is the larger p, which needs no correction for two tests that must both hold, and `p_holm` the same after Holm's
+    correction over the models.
     """
     rows = []
     for model in models:
@@ -84,7 +84,7 @@ def answer(frame: pd.DataFrame, classification: Metrics, consensus: Metrics, exp
 
 
 def published(frame: pd.DataFrame, experts: str) -> list[str]:
-    """What the paper's comparison says: IoU at one threshold and Pointing Game against random maps.
+    """What the paper's comparison says: IoU at one threshold, and Pointing Game, against random maps.
 
     `frame` has at least one row.
     """
@@ -92,10 +92,10 @@ def published(frame: pd.DataFrame, experts: str) -> list[str]:
 
 
 def _count(frame: pd.DataFrame, experts: str) -> list[str]:
-    """The count in one plain sentence, and how it was judged in another."""
+    """The count in one plain sentence, and in another how it was judged."""
     above = frame[frame["is_above"]]
     count = (
-        f"{len(above)} of {len(frame)} models look"
+        f"{len(above)} of {len(frame)} models look{'s' if len(above) == 1 else ''}"
         if len(above)
         else f"No evidence that any of the {len(frame)} models looks"
     )
@@ -111,9 +111,9 @@ def _count(frame: pd.DataFrame, experts: str) -> list[str]:
         kept = int((above["p_holm"] < LEVEL).sum())
         test += f"; {'as many' if kept == len(above) else kept} after Holm's correction"
     return [
-        f"{count} where the {experts} look, more than chance would.",
-        f"Judged on {range_words(frame['images'])} images by {methods}: both its IoU with the consensus and its "
-        f"Pointing Game must be above those of random maps of the same area ({test}).",
+        f"{count} where the {experts} look, more than chance would predict.",
+        f"Judged on {range_words(frame['images'])} images by {methods}: both IoU with the consensus and Pointing Game "
+        f"must be above those of random maps of the same area ({test}).",
     ]
 
 
@@ -122,21 +122,22 @@ def _best(frame: pd.DataFrame, experts: str) -> str:
     interval = "" if math.isnan(row["iou_low"]) else f" [{row['iou_low']:.2f}, {row['iou_high']:.2f}]"
     closest = "Its" if len(frame) == 1 else f"The highest IoU is that of {row['model']}: its"
     return (
-        f"{closest} map covers the {experts}' region with an IoU of {row['iou']:.2f}{interval}, "
-        f"random maps reach {row['random_iou']:.2f}; its maximum lies inside the region in "
-        f"{100 * row['pointing']:.0f}% of the images, a point put anywhere would in "
-        f"{100 * row['chance_pointing']:.0f}%."
+        f"{closest} map overlaps the {experts}' region with an IoU of {row['iou']:.2f}{interval}, while random maps "
+        f"reach {row['random_iou']:.2f}; its maximum lies inside the region in {100 * row['pointing']:.0f}% of the "
+        f"images, while a random point would in {100 * row['chance_pointing']:.0f}%."
     )
 
 
 def _others(frame: pd.DataFrame) -> list[str]:
-    """Which models are above chance by one measure only, and by none."""
+    """Which models are above chance by one measure only, and which by neither."""
     by_iou, by_pointing = frame["is_iou_above"], frame["is_pointing_above"]
+    only_iou = (
+        "Above chance by IoU only, with no evidence that the maximum lies in the region more often than by chance"
+    )
     kinds = {
-        "By IoU only, with no evidence that the maximum lies in the region more often than chance": by_iou
-        & ~by_pointing,
-        "By the Pointing Game only": by_pointing & ~by_iou,
-        "By neither": ~by_iou & ~by_pointing,
+        only_iou: by_iou & ~by_pointing,
+        "Above chance by the Pointing Game only": by_pointing & ~by_iou,
+        "Not above chance by either": ~by_iou & ~by_pointing,
     }
     return [
         f"{words}: {listed([_case(row) for row in frame[chosen].to_dict('records')])}."
@@ -154,7 +155,7 @@ def _case(row: Mapping[Any, Any]) -> str:
 
 
 def classifiers(classification: Metrics) -> list[str]:
-    """Which networks do not classify, for the map of such a network explains nothing."""
+    """Which networks fail to classify: the map of such a network explains no diagnosis."""
     sentences = []
     coins, constants = [], []
     for model in classification:
@@ -166,26 +167,28 @@ def classifiers(classification: Metrics) -> list[str]:
             constants.append(f"{model} (recall {100 * recall:.0f}%, specificity {100 * specificity:.0f}%)")
     if coins:
         sentences.append(
-            f"Not distinguishable from a coin: {listed(coins)}. What such a network looks at explains no diagnosis."
+            f"Not distinguishable from a coin toss: {listed(coins)}. Where such a network looks explains no diagnosis."
         )
     if constants:
-        sentences.append(f"Nearly the same answer for every image, at the 0.5 decision threshold: {listed(constants)}.")
+        sentences.append(
+            f"Nearly the same answer for every image, at a decision threshold of 0.5: {listed(constants)}."
+        )
     return sentences
 
 
 def human_scale(frame: pd.DataFrame, consensus: Metrics, experts: str) -> list[str]:
-    """How much the annotators agree with each other: the scale on which a model's IoU is to be read; [] if unknown."""
-    found = [f"The human scale: {sentence[0].lower()}{sentence[1:]}" for sentence in agreement(consensus, experts)]
-    if found and len(frame) and frame["iou"].max() > number_at(consensus, "expert_expert_iou_percent") / 100:
-        found[0] += (
+    """How far the experts agree with each other, as the scale on which to read a model's IoU; [] if unknown."""
+    sentences = [f"For scale: {sentence[0].lower()}{sentence[1:]}" for sentence in agreement(consensus, experts)]
+    if sentences and len(frame) and frame["iou"].max() > number_at(consensus, "expert_expert_iou_percent") / 100:
+        sentences[0] += (
             " A model above that is not better than a human: a consensus of several is a steadier target than "
             "the drawing of one."
         )
-    return found
+    return sentences
 
 
 def agreement(consensus: Metrics, experts: str) -> list[str]:
-    """How far two annotators of one image overlap, and one with a random mask, in a sentence; [] if unknown."""
+    """How far two experts who mark the same image overlap, and one with a random mask, in a sentence; [] if unknown."""
     human, chance = (
         number_at(consensus, name) / 100 for name in ("expert_expert_iou_percent", "expert_random_iou_percent")
     )

@@ -14,7 +14,7 @@ from sightline.study.models import Entry, Network
 Cells = tuple[list[str], list[list[str]]]  # header and rows as printed; a cell may have several lines
 
 # Weights of each variant with one logit and no auxiliary heads; tests hold it against the networks themselves.
-# Paper: section on models; it counts GoogLeNet from scratch with its auxiliary heads (12M), we never build them.
+# Paper: section on models; it counts GoogLeNet from scratch with its auxiliary heads (12M), which we never build.
 NUM_PARAMETERS = {
     ("alexnet", "fc"): 57_007_937,
     ("alexnet", "gap"): 2_469_953,
@@ -169,7 +169,7 @@ def classification_cells(frame: pd.DataFrame, metrics: Sequence[str], full: bool
     """Header and rows of Table 2, or with `full` (init, head, parameters too) Table 4, as printed.
 
     A cell has up to three lines: value, interval, the paper's mean ± half width with a dagger where our value lies
-    outside of that.
+    outside that.
     """
     has_paper = "outside_paper" in frame
     header = ["Model", *(["Init", "Head", "Parameters"] if full else []), *(METRIC_WORDS[metric] for metric in metrics)]
@@ -223,7 +223,7 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str, la
 
 
 def _latex_cell(text: str) -> str:
-    """Lines stacked; {} after a break keeps a bracket that follows from being read as its optional argument."""
+    """Lines stacked; {} after a break keeps LaTeX from reading a bracket that follows as its optional argument."""
     lines = [latex_escaped(line) for line in text.split("\n")]
     stacked = r"\\{}".join(lines)
     return stacked if len(lines) == 1 else rf"\shortstack[r]{{{stacked}}}"

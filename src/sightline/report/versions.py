@@ -1,4 +1,4 @@
-"""What is installed, by name and version; packages are not imported for it."""
+"""The versions of installed packages, by name; packages are not imported for it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 
+# the packages that results depend on
+PACKAGES = (
+    "sightline",
+    "numpy",
+    "pandas",
+    "scipy",
+    "pillow",
+    "matplotlib",
+    "torch",
+    "torchvision",
+    "safetensors",
+    "dvc",
+)
+
 
 def installed_versions(packages: Sequence[str]) -> dict[str, str]:
     """Name -> version, of Python and of each of `packages` that is installed, in their order; others are left out."""
-    found = {"Python": platform.python_version()}
+    versions = {"Python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

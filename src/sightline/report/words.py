@@ -51,18 +51,17 @@ def percent(value: float, decimals: int = 1) -> str:
 
 def in_units(value: float, metric: str) -> str:
     """`value` as the metric is printed: percent with its sign, or a number; NaN as an en dash."""
-    found = measure(metric)
-    if found.is_percent:
+    if measure(metric).is_percent:
         return percent(value)
-    return "–" if math.isnan(value) else f"{value:.{found.decimals}f}"
+    return "–" if math.isnan(value) else f"{value:.{measure(metric).decimals}f}"
 
 
 def lift_words(lift: float, low: float, high: float, metric: str) -> str:
     """A difference with its sign and interval: +6.2 [3.1, 9.0], in points where the metric is in percent."""
     if math.isnan(lift):
         return "–"
-    found = measure(metric)
-    factor, decimals = (100, 1) if found.is_percent else (1, found.decimals)
+    words = measure(metric)
+    factor, decimals = (100, 1) if words.is_percent else (1, words.decimals)
     text = f"{factor * lift:+.{decimals}f}"
     if not (math.isnan(low) or math.isnan(high)):
         text += f" [{factor * low:.{decimals}f}, {factor * high:.{decimals}f}]"
@@ -70,7 +69,7 @@ def lift_words(lift: float, low: float, high: float, metric: str) -> str:
 
 
 def unit(metric: str) -> str:
-    """What a lift is counted in: points of percent, or nothing."""
+    """The unit of a lift: percentage points, or nothing."""
     return " points" if measure(metric).is_percent else ""
 
 
@@ -105,7 +104,7 @@ LEVEL = 0.05
 
 
 def primary_method(methods: Sequence[str]) -> str:
-    """The one method that a model is judged by: Grad-CAM, else CAM, else the first by name.
+    """The primary method, by which a model is judged: Grad-CAM, else CAM, else the first by name.
 
     One per model, chosen before the results are seen; the others are in Table 3.
     """
@@ -113,7 +112,7 @@ def primary_method(methods: Sequence[str]) -> str:
 
 
 def equals_p(p_value: float) -> str:
-    """A p-value after the letter: = 0.012, or < 0.001."""
+    """A p-value as it follows "p": = 0.012, or < 0.001."""
     text = shown(p_value, -1)
     return text if text.startswith("<") else f"= {text}"
 
@@ -124,5 +123,6 @@ def listed(words: Sequence[str]) -> str:
 
 
 def range_words(numbers: pd.Series) -> str:
+    """The least and the greatest of whole numbers: 40 to 50, or 50 if they are equal."""
     low, high = int(numbers.min()), int(numbers.max())
     return f"{low}" if low == high else f"{low} to {high}"

@@ -47,6 +47,12 @@ def write_csv(path: str | Path, frame: pd.DataFrame) -> None:
         frame.to_csv(beside, index=False, float_format="%.6g", lineterminator="\n")
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text with line feeds."""
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
 def write_json(path: str | Path, values: dict[str, Any]) -> None:
     """Writes `values` with sorted keys and 6 decimals; NaN and infinities become null."""
     with written_whole(path) as beside:

@@ -1,0 +1,98 @@
+"""The report's section on annotations: how many, and how far the experts agree, beyond chance and by profession."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sightline.report import agreement_figures, published_answer
+from sightline.report.contents import Printed, Study
+from sightline.report.html import chart, charts, paragraph, table, tiles
+from sightline.report.words import LEVEL, Metrics, equals_p, number_at, shown
+
+
+def agreement(study: Study, table1: Printed) -> list[str]:
+    """Table 1, the agreement of pairs, its reliability, and who annotated; Table 1 alone without annotations."""
+    parts = [table(*table1)]
+    human = published_answer.agreement(study.consensus, study.experts)
+    if study.agreement.empty or math.isnan(number_at(study.consensus, "valid_annotations")):
+        words = "This study has no single annotations, so agreement between experts is unknown."
+        return [paragraph(words), *parts]
+    drawn = [
+        chart(agreement_figures.count_figure(study.agreement), "Valid annotations per image (Figure 4 of the paper).")
+    ]
+    if study.agreement["iou"].notna().any():
+        caption = (
+            "Mean IoU per image over pairs of experts, and of experts with random masks; the dotted lines are means "
+            "over images (Figure 5)."
+        )
+        drawn.append(chart(agreement_figures.agreement_figure(study.agreement), caption))
+    if len(study.professions):
+        drawn.append(
+            chart(
+                agreement_figures.profession_figure(study.professions),
+                "Experts by profession, and how far colleagues agree (Figure 3).",
+            )
+        )
+    pair = []
+    if study.random_pair:
+        pair = [
+            paragraph("An annotation, and a random mask of the same area (Figure 2).", "note"),
+            tiles(study.random_pair),
+        ]
+    return [*map(paragraph, human), *_reliability(study), *parts, charts(*drawn), *pair]
+
+
+def _reliability(study: Study) -> list[str]:
+    """Agreement of the experts beyond chance and anatomy, and between professions."""
+    values = study.reliability
+    if not values:
+        return []
+    alpha, kappa, iou, shuffled = (
+        number_at(values, *names)
+        for names in (("alpha_iou", "value"), ("kappa_in_lungs", "value"), ("beyond_anatomy", "iou"),
+                      ("beyond_anatomy", "shuffled_iou"))
+    )  # fmt: skip
+    words = (
+        f"Beyond chance: Krippendorff's alpha of whole regions is {_with_ends(alpha, values.get('alpha_iou'))} (1: all "
+        "experts mark the same region; 0: two annotations of one image agree no more than annotations of different "
+        f"images), and kappa of the lungs' pixels is {_with_ends(kappa, values.get('kappa_in_lungs'))} "
+        f"({values.get('lungs', 'lungs')})."
+    )
+    if iou == iou:
+        p = number_at(values, "beyond_anatomy", "p")
+        words += (
+            f" Two experts' annotations of one image overlap with an IoU of {iou:.2f}; when each expert's annotations "
+            "are shuffled between images, which keeps habits and anatomy, "
+            f"{shown(shuffled, 2)} remains (p {equals_p(p)})."
+        )
+    return [paragraph(words), *_comparisons(values)]
+
+
+def _with_ends(value: float, interval: Any) -> str:
+    low, high = (number_at(interval or {}, name) for name in ("low", "high"))
+    ends = "" if math.isnan(low) or math.isnan(high) else f" [{low:.2f}, {high:.2f}]"
+    return f"{shown(value, 2)}{ends}"
+
+
+def _comparisons(reliability: Metrics) -> list[str]:
+    rows = []
+    for pair, values in reliability.get("comparisons", {}).items():
+        difference, smallest = number_at(values, "difference"), number_at(values, "smallest_p")
+        if math.isnan(difference):
+            continue
+        too_few = "" if not smallest > LEVEL else "\ntoo few people to tell"
+        rows.append([
+            str(pair).replace(" - ", " minus "),
+            _with_ends(difference, values).replace(" [", "\n[").replace("-", "\N{MINUS SIGN}"),
+            shown(number_at(values, "p_two_sided"), -1), shown(smallest, 3) + too_few,
+            shown(number_at(values, "num_images"), 0),
+        ])  # fmt: skip
+    if not rows:
+        return []
+    caption = (
+        "Do colleagues of one profession agree more than those of another? Difference of their mean pairwise IoU. p: "
+        "two-sided, professions shuffled between people. Smallest p: the least that so few people can reach. "
+        "Exploratory."
+    )
+    return [table(["Professions", "Difference", "p", "Smallest p", "Images"], rows, caption)]

@@ -1,0 +1,81 @@
+"""The report's section on the human scale, from another patient's region (0) to a left-out expert (1)."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from sightline.alignment.metrics import table_order
+from sightline.report import ladder_figures
+from sightline.report.contents import Study
+from sightline.report.html import chart, paragraph, table
+from sightline.report.ladder_answer import no_ladder, place_words
+from sightline.report.words import in_units, measure, number_at
+
+
+def human_scale(study: Study, standings: pd.DataFrame) -> list[str]:
+    """The scale in words, the models' places as a chart and, by several measures, as a table."""
+    if standings.empty:
+        return [paragraph(no_ladder(study))]
+    primary = str(study.ladder["primary"])
+    scale = study.ladder.get("human_scale", {}).get(primary, {})
+    if not scale:
+        return [
+            paragraph(
+                "The human scale needs images that two or more experts marked. This study has none, so only the "
+                "baselines below show what a number is worth."
+            )
+        ]
+    words = (
+        f"Each of the {study.experts} is left out in turn, and the others' consensus is the truth for three rivals: "
+        "the annotation left out, which sets 1; annotations of other patients' images, which set 0 (they know the "
+        "anatomy and where disease tends to be, not this patient); and the model's map. "
+        f"{number_at(scale, 'readings'):.0f} annotations of {number_at(scale, 'images'):.0f} images count"
+    )
+    few, none = (int(_count(scale, f"left_out_{name}")) for name in ("few_annotators", "no_consensus"))
+    if few or none:
+        words += (
+            f"; left out are {few} images with fewer than two experts and {none} where the others have no consensus"
+        )
+    parts = [paragraph(words + ".")]
+    if standings["place"].notna().any():
+        caption = (
+            f"Place on the human scale by {measure(primary).words}, with its interval, which resamples patients, "
+            "images and experts."
+        )
+        parts.append(chart(ladder_figures.scale_figure(standings, study.models), caption))
+    return [*parts, _scale_table(study, standings)]
+
+
+def _scale_table(study: Study, standings: pd.DataFrame) -> str:
+    """Places by several measures, the primary one first; below each measure's name the scores of 0 and 1."""
+    by_metric = study.ladder["human_scale"]
+    primary = str(study.ladder["primary"])
+    on_scale = [name for name in table_order() if measure(name).is_on_scale]
+    metrics = [name for name in dict.fromkeys((primary, *on_scale)) if name in by_metric]
+    header = ["Model"]
+    for metric in metrics:
+        ends = (in_units(number_at(by_metric, metric, end), metric) for end in ("anatomy", "human"))
+        header.append(f"{measure(metric).words}\n0: {' 1: '.join(ends)}")
+    rows = []
+    for row in standings.to_dict("records"):
+        cells = [str(row["model"])]
+        for metric in metrics:
+            where = (by_metric, metric, "models", str(row["model"]), str(row["method"]))
+            place, low, high = (number_at(*where, name) for name in ("value", "low", "high"))
+            words = place_words({"place": place, "place_low": low, "place_high": high})
+            cells.append("–" if math.isnan(place) else words.replace(" [", "\n["))
+        rows.append(cells)
+    caption = (
+        f"Places on the human scale. {measure(primary).words.capitalize()} is the primary measure, the others are "
+        "exploratory. Below each measure: the scores of another patient's region (0) and of a left-out expert (1). On "
+        "average precision and AUROC, a graded map can pass 1 without seeing more than an expert, whose annotation "
+        "has only two values."
+    )
+    return table(header, rows, caption)
+
+
+def _count(scale: object, name: str) -> float:
+    value = number_at(scale, name) if isinstance(scale, dict) else math.nan
+    return 0 if math.isnan(value) else value
