@@ -69,9 +69,8 @@ def main() -> None:
     write_csv("data/ladder.csv", score_table(study, scores))
     write_json("metrics/ladder.json", metrics)
     write_csv("plots/ladder.csv", plot_table(metrics))
-    print(
-        f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines; lungs: {inputs.WORDS[kind]}"
-    )
+    counts = f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines"
+    print(f"{counts}; lungs: {inputs.WORDS[kind]}")
 
 
 def candidate(key: Key) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from sightline.experts.agreement import random_masks
-from sightline.inputs import prepared_pixels, read_maps
+from sightline.inputs import ANNOTATIONS, CONSENSUS, INDEX, PREPARED, SALIENCY, prepared_pixels, read_maps
 from sightline.maps import scaled_maps
 from sightline.report import gallery, page, tables
 from sightline.report.contents import Study, Tile, printed_tables, require_models, study_tables
@@ -31,7 +31,6 @@ from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
-INDEX = "data/prepared/index.csv"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
 TABLES: dict[str, dict[str, type]] = {  # below plots/
@@ -104,9 +103,9 @@ def main() -> None:
 def require_files(models: list[str], networks: list[str]) -> None:
     """StudyError that lists all missing inputs at once."""
     paths = [
-        INDEX, "data/prepared/images.npy", "data/consensus.npz", "data/annotations.npz", "data/alignment.csv",
+        *map(str, (INDEX, PREPARED / "images.npy", CONSENSUS, ANNOTATIONS)), "data/alignment.csv",
         *(f"plots/{name}.csv" for name in TABLES), *(f"metrics/{name}.json" for name in METRICS),
-        *(f"data/saliency/{model}.npz" for model in models), *(f"data/models/{name}.history.csv" for name in networks),
+        *map(SALIENCY.format, models), *(f"data/models/{name}.history.csv" for name in networks),
     ]  # fmt: skip
     if missing := [path for path in paths if not Path(path).is_file()]:
         raise StudyError("the report lacks inputs; run the stages that write them (dvc repro)", missing)
@@ -126,8 +125,8 @@ def model_tiles(params: Params, consensus: Mapping[str, np.ndarray]) -> list[tup
     images = gallery.spread_images(scores, params.report.gallery)
     if not images:
         return []
-    pixels = prepared_pixels(images)
-    raw = read_maps(params.models, images)
+    pixels = prepared_pixels(images, PREPARED, CONSENSUS)
+    raw = read_maps(params.models, images, SALIENCY)
     chosen = [(model, primary_method([method for name, method in raw if name == model])) for model in params.models]
     maps = {key: scaled_maps(raw[key], *pixels.shape[1:3]) for key in chosen}
     regions = dict(zip(consensus["images"].tolist(), consensus["consensus"], strict=True))
@@ -136,7 +135,7 @@ def model_tiles(params: Params, consensus: Mapping[str, np.ndarray]) -> list[tup
 
 def random_pair(seed: int) -> list[Tile]:
     """The annotation of median area and a random mask of that area on the same image; nothing without annotations."""
-    stored = read_npz("data/annotations.npz")
+    stored = read_npz(ANNOTATIONS)
     if not len(stored["images"]):
         return []
     areas = stored["masks"].sum(axis=(1, 2))
@@ -144,7 +143,9 @@ def random_pair(seed: int) -> list[Tile]:
     chance = random_masks(np.random.default_rng([seed, RANDOM_PAIR]), areas[[row]], *stored["masks"].shape[1:])[0]
     image, annotator, profession = (str(stored[name][row]) for name in ("images", "annotators", "professions"))
     words = f"annotation by {annotator} ({profession})"
-    return gallery.pair_tiles(image, prepared_pixels([image])[0], words, stored["masks"][row], chance)
+    return gallery.pair_tiles(
+        image, prepared_pixels([image], PREPARED, ANNOTATIONS)[0], words, stored["masks"][row], chance
+    )
 
 
 if __name__ == "__main__":

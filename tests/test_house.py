@@ -1,0 +1,168 @@
+"""The rooms of the library: who may import whom, no circles, thin stages, no path of the pipeline as a default."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+LIBRARY = SRC / "sightline"
+
+# package or top-level file -> what it may import; CONTRIBUTING.md draws the same floor plan
+ALLOWED = {
+    "study": (),
+    "statistics": (),
+    "maps": (),
+    "inputs": ("maps", "study"),
+    "formats": ("study",),
+    "images": ("study",),
+    "networks": ("study",),
+    "experts": ("formats", "maps", "statistics", "study"),
+    "lungs": ("experts", "inputs", "maps", "statistics", "study"),
+    "saliency": ("maps", "networks", "study"),
+    "alignment": ("experts", "maps", "statistics"),
+    "faithfulness": ("saliency", "statistics"),
+    "report": ("alignment", "statistics", "study"),
+    "score": ("alignment", "experts", "formats", "images", "lungs", "report", "study"),
+    "annotate": ("experts", "formats", "images", "inputs", "statistics", "study"),
+    "dvc_yaml": ("study",),
+    "cli": ("annotate", "dvc_yaml", "score", "study"),
+}
+# the report prints numbers and computes none: of the metrics it reads the records alone, words and units
+REPORT_READS = {"sightline.alignment.metrics"}
+STAGE_LINES = 150
+
+
+def modules() -> list[Path]:
+    return sorted(SRC.rglob("*.py"))
+
+
+def imported(path: Path, root: Path = SRC) -> Iterator[tuple[str, str]]:
+    """(module, name) of each import of ours; the name is empty where a module is imported whole."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                is_module = root.joinpath(*module.split(".")).with_suffix(".py").is_file()
+                yield (module, "") if is_module else (node.module, alias.name)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+def room(module: str) -> str:
+    """The package, or the top-level file, of a module of the library."""
+    return module.split(".")[1]
+
+
+def dotted(path: Path, root: Path = SRC) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_imports_between_packages_are_those_of_the_table() -> None:
+    arrows: dict[str, set[str]] = {name: set() for name in ALLOWED}
+    for path in modules():
+        own = dotted(path)
+        if not own.startswith("sightline."):
+            continue
+        for module, _ in imported(path):
+            if module.startswith("sightline.") and room(module) != room(own):
+                arrows.setdefault(room(own), set()).add(room(module))
+    assert {name: tuple(sorted(targets)) for name, targets in arrows.items()} == ALLOWED
+
+
+def test_the_report_reads_records_of_metrics_and_none_of_their_code() -> None:
+    modules = {module for path in (LIBRARY / "report").glob("*.py") for module, _ in imported(path)}
+    assert {module for module in modules if module.startswith("sightline.alignment")} == REPORT_READS
+
+
+def test_every_package_of_the_library_is_in_the_table() -> None:
+    packages = {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file()}
+    files = {path.stem for path in LIBRARY.glob("*.py")} - {"__init__"}
+    assert packages | files == set(ALLOWED)
+
+
+def test_the_library_imports_no_stage() -> None:
+    stages = {path.stem for path in SRC.glob("*.py")}
+    for path in LIBRARY.rglob("*.py"):
+        assert not {module.split(".")[0] for module, _ in imported(path)} & stages, path
+
+
+def test_no_package_imports_the_underscore_names_of_another() -> None:
+    private = [
+        f"{dotted(path)}: {module}.{name}"
+        for path in modules()
+        for module, name in imported(path)
+        if module.startswith("sightline.") and name.startswith("_") and module != dotted(path)
+    ]
+    assert private == []
+
+
+def circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """One circle of modules that import each other, in order; [] if there is none."""
+    done: set[str] = set()
+
+    def search(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return [*way[way.index(module) :], module]
+        if module in done:
+            return []
+        for target in sorted(imports.get(module, ())):
+            ring = search(target, [*way, module])
+            if ring:
+                return ring
+        done.add(module)
+        return []
+
+    return next((ring for module in sorted(imports) if (ring := search(module, []))), [])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    imports = {dotted(path): {module for module, _ in imported(path)} for path in modules()}
+    assert circle(imports) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+def test_a_package_is_one_sentence_and_imports_nothing() -> None:
+    for path in LIBRARY.rglob("__init__.py"):
+        body = ast.parse(path.read_text()).body
+        assert len(body) == 1, path
+        text = ast.get_docstring(ast.parse(path.read_text()))
+        assert text, path
+        assert text.endswith("."), path
+        assert "\n" not in text, path
+
+
+def test_stages_are_thin() -> None:
+    lines = {path.name: len(path.read_text().splitlines()) for path in SRC.glob("*.py")}
+    assert {name: count for name, count in lines.items() if count > STAGE_LINES} == {}
+
+
+def test_no_path_of_the_pipeline_is_a_default_of_the_library() -> None:
+    """Stages, inputs.py and cli.py say where files lie; the library gets paths handed in."""
+    places = ("data/", "metrics/", "plots/")
+    wrong = []
+    for path in LIBRARY.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for default in (*node.args.defaults, *node.args.kw_defaults):
+                texts = [leaf.value for leaf in ast.walk(default or ast.Pass()) if isinstance(leaf, ast.Constant)]
+                names = [leaf.id for leaf in ast.walk(default or ast.Pass()) if isinstance(leaf, ast.Name)]
+                constants = path_constants(path)
+                if any(isinstance(text, str) and text.startswith(places) for text in texts) or constants & set(names):
+                    wrong.append(f"{dotted(path)}.{node.name}")
+    assert wrong == []
+
+
+def path_constants(path: Path) -> set[str]:
+    """Names of a module's constants whose value names a place of the pipeline."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign):
+            texts = [leaf.value for leaf in ast.walk(node.value) if isinstance(leaf, ast.Constant)]
+            if any(isinstance(text, str) and text.startswith(("data/", "metrics/", "plots/")) for text in texts):
+                for target in node.targets:
+                    names |= {leaf.id for leaf in ast.walk(target) if isinstance(leaf, ast.Name)}
+    return names
