@@ -40,14 +40,14 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
-    if not images:
+    maps = inputs.read_maps(params.models, images, inputs.SALIENCY) if images else {}
+    if not maps:  # no consensus, or no model
         write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
         write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
         write_json("metrics/ladder.json", {})
         return
     lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
     readers_MRHW, others_MRHW = read_readers(images)
-    maps = inputs.read_maps(params.models, images, inputs.SALIENCY)
     study = MapsAndRegions(
         seed=params.seed,
         stream=STREAM,

@@ -370,7 +370,7 @@ def test_all_bad_files_are_told_at_once(tmp_path, folders):
 @pytest.mark.parametrize(
     ("arrays", "part"),
     [
-        ({"images": np.array(["a1", "a1"]), "cam": np.zeros((2, 3, 3))}, "image a1 stands there 2 times"),
+        ({"images": np.array(["a1", "a1"]), "cam": np.zeros((2, 3, 3))}, "image a1 is listed 2 times"),
         ({"images": np.array(["a1"]), "cam": np.zeros((2, 3, 3))}, "cam: expected 1 x h x w"),
         ({"images": np.array(["a1"])}, "no array besides `images`"),
         ({"a1": np.zeros(3)}, "a1: expected h x w real numbers"),

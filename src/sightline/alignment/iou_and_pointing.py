@@ -1,7 +1,7 @@
-"""Do maps and consensus agree: IoU at thresholds, the Pointing Game, and what chance gives.
+"""Agreement of maps and consensus: IoU at thresholds, Pointing Game, chance and random maps.
 
 M maps (one per image), H W image grid, P = H * W pixels, T thresholds, D random fields, A kinds of map of one image
-(model x method).
+(model x method). Definitions: docs/metrics.md#overlap and #points.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ CELLS = 1024  # of [0, 1], in which pixels are counted; a power of two: value * 
 def threshold_counts(
     maps_MHW: np.ndarray, masks_MHW: np.ndarray, thresholds_T: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of `map >= t`, and how many of them lie in the map's mask: two int64 M x T, from one pass over the maps.
+    """Pixels of `map >= t`, and how many of them lie in the map's mask: two int64 M x T, in one pass over the maps.
 
-    Pixels are counted by cells of width 1 / CELLS; those in a threshold's own cell are compared with it, and so the
-    counts are exact.
+    Pixels are counted in cells of width 1 / CELLS; those in the cell of a threshold are compared with it, so the counts
+    are exact.
 
     `maps_MHW`: float32 or float64; `masks_MHW`: bool, one per map. The thresholds, in any order, are first rounded
     to the maps' dtype, as NumPy does with a Python float in `map >= 0.3`: the counts equal those of that comparison
-    at every t. (Against a float64 array the same comparison would lift a float32 map to float64, where float32's
-    0.3 is above 0.3 and its 0.7 below 0.7.) A NaN in a map or a threshold raises ValueError.
+    at every t. (Compared with a float64 array, a float32 map would be converted to float64, where float32's 0.3 is
+    above 0.3 and its 0.7 below 0.7.) A NaN in a map or a threshold raises ValueError.
     """
     thresholds_T = np.asarray(thresholds_T).astype(maps_MHW.dtype)
     nan = ValueError("NaN in maps or thresholds: neither above nor below a threshold")
@@ -38,8 +38,8 @@ def threshold_counts(
     maps_MP, masks_MP = maps_MHW.reshape(num_maps, -1), masks_MHW.reshape(num_maps, -1).astype(bool, copy=False)
     in_cell = np.zeros((2, num_maps, CELLS + 2), dtype=np.int64)  # all pixels, those in the mask; CELLS + 1 stays empty
     reaching = np.zeros((2, len(following), num_maps, CELLS + 1), dtype=np.int64)
-    # One map's arrays stay in a core's cache: half the time of all at once. They are made once: the system would clear
-    # them anew for each map.
+    # One map's arrays stay in a core's cache, which halves the time. They are allocated once, since the system would
+    # clear new ones for each map.
     scaled_P, next_P, cell_P = (np.empty(maps_MP.shape[1], kind) for kind in (maps_MP.dtype, maps_MP.dtype, np.intp))
     for row, values_P in enumerate(maps_MP):
         lowest, highest = values_P.min(initial=0), values_P.max(initial=1)
@@ -50,8 +50,8 @@ def threshold_counts(
         in_cell[0, row, :-1] = np.bincount(cell_P, minlength=CELLS + 1)
         in_cell[1, row, :-1] = np.bincount(cell_P.take(np.flatnonzero(masks_MP[row])), minlength=CELLS + 1)
         for step, next_C in enumerate(following):
-            next_C.take(cell_P, out=next_P, mode="clip")  # all lie inside; else numpy copies once more
-            reached = np.flatnonzero(values_P >= next_P)  # few: the next threshold mostly lies beyond the cell
+            next_C.take(cell_P, out=next_P, mode="clip")  # all lie inside; without "clip" NumPy copies again
+            reached = np.flatnonzero(values_P >= next_P)  # few: the next threshold is mostly beyond the cell
             cells = cell_P.take(reached)
             reaching[0, step, row] = np.bincount(cells, minlength=CELLS + 1)
             reaching[1, step, row] = np.bincount(cells[masks_MP[row].take(reached)], minlength=CELLS + 1)
@@ -63,14 +63,14 @@ def threshold_counts(
 
 
 def _cells(distinct_T: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Where the ascending thresholds lie: each one's cell, its place there, and what to compare with.
+    """Where the ascending thresholds lie: each one's cell, its place there, and the values to compare with.
 
-    The place counts from 0; below 0 the threshold is where its cell begins, and all its pixels reach it. Entry k of
-    the list has, for every cell, the k-th threshold above its beginning, or infinity: seldom more than one lies in the
-    cell itself. Cell 0 holds all below 0 too, the last all above 1.
+    The place counts from 0; below 0 the threshold is the start of its cell, and all pixels of the cell reach it. Entry
+    k of the list has, for every cell, the k-th threshold above the cell's start, or infinity: few cells have more than
+    one. Cell 0 also holds all values below 0, the last cell all above 1.
     """
     lowest_C = np.append(-np.inf, np.arange(1, CELLS + 1) / CELLS)
-    surely_C = np.searchsorted(distinct_T, lowest_C, side="right")  # thresholds that all of the cell's pixels reach
+    surely_C = np.searchsorted(distinct_T, lowest_C, side="right")  # thresholds that all pixels of the cell reach
     cell_T = np.searchsorted(lowest_C, distinct_T, side="right") - 1
     step_T = np.arange(len(distinct_T)) - surely_C[cell_T]
     most = int(step_T.max(initial=-1)) + 1
@@ -90,8 +90,8 @@ def iou(shared: np.ndarray, map_pixels: np.ndarray, mask_pixels: np.ndarray) -> 
 def pointing(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
     """Pointing Game score of each map, float64 M in [0, 1]: does its maximum lie inside the mask?
 
-    Ties: the share of the pixels at the maximum that lie inside, the expectation of picking one at random; so a flat
-    map scores the mask's share of the image, which is chance. An empty mask gives NaN. Paper: the first maximum in
+    Ties: the share of the pixels at the maximum that lie inside, that is, the expectation of picking one at random; so
+    a flat map scores the mask's share of the image, which is chance. An empty mask gives NaN. Paper: the first maximum in
     raster order counts, which for a binary map is a pixel near the top edge.
     """
     masks_MHW = masks_MHW.astype(bool)
@@ -101,7 +101,7 @@ def pointing(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
 
 
 def chance_pointing(mask_share: np.ndarray) -> np.ndarray:
-    """Expected Pointing Game score of a point put anywhere with equal probability: the mask's share of the image, q.
+    """Expected Pointing Game score of a point that is equally likely anywhere: the mask's share of the image, q.
 
     NaN for an empty mask, as in `pointing`. Paper: prints 0.0, an artefact of its tie rule.
     """
@@ -112,8 +112,8 @@ def chance_pointing(mask_share: np.ndarray) -> np.ndarray:
 def chance_iou(map_share: np.ndarray, mask_share: np.ndarray) -> np.ndarray:
     """pq / (p + q - pq): the IoU whose intersection is the one expected of independent regions with shares p and q.
 
-    It is the mean IoU of scattered random pixels up to O(1 / pixels). It is a lower bound of the mean IoU of random
-    regions: IoU is convex in the intersection, and that of *connected* regions varies (see `random_alignment`).
+    It is the mean IoU of scattered random pixels up to O(1 / pixels), and a lower bound of the mean IoU of random
+    regions: IoU is convex in the intersection, which varies for *connected* regions (see `random_alignment`).
     NaN for an empty mask, 0 for an empty map.
     """
     p, q = np.asarray(map_share, dtype=float), np.asarray(mask_share, dtype=float)
@@ -123,12 +123,12 @@ def chance_iou(map_share: np.ndarray, mask_share: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomAlignment:
-    """What random maps score on each image: means over all fields, and a single draw as in the paper."""
+    """Scores of random maps on each image: means over all fields, and a single draw as in the paper."""
 
     iou_AM: np.ndarray
     """Mean IoU over the fields, each cut to the map's own area; NaN for an empty mask."""
     pointing_M: np.ndarray
-    """Mean Pointing Game score of the fields' peaks, which no area changes; NaN for an empty mask."""
+    """Mean Pointing Game score of the fields' peaks, which do not depend on the area; NaN for an empty mask."""
     published_iou_AM: np.ndarray
     """IoU of one field, number m modulo D for image m: one random mask per image, as published."""
     published_pointing_M: np.ndarray
@@ -138,19 +138,19 @@ class RandomAlignment:
 def random_fields(num_fields: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Random maps, float32 D x height x width: a 10 x 10 grid of uniform noise, bilinearly interpolated.
 
-    The grid goes on periodically beyond its edges and is shifted at random, so that all pixels are alike: a field's
-    top a pixels share a * q pixels, on average, with any mask of share q, and its peak lies inside with probability
-    q. With clamped edges, as the maps have, the border would hold the highest values more often than the middle.
+    The grid is periodic and shifted at random, so that all pixels are alike: a field's top a pixels share a * q pixels,
+    on average, with any mask of share q, and its peak lies inside with probability q. With clamped edges, as the maps
+    have, the border would hold the highest values more often than the middle.
     Paper: a binary grid within the image, its cells drawn with replacement, so that masks are smaller than asked.
     """
-    noise = rng.random((num_fields, RANDOM_GRID**2 + 2))  # one draw a field, so that fields do not hang on their number
+    noise = rng.random((num_fields, RANDOM_GRID**2 + 2))  # one draw per field: its values do not depend on D
     grid = noise[:, :-2].reshape(num_fields, RANDOM_GRID, RANDOM_GRID)
     rows, cols = (_periodic_weights(noise[:, -axis], size) for axis, size in ((2, height), (1, width)))
     return (rows @ grid @ cols.transpose(0, 2, 1)).astype(np.float32)
 
 
 def _periodic_weights(shift_D: np.ndarray, size: int) -> np.ndarray:
-    """Float64 D x size x 10: bilinear weights along one axis of a periodic grid, shifted by a part of a cell."""
+    """Float64 D x size x 10: bilinear weights along one axis of a periodic grid, shifted by a fraction of a cell."""
     places_DH1 = (np.arange(size) + 0.5)[:, None] * (RANDOM_GRID / size) + shift_D[:, None, None]
     half = RANDOM_GRID / 2
     distance = np.abs((places_DH1 - np.arange(RANDOM_GRID) + half) % RANDOM_GRID - half)
@@ -160,20 +160,20 @@ def _periodic_weights(shift_D: np.ndarray, size: int) -> np.ndarray:
 def random_alignment(
     areas_AM: np.ndarray, masks_MHW: np.ndarray, num_fields: int, rng: np.random.Generator
 ) -> RandomAlignment:
-    """Scores of random maps with exactly the area of the maps that they stand for.
+    """Scores of random maps with exactly the area of the maps that they replace.
 
     `areas_AM`: pixels of each binarised map, int, A kinds of map of M images; `masks_MHW`: the images' consensus. A
     field's top a pixels (ties in raster order) are its map of area a; area 0 gives IoU 0. The same D fields, each
-    sorted once, serve all images, models and methods: differences between models are free of the fields' luck. Each
-    image sees them shifted (periodically) by an own random step, which makes the images' luck differ: the error of
-    a mean over images is some 3 times smaller. The `published_*` draws are different fields for different images as
-    long as M <= D.
+    sorted once, serve all images, models and methods, so that the fields' luck cancels in differences between models.
+    Each image shifts them (periodically) by its own random step, so that the luck differs between images: the error
+    of a mean over images is some 3 times smaller. The `published_*` draws are different fields for different images
+    as long as M <= D.
     """
     num_kinds, num_images = areas_AM.shape
     _, height, width = masks_MHW.shape
     field_rng, shift_rng = rng.spawn(2)
     steps_M2 = shift_rng.integers(0, [height, width], size=(num_images, 2))
-    # to shift the mask back is to shift all fields
+    # Shifting the mask back equals shifting all fields.
     shifted = [np.roll(mask_HW, -step_2, axis=(0, 1)) for mask_HW, step_2 in zip(masks_MHW, steps_M2, strict=True)]
     masks_MP = np.reshape(shifted, (num_images, -1)).astype(bool)
     masks_PM = masks_MP.T.astype(np.float32)
@@ -206,8 +206,8 @@ def _ranks(fields_DP: np.ndarray) -> np.ndarray:
     """int32 D x P: each pixel's place in its float32 field, 0 the highest, ties in raster order; no value below 0."""
     ranks_DP = np.empty(fields_DP.shape, dtype=np.int32)
     places_P = np.arange(fields_DP.shape[1])
-    # The bits of a float32 that is not negative rise with its value: value and place in one whole number sort as a
-    # stable argsort would, in a fifth of its time, if one field at a time stays in cache.
+    # The bits of a non-negative float32 rise with its value: value and place in one integer sort as a stable argsort
+    # does, in a fifth of its time, if one field at a time stays in cache.
     for bits_P, ranks_P in zip(fields_DP.view(np.int32), ranks_DP, strict=True):
         keys_P = (2**31 - 1 - bits_P.astype(np.int64) << 32) | places_P
         keys_P.sort()
@@ -216,7 +216,7 @@ def _ranks(fields_DP: np.ndarray) -> np.ndarray:
 
 
 def _ranked_below(ranks_DG: np.ndarray, areas_A: np.ndarray, num_pixels: int) -> np.ndarray:
-    """int64 D x A: how many of each row's ranks lie below each area; one histogram, whatever the number of areas."""
+    """int64 D x A: how many of each row's ranks lie below each area; one histogram for any number of areas."""
     num_rows, num_areas = len(ranks_DG), len(areas_A)
     order_A = np.argsort(areas_A)
     bin_of_rank = np.searchsorted(areas_A[order_A], np.arange(num_pixels), side="right")

@@ -1,6 +1,7 @@
 """Average precision of the pixels of many images taken together: exact, and binned so that resamples are cheap.
 
-M maps (one per image), H W image grid, P pixels of all images, L distinct scores, S bins, B resamples.
+M maps (one per image), H W image grid, P pixels of all images, L distinct scores, S bins, B resamples. Definition:
+docs/metrics.md#pooled-ap.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def pooled_average_precision(scores_P: np.ndarray, inside_P: np.ndarray, weights
 def score_histograms(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
     """Pixels outside (0) and inside (1) the mask by the map's value, int64 M x 2 x S: bins of 0.001, one for 1.0.
 
-    `maps_MHW` in [0, 1], else ValueError. Weighted sums of these, one row per resample, are what
-    `binned_average_precision` takes: `weights_BM` resamples are `np.tensordot(weights_BM, histograms_M2S, 1)`.
+    `maps_MHW` in [0, 1], else ValueError. `binned_average_precision` takes weighted sums of these, one row per
+    resample: `np.tensordot(weights_BM, histograms_M2S, 1)`.
     """
     if maps_MHW.size and not (maps_MHW.min() >= 0 and maps_MHW.max() <= 1):
         raise ValueError("maps: expected values in [0, 1], found others or NaN")
@@ -47,7 +48,7 @@ def score_histograms(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
 def binned_average_precision(histograms_B2S: np.ndarray) -> np.ndarray:
     """PxAP of each histogram, float64 of shape B (any leading axes): each bin of `score_histograms` is one tie.
 
-    NaN without a pixel inside. It differs from the exact one by what order there is within a bin of 0.001.
+    NaN without a pixel inside. It differs from the exact one by the order of values within a bin of 0.001.
     """
     return _average_precision(np.asarray(histograms_B2S, dtype=np.float64))
 

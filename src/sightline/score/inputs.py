@@ -1,7 +1,7 @@
-"""Maps and regions made elsewhere, in the files that others keep them in: PNG, NPY, NPZ, JSON.
+"""Reads maps and regions made elsewhere, in common formats: PNG, NPY, NPZ, JSON.
 
-Images are named by file stem. Whatever is wrong with a file goes into `problems`, one line a case, so that a user sees
-all of it at once; only what leaves nothing to read raises StudyError. h w a map's own grid, H W the common grid,
+Images are named by file stem. Every problem with a file goes into `problems`, one line per case, so that a user sees
+all of them at once; StudyError is raised only where nothing is left to read. h w grid of one map, H W common grid,
 R readers.
 """
 
@@ -31,10 +31,9 @@ from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_npz
 
 Size = tuple[int, int]
-LONGEST_SIDE = (
-    512  # pixels of a grid that nobody asked for: radiographs of 3,000 tell no more and cost 30 times as much
-)
-SUFFIXES = (".png", ".npy", ".jpg", ".jpeg")  # taken off an NPZ's array names; a dot may be part of an image's name
+# Pixels of the common grid unless --size says more: 3,000 pixels cost 30 times as much and show nothing further.
+LONGEST_SIDE = 512
+SUFFIXES = (".png", ".npy", ".jpg", ".jpeg")  # removed from an NPZ's array names; other dots belong to the image's name
 INSIDE = 128  # brightness above which a mask's pixel is inside
 
 
@@ -44,19 +43,19 @@ class Regions:
 
     grid: Size
     masks: dict[str, np.ndarray]
-    """By image bool R x H x W, one mask a reader, empty ones left out; finished regions: R is 1."""
+    """By image bool R x H x W, one mask per reader, empty ones left out; finished regions: R is 1."""
     is_single: bool
-    """Whether these are single readers' annotations, to be merged, rather than finished regions."""
+    """Whether these are single readers' annotations, which need a consensus, rather than finished regions."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
-    """What was not used, by reason."""
+    """Names of unused inputs, by reason."""
 
 
 def read_maps(path: Path, problems: list[str]) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
-    """Raw maps, float64 h x w by method and image, and the names of files that are no maps.
+    """Raw maps, float64 h x w by method and image, and the names of files that are not maps.
 
-    A folder of PNG or NPY, one an image: one method, named "". An NPZ with `images` (M names): every other array is a
-    method, M x h x w. An NPZ without: every array is one image's map, method "". Maps may be of any size and range,
-    signed too; a PNG's range is [0, 1].
+    A folder of PNG or NPY, one per image: one method, named "". An NPZ with `images` (M names): every other array is a
+    method, M x h x w. An NPZ without `images`: every array is one image's map, of method "". Maps may have any size
+    and range and may be signed; a PNG's range is [0, 1].
     """
     if path.is_dir():
         maps, strangers = _map_folder(path, problems)
@@ -64,7 +63,7 @@ def read_maps(path: Path, problems: list[str]) -> tuple[dict[str, dict[str, np.n
     if not path.is_file():
         raise StudyError(f"{path}: no folder and no file; MAPS is a folder of PNG or NPY, or an NPZ")
     if path.suffix.lower() != ".npz":
-        raise StudyError(f"{path}: MAPS is a folder of PNG or NPY, one map an image, or an NPZ, which names the images")
+        raise StudyError(f"{path}: MAPS is a folder of PNG or NPY, one map per image, or an NPZ, which names the images")
     return _map_arrays(path, problems), []
 
 
@@ -104,7 +103,7 @@ def _map_arrays(path: Path, problems: list[str]) -> dict[str, dict[str, np.ndarr
             problems.append(f"{path}: holds no array")
         return {"": maps}
     images = [str(name) for name in stored.pop("images").ravel().tolist()]
-    problems += [f"{path}: image {name} stands there {n} times" for name, n in Counter(images).items() if n > 1]
+    problems += [f"{path}: image {name} is listed {n} times" for name, n in Counter(images).items() if n > 1]
     if not stored:
         problems.append(f"{path}: holds no array besides `images`")
     by_method: dict[str, dict[str, np.ndarray]] = {}
@@ -135,7 +134,7 @@ def read_map(path: Path) -> np.ndarray:
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"not a readable PNG ({error})") from None
     if mode != "L" and not mode.startswith("I"):
-        raise ValueError(f"expected a gray PNG, got mode {mode}; a coloured overlay is no map")
+        raise ValueError(f"expected a gray PNG, got mode {mode}; a coloured overlay is not a map")
     return _checked(values / (255.0 if mode == "L" else 65535.0))
 
 
@@ -160,9 +159,9 @@ def read_regions(
 
     `size`: (rows, columns) of the grid to which all are brought by nearest neighbour; None: the most common size of
     the masks (of equally common ones the largest), its longer side at most LONGEST_SIDE. `finding`: of a JSON with
-    several, the one that counts. `cleanup`: of annotations, as `read_annotations`. `sources`: path of each image,
-    where known, to hold an annotation's aspect against; may be empty. A reader's second annotation of an image, by
-    time, and annotations without a region are left out and named.
+    several, the one to score. `cleanup`: of annotations, as in `read_annotations`. `sources`: path of each image,
+    where known, to check the aspect of annotations; may be empty. Annotations without a region, and a reader's second
+    annotation of an image, by time, are left out and named.
     """
     if path.is_dir() and (path / "annotations.csv").exists():
         return _annotated(path, size, cleanup, sources, problems)
@@ -234,7 +233,7 @@ def _annotated(
 
 
 def _by_image(table: pd.DataFrame, mask_of: Callable[[int], np.ndarray], grid: Size) -> Regions:
-    """The rows' masks by image, each reader's first one that has a region; rows are numbered from 0."""
+    """Masks by image, each reader's first one with a region; `mask_of` takes the row's number, from 0."""
     in_time = reading_order(table).tolist()
     mask_of_row = {row: mask_of(row) for row in in_time}
     valid = [row for row in in_time if mask_of_row[row].any()]
