@@ -16,11 +16,11 @@ def six_metrics(weights_BN: np.ndarray, label_N: np.ndarray, probability_N: np.n
 
     `weights_BN`: non-negative, counts of a resample or all 1 for the point estimate; `label_N`: 0 or 1;
     `probability_N` of label 1: at or above 0.5 the decision is 1. AUROC counts a tie between a positive and a
-    negative as one half (mid-ranks), exactly for whole weights.
+    negative as one half (mid-ranks), exactly so for whole weights.
 
     NaN where undefined: precision without a positive decision, recall without positives, specificity without
     negatives, AUROC without either, accuracy without images. F1 is 2 TP / (2 TP + FP + FN): 0 without a true
-    positive, NaN only if there are neither positives nor positive decisions. (scikit-learn warns and says 0.)
+    positive, NaN only if there are neither positives nor positive decisions. (scikit-learn warns and returns 0.)
     A NaN probability raises ValueError. Paper: section on statistics, Table 4.
     """
     if np.isnan(probability_N).any():
@@ -45,7 +45,7 @@ def six_metrics(weights_BN: np.ndarray, label_N: np.ndarray, probability_N: np.n
 
 
 def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.ndarray) -> np.ndarray:
-    """Float64 B: share of the pairs of a positive and a negative that the probability orders rightly, ties half."""
+    """Float64 B: share of the pairs of a positive and a negative that the probability orders correctly, ties half."""
     negative_Q = np.flatnonzero(~positive_N)
     negative_Q = negative_Q[np.argsort(probability_N[negative_Q], kind="stable")]
     below_P, upto_P = (

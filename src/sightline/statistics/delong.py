@@ -19,11 +19,11 @@ def delong(labels_N: np.ndarray, probabilities_AN: np.ndarray) -> tuple[np.ndarr
     `labels_N`: 1 for positive, anything else negative; `probabilities_AN`: any scores that rise with the chance of
     label 1. A tie between a positive and a negative counts one half. Only one class: all NaN. A single positive or
     a single negative: the covariance is NaN. Perfect or constant models have variance 0, which is the estimate's
-    limit and not certainty. A NaN probability raises ValueError. Images are taken as independent; `delong_clustered`
-    does not do so.
+    limit and not certainty. A NaN probability raises ValueError. Images are taken as independent, unlike in
+    `delong_clustered`.
 
-    DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44; by mid-ranks, O(N log N) a model: Sun and Xu 2014, IEEE
-    Signal Processing Letters 21, algorithm 2.
+    DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44; by mid-ranks, O(N log N) per model: Sun and Xu 2014,
+    IEEE Signal Processing Letters 21, algorithm 2.
     """
     auroc_A, inside_AP, inside_AQ, _ = _placements(labels_N, probabilities_AN)
     if min(inside_AP.shape[1], inside_AQ.shape[1]) < 2:
@@ -36,10 +36,10 @@ def delong_clustered(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `delong`, for images that are alike within a group: AUROC float64 A, covariance float64 A x A.
 
-    `groups_N`: each image's patient, any labels; a patient may have images of both classes. The AUROC is the same,
-    the covariance counts patients. With one image a patient it equals DeLong's. Fewer than two patients with a
-    positive, or with a negative, give a NaN covariance. It is a large-sample estimate: with few patients it comes out
-    somewhat too small, or even below 0, which `delong_test` answers with NaN. With 1, 2 or 5 images a patient that
+    `groups_N`: each image's patient, any labels; a patient may have images of both classes. The AUROC is the same; the
+    covariance is that of patients. With one image per patient it equals DeLong's. Fewer than two patients with a
+    positive, or with a negative, give a NaN covariance. It is a large-sample estimate: with few patients it is
+    somewhat too small, or even below 0, for which `delong_test` returns NaN. With 1, 2 or 5 images per patient that
     test rejects, at 5%, in 5% of studies of 90 patients, 7% of 40 and 8% of 20 (images taken as independent: 19%).
 
     Obuchowski 1997, Biometrics 53, section 2.
@@ -63,8 +63,8 @@ def delong_test(auroc_A: np.ndarray, covariance_AA: np.ndarray) -> np.ndarray:
     """Two-sided p-values of "these two models have the same AUROC", float64 A x A, from either covariance.
 
     Normal approximation, p = 2 (1 - Phi(|difference| / standard error)). 1 on the diagonal and for models that order
-    all pairs alike (difference and its variance 0). A difference without variance (perfect against reversed) gives
-    the limit, 0. NaN where an AUROC or a variance is NaN, or the variance is negative (`delong_clustered`).
+    all pairs alike (difference and its variance 0). A difference without variance (perfect against reversed) gives the
+    limit, 0. NaN where an AUROC or a variance is NaN, or the variance is negative (`delong_clustered`).
     """
     auroc_A, covariance_AA = np.asarray(auroc_A, dtype=float), np.asarray(covariance_AA, dtype=float)
     variance_A = np.diagonal(covariance_AA)
@@ -79,9 +79,9 @@ def delong_test(auroc_A: np.ndarray, covariance_AA: np.ndarray) -> np.ndarray:
 def _placements(
     labels_N: np.ndarray, probabilities_AN: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """AUROC A; how far each positive's and each negative's share of pairs won is from it, over their number; labels.
+    """AUROC A; each positive's and each negative's deviation from it, A x P and A x Q; which images are positive, N.
 
-    A x P: share of negatives below the positive, ties half, minus the AUROC, divided by P; A x Q likewise.
+    A x P: the share of negatives below the positive, ties half, minus the AUROC, divided by P; A x Q likewise.
     """
     is_positive_N, probabilities_AN = np.asarray(labels_N) == 1, np.asarray(probabilities_AN, dtype=float)
     if probabilities_AN.ndim != 2 or probabilities_AN.shape[1] != len(is_positive_N):
@@ -102,6 +102,6 @@ def _placements(
 
 
 def _scatter(deviations_AK: np.ndarray, num_own: int | None = None) -> np.ndarray:
-    """Covariance of sums of K deviations of which `num_own` (all, if not said) are not bound to be 0."""
+    """Covariance of sums of K deviations, of which `num_own` (by default all) are not 0 by construction."""
     count = deviations_AK.shape[1] if num_own is None else num_own
     return deviations_AK @ deviations_AK.T * count / (count - 1)

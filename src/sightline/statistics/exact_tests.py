@@ -1,4 +1,4 @@
-"""Exact tests of the Pointing Game: against each image's own chance, and one model against another.
+"""Exact tests of the Pointing Game: against the chance of each image, and one model against another.
 
 M images, G groups (patients), D draws. A hit is 1 or 0, or the share of a tied peak that lies inside: a fraction.
 """
@@ -13,17 +13,17 @@ BLOCK = 4_000_000  # scores held at once
 
 
 def poisson_binomial_upper(chances_M: np.ndarray, hits: float) -> float:
-    """P(X >= hits), in [0, 1], of the number X of hits among independent images with an own chance each; exact.
+    """P(X >= hits), in [0, 1], exact: X is the number of hits among independent images, each with its own chance.
 
-    The one-sided p-value of "the maps point inside more often than chance". `chances_M` in [0, 1], for example the
-    region's share of the image; an image whose chance is NaN (no region) is left out, and `hits` must then be the sum
-    over the others. No image gives NaN, no hit gives 1.
+    It is the one-sided p-value of "the maps point inside more often than chance". `chances_M` in [0, 1], for example
+    the region's share of the image; an image whose chance is NaN (no region) is left out, and `hits` must then be the
+    sum over the other images. No image gives NaN; no hit gives 1.
 
-    Fractional hits, from ties at the peak, are rounded down: X is whole, and a tied peak is the mean of a hit and a
-    miss, whose sum varies less than X does. The test is then conservative, as it is anyway by up to the probability
-    of a single value of X: at 5% it rejects 2.6% of the time with 20 images of chance 0.02 to 0.3, 3.4% with 50.
-    Convolution image by image, O(M**2): some 20 ms for 2,000 images. Images of one patient are not independent: see
-    `grouped_pointing_p`. Hong 2013, Computational Statistics and Data Analysis 59, section 2.
+    The sum of fractional hits, from ties at the peak, is rounded down: X is whole, and a tied peak is the mean of a hit
+    and a miss, whose sum varies less than X does. The test is then conservative. It is so anyway, by up to the
+    probability of a single value of X: at 5% it rejects 2.6% of the time with 20 images of chance 0.02 to 0.3, and 3.4%
+    with 50. Convolution image by image, O(M**2): some 20 ms for 2,000 images. Images of one patient are not
+    independent: see `grouped_pointing_p`. Hong 2013, Computational Statistics and Data Analysis 59, section 2.
     """
     chances_M = _known_chances(chances_M)
     return _upper(chances_M[:, None], hits)
@@ -32,20 +32,21 @@ def poisson_binomial_upper(chances_M: np.ndarray, hits: float) -> float:
 def grouped_pointing_p(hits_M: np.ndarray, chances_M: np.ndarray, groups_M: np.ndarray) -> float:
     """One-sided p-value, in [0, 1], of "more hits than chance" when a patient may have several images.
 
-    The images of a patient may hang together, no one knows how far. Two cases bound what matters: they are
-    independent, and they hang together as far as their chances allow (one draw decides for all: whoever hits where
-    the chance is small also hits where it is larger). The latter gives the widest distribution of the number of hits
-    that these chances can have (largest in convex order); the p-value is the larger of the two. Patients are taken
-    as independent of each other. With one image each it is `poisson_binomial_upper`.
+    The images of a patient may depend on each other to an unknown degree. Two cases bound what matters. In one, they
+    are independent. In the other, they depend on each other as far as their chances allow: one draw decides for all,
+    so that a hit where the chance is small implies a hit where it is larger. The second gives the widest distribution
+    of the number of hits that these chances can have (largest in convex order). The p-value is the larger of the two.
+    Patients are taken as independent of each other. With one image per patient it is `poisson_binomial_upper`.
 
-    It is no proof for every dependence between the two, but each has less spread than the second, and negative
-    dependence has less than the first; in simulations (3 to 40 patients of 1 to 4 images) it rejected at most 4.5% at
-    5%. The price is power when the images of a patient are independent: with 4 a patient some 0.1%, where the
-    ungrouped test has 3% to 4% then, but 14% to 19% when they hang together. Without a model of dependence, but under
-    symmetry, `significance.sign_flip_p(hits - chances, groups)` tests the same.
+    This is not a proof for every dependence between the two, but each has less spread than the second case, and
+    negative dependence has less than the first; in simulations (3 to 40 patients of 1 to 4 images) the test rejected
+    at most 4.5% at 5%. The price is power when the images of a patient are independent: with 4 images per patient it
+    rejects some 0.1%, where the ungrouped test rejects 3% to 4%; but the ungrouped test rejects 14% to 19% when they
+    depend on each other. Without a model of dependence, but under symmetry, `significance.sign_flip_p(hits - chances,
+    groups)` tests the same.
 
-    A NaN hit or chance leaves the image out; no image left gives NaN. Fractional hits as in
-    `poisson_binomial_upper`: their sum is rounded down.
+    An image with a NaN hit or chance is left out; no image left gives NaN. The sum of fractional hits is rounded down,
+    as in `poisson_binomial_upper`.
     """
     hits_M, chances_M = np.asarray(hits_M, dtype=float), np.asarray(chances_M, dtype=float)
     known = ~(np.isnan(hits_M) | np.isnan(chances_M))
@@ -54,7 +55,7 @@ def grouped_pointing_p(hits_M: np.ndarray, chances_M: np.ndarray, groups_M: np.n
     labels, group, size_G = np.unique(np.asarray(groups_M)[known], return_inverse=True, return_counts=True)
     order = np.lexsort((-chances, group))
     place = np.arange(len(order)) - np.repeat(np.cumsum(size_G) - size_G, size_G)
-    # P(at least k of a patient's images are hit) is its k-th largest chance: one draw decides for all
+    # P(at least k of a patient's images are hit) is the k-th largest chance: one draw decides for all
     reached_Gk = np.zeros((len(labels), int(size_G.max(initial=0))))
     reached_Gk[group[order], place] = chances[order]
     return float(max(_upper(chances[:, None], hits), _upper(reached_Gk, hits))) if len(chances) else float("nan")
@@ -64,10 +65,11 @@ def mcnemar_exact(hits_M: np.ndarray, other_hits_M: np.ndarray) -> float:
     """Two-sided p-value, in (0, 1], of "two models hit equally often" on the same images; McNemar's exact test.
 
     Only images that one model hits and the other misses count; under the null each is a fair coin. Fractional hits,
-    from ties at the peak: the image counts for the model with the larger share, equal shares count for neither. That
-    is the sign test, and still exact. Without such an image 1.0. A NaN on either side leaves the image out; none left
-    gives NaN. Conservative: at 5% it rejects some 2% of the time with 30 images, 3.4% with 100. Images are taken as
-    independent: for several a patient use `significance.sign_flip_p` on the differences, with the patients as groups.
+    from ties at the peak: the image counts for the model with the larger share; equal shares count for neither. That is
+    the sign test, and still exact. Without an image that counts, p is 1. An image with a NaN on either side is left
+    out; none left gives NaN. Conservative: at 5% it rejects some 2% of the time with 30 images, 3.4% with 100. Images
+    are taken as independent: if patients have several, use `significance.sign_flip_p` on the differences, with the
+    patients as groups.
     """
     differences = np.asarray(hits_M, dtype=float) - np.asarray(other_hits_M, dtype=float)
     differences = differences[~np.isnan(differences)]
@@ -80,14 +82,14 @@ def mcnemar_exact(hits_M: np.ndarray, other_hits_M: np.ndarray) -> float:
 def shuffled_pointing_p(scores_MM: np.ndarray, groups_M: np.ndarray, draws: int, rng: np.random.Generator) -> float:
     """One-sided p-value, in (0, 1], of "maps score higher on their own image's region than on other patients'".
 
-    `scores_MM`: row m, column k: the score of image m's map against image k's region; hits or any other metric.
-    The regions are exchanged between patients, those of one patient together and in their order, among patients
-    with equally many images; the statistic is the mean over images. Null hypothesis: a patient's maps know nothing
-    of whose regions they are held against, so that what all images share (lungs, centre) gives no credit, and
-    images of one patient may hang together. p = (1 + #{drawn >= observed}) / (1 + draws).
+    `scores_MM`: row m, column k: the score of image m's map against image k's region; hits or any other metric. The
+    regions are exchanged between patients with equally many images, those of one patient together and in their order;
+    the statistic is the mean over images. Null hypothesis: a patient's maps know nothing of whose regions they are
+    compared with, so that what all images share (lungs, centre) gives no credit; images of one patient may depend on
+    each other. p = (1 + #{drawn >= observed}) / (1 + draws).
 
-    A patient whose number of images no other has stays in place and adds nothing; if none can be exchanged, 1.0.
-    An image without a region or map (diagonal NaN) is left out with its row and column; any other NaN raises
+    A patient stays in place and adds nothing if no other patient has as many images; if no patient can be exchanged,
+    p is 1. An image without a region or map (diagonal NaN) is left out with its row and column; any other NaN raises
     ValueError. No image left gives NaN.
     """
     if draws < 1:
@@ -128,12 +130,12 @@ def _known_chances(chances_M: np.ndarray) -> np.ndarray:
 
 
 def _upper(reached_Gk: np.ndarray, hits: float) -> float:
-    """P(sum >= hits) of independent groups; row g: P(at least 1, 2, ... hits) of group g, falling."""
+    """P(sum >= hits) over independent groups; row g: P(at least 1, 2, ... hits) of group g, falling."""
     if not len(reached_Gk):
         return float("nan")
     num_most = reached_Gk.size
     if not hits + ROUNDING < num_most + 1:
-        raise ValueError(f"hits: expected at most one an image, {num_most}, got {hits}")
+        raise ValueError(f"hits: expected at most one per image, {num_most}, got {hits}")
     least = int(np.floor(max(hits, 0) + ROUNDING))
     if least == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Several tests that answer one question: p-values that say so."""
+"""Holm's correction of p-values, for several tests that answer one question."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     The probability of any false rejection in the family stays at the level, whatever the tests' dependence.
     A NaN (a test that could not be made) stays NaN and is not counted; ties stay ties. No p-value gives none.
 
-    A family is declared before the results are seen, and given whole: all p-values that could have answered the same
-    question, also those that came out large. Conventions here: one family per primary question ("is a model above
-    the best baseline": one p-value a model; "do two models differ": one a pair), on the primary metric, consensus and
-    method. Secondary metrics and the multiverse are exploratory: they are shown unadjusted and called so, and are in
-    no family. A test printed for the record (Mann-Whitney as published) is in none either.
+    Declare a family before seeing the results, and pass all of it: every p-value that could have answered the same
+    question, the large ones too. Conventions of this project: one family per primary question ("is a model above the
+    best baseline": one p-value per model; "do two models differ": one per pair), on the primary metric, consensus and
+    method. Secondary metrics and the multiverse are exploratory: they are printed unadjusted, with that label, and
+    belong to no family. Neither does a test printed for the record (Mann-Whitney as published).
 
     Holm 1979, Scandinavian Journal of Statistics 6.
     """

@@ -1,4 +1,4 @@
-"""Do accuracy and alignment go together over a handful of models: Spearman without asymptotics, and the Pareto front.
+"""Whether accuracy and alignment go together over a handful of models: exact Spearman, and the Pareto front.
 
 N points (models), F orders (all, or drawn).
 """
@@ -17,26 +17,26 @@ BLOCK = 4_000_000  # ranks held at once
 
 
 class Spearman(NamedTuple):
-    """Rank correlation of a few points, and how much they could have shown at best."""
+    """Rank correlation of a few points, and the strongest evidence that they could have given."""
 
     rho: float
     """In [-1, 1]; NaN if there are fewer than two points or one side is constant."""
     p: float
-    """Two-sided p-value by permutation, in (0, 1]; NaN where rho is."""
+    """Two-sided p-value by permutation, in (0, 1]; NaN where rho is NaN."""
     smallest_p: float
-    """The smallest p that these points could have reached; NaN where rho is."""
+    """The smallest p that these points could have reached; NaN where rho is NaN."""
 
 
 def spearman_exact(x_N: np.ndarray, y_N: np.ndarray, draws: int, rng: np.random.Generator) -> Spearman:
     """Spearman's rank correlation (mid-ranks for ties) with its permutation p-value and the smallest possible one.
 
     Up to 9 points p is exact: the share of all N! pairings with |rho| at least the observed; `draws` and `rng` are
-    not used. Above, p = (1 + #{drawn >= observed}) / (1 + draws). Ties are kept as they are in every order, and the
-    comparison is of whole numbers. Points with a NaN are left out.
+    then not used. Above, p = (1 + #{drawn >= observed}) / (1 + draws). Every order keeps the ties, and the comparison
+    is of whole numbers. Points with a NaN are left out.
 
     `smallest_p` is 2 / N! without ties: 1 for two points, 0.33 for three, 0.083 for four, 0.017 for five; so with
     four models no rho can be significant at 5%. With ties, up to 9 points, it is the share of orders that reach the
-    largest |rho| the ties allow. Above 9 points it is 2 / N! or 1 / (1 + draws), whichever is larger.
+    largest |rho| that the ties allow. Above 9 points it is 2 / N! or 1 / (1 + draws), whichever is larger.
     """
     if draws < 1:
         raise ValueError(f"draws: expected at least 1, got {draws}")
@@ -69,10 +69,10 @@ def _all_orders(num_points: int) -> np.ndarray:
 
 
 def pareto_front(x_N: np.ndarray, y_N: np.ndarray) -> np.ndarray:
-    """Which points no other beats, bool N; larger is better on both axes.
+    """The points that no other point beats, bool N; larger is better on both axes.
 
     A point is beaten by one that is at least as good on both axes and better on one; equal points do not beat each
-    other. A point with a NaN is not on the front and beats none.
+    other. A point with a NaN is not on the front and beats no other.
     """
     x_N, y_N = np.asarray(x_N, dtype=float), np.asarray(y_N, dtype=float)
     known_N = ~(np.isnan(x_N) | np.isnan(y_N))

@@ -1,6 +1,6 @@
-"""What scores by specification say of the models' ranking: claims, ranks, agreement, what it hangs on, the curve.
+"""What scores by specification say of the models' ranking: claims, ranks, agreement, main effects, the curve.
 
-S specifications (see `multiverse`), N models, Q pairs of models.
+S specifications (see `alignment.specifications`), N models, Q pairs of models. Definitions: docs/metrics.md#multiverse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from sightline.statistics.means import mean_known, means_along
 
 FACTORS = ("layer", "method", "threshold_rule", "consensus_rule", "metric")
-DIGITS = 4  # of standings in the curve: what is nearer than that keeps the study's order
+DIGITS = 4  # of standings in the curve: nearer ones keep the study's order
 SAME = 1e-12  # scores nearer than this are a tie: means of the same numbers in another order
 
 
@@ -36,7 +36,7 @@ def is_ahead(score_SN: np.ndarray) -> np.ndarray:
 
 
 def claim_shares(score_SN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the specifications that have both, the share in which the row's model beats the column's; and their number.
+    """Of the specifications that score both models, the share in which the row's beats the column's; their number.
 
     Float64 N x N in [0, 1], ties half, so that [a, b] + [b, a] = 1; NaN for none and on the diagonal; int N x N.
     """
@@ -49,17 +49,17 @@ def claim_shares(score_SN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def rankings(score_SN: np.ndarray) -> np.ndarray:
     """Each model's rank, float64 S x N: 1 is the highest score, ties share the mean rank; NaN without a score.
 
-    NaN, too, where a specification has fewer than two models: there is nothing to rank.
+    Also NaN where a specification has fewer than two models, since there is nothing to rank.
     """
-    behind_SN = np.nansum(is_ahead(score_SN), axis=1)  # of how many each column's model is behind
+    behind_SN = np.nansum(is_ahead(score_SN), axis=1)  # how many models each column's model is behind
     return np.where(_is_ranked(score_SN), 1 + behind_SN, np.nan)
 
 
 def standings(score_SN: np.ndarray) -> np.ndarray:
     """Each score's distance from the mean of its specification's models, in their standard deviations; S x N.
 
-    It makes specifications of different metrics comparable. All 0 where the models tie (population standard
-    deviation of 0); two models are always at 1 and -1, or tie. NaN as in `rankings`.
+    Standings make specifications of different metrics comparable. All are 0 where the models tie (population standard
+    deviation of 0); two models always stand at 1 and -1, or tie. NaN as in `rankings`.
     """
     ranked_SN = _is_ranked(score_SN)
     values_SN, number_S1 = np.where(ranked_SN, score_SN, 0), ranked_SN.sum(axis=1, keepdims=True)
@@ -77,8 +77,9 @@ def _is_ranked(score_SN: np.ndarray) -> np.ndarray:
 def ranking_agreement(score_SN: np.ndarray) -> float:
     """Mean Kendall's tau-b between the rankings of two specifications, over all pairs of them, in [-1, 1].
 
-    Over the models that both have; pairs of specifications where tau is not defined (fewer than two common models,
-    or all tied in one) are left out; NaN if none is left. 1: no choice matters. 0: the order is the choices' alone.
+    Tau is over the models that both specifications score. Pairs of specifications where it is undefined (fewer than
+    two common models, or all tied in one) are left out; NaN if none is left. 1: no choice matters. 0: the choices
+    alone decide the order.
     """
     row_Q, col_Q = np.triu_indices(score_SN.shape[1], 1)
     sign_SQ = 2 * is_ahead(score_SN)[:, row_Q, col_Q] - 1
@@ -95,10 +96,10 @@ def factor_shares(
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """How much of the variance of a difference of two models' standings each factor's main effect explains.
 
-    By factor: over all pairs together, and for each pair, float64 N x N, symmetric. It is eta squared: the sum of
-    squares between the factor's levels over the total, in [0, 1]; NaN where a pair's difference never varies. The
-    factors are not crossed (threshold rules belong to overlap metrics, `soft` to those against the share), so the
-    shares overlap and need not sum to 1; what is missing to 1 is interaction.
+    By factor: over all pairs of models together, and for each pair, float64 N x N, symmetric. It is eta squared: the
+    sum of squares between the factor's levels over the total, in [0, 1]; NaN where a pair's difference never varies.
+    The factors are not crossed (threshold rules belong to overlap metrics, `soft` to metrics against the share), so
+    the shares overlap and need not sum to 1; what is missing to 1 is interaction.
     """
     num_models = score_SN.shape[1]
     row_Q, col_Q = np.triu_indices(num_models, 1)
@@ -125,8 +126,9 @@ def factor_shares(
 def by_margin(score_SN: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """The order of a specification curve, int S, and the two leaders, the columns with the highest mean standing.
 
-    Specifications come by the first leader's standing less the second's, largest first; then those that lack one of
-    the two, in their own order. Specifications that rank nothing are left out. Fewer leaders if fewer are ranked.
+    Specifications are sorted by the first leader's standing minus the second's, largest first; then follow those that
+    lack one of the two, in the given order. Specifications that rank nothing are left out. There are fewer leaders if
+    fewer models are ranked.
     """
     standing_SN = standings(score_SN)
     ranked_S = np.flatnonzero(~np.isnan(standing_SN).all(axis=1))

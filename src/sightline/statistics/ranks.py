@@ -1,7 +1,7 @@
 """Ranks with ties, and Mann-Whitney's U.
 
-scipy.stats has both, and its import takes a second in each stage, which only ranks a few numbers (benchmarks/NOTES.md);
-the tests hold this file equal to it. A rows, N values.
+scipy.stats has both, but its import takes a second in each stage, which only ranks a few numbers (benchmarks/NOTES.md).
+Tests hold this file equal to scipy. A rows, N values.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from math import erfc, sqrt
 
 import numpy as np
 
-EXACT_UP_TO = 8  # values a side, without ties: scipy's choice
+EXACT_UP_TO = 8  # values on either side, without ties: scipy's choice
 
 
 def average_ranks(values_AN: np.ndarray) -> np.ndarray:
-    """Ranks from 1 along the last axis, float64, any number of axes; ties have the mean of their ranks.
+    """Ranks from 1 along the last axis, float64, any number of axes; ties get the mean of their ranks.
 
     A row with a NaN is all NaN.
     """
@@ -23,7 +23,7 @@ def average_ranks(values_AN: np.ndarray) -> np.ndarray:
     sorted_AN = np.take_along_axis(values_AN, order_AN, axis=-1)
     is_first_AN = np.ones(values_AN.shape, bool)
     is_first_AN[..., 1:] = sorted_AN[..., 1:] != sorted_AN[..., :-1]
-    is_last_AN = np.roll(is_first_AN, -1, axis=-1)  # the next value begins a run; round the end, the first does
+    is_last_AN = np.roll(is_first_AN, -1, axis=-1)  # the next value begins a run; at the end, the first value does
     places_N = np.arange(values_AN.shape[-1])
     first_AN = np.maximum.accumulate(np.where(is_first_AN, places_N, 0), axis=-1)
     ends_AN = np.where(is_last_AN, places_N, values_AN.shape[-1])
@@ -35,10 +35,10 @@ def average_ranks(values_AN: np.ndarray) -> np.ndarray:
 
 
 def mann_whitney_p(x_N: np.ndarray, y_K: np.ndarray) -> float:
-    """One-sided p-value of "x tends to be larger than y", in (0, 1], as `scipy.stats.mannwhitneyu` has it.
+    """One-sided p-value of "x tends to be larger than y", in (0, 1], as `scipy.stats.mannwhitneyu` computes it.
 
     Exact if either side has 8 values or fewer and no two of all are equal, else normal with tie and continuity
-    correction. At least one value a side, no NaN; all values equal gives 1.
+    correction. At least one value on each side, no NaN; all values equal gives 1.
     """
     num_x, num_y = len(x_N), len(y_K)
     ranks = average_ranks(np.concatenate([x_N, y_K]))
@@ -54,8 +54,9 @@ def mann_whitney_p(x_N: np.ndarray, y_K: np.ndarray) -> float:
 def _exact_upper(num_x: int, num_y: int, least: int) -> float:
     """P(U >= least) when all orders of both sides' values are equally likely."""
     few, many = sorted((num_x, num_y))
-    # Whole numbers of ways, as Python's integers: the generating function is the product over k of
-    # (1 - q**(many + k)) / (1 - q**k); times 1 - q**a is a difference a apart, over 1 - q**b a running sum b apart.
+    # Numbers of ways as Python's integers: the generating function is the product over k of
+    # (1 - q**(many + k)) / (1 - q**k). To multiply by 1 - q**a is a difference a apart; to divide by 1 - q**b is a
+    # running sum b apart.
     ways = [1] + [0] * (few * many)
     for k in range(1, few + 1):
         for place in range(few * many, many + k - 1, -1):

@@ -1,4 +1,4 @@
-"""Is one score per image larger than another: the paper's test, and one that respects what is paired and grouped.
+"""Whether one score per image is larger than another: the paper's test, and one that respects pairs and groups.
 
 N images, G groups (patients), F flips.
 """
@@ -15,9 +15,9 @@ BLOCK = 4_000_000  # signs held at once
 def mann_whitney_greater(x_N: np.ndarray, y_N: np.ndarray) -> float:
     """One-sided p-value of "x tends to be larger than y" by Mann-Whitney's U, in [0, 1]: the test as published.
 
-    Paper: section on alignment. It takes all values as independent, which scores of the same images are not:
-    reported for the record, beside `sign_flip_p`. Pairs with a NaN on either side are dropped; no pair left gives
-    NaN; all values equal gives 1.0, for nothing is larger. scipy's choice of method: exact for 8 pairs or fewer
+    Paper: section on alignment. The test takes all values as independent, which scores of the same images are not: it
+    is reported for the record, beside `sign_flip_p`. Pairs with a NaN on either side are dropped; no pair left gives
+    NaN; all values equal gives 1, since nothing is larger. The method is scipy's choice: exact for 8 pairs or fewer
     without ties, else normal with continuity and tie correction.
     """
     x_N, y_N = np.asarray(x_N, dtype=float), np.asarray(y_N, dtype=float)
@@ -36,12 +36,12 @@ def sign_flip_p(differences_N: np.ndarray, groups_N: np.ndarray, flips: int, rng
     Null hypothesis: each group's differences are as likely as their negatives, for example because x and y of
     `x - y` are exchangeable within a patient. All images of a group flip together, so they need not be independent
     of each other; the statistic is the mean over images. p = (1 + #{flipped >= observed}) / (1 + flips), which is
-    never 0 and keeps the level for any number of flips. When all 2**G sign patterns are no more than `flips`, they
-    are enumerated instead and p is their exact share; `rng` is then not used.
+    never 0 and keeps the level for any number of flips, since the observed pattern itself counts (Phipson and Smyth
+    2010). If there are at most `flips` sign patterns, 2**G, they are enumerated instead and p is their exact share;
+    `rng` is then not used.
 
-    Differences that are skewed to the right with mean 0 (scores against their own chance value) make the test
-    conservative, not liberal. A NaN difference is dropped; no difference left gives NaN; all 0 gives 1.0.
-    The observed pattern itself counts (Phipson and Smyth 2010).
+    Differences that are skewed to the right with mean 0 (scores minus their chance value) make the test conservative,
+    not liberal. A NaN difference is dropped; no difference left gives NaN; all 0 gives 1.
     """
     if flips < 1:
         raise ValueError(f"flips: expected at least 1, got {flips}")
