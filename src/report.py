@@ -122,8 +122,7 @@ def read_specifications(path: str) -> pd.DataFrame:
 def model_tiles(params: Params, consensus: Mapping[str, np.ndarray]) -> list[tuple[str, list[Tile]]]:
     """The gallery: each model's map by its primary method on images spread over the scores."""
     scores = read_csv("data/alignment.csv", {"image": str, "model": str, "method": str, "iou": float})
-    images = gallery.spread_images(scores, params.report.gallery)
-    if not images:
+    if not (images := gallery.spread_images(scores, params.report.gallery)):
         return []
     pixels = prepared_pixels(images, PREPARED, CONSENSUS)
     raw = read_maps(params.models, images, SALIENCY)
