@@ -5,18 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +23,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from pages import Page, Served, exported, links, run, said, serve, serving, step, stroke
 from sightline import cli
 from sightline.annotate.assignment import PlannedTask, planned_tasks
 from sightline.annotate.images import Annotate, Data, Params, Pictures, study_index, study_plan
@@ -36,29 +32,12 @@ from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.images.decode import decoded
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
-from test_annotate_server import Page, Served, prepared, serve, step, stroke  # noqa: F401, prepared is a fixture
-from test_prepare import ROOT, study
+from studies import study
 
 READERS = 2
 NAMES = ("Zoë Özdemir", "Łukasz Quux-Brown")
 EMAILS = ("zoe.oezdemir@hospital.example", "quux@klinik.example")
 INVITED = ("Invitee Aleph", "Invitee Beth")
-
-
-def run(folder: Path, store: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`sightline annotate ...` in a study's folder."""
-    command = [sys.executable, "-m", "sightline.cli", "annotate", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(store), capture_output=True, text=True)
-
-
-def environment(store: Path | str) -> dict[str, str]:
-    return {**os.environ, "SIGHTLINE_STORE": str(store), "PYTHONPATH": str(ROOT / "src")}
-
-
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed, which succeeded without a word on stderr."""
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done.stdout
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:
@@ -68,12 +47,6 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     return done.stderr
-
-
-def links(output: str) -> dict[str, str]:
-    """Invite token of each reader that `invite` printed."""
-    lines = [line.split("\t") for line in output.splitlines()]
-    return {columns[0]: columns[-1].partition("#invite=")[2] for columns in lines}
 
 
 def box(left: int, top: int, right: int, bottom: int) -> list[float]:
@@ -147,7 +120,7 @@ def answer_all(served: Served, reader: str, slot: int, page: Page) -> list[Drawn
 
 
 @pytest.fixture(scope="module")
-def filled(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled:  # noqa: F811
+def filled(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled:
     store = tmp_path_factory.mktemp("filled") / "store.sqlite"
     tokens = links(said(run(prepared, store, "invite", *INVITED)))
     with pytest.MonkeyPatch.context() as patch:
@@ -164,7 +137,7 @@ def filled(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled: 
 
 
 @pytest.fixture
-def folder(prepared: Path, tmp_path: Path) -> Path:  # noqa: F811
+def folder(prepared: Path, tmp_path: Path) -> Path:
     """A study's folder of the test's own."""
     return Path(shutil.copytree(prepared, tmp_path / "study"))
 
@@ -300,37 +273,6 @@ def test_an_unprepared_study_says_so(tmp_path: Path) -> None:
 # serve
 
 
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
-
-
-@contextmanager
-def serving(folder: Path, store: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The served page and its address, up and answering; killed at the end if it still runs."""
-    port = free_port()
-    command = [sys.executable, "-m", "sightline.cli", "annotate", "serve", "--port", str(port), *arguments]
-    server = subprocess.Popen(
-        command, cwd=folder, env=environment(store), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while server.poll() is None and time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{url}/api/openapi.json", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        assert server.poll() is None, server.communicate()[1]
-        yield server, url
-    finally:
-        if server.poll() is None:
-            server.kill()
-        server.communicate()
-
-
 def status_of(url: str, **headers: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
@@ -374,10 +316,6 @@ def test_a_stopped_store_is_one_file(folder: Path, tmp_path: Path) -> None:
 # export
 
 
-def exported(folder: Path, store: Path, *arguments: str) -> str:
-    return said(run(folder, store, "export", *arguments))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Exports:
     """A study's folder in which everything has been exported, and what `export` said of annotations."""
@@ -387,7 +325,7 @@ class Exports:
 
 
 @pytest.fixture(scope="module")
-def exports(filled: Filled, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Exports:  # noqa: F811
+def exports(filled: Filled, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Exports:
     folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("exports") / "study"))
     text = exported(folder, filled.store)
     exported(folder, filled.store, "--format", "coco", "--finding", "opacity")
@@ -596,7 +534,7 @@ def index_of(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "data/prepared/index.csv", dtype={"image": str})
 
 
-def test_the_draw_is_of_the_right_images(prepared: Path) -> None:  # noqa: F811
+def test_the_draw_is_of_the_right_images(prepared: Path) -> None:
     index = index_of(prepared)
     plan = study_plan(params_of(prepared), index)
     rows = index.set_index("image")
@@ -608,7 +546,7 @@ def test_the_draw_is_of_the_right_images(prepared: Path) -> None:  # noqa: F811
     assert sorted(everything.images) == sorted(index.image[(index.split == "test") & (index.label == 1)])
 
 
-def test_the_draw_is_by_seed_and_not_by_order(prepared: Path) -> None:  # noqa: F811
+def test_the_draw_is_by_seed_and_not_by_order(prepared: Path) -> None:
     index = index_of(prepared)
     params = params_of(prepared)
     plan = study_plan(params, index)
@@ -617,7 +555,7 @@ def test_the_draw_is_by_seed_and_not_by_order(prepared: Path) -> None:  # noqa: 
     assert study_plan(replace(params, seed=1), index).images != plan.images
 
 
-def test_too_few_images_are_all_told(prepared: Path) -> None:  # noqa: F811
+def test_too_few_images_are_all_told(prepared: Path) -> None:
     index = index_of(prepared)
     with pytest.raises(StudyError) as caught:
         study_plan(params_of(prepared, images=21, controls=1.0, practice=99), index)
@@ -633,7 +571,7 @@ def test_too_few_images_are_all_told(prepared: Path) -> None:  # noqa: F811
         study_plan(params_of(prepared, images=0, controls=0.0, practice=0), index[index.label == 0])
 
 
-def test_without_validation_images_practice_is_of_unused_test_images(prepared: Path) -> None:  # noqa: F811
+def test_without_validation_images_practice_is_of_unused_test_images(prepared: Path) -> None:
     index = index_of(prepared)
     test = index[index.split == "test"]
     plan = study_plan(params_of(prepared, practice=16), test)
@@ -643,7 +581,7 @@ def test_without_validation_images_practice_is_of_unused_test_images(prepared: P
         study_plan(params_of(prepared, practice=17), test)
 
 
-def test_a_list_names_the_images(prepared: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_list_names_the_images(prepared: Path, tmp_path: Path) -> None:
     index = index_of(prepared)
     names = sorted(index.image[index.split == "test"])[:5]  # either label: the list decides
     path = tmp_path / "list.txt"
@@ -773,7 +711,7 @@ def test_a_picture_that_is_gone_or_broken_is_named(tmp_path: Path) -> None:
         pictures.png("broken")
 
 
-def test_phantom_pictures_are_the_prepared_ones(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_phantom_pictures_are_the_prepared_ones(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(prepared)
     index = study_index()
     pictures = Pictures(read_params(Params).data, index)

@@ -30,19 +30,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from pages import AT, SQUARE, Page, Served, answer_of, serve, step, stroke
 from sightline.annotate.answers import Gone
 from sightline.annotate.page_files import consent_texts
-from test_annotate_server import (
-    AT,
-    SQUARE,
-    Page,
-    Served,
-    answer_of,
-    prepared,  # noqa: F401, the fixture
-    serve,
-    step,
-    stroke,
-)
 
 CHECKS = [
     not_a_server_error,
@@ -123,7 +113,7 @@ class Study:
 
 
 @pytest.fixture(scope="module")
-def study(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:  # noqa: F811
+def study(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(prepared)
         served = serve(prepared, f"sqlite:///{tmp_path_factory.mktemp('fuzz')}/store.sqlite")
@@ -321,12 +311,6 @@ def test_limits_missing_fields_and_other_methods(study: Study, role: str) -> Non
 
 
 # by hand
-
-
-@pytest.fixture
-def served(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:  # noqa: F811
-    monkeypatch.chdir(prepared)
-    return serve(prepared, f"sqlite:///{tmp_path}/store.sqlite")
 
 
 def send_bytes(page: Page, method: str, path: str, body: bytes, kind: str = "application/json") -> Any:

@@ -31,7 +31,7 @@ from PIL import Image
 
 from sightline.annotate.export import mask_of_answer
 from sightline.annotate.store import Store
-from test_prepare import ROOT, stage, study
+from studies import ROOT, stage, study
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser by Playwright")

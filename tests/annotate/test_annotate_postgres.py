@@ -17,30 +17,21 @@ import pytest
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
+from pages import SQUARE, Page, Served, answer_of, serve, step, stroke
 from sightline.annotate.answers import OutOfStep
-from test_annotate_server import SQUARE, Page, Served, answer_of, serve, step, stroke
-from test_prepare import stage, study
 
 URL = os.environ.get("SIGHTLINE_TEST_POSTGRES", "")
 pytestmark = pytest.mark.skipif(not URL, reason="SIGHTLINE_TEST_POSTGRES names no database")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = study(tmp_path_factory.mktemp("page"))
-    done = stage("prepare", made)
-    assert done.returncode == 0, done.stderr
-    return made
-
-
 @pytest.fixture
-def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.chdir(folder)
+def served(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.chdir(prepared)
     name, admin = f"sightline_{uuid.uuid4().hex}", create_engine(URL)
     with admin.begin() as db:
         db.exec_driver_sql(f"create schema {name}")
     url = make_url(URL).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
-    opened = serve(folder, url)
+    opened = serve(prepared, url)
     yield opened
     opened.store.close()
     with admin.begin() as db:

@@ -26,15 +26,13 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import ndimage
 from scipy.spatial import ConvexHull
-from test_annotate_commands import environment, exported, links, run, said, serving
-from test_pipeline import change, dvc, has_dvc, stages_run
 
+from pages import Page, environment, exported, links, run, said, serve, serving, step, stroke
 from sightline.annotate.assignment import Plan, PlannedTask, planned_tasks
 from sightline.annotate.images import Params, study_plan
 from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.study.parameters import read_params
-from test_annotate_server import Page, prepared, serve, step, stroke  # noqa: F401, prepared is a fixture
-from test_prepare import ROOT, stage, study
+from studies import ROOT, change, dvc, has_dvc, stage, stages_run, study
 
 pytest.importorskip("httpx2", reason="the readers speak HTTP by httpx2")
 import httpx2 as httpx
@@ -162,7 +160,7 @@ def left_for_later(plan: Plan) -> int:
 
 
 @pytest.fixture(scope="module")
-def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:  # noqa: F811
+def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     place = tmp_path_factory.mktemp("whole")
     folder = Path(shutil.copytree(prepared, place / "study"))
     done = Whole(folder=folder, store=place / "store.sqlite", tokens={})
@@ -304,7 +302,7 @@ def test_dvc_takes_over_and_one_more_reading_reruns_what_it_touches(whole: Whole
 
 
 def test_a_late_correction_stays_the_first_reading(
-    prepared: Path,  # noqa: F811
+    prepared: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,8 +11,6 @@ import torch
 from pytorch_grad_cam.metrics.cam_mult_image import DropInConfidence, IncreaseInConfidence
 from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
-from test_cam_variants import Columns, images, tiny
-from test_perturbation import Linear
 from torch import nn
 
 from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
@@ -21,6 +19,7 @@ from sightline.faithfulness.randomisation import map_similarity, randomised_copy
 from sightline.faithfulness.regions import control_regions, effect_summary, expert_necessity, sufficiency
 from sightline.maps import scaled_maps
 from sightline.saliency.cam_variants import family_maps
+from tiny_networks import Columns, Linear, images, tiny
 
 
 def seeded(seed: int = 0) -> torch.Generator:

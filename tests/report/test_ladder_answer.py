@@ -1,7 +1,4 @@
-"""What the ladder's numbers are turned into: verdicts, sentences, words, units; none of them stronger than the numbers.
-
-`ladder_metrics` fabricates metrics/ladder.json after src/ladder.py; tests/test_report_evidence.py uses it, too.
-"""
+"""Verdicts, sentences and units made from the ladder's numbers: none of them claims more than the numbers do."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reports import BASELINES, ladder_metrics
 from sightline.alignment.metrics import METRICS, table_order
 from sightline.report import accuracy, choices, ladder_answer, ladder_figures, shortcut, words
 from sightline.statistics.ranking import FACTORS
@@ -18,39 +16,6 @@ from sightline.study.models import Entry, ExternalMaps, Network
 
 GAP = Network(arch="resnet50", init="imagenet", head="gap")
 LIME = ExternalMaps(maps="elsewhere", method="lime")
-BASELINES = {"uniform": 0.1, "lungs": 0.25, "other_region": 0.22, "atlas": 0.3}
-
-
-def row(value: float, lift: float, p: float | None, best: str = "atlas") -> dict[str, Any]:
-    """One model's numbers by one metric, its intervals 0.04 either way."""
-    return {
-        "value": value, "low": value - 0.04, "high": value + 0.04, "best_baseline": best, "untrained": 0.12,
-        "lift": lift, "lift_low": lift - 0.04, "lift_high": lift + 0.04, "p": p,
-    }  # fmt: skip
-
-
-def ladder_metrics(
-    models: Mapping[str, tuple[str, float]], p_holm: Mapping[str, float], *, places: Mapping[str, float] | None = None,
-    primary: str = "mass",
-) -> dict[str, Any]:  # fmt: skip
-    """metrics/ladder.json of models with (method, value), the best baseline being the atlas at 0.3."""
-    found: dict[str, Any] = {"baselines": {name: dict.fromkeys(METRICS, value) for name, value in BASELINES.items()}}
-    found |= {"primary": primary, "images": 5, "tolerance_pixels": 8.6, "lungs": "the phantom's own lungs"}
-    found["models"] = {}
-    for model, (method, value) in models.items():
-        by_metric: dict[str, Any] = {metric: row(value, value - 0.3, p_holm[model] / 2) for metric in METRICS}
-        by_metric[primary]["p_holm"] = p_holm[model]
-        found["models"].setdefault(model, {})[method] = by_metric | {"flat_maps": 0}
-    found["human_scale"] = {}
-    for metric in METRICS if places is not None else ():
-        scale = {"human": 0.45, "human_low": 0.4, "human_high": 0.5, "anatomy": 0.2, "images": 5, "readings": 10}
-        scale |= {"left_out_few_annotators": 0, "left_out_no_consensus": 1}
-        by_model = {
-            model: {method: {"value": places[model], "low": places[model] - 0.2, "high": places[model] + 0.2}}
-            for model, (method, _) in models.items()
-        }
-        found["human_scale"][metric] = scale | {"models": by_model}
-    return found
 
 
 THREE = {"good": ("gradcam", 0.4), "same": ("gradcam", 0.31), "poor": ("gradcam", 0.2)}

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from test_ladder_answer import ladder_metrics
-from test_report import EXTERNAL, NETWORKS, Elements, fabricate, page_of, run, words_of, written
 
+from reports import EXTERNAL, NETWORKS, Elements, fabricate, ladder_metrics, page_of, run, words_of, written
 from sightline.alignment.specifications import CURVE_COLUMNS, curve_table, specifications, summary
 from sightline.study.files import write_csv, write_json, write_npz
 

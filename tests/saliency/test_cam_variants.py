@@ -9,9 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, ScoreCAM
-from torch import Tensor, nn
+from torch import Tensor
 
-from sightline.networks.architectures import Classifier, GlobalAveragePool
+from sightline.networks.architectures import Classifier
 from sightline.saliency.cam import features_and_gradient, saliency_maps
 from sightline.saliency.cam_variants import (
     FROM_GRADIENT,
@@ -22,40 +22,7 @@ from sightline.saliency.cam_variants import (
     layercam,
     scorecam,
 )
-
-
-def tiny(head: str = "fc", stride: int = 2, channels: int = 5) -> Classifier:
-    """Two convolutions with a ReLU in place, 32 px -> 32 / stride^2, and a head; weights from a fixed seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        backbone = nn.Sequential(
-            nn.Conv2d(3, 4, 3, stride=stride, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(4, channels, 3, stride=stride, padding=1),
-            nn.ReLU(inplace=True),
-        )
-        if head == "gap":
-            layers = [GlobalAveragePool(), nn.Linear(channels, 1)]
-        else:
-            pool = nn.AdaptiveAvgPool2d(4)
-            layers = [pool, nn.Flatten(), nn.Linear(16 * channels, 6), nn.ReLU(), nn.Linear(6, 1)]
-        net = Classifier(backbone, nn.Sequential(*layers))
-        with torch.no_grad():
-            net.last_linear.weight.mul_(20)
-    return net.eval()
-
-
-def images(count: int = 3, size: int = 32) -> Tensor:
-    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0))
-
-
-class Columns(nn.Module):
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)[:, None]
+from tiny_networks import Columns, images, tiny
 
 
 def raw_of(peer_class: type, net: Classifier, batch: Tensor) -> np.ndarray:

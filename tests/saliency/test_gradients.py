@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, Saliency
-from test_cam_variants import images, tiny
 from torch import Tensor, nn
 
 from sightline.saliency.gradients import image_gradient, input_gradient, integrated_gradients, smoothgrad
+from tiny_networks import images, tiny
 
 
 class Formula(nn.Module):

@@ -9,7 +9,6 @@ import pytest
 import torch
 from captum.attr import IntegratedGradients, LayerGradCam
 from pytorch_grad_cam import GradCAM
-from test_cam_variants import Columns, images, tiny
 from torch import Tensor
 
 from sightline.saliency import methods, perturbation
@@ -18,6 +17,7 @@ from sightline.saliency.cam_variants import scorecam
 from sightline.saliency.gradients import integrated_gradients, smoothgrad
 from sightline.saliency.methods import CAPTUM, GRAD_CAM, METHODS, method_named, saliency
 from sightline.study.errors import StudyError
+from tiny_networks import Columns, images, tiny
 
 SETTINGS = {
     "rise": {"num_masks": 12, "cells": 4},

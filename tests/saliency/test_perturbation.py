@@ -11,18 +11,7 @@ from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from sightline.saliency.perturbation import chunked_scores, occlusion, rise, rise_masks
-
-
-class Linear(nn.Module):
-    """logit = sum of weight * image + bias; one weight per pixel and colour."""
-
-    def __init__(self, weight_3HW: Tensor, bias: float = 0.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(weight_3HW)
-        self.bias = bias
-
-    def forward(self, images_B3HW: Tensor) -> Tensor:
-        return (images_B3HW * self.weight).sum(dim=(1, 2, 3)) + self.bias
+from tiny_networks import Linear
 
 
 def seeded(seed: int = 0) -> torch.Generator:

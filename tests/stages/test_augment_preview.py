@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from augment_preview import GAP, ROWS, VARIANTS, contact_sheet, sheet_rows
-from test_prepare import stage, study
+from studies import stage, study
 
 
 def test_each_pixel_is_in_its_place() -> None:

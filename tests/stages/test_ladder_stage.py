@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_pipeline import change, run
 
-from test_prepare import study
+from studies import change, run, study
 
 SIDE = 96
 

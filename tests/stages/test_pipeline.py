@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -16,46 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
-from test_prepare import ROOT, stage, study
+from studies import ROOT, change, dvc, has_dvc, maps_study, run, stage, stages_run, study
 
 SHARED = ROOT.parent / "shared" / "data"
 KEY = "alexnet-scratch-gap"
-
-
-def run(folder: Path, *names: str) -> None:
-    for name in names:
-        script, *arguments = name.split()
-        done = stage(script, folder, *arguments)
-        assert done.returncode == 0, f"{name}: {done.stderr}"
-
-
-def change(folder: Path, **values: object) -> None:
-    """Sets top-level keys of params.yaml."""
-    yaml = YAML()
-    params = yaml.load(folder / "params.yaml")
-    params.update(values)
-    yaml.dump(params, folder / "params.yaml")
-
-
-def maps_study(folder: Path, images: list[str]) -> Path:
-    """A study of external maps alone on blank 224-pixel images; the caller fills maps/ and masks/."""
-    study(
-        folder, data__source="folder", data__root="raw", data__height=224, data__width=224,
-        consensus__source="masks", consensus__folder="masks", align__random_maps=20, align__permutations=500,
-    )  # fmt: skip
-    change(folder, threshold=0.765, models={"peer": {"maps": "maps", "method": "lime"}})
-    for name in ("raw/test/PNEUMONIA", "maps", "masks"):
-        (folder / name).mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for image in images:
-        pixels = rng.integers(0, 255, (224, 224), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"raw/test/PNEUMONIA/{image}.png")
-        mask = np.zeros((224, 224), np.uint8)
-        mask[50:100, 60:120] = 255
-        Image.fromarray(mask).save(folder / f"masks/{image}.png")
-    return folder
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' maps (shared/data) are not beside this checkout")
@@ -207,21 +171,6 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
         assert "Traceback" not in full.stderr
         assert not list(folder.rglob("*.partial")), name
         run(folder, name)
-
-
-has_dvc = pytest.mark.skipif(importlib.util.find_spec("dvc") is None, reason="dvc is not installed")
-
-
-def dvc(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def stages_run(output: str) -> list[str]:
-    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
 @has_dvc

@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from sightline.images.decode import decoded
 from sightline.images.folder import folder_files
 from sightline.images.split import patients_of, validation_mask
 from sightline.study.errors import StudyError
+from studies import ROOT, image_tree, stage, study
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "kermany224"
 KERMANY = r"^(?:(person\d+)_(bacteria|virus)|((?:NORMAL2-)?IM-\d+))"
-
-
-def stage(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One stage as a user runs it, in `folder`."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "src" / f"{name}.py"), *arguments], cwd=folder, capture_output=True, text=True
-    )
-
-
-def study(folder: Path, **changes: object) -> Path:
-    """The smoke profile in `folder`, with `section__key=value` changed."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "profiles" / "smoke.yaml")
-    for path, value in changes.items():
-        section, key = path.split("__")
-        params[section][key] = value
-    folder.mkdir(parents=True, exist_ok=True)
-    yaml.dump(params, folder / "params.yaml")
-    return folder
-
-
-def image_tree(root: Path, train: int = 8, test: int = 3) -> Path:
-    rng = np.random.default_rng(0)
-    for part, count in (("train", train), ("test", test)):
-        for name in ("NORMAL", "PNEUMONIA"):
-            (root / part / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = rng.integers(0, 255, (70, 90), dtype=np.uint8)
-                Image.fromarray(pixels).save(root / part / name / f"{part}-{name}-{number}.png")
-    return root
 
 
 def test_every_mode_decodes_to_the_same_gray(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from sightline.networks.device import Machine, saliency_machine, this_machine
 from sightline.networks.training import fit
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
-from test_prepare import ROOT, stage, study
+from studies import ROOT, stage, study
 
 KEY = "alexnet-scratch-gap"
 FILES = [f"data/models/{KEY}.{kind}" for kind in ("safetensors", "predictions.csv", "history.csv")]
