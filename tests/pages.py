@@ -26,7 +26,7 @@ from sightline.annotate.store import Store
 from sightline.formats.rle import counts_of
 from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.study.parameters import read_params
-from studies import ROOT
+from studies import ROOT, sightline
 
 pytest.importorskip("httpx2", reason="fastapi's test client needs httpx2")
 from fastapi.testclient import TestClient
@@ -142,9 +142,8 @@ def environment(store: Path | str) -> dict[str, str]:
 
 
 def run(folder: Path, store: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`sightline annotate ...` in a study's folder."""
-    command = [sys.executable, "-m", "sightline.cli", "annotate", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(store), capture_output=True, text=True)
+    """`sightline annotate ...` in a study's folder, in this process."""
+    return sightline(folder, "annotate", *arguments, SIGHTLINE_STORE=str(store))
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:

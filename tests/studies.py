@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from sightline import cli
 from sightline.study.errors import run_stage
 
 ROOT = Path(__file__).parents[1]
@@ -79,17 +82,31 @@ def stage(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProce
     That the script does the same from a user's shell is what the tests that call `script` show, for every stage.
     """
     module = importlib.import_module(name)
+    return _called(lambda: run_stage(module.main), folder, [f"{name}.py", *arguments], {})
+
+
+def sightline(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command `sightline` in this process, in `folder`."""
+    return _called(cli.main, folder, ["sightline", *words], environment)
+
+
+def _called(
+    main: Callable[[], None], folder: Path, argv: list[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(folder)
-        patch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        patch.setattr(sys, "argv", argv)
+        for name, value in environment.items():
+            patch.setenv(name, value)
         try:
-            run_stage(module.main)
+            main()
         except SystemExit as end:
             code = end.code
     assert isinstance(code, int)
-    return subprocess.CompletedProcess([name, *arguments], code, out.getvalue(), err.getvalue())
+    gc.collect()  # closes files and stores that the end of a process would close
+    return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
 
 def script(name: str, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
