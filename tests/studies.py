@@ -123,6 +123,28 @@ def run(folder: Path, *names: str) -> None:
         assert done.returncode == 0, f"{name}: {done.stderr}"
 
 
+def committed(path: str) -> str:
+    """The last commit's text of a file, whatever a user has computed, chosen or measured since then."""
+    return _git("show", f"HEAD:{path}")
+
+
+def committed_files(folder: str) -> list[str]:
+    """The paths of the files that the last commit has in a folder."""
+    return _git("ls-tree", "--name-only", "HEAD", f"{folder}/").splitlines()
+
+
+def _git(*arguments: str) -> str:
+    def git(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+
+    top = git("rev-parse", "--show-toplevel")
+    if top.returncode != 0 or Path(top.stdout.strip()).resolve() != ROOT.resolve():
+        pytest.skip("no Git history beside these files, so nothing says what was committed")
+    done = git(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def dvc(folder: Path, *arguments: str) -> str:
     """What `dvc ...` prints, which must succeed."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}

@@ -149,6 +149,10 @@ def test_use_and_sync(tmp_path: Path) -> None:
         return YAML(typ="safe").load(tmp_path / "dvc.yaml")
 
     before = (tmp_path / "dvc.yaml").read_bytes()
+    assert sightline("sync").returncode == 0
+    assert (tmp_path / "dvc.yaml").read_bytes() == before  # in step, whichever profile the user has chosen
+    assert sightline("use", "phantom").returncode == 0
+    before = (tmp_path / "dvc.yaml").read_bytes()
     assert sightline("use", "paper").returncode == 0
     assert len(graph()["stages"]["train"]["foreach"]) == 12
     assert "data/saliency/resnet50-imagenet-gap.npz" in graph()["stages"]["align"]["deps"]
