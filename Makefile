@@ -8,8 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 repro: setup ## run what is stale of the study in params.yaml; the embedded phantom as shipped
 	dvc repro
 
-test: setup lint ## lint, types and the fast tests
-	python -m pytest
+test: setup lint ## lint, types and the fast tests, a process for each core up to four
+	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-slow: setup ## simulations and whole data sets
 	python -m pytest -m slow
@@ -17,9 +17,13 @@ test-slow: setup ## simulations and whole data sets
 bench: .venv/.bench ## speed against peers and limits, under 15 minutes on a CPU; writes benchmarks/results/<machine>.json
 	python benchmarks/bench.py
 
-fresh: setup ## do the committed results belong to the committed code?
+fresh: setup ## do metrics/ and plots/ belong to this code and params.yaml? are they the committed ones?
 	@if [ -e data/prepared/images.npy ]; then dvc status --quiet; else dvc repro --dry --allow-missing > /dev/null; fi \
 	  || { echo "error: metrics/, plots/ or dvc.lock are not those of this code and params.yaml; run make repro and commit them" >&2; exit 1; }
+	@if ! git rev-parse --quiet --verify HEAD > /dev/null 2>&1 || git diff --quiet HEAD -- metrics plots; then exit 0; \
+	elif git diff --quiet HEAD -- src params.yaml dvc.yaml; then \
+	  echo "metrics/ and plots/ were computed on this machine; the committed ones are another machine's: git diff HEAD -- metrics shows by how much they differ, git checkout HEAD -- dvc.lock metrics plots brings those back"; \
+	else echo "metrics/ and plots/ belong to code or params.yaml that are not committed yet: commit them together"; fi
 
 lint: setup
 	ruff check .

@@ -1,8 +1,19 @@
-"""One core for each process that runs tests side by side; before anything loads torch or a BLAS."""
+"""One core for each process that runs tests side by side, and the longest files first."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
+
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["OMP_NUM_THREADS"] = "1"  # of children too: two workers that start two threads each wait for each other
+    # before anything loads torch or a BLAS, and for the children too: two processes of two threads each would wait for
+    # each other
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+LONGEST = ("test_planted_shortcut.py", "test_pipeline.py", "test_annotate_page.py", "test_annotate_study.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """So that no process works on a long file while the others have nothing left to do."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

@@ -118,8 +118,8 @@ def script(name: str, folder: Path, *arguments: str, **environment: str) -> subp
 def run(folder: Path, *names: str) -> None:
     """Stages in turn, each of which must succeed: `run(folder, "prepare", "train alexnet-scratch-gap")`."""
     for name in names:
-        script, *arguments = name.split()
-        done = stage(script, folder, *arguments)
+        program, *arguments = name.split()
+        done = stage(program, folder, *arguments)
         assert done.returncode == 0, f"{name}: {done.stderr}"
 
 

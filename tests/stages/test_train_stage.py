@@ -18,13 +18,14 @@ import torch
 from safetensors import safe_open
 
 import train
+from sightline.networks import imagenet
 from sightline.networks.architectures import build_network
 from sightline.networks.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from sightline.networks.device import Machine, saliency_machine, this_machine
 from sightline.networks.training import fit
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
-from studies import ROOT, stage, study
+from studies import ROOT, script, stage, study
 
 KEY = "alexnet-scratch-gap"
 FILES = [f"data/models/{KEY}.{kind}" for kind in ("safetensors", "predictions.csv", "history.csv")]
@@ -83,16 +84,19 @@ def test_files_hold_weights_config_predictions_and_history(
 
 
 def test_two_runs_give_identical_files(prepared: Path, trained: dict[str, bytes]) -> None:
-    assert stage("train", prepared, KEY).returncode == 0
+    """The second in a process of its own."""
+    assert script("train", prepared, KEY).returncode == 0
     assert take(prepared) == trained
 
 
 @pytest.mark.parametrize("epochs_before", [1, 2])
-def test_killed_and_resumed_equals_uninterrupted(prepared: Path, trained: dict[str, bytes], epochs_before: int) -> None:
-    environment = {**os.environ, "SIGHTLINE_CHECKPOINT_SECONDS": "0"}
+def test_killed_and_resumed_equals_uninterrupted(
+    prepared: Path, trained: dict[str, bytes], epochs_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_CHECKPOINT_SECONDS", "0")
     command = [sys.executable, "-u", str(ROOT / "src/train.py"), KEY]
     checkpoint = prepared / f"data/checkpoints/{KEY}.safetensors"
-    process = subprocess.Popen(command, cwd=prepared, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=prepared, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     for line in process.stdout:
         if f"epoch {epochs_before} of 3" in line:
@@ -104,7 +108,7 @@ def test_killed_and_resumed_equals_uninterrupted(prepared: Path, trained: dict[s
     process.wait()
     assert checkpoint.exists()
     assert not any((prepared / name).exists() for name in FILES)
-    done = subprocess.run(command, cwd=prepared, env=environment, capture_output=True, text=True)
+    done = stage("train", prepared, KEY)
     assert done.returncode == 0, done.stderr
     assert f"{KEY}: resumes after epoch" in done.stdout
     assert not checkpoint.exists()
@@ -162,7 +166,7 @@ def test_checkpoint_round_trip_keeps_memory_layout(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "absent", "stamp") is None
 
 
-def test_imagenet_init_from_a_made_file(prepared: Path, tmp_path: Path) -> None:
+def test_imagenet_init_from_a_made_file(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole stage with weights made here, whose hash is checked like that of the real ones."""
     from torchvision.models import alexnet
 
@@ -179,17 +183,13 @@ def test_imagenet_init_from_a_made_file(prepared: Path, tmp_path: Path) -> None:
     (folder / "params.yaml").write_text(text.replace(old, new))
     (folder / "data").mkdir()
     os.symlink(prepared / "data/prepared", folder / "data/prepared")
-    code = (
-        "import sys; sys.argv = ['train.py', 'alexnet-imagenet-gap']; sys.path.insert(0, {src!r})\n"
-        "from sightline.networks import imagenet\nimagenet.URLS['alexnet'] = 'https://weights.invalid/' + {name!r}\n"
-        "import train\nfrom sightline.study.errors import run_stage\nrun_stage(train.main)\n"
-    ).format(src=str(ROOT / "src"), name=name)
-    environment = {**os.environ, "SIGHTLINE_WEIGHTS": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    monkeypatch.setitem(imagenet.URLS, "alexnet", f"https://weights.invalid/{name}")
+    monkeypatch.setenv("SIGHTLINE_WEIGHTS", str(tmp_path))
+    done = stage("train", folder, "alexnet-imagenet-gap")
     assert done.returncode == 0, done.stderr
     assert (folder / "data/models/alexnet-imagenet-gap.safetensors").exists()
     (tmp_path / name).unlink()
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    done = stage("train", folder, "alexnet-imagenet-gap")
     assert done.returncode == 1
     assert done.stderr.strip() == (
         f"error: SIGHTLINE_WEIGHTS: no {name} in {tmp_path}; download https://weights.invalid/{name} and put it there"
@@ -221,22 +221,21 @@ def test_a_loss_that_explodes_is_an_error(prepared: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("precision", ["float16", "float32", "bfloat16"])
-def test_every_precision_trains(prepared: Path, tmp_path: Path, precision: str) -> None:
+def test_every_precision_trains(
+    prepared: Path, tmp_path: Path, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = study(tmp_path, train__epochs=1)
     (folder / "data").mkdir()
     os.symlink(prepared / "data/prepared", folder / "data/prepared")
-    environment = {**os.environ, "SIGHTLINE_PRECISION": precision}
-    command = [sys.executable, str(ROOT / "src/train.py"), KEY]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    monkeypatch.setenv("SIGHTLINE_PRECISION", precision)
+    done = stage("train", folder, KEY)
     assert done.returncode == 0, done.stderr
     with safe_open(folder / FILES[0], framework="pt") as file:
         assert json.loads(file.metadata()["config"])["precision"] == f"torch.{precision}"
 
 
 def test_an_unknown_device_is_one_line(prepared: Path) -> None:
-    command = [sys.executable, str(ROOT / "src/train.py"), KEY]
-    environment = {**os.environ, "SIGHTLINE_DEVICE": "gpu9"}
-    done = subprocess.run(command, cwd=prepared, env=environment, capture_output=True, text=True)
+    done = script("train", prepared, KEY, SIGHTLINE_DEVICE="gpu9")
     assert done.returncode == 1
     assert done.stderr.startswith("error: SIGHTLINE_DEVICE=gpu9: not usable here")
 

@@ -1,0 +1,78 @@
+"""`make fresh` in a repository of the test's own, with a `dvc` that says what the test tells it to say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from studies import ROOT
+
+pytestmark = pytest.mark.skipif(not (shutil.which("make") and shutil.which("git")), reason="needs make and git")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A commit of code, parameters and metrics, set up as `make setup` leaves it, with nothing stale."""
+    for name in ("src/align.py", "params.yaml", "dvc.yaml", "metrics/alignment.json", "plots/ladder.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("committed")
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / ".gitignore").write_text(".venv")
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/.installed").touch()
+    dvc_says(tmp_path, 0)
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    for words in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "x")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def dvc_says(project: Path, code: int) -> None:
+    """A `dvc` that exits with `code`, which is 1 when a stage is stale."""
+    path = project / ".venv/bin/dvc"
+    path.write_text(f"#!/bin/sh\nexit {code}\n")
+    path.chmod(0o755)
+
+
+def fresh(project: Path) -> tuple[int, str, str]:
+    """Exit code, output and error of `make fresh`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--silent", "--file", str(ROOT / "Makefile"), "fresh"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_committed_results_of_committed_code_need_no_word(project: Path) -> None:
+    assert fresh(project) == (0, "", "")
+
+
+def test_stale_results_fail(project: Path) -> None:
+    dvc_says(project, 1)
+    code, _, error = fresh(project)
+    assert code != 0
+    assert error.startswith("error: metrics/, plots/ or dvc.lock are not those of this code and params.yaml; run make")
+
+
+def test_results_of_this_machine_pass_and_are_called_so(project: Path) -> None:
+    (project / "metrics/alignment.json").write_text("computed here")
+    code, text, error = fresh(project)
+    assert (code, error) == (0, "")
+    assert text.startswith(
+        "metrics/ and plots/ were computed on this machine; the committed ones are another machine's"
+    )
+    assert text.count("\n") == 1
+
+
+def test_results_of_code_that_is_not_committed_are_not_blamed_on_the_machine(project: Path) -> None:
+    (project / "metrics/alignment.json").write_text("computed here")
+    (project / "params.yaml").write_text("changed")
+    code, text, error = fresh(project)
+    assert (code, error) == (0, "")
+    assert (
+        text == "metrics/ and plots/ belong to code or params.yaml that are not committed yet: commit them together\n"
+    )
