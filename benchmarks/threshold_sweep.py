@@ -47,7 +47,7 @@ def main() -> None:
             return np.stack(found, axis=1)
 
         is_equal = bool((ours() == anew()).all())
-        peer = "binarising anew"
+        peer = "binarising at every threshold"
         seconds = in_turn({"ours": timed(ours), peer: timed(anew)}, ROUNDS)
         what = f"threshold sweep, {len(THRESHOLDS)} thresholds x {MAPS} maps from {grid} x {grid}"
         rows.append(rate_row(what, "maps/s", MAPS, seconds, peer, MUST))
