@@ -91,8 +91,8 @@ def pointing(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
     """Pointing Game score of each map, float64 M in [0, 1]: does its maximum lie inside the mask?
 
     Ties: the share of the pixels at the maximum that lie inside, that is, the expectation of picking one at random; so
-    a flat map scores the mask's share of the image, which is chance. An empty mask gives NaN. Paper: the first maximum in
-    raster order counts, which for a binary map is a pixel near the top edge.
+    a flat map scores the mask's share of the image, which is chance. An empty mask gives NaN. Paper: the first maximum
+    in raster order counts, which for a binary map is a pixel near the top edge.
     """
     masks_MHW = masks_MHW.astype(bool)
     peak_MHW = maps_MHW == maps_MHW.max(axis=(1, 2), keepdims=True)

@@ -63,7 +63,7 @@ def read_maps(path: Path, problems: list[str]) -> tuple[dict[str, dict[str, np.n
     if not path.is_file():
         raise StudyError(f"{path}: no folder and no file; MAPS is a folder of PNG or NPY, or an NPZ")
     if path.suffix.lower() != ".npz":
-        raise StudyError(f"{path}: MAPS is a folder of PNG or NPY, one map per image, or an NPZ, which names the images")
+        raise StudyError(f"{path}: MAPS is a folder of PNG or NPY, one map per image, or an NPZ that names the images")
     return _map_arrays(path, problems), []
 
 
