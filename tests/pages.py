@@ -20,8 +20,9 @@ import pytest
 from sightline.annotate.assignment import Plan, planned_tasks
 from sightline.annotate.images import Params, Pictures, study_index, study_plan
 from sightline.annotate.live import live_overview
-from sightline.annotate.security import Limiter
-from sightline.annotate.server import Limits, consent_texts, create_app
+from sightline.annotate.page_files import consent_texts
+from sightline.annotate.security import Limiter, Limits
+from sightline.annotate.server import create_app
 from sightline.annotate.store import Store
 from sightline.formats.rle import counts_of
 from sightline.formats.strokes import drawn_mask, effective_strokes
