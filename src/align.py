@@ -13,12 +13,11 @@ import numpy as np
 
 from sightline.alignment.at_threshold import score_maps, summarise
 from sightline.inputs import CONSENSUS, INDEX, SALIENCY, read_consensus, read_maps, read_patients
+from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import write_csv, write_json
 from sightline.study.models import Entry
 from sightline.study.parameters import read_params
-
-RANDOM_MAPS, SIGN_FLIPS = 1, 2  # tags of this stage's generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +54,14 @@ def main() -> None:
     images, masks_MHW, _ = read_consensus(CONSENSUS)
     patients = read_patients(images, INDEX, CONSENSUS)
     maps = read_maps(params.models, images, SALIENCY) if images else {}  # without a consensus no map is needed
-    rng = np.random.default_rng([params.seed, RANDOM_MAPS])
+    rng = stream(params.seed, "align", "random maps")
     table, sweep = score_maps(maps, images, masks_MHW, params.threshold, params.align.random_maps, rng)
     write_csv("data/alignment.csv", table)
     write_csv("plots/threshold_sweep.csv", sweep)
-    flips = [params.seed, SIGN_FLIPS]
+
+    def flips() -> np.random.Generator:
+        return stream(params.seed, "align", "sign flips")
+
     write_json("metrics/alignment.json", summarise(table, sweep, patients, params.align.permutations, flips))
 
 

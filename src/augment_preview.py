@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from sightline.networks.augment import Augment, augmented, unit_images
+from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, written_whole
 from sightline.study.parameters import read_params
@@ -35,7 +36,7 @@ def main() -> None:
     rows = sheet_rows(index.split.to_numpy(), index.label.to_numpy(), params.seed)
     images_N = np.load(PREPARED / "images.npy", mmap_mode="r")
     originals = unit_images(torch.from_numpy(images_N[rows]))
-    generator = torch.Generator().manual_seed(params.seed)
+    generator = torch.Generator().manual_seed(stream_seed(params.seed, "augment-preview", "variants"))
     variants = [augmented(originals.clone(), params.augment, generator) for _ in range(VARIANTS)]
     sheet = contact_sheet(torch.stack([originals, *variants], dim=1))
     with written_whole("plots/augment_preview.png") as beside:
@@ -44,7 +45,7 @@ def main() -> None:
 
 def sheet_rows(split_N: np.ndarray, label_N: np.ndarray, seed: int) -> np.ndarray:
     """Random training images, half of the rows for each label; test images if the study has no training images."""
-    rng = np.random.default_rng([seed, 2])
+    rng = stream(seed, "augment-preview", "rows")
     part = "train" if (split_N == "train").any() else "test"
     chosen = [rng.permutation(np.flatnonzero((split_N == part) & (label_N == label)))[: ROWS // 2] for label in (0, 1)]
     rows = np.concatenate(chosen)

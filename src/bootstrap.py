@@ -19,13 +19,13 @@ from sightline.statistics.classification import METRICS, six_metrics
 from sightline.statistics.means import mean_known, weighted_means
 from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
 from sightline.statistics.settings import Bootstrap
+from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
 ALIGNMENT = Path("data/alignment.csv")
-BY_IMAGE, BY_PATIENT, BY_ALIGNED_PATIENT = 1, 2, 3  # tags of this stage's generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,9 @@ def classification_intervals(
         return {}
     resamples, level = params.bootstrap.resamples, params.bootstrap.level
     label_N = test["label"].to_numpy()
-    by_image_BN = resample_counts(len(test), resamples, np.random.default_rng([params.seed, BY_IMAGE]))
+    by_image_BN = resample_counts(len(test), resamples, stream(params.seed, "bootstrap", "by image"))
     by_patient_BN = resample_patient_counts(
-        test["patient"].to_numpy(), resamples, np.random.default_rng([params.seed, BY_PATIENT])
+        test["patient"].to_numpy(), resamples, stream(params.seed, "bootstrap", "by patient")
     )
     weights_BN = np.concatenate([np.ones((1, len(test)), dtype=int), by_image_BN, by_patient_BN])
     results: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def alignment_intervals(alignment: pd.DataFrame, params: Params) -> dict[str, An
     if not images:
         return {}
     patients = np.array(read_patients(images, INDEX, ALIGNMENT))
-    rng = np.random.default_rng([params.seed, BY_ALIGNED_PATIENT])
+    rng = stream(params.seed, "bootstrap", "alignment by patient")
     counts_BM = resample_patient_counts(patients, params.bootstrap.resamples, rng)
     results: dict[str, Any] = {}
     for (model, method), rows in alignment.groupby(["model", "method"], sort=False):

@@ -23,12 +23,11 @@ from sightline.statistics.exact_tests import grouped_pointing_p, mcnemar_exact
 from sightline.statistics.holm import holm
 from sightline.statistics.resampling import hierarchical_weights, paired_difference
 from sightline.statistics.significance import sign_flip_p
+from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
-
-RESAMPLES, FLIPS = 901, 902  # tags of this stage's generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +97,7 @@ def alignment_pairs(
     if not pairs:
         return {}
     settings, results = params.ladder, {}
-    rng = np.random.default_rng([params.seed, RESAMPLES])
+    rng = stream(params.seed, "compare", "resamples")
     weights_BM = hierarchical_weights(patients, settings.resamples, rng, deepest="patients")
     num_patients = len(np.unique(patients))
     for one, other in pairs:
@@ -106,7 +105,7 @@ def alignment_pairs(
         spread = paired_difference(a_M[None], b_M, weights_BM, settings.level, num_patients)
         tails = []
         for difference_M in (a_M - b_M, b_M - a_M):
-            flips = np.random.default_rng([params.seed, FLIPS])
+            flips = stream(params.seed, "compare", "sign flips")
             tails.append(sign_flip_p(difference_M, patients, settings.permutations, flips))
         results[f"{one} - {other}"] = {
             "difference": spread.estimate[0],

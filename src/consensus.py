@@ -8,7 +8,6 @@ Run: python src/consensus.py
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +20,12 @@ from sightline.experts.annotation_reader import Cleanup, read_annotations, read_
 from sightline.experts.consensus import ConsensusRule, StudyConsensus, finished_consensus, study_consensus
 from sightline.experts.table_one import agreements, image_table, table_one, table_one_of_finished
 from sightline.experts.votes import Votes, no_votes, valid_votes, vote_weights
+from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_csv, write_json, write_npz
 from sightline.study.parameters import read_params
 
 INDEX, IMAGES = Path("data/prepared/index.csv"), Path("data/prepared/images.npy")
-RANDOM_MASKS, SIGN_FLIPS = 301, 302  # tags of this stage's generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +105,12 @@ def write_annotated(params: Params, index: pd.DataFrame, votes: Votes) -> None:
 
     def random_masks_of(image: str) -> np.random.Generator:
         # seeded by name: another image more or less leaves this image's random masks as they are
-        return np.random.default_rng([params.seed, RANDOM_MASKS, zlib.crc32(image.encode())])
+        return stream(params.seed, "consensus", "random masks", image)
 
     by_image = agreements(votes, settings.random_masks, random_masks_of)
     by_profession = profession_table(votes.table, votes.rows_of, by_image)
     patient_of = dict(zip(index.image, index.patient, strict=True))
-    flips = np.random.default_rng([params.seed, SIGN_FLIPS])
+    flips = stream(params.seed, "consensus", "sign flips")
     patients = [patient_of[image] for image in images]
     metrics = table_one(votes, regions.masks_CHW, by_image, by_profession, patients, flips)
     write(images, regions, votes, metrics, image_table(votes, by_image), by_profession)

@@ -9,7 +9,6 @@ Run: python src/faithfulness.py alexnet-scratch-gap
 from __future__ import annotations
 
 import sys
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import this_machine
 from sightline.networks.weights_file import trained_network
 from sightline.saliency.cam import saliency_maps
+from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import write_json
 from sightline.study.models import Network
@@ -35,7 +35,6 @@ from sightline.study.parameters import read_entry, read_params
 METHOD = "gradcam"
 DEPTHS = 4  # of the randomisation: the last layer alone, a third of the network, two thirds, and all of it
 FAULT = 0.05  # largest share of a control region's area that may be at fault
-CONTROLS, ORDERS, RANDOMISED, RESAMPLES, FLIPS = 801, 802, 803, 804, 805  # tags of this stage's generators
 LEVEL, NUM_RESAMPLES = 0.95, 2000
 
 
@@ -84,12 +83,13 @@ def main() -> None:
         raw = saliency_maps(random, entry.arch, batch, "exact")[METHOD].cpu().numpy()  # type: ignore[arg-type]
         return scaled_maps(np.nan_to_num(raw, posinf=0, neginf=0), *masks_MHW.shape[1:])
 
+    weights_seed = stream_seed(params.seed, "faithfulness", "random weights")
     results = {
         "model": key,
         "method": METHOD,
         "images": len(images),
         **mean_curves(network, batch, maps_MHW, params),
-        "randomisation": cascade(network, maps_of, maps_MHW, DEPTHS, params.seed + RANDOMISED),
+        "randomisation": cascade(network, maps_of, maps_MHW, DEPTHS, weights_seed),
         **region_tests(network, batch, images, masks_MHW, params),
     }
     write_json(path, results)
@@ -101,7 +101,7 @@ def mean_curves(network: nn.Module, batch: Tensor, maps_MHW: np.ndarray, params:
     """Means over images of deletion and insertion, with both fillings, and of average drop and increase."""
     means: dict[str, Any] = {}
     for baseline in ("blur", "zero"):
-        rng = np.random.default_rng([params.seed, ORDERS])
+        rng = stream(params.seed, "faithfulness", "orders")
         areas = deletion_insertion(network, batch, maps_MHW, params.faithfulness.steps, baseline, rng=rng)
         suffix = "" if baseline == "blur" else "_zero"
         means[f"deletion_auc{suffix}"] = areas.deletion_B.mean()
@@ -119,7 +119,7 @@ def region_tests(
     patients_M = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
     controls_MCHW = np.zeros((len(images), settings.controls, *masks_MHW.shape[1:]), bool)
     for row, image in enumerate(images):
-        rng = np.random.default_rng([params.seed, CONTROLS, zlib.crc32(image.encode())])
+        rng = stream(params.seed, "faithfulness", "controls", image)
         controls = control_regions(masks_MHW[row], lungs_MHW[row], settings.controls, rng)
         # A control that nearly is the region, or lies half outside the lungs, says nothing.
         controls_MCHW[row] = controls.masks_CHW & (controls.fault_C <= FAULT)[:, None, None]
@@ -132,8 +132,8 @@ def region_tests(
                 LEVEL,
                 NUM_RESAMPLES,
                 settings.permutations,
-                resampling=np.random.default_rng([params.seed, RESAMPLES]),
-                flips=np.random.default_rng([params.seed, FLIPS]),
+                resampling=stream(params.seed, "faithfulness", "resamples"),
+                flips=stream(params.seed, "faithfulness", "sign flips"),
             )
     return summaries
 

@@ -24,7 +24,6 @@ from sightline.study.files import read_npz, write_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
-STREAM = 500  # of the generators
 BOUNDARY = ("hd95", "assd", "nsd")
 PLOT_COLUMNS = ["candidate", "kind", "metric", "value", "low", "high"]
 Key = tuple[str, str]  # model and method
@@ -50,7 +49,6 @@ def main() -> None:
     readers_MRHW, others_MRHW = read_readers(images)
     study = MapsAndRegions(
         seed=params.seed,
-        stream=STREAM,
         settings=params.ladder,
         images=images,
         patients_M=np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS)),

@@ -17,12 +17,12 @@ import pandas as pd
 from sightline import inputs
 from sightline.alignment.multiverse import CROSSFIT, METRICS, Regions, merged_regions, study_choices
 from sightline.alignment.specifications import COLUMNS, CURVE_COLUMNS, Candidate, multiverse_results
+from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_npz, write_csv, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
-FOLDS = 601  # tag of this stage's generator
 OTHER_LAYER = {"exact": "paper", "paper": "exact"}
 FINISHED = "finished"  # the consensus rule where only finished masks are given
 CONSENSUS_RULES = ("mean", "at_least", "union", "intersection", "staple")
@@ -87,7 +87,7 @@ def main() -> None:
         fixed=settings.fixed,
         top_share=settings.top_share,
         folds=settings.folds,
-        rng=np.random.default_rng([params.seed, FOLDS]),
+        rng=stream(params.seed, "multiverse", "folds"),
     )
     if CROSSFIT not in choices.threshold_rules:
         print("a single patient: no cross-fitted threshold")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sightline.images.annotators import write_annotations
 from sightline.images.folder import ImageFile, folder_files
 from sightline.images.index import index_lines, study_index
@@ -18,12 +16,12 @@ from sightline.images.phantom_study import Phantom, phantom_annotations, phantom
 from sightline.images.pixel_file import write_decoded
 from sightline.images.source import Data
 from sightline.images.split import patients_of
+from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import write_csv, write_npz
 from sightline.study.parameters import read_params
 
 OUT = Path("data/prepared")
-VALIDATION = 1  # tag of the generator that draws the validation images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +64,7 @@ def prepare_phantom(params: Params) -> None:
 
 def write_index(params: Params, files: list[ImageFile], patients: list[str], hashes: list[str]) -> None:
     """Writes index.csv, row i for row i of images.npy, and prints what the study holds."""
-    rng = np.random.default_rng([params.seed, VALIDATION])
+    rng = stream(params.seed, "prepare", "validation")
     index = study_index(files, patients, hashes, params.data, rng)
     write_csv(OUT / "index.csv", index)
     print("\n".join(index_lines(index, params.data)))

@@ -21,11 +21,11 @@ from sightline.experts.shuffled_masks import shuffled_agreement_p
 from sightline.inputs import ANNOTATIONS, INDEX, LUNGS, WORDS, read_patients, stored_lungs
 from sightline.statistics.resampling import hierarchical_weights
 from sightline.statistics.settings import Bootstrap
+from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_json
 from sightline.study.parameters import read_params
 
-WEIGHTS, SHUFFLES, PROFESSIONS, PARTS = 601, 602, 603, 604  # tags of this stage's generators
 PERMUTATIONS = 9_999  # not a parameter, since they cost next to nothing
 
 
@@ -47,13 +47,13 @@ def main() -> None:
     lungs_MHW, kind = stored_lungs(images.tolist(), LUNGS, ANNOTATIONS)
     seed, level = params.seed, params.bootstrap.level
     weights_BM = hierarchical_weights(
-        patients, params.bootstrap.resamples, np.random.default_rng([seed, WEIGHTS]), deepest="patients"
+        patients, params.bootstrap.resamples, stream(seed, "reliability", "resamples"), deepest="patients"
     )
     annotators, professions = stored["annotators"], stored["professions"]
-    iou = PartIou(masks_AHW, image_parts(image_A, np.random.default_rng([seed, PARTS])))
+    iou = PartIou(masks_AHW, image_parts(image_A, stream(seed, "reliability", "parts")))
     by_image = [masks_AHW[image_A == image] for image in range(len(images))]
     shuffled = shuffled_agreement_p(
-        masks_AHW, image_A, annotators, PERMUTATIONS, np.random.default_rng([seed, SHUFFLES])
+        masks_AHW, image_A, annotators, PERMUTATIONS, stream(seed, "reliability", "shuffles")
     )
     metrics: dict[str, Any] = {
         "alpha_iou": asdict(alpha_iou(iou, image_A, annotators, weights_BM, level)),
@@ -70,7 +70,7 @@ def main() -> None:
     }
     people = Counter(profession for _, profession in sorted(set(zip(annotators, professions, strict=True))))
     for first, second in combinations(sorted(name for name, count in people.items() if count > 1), 2):
-        rng = np.random.default_rng([seed, PROFESSIONS])
+        rng = stream(seed, "reliability", "professions")
         metrics["comparisons"][f"{first} - {second}"] = asdict(
             profession_difference(
                 iou, image_A, annotators, professions, first, second, PERMUTATIONS, rng, weights_BM, level

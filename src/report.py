@@ -25,6 +25,7 @@ from sightline.report import gallery, page, tables
 from sightline.report.contents import Study, Tile, printed_tables, require_models, study_tables
 from sightline.report.versions import PACKAGES, installed_versions
 from sightline.report.words import primary_method
+from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_text
 from sightline.study.models import Entry, Network
@@ -39,7 +40,6 @@ TABLES: dict[str, dict[str, type]] = {  # below plots/
     "professions": {"profession": str, "annotators": int, "annotations": int, "pairs": int, "iou": float},
 }
 HISTORY: dict[str, type] = {"epoch": int, "train_loss": float, "val_loss": float}
-RANDOM_PAIR = 1  # tag of this stage's generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +139,10 @@ def random_pair(seed: int) -> list[Tile]:
         return []
     areas = stored["masks"].sum(axis=(1, 2))
     row = int(np.argsort(areas, kind="stable")[len(areas) // 2])
-    chance = random_masks(np.random.default_rng([seed, RANDOM_PAIR]), areas[[row]], *stored["masks"].shape[1:])[0]
+    chance = random_masks(stream(seed, "report", "random mask"), areas[[row]], *stored["masks"].shape[1:])[0]
     image, annotator, profession = (str(stored[name][row]) for name in ("images", "annotators", "professions"))
-    words = f"annotation by {annotator} ({profession})"
-    return gallery.pair_tiles(
-        image, prepared_pixels([image], PREPARED, ANNOTATIONS)[0], words, stored["masks"][row], chance
-    )
+    pixels = prepared_pixels([image], PREPARED, ANNOTATIONS)[0]
+    return gallery.pair_tiles(image, pixels, f"annotation by {annotator} ({profession})", stored["masks"][row], chance)
 
 
 if __name__ == "__main__":

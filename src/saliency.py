@@ -23,6 +23,7 @@ from sightline.networks.device import saliency_machine
 from sightline.networks.weights_file import trained_network
 from sightline.saliency.cam import Layer, layered_maps, saliency_maps
 from sightline.saliency.methods import saliency
+from sightline.statistics.streams import stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_npz
 from sightline.study.models import Network
@@ -66,7 +67,7 @@ def main() -> None:
     images_N = np.load(PREPARED / "images.npy", mmap_mode="r")
     layer = params.saliency.target_layer
     other_layer: Layer = "paper" if layer == "exact" else "exact"
-    generator = torch.Generator(machine.device).manual_seed(params.seed)
+    generator = torch.Generator(machine.device).manual_seed(stream_seed(params.seed, "saliency", "maps"))
     maps: dict[str, list[np.ndarray]] = {}
     others: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(rows), params.saliency.batch_size):

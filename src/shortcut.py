@@ -10,19 +10,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sightline import inputs
 from sightline.alignment.shortcut import by_outcome, relevance_shares, suspicion, uniform_shares
 from sightline.maps import scaled_maps
 from sightline.statistics.means import mean_known
+from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_json
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
-
-DRAWS = 701  # tag of this stage's generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +55,7 @@ def main() -> None:
         for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
             maps_MHW = scaled_maps(raw, *lungs_MHW.shape[1:])
             shares = relevance_shares(maps_MHW, lungs_MHW)
-            rng = np.random.default_rng([params.seed, DRAWS])  # the same for every model
+            rng = stream(params.seed, "shortcut", "draws")  # the same for every model
             signs = suspicion(maps_MHW, lungs_MHW, rows["patient"].to_numpy(), params.shortcut.draws, rng)
             metrics["models"].setdefault(model, {})[method] = {
                 "images": len(images),

@@ -173,7 +173,7 @@ def test_what_is_left_out_is_counted() -> None:
     nothing = human_scale(images[2:], "mass")
     assert nothing.num_images == 0
     assert nothing.normalised_A.shape == (0,)
-    assert scale_summary(images[2:], ["a"], patients[2:], 7, 0.9, [0]) == {}
+    assert scale_summary(images[2:], ["a"], patients[2:], 7, 0.9, lambda: np.random.default_rng(0)) == {}
 
 
 def test_an_undefined_score_leaves_model_null_and_human_together() -> None:

@@ -7,7 +7,7 @@ M images, H W image grid, T thresholds, A kinds of map (model x method).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,15 +85,19 @@ def score_maps(
 
 
 def summarise(
-    table: pd.DataFrame, sweep: pd.DataFrame, patients: list[str], permutations: int, seed: list[int]
+    table: pd.DataFrame,
+    sweep: pd.DataFrame,
+    patients: list[str],
+    permutations: int,
+    new_rng: Callable[[], np.random.Generator],
 ) -> dict[str, Any]:
     """`<model>.<method>`: means over images, p-values against random maps, the sweep's best threshold.
 
     `p_*_published` is the paper's Mann-Whitney test against one random map per image. `p_*` flips the sign of each
-    image's score minus its chance value, by patient, with the same flips (seeded by `seed`) for every model and
-    method. The chance value is the random maps' mean IoU; for pointing, where it is known exactly, it is the closed
-    form. The best threshold (the lowest, if tied) is chosen on the images that it is scored on, so its IoU is
-    optimistic.
+    image's score minus its chance value, by patient, with the same flips for every model and method: `new_rng` makes
+    a generator at the start of the same stream each time. The chance value is the random maps' mean IoU; for pointing,
+    where it is known exactly, it is the closed form. The best threshold (the lowest, if tied) is chosen on the images
+    that it is scored on, so its IoU is optimistic.
     """
     curves = dict(iter(sweep.groupby(["model", "method"])))
     metrics: dict[str, Any] = {}
@@ -107,7 +111,6 @@ def summarise(
             published = rows[f"published_random_{score}"].to_numpy()
             summary[f"p_{score}_published"] = mann_whitney_greater(values, published)
             difference = values - rows[chance].to_numpy()
-            rng = np.random.default_rng(seed)
-            summary[f"p_{score}"] = sign_flip_p(difference, np.array(patients), permutations, rng)
+            summary[f"p_{score}"] = sign_flip_p(difference, np.array(patients), permutations, new_rng())
         metrics.setdefault(str(model), {})[method] = summary
     return metrics

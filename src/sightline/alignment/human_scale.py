@@ -211,12 +211,13 @@ def scale_summary(
     patients_M: np.ndarray,
     resamples: int,
     level: float,
-    seed: list[int],
+    new_rng: Callable[[], np.random.Generator],
 ) -> dict[str, Any]:
     """By metric: what a left-out reader and anatomy reach, and each candidate's place between the two; {} if unknown.
 
     `images`: every image of the study, left-out ones too; `candidates`: the names of its maps. Intervals resample
-    patients, then images, then readers, by the same draws for every metric. Resamples in which the readers are not
+    patients, then images, then readers, by the same draws for every metric: `new_rng` makes a generator at the start
+    of the same stream each time. Resamples in which the readers are not
     better than anatomy have no scale and are counted. Unknown: every image is left out.
     """
     if all(image.left_out for image in images):
@@ -225,7 +226,7 @@ def scale_summary(
     for metric, record in METRICS.items():
         is_up = not record.is_lower_better
         point = human_scale(images, metric, is_up)
-        means_3BA = resampled_roles(images, metric, patients_M, resamples, np.random.default_rng(seed))
+        means_3BA = resampled_roles(images, metric, patients_M, resamples, new_rng())
         model_BA, null_BA, human_BA = means_3BA
         places_BA = normalised(model_BA, null_BA, human_BA, is_up)
         low_A, high_A = interval(places_BA, level)

@@ -9,7 +9,6 @@ baselines, S bins of pooled average precision.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,8 +26,8 @@ from sightline.alignment.settings import Ladder
 from sightline.alignment.threshold_free import image_scores
 from sightline.experts.consensus import left_out_share
 from sightline.maps import is_flat, scaled_of_image
+from sightline.statistics.streams import stream
 
-DRAWS, NULLS, RESAMPLES, READERS, FLIPS = 1, 2, 3, 4, 5  # tags of the generators, added to the study's `stream`
 NEEDS_LUNGS = ("random_in_lungs", "lungs")
 
 Maps = Mapping[str, np.ndarray | Sequence[np.ndarray]]
@@ -40,8 +39,6 @@ class MapsAndRegions:
     """What is scored; M images, sorted by name, in this order everywhere."""
 
     seed: int
-    stream: int
-    """Added to the generators' tags: 500 for the stage ladder, 600 for `sightline score`."""
     settings: Ladder
     images: list[str]
     patients_M: np.ndarray
@@ -80,14 +77,6 @@ class MapsAndRegions:
     def maps_AHW(self, row: int) -> np.ndarray:
         """The candidates' maps of one image, float32 in [0, 1] on the image grid."""
         return scaled_of_image([*self.maps.values()], row, *self.grid)
-
-    def seed_of(self, tag: int) -> list[int]:
-        """Seed of draws that concern the whole study."""
-        return [self.seed, self.stream + tag]
-
-    def rng_of(self, tag: int, row: int) -> np.random.Generator:
-        """Seeded by the image's name, so that adding an image leaves the draws of others as they are."""
-        return np.random.default_rng([*self.seed_of(tag), zlib.crc32(self.images[row].encode())])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +154,8 @@ def _baselines(study: MapsAndRegions, row: int) -> dict[str, np.ndarray]:
     nothing_HW = np.zeros(study.grid, np.uint8)  # in place of an X-ray or lungs; the baselines that use it are dropped
     pixels_HW = nothing_HW if study.pixels_MHW is None else study.pixels_MHW[row]
     lungs_HW = nothing_HW.astype(bool) if study.lungs_MHW is None else study.lungs_MHW[row]
-    maps = baseline_maps(pixels_HW, lungs_HW, study.other_patients, row, study.rng_of(DRAWS, row), study.settings.draws)
+    rng = stream(study.seed, "ladder", "baselines", study.images[row])
+    maps = baseline_maps(pixels_HW, lungs_HW, study.other_patients, row, rng, study.settings.draws)
     dropped = {"edges"} if study.pixels_MHW is None else set()
     dropped |= set(NEEDS_LUNGS) if study.lungs_MHW is None else set()
     return {study.baseline_names.get(name, name): maps_KHW for name, maps_KHW in maps.items() if name not in dropped}
@@ -196,7 +186,8 @@ def _on_scale(study: MapsAndRegions, row: int, maps_AHW: np.ndarray) -> ImageSco
     """Model, left-out reader and another patient's annotations against the same leave-one-out consensuses."""
     masks_RHW = study.readers_MRHW[row]
     marked_HW = study.other_patients.marked(row)
-    null_DHW = null_masks(study.readers_MRHW, study.patients_M, row, study.settings.draws, study.rng_of(NULLS, row))
+    rng = stream(study.seed, "ladder", "other patients", study.images[row])
+    null_DHW = null_masks(study.readers_MRHW, study.patients_M, row, study.settings.draws, rng)
     return image_scores_on_scale(
         maps_AHW, masks_RHW, null_DHW, study.others_MRHW[row], left_out_share(masks_RHW),
         lambda maps, masks, shares: image_scores(maps, masks, shares, marked_HW & ~masks, study.tolerance),

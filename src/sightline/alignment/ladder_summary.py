@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from sightline.alignment.human_scale import scale_summary
-from sightline.alignment.ladder import FLIPS, READERS, RESAMPLES, MapsAndRegions, Scores
+from sightline.alignment.ladder import MapsAndRegions, Scores
 from sightline.alignment.lifts import lifts
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.pooled_precision import binned_average_precision
 from sightline.statistics.holm import holm
 from sightline.statistics.means import mean_known
 from sightline.statistics.resampling import hierarchical_weights, interval, paired_difference
+from sightline.statistics.streams import stream
 
 
 def resampled_images(study: MapsAndRegions) -> np.ndarray:
     """How often each resample of patients drew each image, int64 B x M: the `weights_BM` of this module."""
-    rng = np.random.default_rng(study.seed_of(RESAMPLES))
+    rng = stream(study.seed, "ladder", "resamples")
     return hierarchical_weights(study.patients_M, study.settings.resamples, rng, deepest="patients")
 
 
@@ -63,7 +64,7 @@ def ladder_summary(
         "baselines": baselines,
         "human_scale": scale_summary(
             scores.on_scale, list(study.maps), study.patients_M, settings.resamples, settings.level,
-            study.seed_of(READERS),
+            lambda: stream(study.seed, "ladder", "readers"),
         ),
     }  # fmt: skip
 
@@ -99,6 +100,9 @@ def means_with_intervals(
 
 
 def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> dict[str, Any]:
+    def sign_flips() -> np.random.Generator:
+        return stream(study.seed, "ladder", "sign flips")
+
     settings = study.settings
     names, untrained, num_maps = list(study.maps), list(study.untrained), len(study.maps)
     candidates: dict[str, Any] = {name: {} for name in names}
@@ -110,7 +114,7 @@ def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -
                 fresh_AM[row] = values[num_maps + untrained.index(name)]
         lifted = lifts(
             values[:num_maps], _baseline_rows(study, scores, metric), fresh_AM, weights_BM, study.patients_M,
-            settings.level, settings.permutations, study.seed_of(FLIPS), higher_is_better=not record.is_lower_better,
+            settings.level, settings.permutations, sign_flips, higher_is_better=not record.is_lower_better,
         )  # fmt: skip
         rivals = [*scores.baselines, "untrained"]
         for row, name in enumerate(names):

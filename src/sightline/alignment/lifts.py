@@ -5,6 +5,7 @@ A candidates (model x method), K baselines, M images, B resamples. Definition: d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ def lifts(
     patients_M: np.ndarray,
     level: float,
     flips: int,
-    seed: list[int],
+    new_rng: Callable[[], np.random.Generator],
     higher_is_better: bool = True,
 ) -> Lifts:
     """Means over images and lifts over the best baseline, with intervals from `weights_BM` (hierarchical_weights).
@@ -47,7 +48,8 @@ def lifts(
     one. Every resample chooses the best baseline again, so the interval of the lift includes the choice: it is the
     interval of "model minus maximum". Estimate and test use the best baseline on these images, which makes the test
     conservative. Images on which a score is NaN are left out of that mean; no image gives NaN. For lower-is-better
-    metrics the lift is baseline minus model, so that positive is still better.
+    metrics the lift is baseline minus model, so that positive is still better. `new_rng` makes a generator at the start
+    of the same stream each time.
     """
     sign = 1.0 if higher_is_better else -1.0
     models_AM, baselines_KM = sign * np.asarray(models_AM, float), sign * np.asarray(baselines_KM, float)
@@ -69,7 +71,7 @@ def lifts(
         lift_A[row] = value_A[row] - rivals_R[best_A[row]]
         known = ~np.isnan(rivals_BR).all(axis=1)
         lift_BA[known, row] = spread_BA[known, row] - np.nanmax(rivals_BR[known], axis=1)
-        rng = np.random.default_rng(seed)  # the same flips for every candidate
+        rng = new_rng()  # the same flips for every candidate
         p_A[row] = sign_flip_p(model_M - rivals_RM[best_A[row]], patients_M, flips, rng)
     lift_low_A, lift_high_A = interval(lift_BA, level, num_patients)
     if not higher_is_better:

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sightline.statistics.streams import stream
 from sightline.study.files import written_whole
 
-PEOPLE, WORK, STROKES = 201, 202, 203  # streams of random numbers, see phantom.py
 DRAWING_SCALE = 2  # the sheet is this many times the prepared image's size
 PEN = 0.016  # of the sheet's shorter side
 INVALID_SHARE = 37 / 281  # empty sheets and slips per valid annotation: of the paper's 318 annotations 281 were valid
@@ -85,12 +85,12 @@ def simulated_annotations(
     paper's rate. No images give no annotations.
     """
     people = [_person(seed, number) for number in range(annotators)]
-    jobs = _jobs(np.random.default_rng([seed, WORK]), len(images), annotators, annotations_per_image)
+    jobs = _jobs(stream(seed, "phantom", "readings"), len(images), annotators, annotations_per_image)
     start = datetime(2025, 3, 3, 9, 0)
     annotations = []
     for number, (image, who, is_valid) in enumerate(jobs):
         # not seeded by `number`, so that a further job elsewhere leaves this drawing as it is
-        rng = np.random.default_rng([seed, STROKES, image, who, int(is_valid)])
+        rng = stream(seed, "phantom", "strokes", image, who, int(is_valid))
         person = people[who]
         lungs = lungs_NHW[image]
         mask = _drawing(rng, person, opacities[image], lungs) if is_valid else _slip(rng, lungs)
@@ -126,7 +126,7 @@ def write_annotations(folder: Path, annotations: Sequence[Annotation]) -> None:
 
 
 def _person(seed: int, number: int) -> Person:
-    rng = np.random.default_rng([seed, PEOPLE, number])
+    rng = stream(seed, "phantom", "readers", number)
     profession = PROFESSIONS[number % len(PROFESSIONS)]
     error = ERROR[profession]
     return Person(

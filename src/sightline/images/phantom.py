@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# One stream of random numbers per concern: the anatomy cannot depend on what is drawn for the label.
-ANATOMY, OPACITIES, FILM, SHORTCUT = 101, 102, 103, 104
+from sightline.statistics.streams import stream
 
 # Grey levels before exposure, in [0, 1]: air around the patient, soft tissue, lung, heart and abdomen.
 AIR, TISSUE, LUNG, HEART, ABDOMEN = 0.04, 0.50, 0.20, 0.62, 0.64
@@ -44,16 +43,17 @@ def phantom_image(seed: int, number: int, label: int, height: int, width: int, s
     The anatomy, the film's noise and the exposure depend on `seed` and `number` alone: with label 0 the same number is
     the same patient, healthy. An image does not depend on how many others are made.
     """
-    anatomy, film = np.random.default_rng([seed, ANATOMY, number]), np.random.default_rng([seed, FILM, number])
+    # one stream per concern: the anatomy cannot depend on what is drawn for the label
+    anatomy, film = stream(seed, "phantom", "anatomy", number), stream(seed, "phantom", "film", number)
     u, v = _body_coordinates(anatomy, height, width)
     picture, lung_air, lungs = _draw_chest(anatomy, u, v)
     alphas = np.zeros((0, height, width), np.float32)
     if label:
-        alphas = _opacity_alphas(np.random.default_rng([seed, OPACITIES, number]), u, v)
+        alphas = _opacity_alphas(stream(seed, "phantom", "opacities", number), u, v)
         density = np.clip(1 - np.prod(1 - alphas, axis=0), 0, 1) * lung_air
         picture = picture + density * (HEART - 0.04 - LUNG)
     picture = _expose(film, picture)
-    draw = np.random.default_rng([seed, SHORTCUT, number]).random()
+    draw = stream(seed, "phantom", "shortcut", number).random()
     marked = bool(label) and draw < shortcut
     if marked:
         picture = _with_token(picture)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from sightline.statistics.streams import stream_seed
 from sightline.study.errors import StudyError
 
 ARCHITECTURES = {
@@ -70,7 +71,7 @@ def build_network(arch: str, head: str, seed: int, imagenet: Mapping[str, Tensor
     """
     options = {"aux_logits": False, "init_weights": True} if arch == "googlenet" else {}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(stream_seed(seed, "train", "initial weights"))
         whole = ARCHITECTURES[arch](weights=None, **options)
         if imagenet is not None:
             _load(whole, imagenet, arch)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from sightline.networks.augment import Augment, augmented_batches, three_channels, unit_images
 from sightline.networks.checkpoint import resume_run, save_interval, save_run
 from sightline.networks.device import Machine, set_rate
+from sightline.statistics.streams import stream_seed
 from sightline.study.errors import StudyError
 
 
@@ -93,8 +94,8 @@ def fit(
         losses = [row["val_loss"] for row in history]
         if epochs_without_improvement(losses, train.min_improvement) >= train.patience:
             break
-        torch.manual_seed(seed * 1_000_003 + epoch)  # dropout takes no generator of its own
-        generator = torch.Generator(machine.device).manual_seed(seed * 1_000_003 + epoch)
+        torch.manual_seed(stream_seed(seed, "train", "dropout", epoch))  # dropout takes no generator of its own
+        generator = torch.Generator(machine.device).manual_seed(stream_seed(seed, "train", "batches", epoch))
         batches_SB = split["train"][balanced_batches(labels_N[split["train"]], train.batch_size, generator)]
         network.train()
         total_loss = torch.zeros((), device=machine.device)  # summed there: no wait for the device inside the epoch

@@ -17,9 +17,9 @@ from sightline.report.contents import Study
 from sightline.report.html import chart, paragraph
 from sightline.report.words import LEVEL, equals_p, listed, measure, shown
 from sightline.statistics.rank_correlation import pareto_front, spearman_exact
+from sightline.statistics.streams import stream
 
 DRAWS = 99_999  # orders drawn where there are too many models to count all
-SPEARMAN = 2  # tag of this generator; `src/report.py` has the other
 MINUS = "\N{MINUS SIGN}"
 Ends = tuple[float, float, float]
 
@@ -77,7 +77,7 @@ def together(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame) -> d
     accuracy = {str(row["model"]): _ends(row, ("accuracy", "accuracy_low", "accuracy_high")) for row in rows}
     alignment = {str(row["model"]): _ends(row, columns, sign) for row in rows}
     # affects only the last digits of a p-value, and only with more than 9 models
-    rng = np.random.default_rng([int(study.params.get("seed", 0)), SPEARMAN])
+    rng = stream(int(study.params.get("seed", 0)), "report", "rank correlation")
     return {**accuracy_alignment(accuracy, alignment, rng), "words": words}
 
 

@@ -29,7 +29,7 @@ from sightline.lungs import estimated_body
 from sightline.report.gallery import data_uri, spread_images, tile
 from sightline.score.inputs import Size, read_maps, read_mask_files, read_regions
 from sightline.score.page import printed_table, score_report
-from sightline.score.results import IN_BODY, RULES, STREAM, Origin, image_table, results, settings
+from sightline.score.results import IN_BODY, RULES, Origin, image_table, results, settings
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_json, written_whole
 
@@ -127,7 +127,6 @@ def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
     ]
     study = MapsAndRegions(
         seed=arguments.seed,
-        stream=STREAM,
         settings=settings(arguments.primary),
         images=images,
         patients_M=np.array(patients),

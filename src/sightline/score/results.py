@@ -17,7 +17,6 @@ from sightline.alignment.ladder_summary import ladder_summary, minus_first, over
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
 
-STREAM = 600  # of the generators
 RULES: tuple[Rule, ...] = ("fixed", "otsu", "area_matched")
 TOLERANCE = 15 / 224  # share of the shorter side, of Pointing Game with tolerance (Zhang et al. 2018: 15 pixels)
 IN_BODY = {"lungs": "body", "random_in_lungs": "random_in_body"}  # names of baselines without lung masks
