@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.alignment.iou_and_pointing import (
+    SWEEP,
     chance_iou,
     chance_pointing,
     iou,
@@ -24,7 +25,6 @@ from sightline.alignment.iou_and_pointing import (
 from sightline.maps import is_flat, scaled_maps
 from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
 
-SWEEP = np.round(np.arange(1, 46) * 0.02, 2)  # 0.02 to 0.90 (Paper: Figures 6 and 7)
 MEANS = ["iou", "pointing", "chance_iou", "chance_pointing", "random_iou", "random_pointing"]
 COLUMNS = [
     *["image", "model", "method", "threshold", "iou", "pointing", "map_area", "consensus_area"],

@@ -1,6 +1,7 @@
-"""Binary maps: how a threshold is set, and what overlap and boundary distances the result has.
+"""Binarised maps: the rules that set a threshold, and the overlap and boundary distances of the result.
 
-A binary maps of one image, R masks of it, M maps of many images, T thresholds, H W image grid, P = H * W pixels.
+A binarised maps of one image, R masks of it, M maps of many images, T thresholds, H W image grid, P = H * W pixels.
+Definitions: docs/metrics.md#binarisation and #boundaries.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sightline.statistics.otsu import otsu_thresholds
 
 Rule = Literal["fixed", "otsu", "top_share", "area_matched"]
 PERCENTILE = 95  # of HD95
-SAME = 1e-12  # mean IoUs nearer than this are a tie: sums of the same numbers in another order
+SAME = 1e-12  # mean IoUs closer than this are a tie: sums of the same numbers in another order
 
 
 def binarised(
@@ -28,15 +29,17 @@ def binarised(
 ) -> np.ndarray:
     """The maps cut to regions, bool M x H x W, from maps scaled to [0, 1] (float32 or float64).
 
-    - `fixed`: map >= `threshold`, in (0, 1], compared in the maps' dtype, as `alignment.threshold_counts` does.
+    - `fixed`: map >= `threshold`, in (0, 1], compared in the maps' dtype, as in
+      `iou_and_pointing.threshold_counts`.
     - `otsu`: above the threshold that maximises the variance between the two classes (Otsu 1979), over 256 bins from
       the map's lowest to its highest value; the lowest such bin on a tie. Peer: as scikit-image, the cut is the
       bin's centre and strict.
     - `top_share`: the highest round(`share` * P) pixels, share in (0, 1].
     - `area_matched`: as many of the highest pixels as its mask in `masks_MHW` has; none for an empty mask.
 
-    Exactly that many pixels: ties at the cut are taken in raster order (`scores.image_scores` has the expectation). A
-    flat map is empty under the last three, for it has no highest pixels; under `fixed`, because its value is 0.
+    Exactly that many pixels: ties at the cut are taken in raster order (`threshold_free.image_scores` has the
+    expectation). A flat map is empty under the last three, since it has no highest pixels, and under `fixed`, since
+    its value is 0.
     A rule without its argument, and NaN, raise ValueError.
     """
     if maps_MHW.size and np.isnan(maps_MHW.max()):
@@ -71,16 +74,16 @@ def _highest(maps_MP: np.ndarray, count_M: np.ndarray) -> np.ndarray:
     ordered_MP = np.sort(maps_MP, axis=1)
     cut_M1 = ordered_MP[np.arange(num_maps), np.minimum(num_pixels - count_M, num_pixels - 1)][:, None]
     above_MP, level_MP = maps_MP > cut_M1, maps_MP == cut_M1
-    wanted_M1 = (count_M - above_MP.sum(axis=1))[:, None]
-    highest_MP = above_MP | (level_MP & (np.cumsum(level_MP, axis=1) <= wanted_M1))
+    missing_M1 = (count_M - above_MP.sum(axis=1))[:, None]
+    highest_MP = above_MP | (level_MP & (np.cumsum(level_MP, axis=1) <= missing_M1))
     has_peak_M = ordered_MP[:, 0] < ordered_MP[:, -1]
     return highest_MP & (has_peak_M & (count_M > 0))[:, None]
 
 
 def inner_boundary(masks_RHW: np.ndarray) -> np.ndarray:
-    """Bool R x H x W: pixels of the mask with one of their 4 neighbours outside it; so is all beyond the image.
+    """Bool R x H x W: pixels of the mask with one of their 4 neighbours outside it; all beyond the image is outside.
 
-    MONAI's `get_mask_edges`: the mask less its erosion by a cross.
+    MONAI's `get_mask_edges`: the mask minus its erosion by a cross.
     """
     near = np.pad(masks_RHW.astype(bool), ((0, 0), (1, 1), (1, 1)))
     rows, cols = near[:, :-2, 1:-1] & near[:, 2:, 1:-1], near[:, 1:-1, :-2] & near[:, 1:-1, 2:]
@@ -91,14 +94,14 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     """Overlap and boundary scores of each binary map against each mask of one image, float64 A x R each.
 
     `iou`, `dice` in [0, 1]. Distances in pixels between boundaries (`inner_boundary`), by Euclidean distance
-    transforms: each boundary pixel's to the nearest of the other boundary, both ways.
+    transforms: from each boundary pixel to the nearest one of the other boundary, both ways.
     `hd95`: the larger of the two 95th percentiles (linear interpolation); `assd`: the mean over the pixels of both
     boundaries; `nsd`: the share of them no farther than `tolerance` (pixels, at least 0; Nikolov et al. 2021).
     Peer: MONAI's definitions; surface-distance weighs boundary pixels by their length and takes the larger
-    percentile as we do. Below one cell of the feature grid a tolerance means little.
+    percentile as we do. A tolerance below one cell of the feature grid means little.
 
     An empty mask gives NaN. An empty map against a mask: iou, dice and nsd 0, hd95 and assd NaN (MONAI: infinite),
-    for there is no boundary to measure from.
+    since there is no boundary to measure from.
     """
     if not tolerance >= 0:
         raise ValueError(f"tolerance: expected at least 0, got {tolerance}")
@@ -137,10 +140,10 @@ def crossfit_threshold(
     """Each image's threshold, chosen on other patients, and its IoU there: two float64 M.
 
     `iou_MT`: IoU of each map at each threshold, in any order of thresholds; `groups_M`: the patients. The patients
-    are dealt at random into `folds` parts, from 2 to their number; those of one part get the threshold with the
-    highest mean IoU over the images of the others, the lowest on a tie. NaN (an empty consensus) is left out of the
-    means and stays NaN in the result; where the other parts know nothing, both are NaN. The parts depend on which
-    images share a patient and on the patients' order, not on the images'.
+    are dealt at random into `folds` parts, from 2 to their number. The images of one part get the threshold with the
+    highest mean IoU over the images of the other parts, the lowest on a tie. NaN (an empty consensus) is left out of
+    the means and stays NaN in the result; where the other parts have no IoU, threshold and IoU are NaN. The parts
+    depend on which images share a patient and on the patients' order, not on the order of the images.
     """
     labels, group_M = np.unique(groups_M, return_inverse=True)
     if not 2 <= folds <= len(labels):

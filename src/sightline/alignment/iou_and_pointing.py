@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SWEEP = np.round(np.arange(1, 46) * 0.02, 2)  # thresholds from 0.02 to 0.90 (Paper: Figures 6 and 7)
 RANDOM_GRID = 10  # cells of a random map along each axis, as in the paper
 BLOCK = 4_000_000  # pixels of random fields held at once
 CELLS = 1024  # of [0, 1], in which pixels are counted; a power of two: value * CELLS is exact

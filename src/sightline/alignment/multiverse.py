@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.alignment.binarised import binarised, crossfit_threshold
-from sightline.alignment.iou_and_pointing import iou
+from sightline.alignment.iou_and_pointing import SWEEP, iou
 from sightline.alignment.threshold_free import image_scores
 from sightline.experts.consensus import consensus_mask, pixel_share
 from sightline.maps import is_flat, scaled_of_image
@@ -22,7 +22,6 @@ OVERLAP = ("iou", "dice")  # need a threshold rule
 METRICS = (*OVERLAP, "mass", "rank", "ap", "auroc", "pointing", "nss", "cc", "sim", "vote")  # higher is better
 CROSSFIT = "crossfit"  # the threshold rule that a single patient does not have
 NO_THRESHOLD, SOFT = "none", "soft"  # levels of metrics without a threshold, and of metrics against the shares
-SWEEP = np.round(np.arange(1, 46) * 0.02, 2)  # thresholds that cross-fitting chooses from, as Figures 6 and 7
 TOGETHER = 8  # candidates of an image that are scored at once: memory does not grow with the models
 
 

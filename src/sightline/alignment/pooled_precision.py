@@ -38,7 +38,7 @@ def score_histograms(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
     resample: `np.tensordot(weights_BM, histograms_M2S, 1)`.
     """
     if maps_MHW.size and not (maps_MHW.min() >= 0 and maps_MHW.max() <= 1):
-        raise ValueError("maps: expected values in [0, 1], found others or NaN")
+        raise ValueError("maps: expected values in [0, 1], got others or NaN")
     num_maps = len(maps_MHW)
     bin_MHW = (maps_MHW.astype(np.float64) * (BINS - 1)).astype(np.int64)
     cells_MHW = (2 * np.arange(num_maps)[:, None, None] + masks_MHW.astype(bool)) * BINS + bin_MHW

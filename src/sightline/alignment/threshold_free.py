@@ -56,7 +56,7 @@ def image_scores(
         maps_AHW = maps_AHW.astype(np.float32)  # -x fails for bool, and is large for an unsigned 1
     for name, values in (("maps", maps_AHW), ("shares", shares_RHW)):
         if values.size and not (values.min() >= 0 and values.max() <= 1):
-            raise ValueError(f"{name}: expected values in [0, 1], found others or NaN")
+            raise ValueError(f"{name}: expected values in [0, 1], got others or NaN")
     if not tolerance > 0:
         raise ValueError(f"tolerance: expected above 0, since the distance must be strictly less; got {tolerance}")
     targets = targets_of(masks_RHW, shares_RHW, negatives_RHW)
