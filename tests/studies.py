@@ -22,6 +22,7 @@ from sightline import cli
 from sightline.study.errors import run_stage
 
 ROOT = Path(__file__).parents[1]
+KERMANY = r"^(?:(person\d+)_(bacteria|virus)|((?:NORMAL2-)?IM-\d+))"  # patients in Kermany's file names
 has_dvc = pytest.mark.skipif(importlib.util.find_spec("dvc") is None, reason="dvc is not installed")
 
 
