@@ -12,7 +12,7 @@ from sightline.lungs import _block_means, _filled, estimated_body
 
 
 def true_body(seed: int, number: int, height: int, width: int) -> np.ndarray:
-    """The phantom's body and neck, drawn anew from its own stream of random numbers (`phantom._draw_chest`)."""
+    """The phantom's body and neck, drawn again from its stream of random numbers (`phantom._draw_chest`)."""
     rng = np.random.default_rng([seed, ANATOMY, number])
     u, v = _body_coordinates(rng, height, width)
     shoulder = -0.40 + rng.uniform(-0.02, 0.02) + 0.9 * np.maximum(np.abs(u) - 0.13, 0) ** 1.6
@@ -34,7 +34,7 @@ def test_the_phantoms_body_is_found_with_its_lungs_and_without_the_corners(heigh
 
 
 def test_pneumonia_hardly_moves_the_outline() -> None:
-    """What a mask of the lungs by their darkness could not promise."""
+    """A mask of the lungs by their darkness could not promise this."""
     for number in range(20):
         ill, well = (estimated_body(phantom_image(4, number, label, 128, 128, 0.0).image) for label in (1, 0))
         assert (ill & well).sum() / (ill | well).sum() > 0.97
@@ -46,7 +46,7 @@ def test_a_constant_image_is_all_body(grey: int) -> None:
 
 
 def test_a_body_without_a_dark_surround_is_all_body() -> None:
-    """Dark lungs and bright middle up to the border: Otsu's cut would part the lungs from the middle."""
+    """Dark lungs and bright middle up to the border: Otsu's cut would separate the lungs from the middle."""
     image = np.full((100, 100), 110, np.uint8)
     image[:, 40:60] = 230
     assert estimated_body(image).all()

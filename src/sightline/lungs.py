@@ -1,10 +1,10 @@
-"""Lung masks of a folder, the phantom's own, or, without either, the estimated outline of the patient.
+"""Lung masks from a folder, the phantom's own, or, without either, the estimated outline of the patient.
 
 H W image grid, h w the coarse grid of at most 64 x 64 on which the body is found, M images.
 
-There is no estimate of the lungs here, on purpose: what finds lungs by their darkness loses exactly the lobes that
-pneumonia has made white, and a baseline that avoids the disease is no baseline. Without known lungs, the body mask
-stands in for them, and whoever prints the result says "body", not "lungs".
+The lungs are not estimated, on purpose: a method that finds lungs by their darkness loses exactly the lobes that
+pneumonia has made white, and a baseline that avoids the disease is no baseline. Without known lungs the body mask
+stands in for them, and printed results say "body", not "lungs".
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ from sightline.study.files import read_npz
 COARSE = 64  # cells along each axis, at most
 BLUR = 0.7  # cells, sigma
 NOISE_FLOOR = 10.0  # grey levels: below it, differences of the film's black are noise, not anatomy
-AIR_AT_MOST = 0.4  # of the image's 95th percentile: what is brighter is no air, whatever Otsu's cut
-CLOSING = (
-    7  # cells, radius: nooks narrower than some 0.2 of the side belong to the body (under the arms, lungs cut open)
-)
+AIR_AT_MOST = 0.4  # of the image's 95th percentile: brighter cells are not air, whatever Otsu's cut
+CLOSING = 7  # cells, radius: gaps narrower than some 0.2 of the side belong to the body (under the arms, open lungs)
 CROSS = ndimage.generate_binary_structure(2, 1)
 
 
 def estimated_body(image_HW: np.ndarray) -> np.ndarray:
     """The patient's outline in an X-ray, bool H x W: thorax, neck, abdomen and as much of the arms as is bright.
 
-    `image_HW`: uint8, air dark. Not the lungs: these lie inside. Never empty: an image without a dark surround, a
-    constant one included, is all body. The image is averaged to at most 64 x 64 cells; every cell is filled to the
-    lowest level over which its darkness would run out to the left, right or upper border, so that lungs become as
-    bright as the chest wall round them and air stays as it is (grey-scale hole filling, Soille 2003, chapter 6);
-    Otsu's cut of the logarithm parts air from body; the largest 4-connected piece stays, closed by a disc and its
-    holes filled. The body is taken to go on below the lower border, which cuts nothing out of it.
+    `image_HW`: uint8, air dark. The result is not the lungs, which lie inside it. It is never empty: an image without
+    dark surroundings, such as a constant one, is all body.
+
+    1. The image is averaged to at most 64 x 64 cells.
+    2. Every cell is filled to the lowest level over which its darkness would run out to the left, right or upper
+       border, so that lungs become as bright as the chest wall around them and air stays as it is (grey-scale hole
+       filling, Soille 2003, chapter 6).
+    3. Otsu's cut of the logarithm separates air from body.
+    4. The largest 4-connected piece is kept, closed by a disc, and its holes are filled. The body is taken to continue
+       below the lower border, which cuts nothing out of it.
 
     Meant for frontal views of one patient. Bright collimator edges or a bright table that touch the body join it.
     """
@@ -53,7 +55,7 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
     if not body_hw.any():
         return np.ones(image_HW.shape, bool)
     body_hw = ndimage.binary_fill_holes(_closed(_largest_piece(body_hw)))
-    soft_hw = ndimage.gaussian_filter(body_hw.astype(np.float64), BLUR)  # no staircase along the outline
+    soft_hw = ndimage.gaussian_filter(body_hw.astype(np.float64), BLUR)  # without it the outline is a staircase
     return upsampled(soft_hw[None], height, width)[0] >= 0.5
 
 
@@ -75,7 +77,7 @@ def _filled(grey_hw: np.ndarray) -> np.ndarray:
     """The lowest maximum over all 4-connected ways from each cell to the left, right or upper border, h x w."""
     filled_hw = np.full_like(grey_hw, grey_hw.max())
     filled_hw[0], filled_hw[:, 0], filled_hw[:, -1] = grey_hw[0], grey_hw[:, 0], grey_hw[:, -1]
-    while True:  # some 64 rounds: each settles at least the lowest cell that was not
+    while True:  # some 64 rounds: each settles at least the lowest unsettled cell
         lowered_hw = np.maximum(grey_hw, ndimage.grey_erosion(filled_hw, footprint=CROSS, mode="nearest"))
         if (lowered_hw == filled_hw).all():
             return filled_hw
@@ -83,13 +85,13 @@ def _filled(grey_hw: np.ndarray) -> np.ndarray:
 
 
 def _largest_piece(mask_hw: np.ndarray) -> np.ndarray:
-    """The largest 4-connected piece of a mask that is not empty; of equals, the first in raster order."""
+    """The largest 4-connected piece of a mask that is not empty; of equally large ones, the first in raster order."""
     labels_hw, _ = ndimage.label(mask_hw, CROSS)
     return labels_hw == 1 + np.argmax(np.bincount(labels_hw.ravel())[1:])
 
 
 def _closed(mask_hw: np.ndarray) -> np.ndarray:
-    """The mask closed by a disc, with nothing beyond the left, right and upper border and itself below."""
+    """The mask closed by a disc; beyond the left, right and upper border it is empty, and below it continues."""
     steps = np.arange(-CLOSING, CLOSING + 1)
     disc = steps[:, None] ** 2 + steps**2 <= CLOSING * (CLOSING + 1)
     pad = CLOSING + 1
@@ -99,11 +101,11 @@ def _closed(mask_hw: np.ndarray) -> np.ndarray:
 
 
 def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: Path) -> tuple[np.ndarray, LungKind]:
-    """Lung masks of the images, bool M x H x W, and where they are from.
+    """Lung masks of the images, bool M x H x W, and where they come from.
 
-    `folder`: one white-on-black PNG an image, named by its stem, at the image's aspect; a folder without PNGs does not
-    count. `truth`: the NPZ that prepare writes, which knows a phantom's lungs. `pixels_MHW`: uint8, the prepared
-    images, gray. StudyError that lists every image whose mask is missing, broken or of another shape.
+    `folder`: white-on-black PNGs, one per image, named by the image's stem and of its aspect; a folder without PNGs
+    does not count. `truth`: the NPZ that prepare writes, which has the lungs of a phantom. `pixels_MHW`: uint8, the
+    prepared images, gray. StudyError that lists every image whose mask is missing, broken or of another shape.
     """
     grid = pixels_MHW.shape[1:]
     if folder.is_dir() and any(folder.glob("*.png")):
@@ -116,10 +118,11 @@ def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: P
                 problems.append(f"{path}: {error}")
                 continue
             if not has_aspect(drawn.shape, [(grid[0], grid[1])]):
-                problems.append(f"{path}: {drawn.shape[0]} x {drawn.shape[1]} (rows x columns), not its image's aspect")
+                size = f"{drawn.shape[0]} x {drawn.shape[1]} (rows x columns)"
+                problems.append(f"{path}: {size}, not the aspect of its image")
             masks.append(nearest(drawn, *grid) > 128)
         if problems:
-            raise StudyError(f"{folder}: lung masks are wrong or missing; mend them or empty the folder", problems)
+            raise StudyError(f"{folder}: lung masks are wrong or missing; correct them or empty the folder", problems)
         return np.array(masks, dtype=bool).reshape(-1, *grid), "masks"
     stored = read_npz(truth)
     row_of = {name: row for row, name in enumerate(stored["images"].tolist())}

@@ -1,4 +1,4 @@
-"""Raw saliency maps on the feature grid to the maps that are scored: ReLU, upsampling, min-max.
+"""From raw saliency maps on the feature grid to the maps that are scored: ReLU, upsampling, min-max.
 
 M maps, h w feature grid, H W image grid. Everything is computed in float64 and rounded once, to float32, at the end.
 """
@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# A map whose span after upsampling is below this share of its span before is flat: what is left is rounding.
-ROUNDING = 1e-12
+ROUNDING = 1e-12  # a map whose span after upsampling is at most this share of its span before is flat: it is rounding
 
 
 def bilinear_weights(n_in: int, n_out: int) -> np.ndarray:
@@ -39,12 +38,12 @@ def upsampled(maps_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def not_finite_maps(raw_Mhw: np.ndarray) -> np.ndarray:
-    """Indices of the maps that hold a NaN or an infinity."""
+    """Indices of the maps that contain a NaN or an infinity."""
     return np.flatnonzero(~np.isfinite(raw_Mhw).all(axis=(1, 2)))
 
 
 def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
-    """What is scored: float32 M x height x width in [0, 1], from raw signed maps of any range.
+    """The maps that are scored: float32 M x height x width in [0, 1], from raw signed maps of any range.
 
     1. ReLU; 2. bilinear upsampling; 3. min-max of each map by itself (Paper: section on saliency). A map that is not
     flat reaches 0 and 1 exactly. A flat map, constant after ReLU and upsampling, becomes all 0: it is empty at every
@@ -54,8 +53,8 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     if broken.size:
         raise ValueError(f"maps that are not finite: {', '.join(map(str, broken))}")
     positive_Mhw = np.maximum(raw_Mhw.astype(np.float64), 0)
-    # Min-max forgets the minimum anyway; without it a constant map is exactly 0 before and after the products,
-    # where c * (1 - w) + c * w need not round to c.
+    # Min-max ignores the minimum anyway. With it taken off first, a constant map is exactly 0 before and after the
+    # products, where c * (1 - w) + c * w need not round to c.
     positive_Mhw -= positive_Mhw.min(axis=(1, 2), keepdims=True)
     maps_MHW = upsampled(positive_Mhw, height, width)
     maps_MHW -= maps_MHW.min(axis=(1, 2), keepdims=True)
@@ -63,8 +62,8 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     flat_M = span_M <= ROUNDING * positive_Mhw.max(axis=(1, 2))
     maps_MHW /= np.where(flat_M, 1, span_M)[:, None, None]
     maps_MHW[flat_M] = 0
-    # Rounding to float32 also joins again the ties (plateaus at the clamped edges) that a product's order of
-    # summation splits in the last bit of float64.
+    # Rounding to float32 also restores ties (plateaus at the clamped edges), which a product's order of summation
+    # splits in the last bit of float64.
     return maps_MHW.astype(np.float32)
 
 
@@ -81,5 +80,5 @@ def scaled_of_image(raws: Sequence[np.ndarray | Sequence[np.ndarray]], row: int,
 
 
 def is_flat(scaled_MHW: np.ndarray) -> np.ndarray:
-    """Bool M: the maps of `scaled_maps` that are all 0, that is, had no peak to point at."""
+    """Bool M: which maps of `scaled_maps` are all 0, that is, have no peak to point at."""
     return scaled_MHW.max(axis=(1, 2)) == 0

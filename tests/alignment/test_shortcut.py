@@ -1,4 +1,4 @@
-"""The shortcut meter: shares by hand, the planted token flagged, maps that look at the lesion or the lungs not."""
+"""The shortcut meter: shares by hand, the planted token flagged, maps of the lesion or the lungs not flagged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUM_IMAGES, SIDE, DRAWS = 20, 96, 999
 
 @pytest.fixture(scope="module")
 def study() -> dict[str, np.ndarray]:
-    """20 phantoms of pneumonia that all carry the token, two images a patient."""
+    """20 phantoms of pneumonia that all carry the token, two images per patient."""
     items = [phantom_image(31, number, 1, SIDE, SIDE, 1.0) for number in range(NUM_IMAGES)]
     assert all(item.shortcut_marked for item in items)
     return {

@@ -87,7 +87,7 @@ def test_one_patient_by_hand():
 
 
 def test_patients_whose_images_hang_together_by_simulation():
-    """The widest case is one uniform draw a patient, under which each image hits below its own chance."""
+    """The widest case is one uniform draw per patient; an image is hit where the draw is below its chance."""
     chances, groups = rng(4).uniform(0.05, 0.4, 12), np.array([0, 1, 0, 2, 2, 2, 3, 1, 4, 4, 4, 4])
     sums = (rng(5).random((100_000, 5))[:, groups] < chances).sum(axis=1)
     hits = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
@@ -206,7 +206,7 @@ def test_tied_peaks_keep_the_level():
 @pytest.mark.slow
 @pytest.mark.parametrize("together", [0.0, 0.5, 1.0])
 def test_level_of_the_grouped_test(together):
-    """40 patients of 1 to 4 images: at most 5% however far a patient's images hang together; 3% or more if fully."""
+    """40 patients of 1 to 4 images: at most 5% however far a patient's images depend on each other; 3% or more if fully."""
     generator, trials, rejected = rng(15), 3000, 0
     groups = np.repeat(np.arange(40), np.resize([1, 2, 3, 4], 40))
     for _ in range(trials):

@@ -88,7 +88,7 @@ def test_what_is_undefined():
 @pytest.mark.slow
 @pytest.mark.parametrize("num_points", [4, 6, 12])
 def test_level_under_the_null(num_points):
-    """Exact and discrete: never above the level, at 12 points at it; at 4 points it cannot reject at all."""
+    """Exact and discrete: never above the level, at it with 12 points; with 4 points it cannot reject at all."""
     trials, generator = 3000, rng(6)
     rejected = sum(spearman_exact(*generator.random((2, num_points)), 199, generator).p <= 0.05 for _ in range(trials))
     assert rejected <= binom.isf(1e-3, trials, 0.05)

@@ -245,7 +245,7 @@ def test_coverage_with_fifty_patients(sizes, patient_sd, image_sd):
 
 @pytest.mark.slow
 def test_images_drawn_again_are_too_careful_when_patients_are_alike():
-    """Three images a patient and no patient effect: all levels give sqrt(5/3) of the length, 98%; patients 95%."""
+    """Three images per patient and no patient effect: all levels give sqrt(5/3) of the length, 98%; patients 95%."""
     assert covered(50, [3], 0, 1, deepest="images") / 1500 > 0.97
     assert between(covered(50, [3], 0, 1, deepest="patients"), 0.93, 0.97)
 

@@ -11,7 +11,16 @@ import pandas as pd
 import pytest
 
 from sightline.study.errors import StudyError
-from sightline.study.files import read_csv, read_npz, sha256_of, write_csv, write_json, write_npz, written_whole
+from sightline.study.files import (
+    read_csv,
+    read_json,
+    read_npz,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_npz,
+    written_whole,
+)
 
 
 def write_and_fail(path: Path, error: Exception) -> None:
@@ -79,3 +88,15 @@ def test_text_stays_as_it_stands(tmp_path: Path) -> None:
     assert frame.image.tolist() == ["0012", "null"]
     assert frame.patient.tolist() == ["NA", ""]
     assert frame.label.tolist() == [1, 0]
+
+
+def test_read_json_takes_an_object_and_nothing_else(tmp_path):
+    path = tmp_path / "metrics.json"
+    with pytest.raises(StudyError, match=r"metrics\.json: not there; run the stage that writes it"):
+        read_json(path)
+    path.write_text('{"a": [1, null]}')
+    assert read_json(path) == {"a": [1, None]}
+    for text, words in (("{", "not readable as JSON"), ("[1]", "expected an object of names, got list")):
+        path.write_text(text)
+        with pytest.raises(StudyError, match=words):
+            read_json(path)

@@ -1,4 +1,4 @@
-"""Strict reading of params.yaml: what is wrong is said with its path, what was expected and the nearest name."""
+"""Strict reading of params.yaml: an error names the path, what was expected and the nearest name."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Does a model look where no disease can be: a meter that needs no experts, only maps and the lungs.
+"""Whether a model looks where no disease can be: a meter that needs no annotations, only maps and the lungs.
 
 M maps (one per image), H W image grid, D draws. All shares are of a map's relevance, the sum of the scaled map.
 
-Two signs of a shortcut: more relevance outside the lungs than a map that knows nothing puts there, and peaks that
-come back to one and the same place outside the lungs, fixed to the film and not to the patient: a marker, a letter, a
-collimator's edge. Neither proves that the model uses the place; that is for the tests that remove it.
+There are two signs of a shortcut: more relevance outside the lungs than a uniform map has there, and peaks that
+return to the same place outside the lungs, fixed to the film and not to the patient: a marker, a letter, a
+collimator's edge. Neither proves that the model uses the place; tests that remove it can. Definitions:
+docs/metrics.md#shortcut.
 """
 
 from __future__ import annotations
@@ -19,36 +20,36 @@ from sightline.maps import is_flat
 from sightline.statistics.means import mean_known
 from sightline.statistics.significance import sign_flip_p
 
-MARGIN = 0.03  # of the side: what lies this near the lungs is not outside; a pleura drawn a little too narrow
+MARGIN = 0.03  # of the side: pixels this near to the lungs are not outside; the pleura may be drawn too narrow
 CORNER = 0.15  # of each side: the four corners' squares
 BORDER = 0.05  # of each side: the strip along the image's edge
 CELLS = 7  # along each axis: the feature grid of a 224-pixel network; "one place" is as large as one of its cells
 LEVEL = 0.05  # of the flag, half of it for each sign
-LEAST_EXCESS = 0.1  # of relevance: less is no reason for alarm, however significant
+LEAST_EXCESS = 0.1  # of relevance: a smaller excess is no cause for alarm, however significant
 LEAST_CONCENTRATION = 0.25  # of the images: as above
 
 
 def relevance_shares(maps_MHW: np.ndarray, lungs_MHW: np.ndarray) -> dict[str, np.ndarray]:
     """Shares of each map's relevance in places where it does not belong, by name, float64 M in [0, 1].
 
-    - `outside`: farther than 3% of the side from the lungs (`lungs.widened`); NaN for an image without lungs.
+    - `outside`: farther than 3% of the side from the lungs (`widened`); NaN for an image without lungs.
     - `corners`: in the four corner squares, 15% of the sides; `border`: in the strip of 5% along the edge.
-    - `hottest`: in that cell of a 7 x 7 grid that holds most: how concentrated the map is, wherever.
+    - `hottest`: in the cell of a 7 x 7 grid that holds most: how concentrated the map is, wherever that is.
 
-    `maps_MHW`: scaled maps in [0, 1]; `lungs_MHW`: bool, known lungs or, said so, bodies: then a marker that touches
-    the patient's outline is inside. A flat map has no relevance to share and gets the shares of a uniform one: count
-    them with `maps.is_flat`. A NaN or a value below 0 raises ValueError.
+    `maps_MHW`: scaled maps in [0, 1]; `lungs_MHW`: bool, known lungs or, where they are unknown, bodies: then a marker
+    that touches the patient's outline is inside. A flat map has no relevance to share and gets the shares of a uniform
+    map; count such maps with `maps.is_flat`. A NaN or a value below 0 raises ValueError.
     """
     return _shares(maps_MHW, widened(lungs_MHW, MARGIN))
 
 
 def uniform_shares(lungs_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """What a uniform map has of each share in `relevance_shares`, by the same names, float64 M: the places' areas."""
+    """The shares of a uniform map, by the names of `relevance_shares`, float64 M: the areas of the places."""
     return _uniform_shares(widened(lungs_MHW, MARGIN))
 
 
 def _shares(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """`relevance_shares`, from the lungs already widened."""
+    """`relevance_shares`, from lungs that are already widened."""
     if maps_MHW.size and not maps_MHW.min() >= 0:
         raise ValueError("maps: expected values of 0 and above, found others or NaN")
     if not len(maps_MHW):
@@ -67,7 +68,7 @@ def _shares(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]
 
 
 def _uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """`uniform_shares`, from the lungs already widened."""
+    """`uniform_shares`, from lungs that are already widened."""
     num_maps, height, width = near_MHW.shape
     outside_M = np.where(near_MHW.any(axis=(1, 2)), (~near_MHW).mean(axis=(1, 2)), np.nan)
     areas = _fixed_places(np.ones((1, height, width)))
@@ -76,7 +77,7 @@ def _uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _fixed_places(maps_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """Sum of each map over the places that are the same in all images, float64 M by name."""
+    """Sum of each map over each place that is the same in all images, float64 M by name."""
     _, height, width = maps_MHW.shape
 
     def mass(rows: slice, cols: slice) -> np.ndarray:
@@ -96,7 +97,7 @@ def _fixed_places(maps_MHW: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _ends(size: int, share: float) -> tuple[slice, slice]:
-    """The first and the last round(share * size) places along an axis, at least one each; 2 or more places."""
+    """The first and the last round(share * size) places along an axis, at least one each; `size` is at least 2."""
     reach = max(round(share * size), 1)
     return slice(0, reach), slice(size - reach, size)
 
@@ -107,8 +108,8 @@ def by_outcome(
     """Mean of each share over true and false positives and negatives: by outcome, then by share, with `count`.
 
     `labels`: M of 0 and 1; `probabilities`: M of label 1, at or above `cut` the decision is 1. NaN shares are left
-    out of a mean; an outcome without images has count 0 and NaN means. More relevance outside the lungs in TP and FP
-    than in TN and FN says that what lies there speaks for the disease. A NaN probability raises ValueError.
+    out of a mean; an outcome without images has count 0 and NaN means. If more relevance lies outside the lungs in TP
+    and FP than in TN and FN, what lies there speaks for the disease. A NaN probability raises ValueError.
     """
     probabilities = np.asarray(probabilities, dtype=float)
     if np.isnan(probabilities).any():
@@ -136,18 +137,18 @@ class Suspicion:
     excess_p: float
     """One-sided, by flipping the signs of whole patients (`significance.sign_flip_p`)."""
     row: float
-    """Of the place outside the lungs to which most peaks come back, its centre as a share of the height; NaN if no
-    peak lies outside."""
+    """The centre of the place outside the lungs to which most peaks return, as a share of the height; NaN if no peak
+    lies outside."""
     col: float
     """The same along the width."""
     concentration: float
-    """Share of the images whose peak lies there, within one cell of 7 x 7, in [0, 1]."""
+    """Share of the images whose peak lies there, within one cell of 7 x 7; in [0, 1]."""
     concentration_p: float
     """Probability of a place as popular, if peaks fell anywhere in the image; one-sided, in (0, 1]."""
     num_images: int
     """Images with lungs."""
     num_flat: int
-    """Of these, maps without a peak: they count as peaks nowhere, and as no excess."""
+    """Of these, flat maps, which have no peak and count as no excess."""
     by_excess: bool
     """Excess of at least 0.1 at the 2.5% level."""
     by_concentration: bool
@@ -155,7 +156,7 @@ class Suspicion:
 
     @property
     def is_flagged(self) -> bool:
-        """Whether either sign shows: at most 5% of the models whose maps know nothing are."""
+        """Whether there is either sign: of models whose maps know nothing, at most 5% are flagged."""
         return self.by_excess or self.by_concentration
 
 
@@ -168,15 +169,15 @@ def suspicion(
 ) -> Suspicion:
     """Whether these maps look at something outside the lungs, by their relevance or by one place that they share.
 
-    Concentration: a window of one cell (a seventh of each side) slides in steps of half a cell; the place is where
-    it holds the peaks of most images, counting only peaks outside the image's own, widened lungs. (A tie at the
-    peak: one of its pixels, drawn at random.) Null hypothesis: peaks fall anywhere in the image with equal
-    probability, independently between patients, while the peaks of one patient's images keep their distances. So
-    each draw shifts every patient's peaks by an own random step, periodically, and looks for the best place anew:
-    having chosen the place does not make it significant. p = (1 + #{as popular}) / (1 + draws).
+    Concentration: a window of one cell (a seventh of each side) slides in steps of half a cell; the place is where the
+    window holds the peaks of most images. Only peaks outside the widened lungs of their image count, and of tied peaks
+    one is drawn at random. Null hypothesis: peaks fall anywhere in the image with equal probability, independently
+    between patients, while the peaks of one patient's images keep their distances. So each draw shifts every patient's
+    peaks by a random step, periodically, and looks for the best place again: that the place was chosen does not make it
+    significant. p = (1 + #{as popular}) / (1 + draws).
 
-    The null knows no anatomy: maps that always peak on the heart are concentrated outside the lungs too, and are
-    flagged, with the place. Give it the images that the model calls positive when a marker goes with the disease.
+    The null hypothesis knows no anatomy: maps that always peak on the heart are concentrated outside the lungs too, and
+    are flagged, with the place. If a marker goes with the disease, pass the images that the model calls positive.
     Images without lungs are left out; none left gives NaN and no flag. A NaN or a value below 0 raises ValueError.
     """
     has_lungs_M = np.asarray(lungs_MHW).any(axis=(1, 2))
@@ -243,7 +244,7 @@ def _concentration(
     p = (1 + reached) / (1 + draws)
     if most == 0:
         return float("nan"), float("nan"), 0.0, p
-    # Windows that hold the same peaks overlap; of places as popular, the first in raster order.
+    # Windows that hold the same peaks overlap; of equally popular places, the first in raster order.
     row, col = ((np.argwhere(observed_hw == most)[0] + 1) / (2 * CELLS)).tolist()
     return row, col, most / num_images, p
 
@@ -264,10 +265,10 @@ def _popularity(peaks_Dm2: np.ndarray, outside_mHW: np.ndarray) -> np.ndarray:
 
 
 def widened(masks_MHW: np.ndarray, margin: float) -> np.ndarray:
-    """The masks and what lies within `margin`, a share of each side, of them along rows and columns: bool M x H x W.
+    """The masks with all pixels within `margin`, a share of each side, of them along rows and columns: bool M x H x W.
 
-    A square neighbourhood of round(margin * side) pixels each way, not a disc: separable, so that it costs a
-    thousandth of a second an image. An empty mask stays empty; margin 0 changes nothing.
+    The neighbourhood is a square of round(margin * side) pixels each way, not a disc: a square is separable, so that an
+    image costs a thousandth of a second. An empty mask stays empty; margin 0 changes nothing.
     """
     wide_MHW = np.asarray(masks_MHW).astype(np.uint8)
     for axis in (1, 2):

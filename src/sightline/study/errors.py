@@ -1,4 +1,4 @@
-"""One kind of error for what a user can mend, shown without a traceback."""
+"""One kind of error for what a user can correct, printed without a traceback."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 
 class StudyError(Exception):
-    """What is wrong with the study and how to mend it; one line per case, all cases at once."""
+    """What is wrong with the study and how to correct it: all cases at once, one line each."""
 
     def __init__(self, problem: str, cases: Sequence[str] = ()) -> None:
-        """`problem` is the line that says what to do; `cases` name file, row or value, one each."""
+        """`problem`: one line that says what to do; `cases`: the file, row or value of each case."""
         self.cases = list(cases)
         super().__init__("\n".join([problem, *(f"  {case}" for case in self.cases)]))
 

@@ -1,4 +1,4 @@
-"""Whole files or none: everything is written beside its place and renamed into it."""
+"""Files read with one kind of error, and written whole or not at all: beside their place, then renamed into it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sightline.study.errors import StudyError
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends without an error.
 
-    The name beside is fixed (`.<name>.partial`), so what a killed run left is overwritten by the next. A full
+    The name of the file beside is fixed (`.<name>.partial`), so the next run overwrites what a killed run left. A full
     disk is a StudyError.
     """
     path = Path(path)
@@ -60,7 +60,7 @@ def write_json(path: str | Path, values: dict[str, Any]) -> None:
 
 
 def rounded(value: Any) -> Any:
-    """`value` as JSON takes it: floats rounded to 6 decimals, NaN and infinities None, NumPy scalars plain."""
+    """`value` for JSON: floats rounded to 6 decimals, NaN and infinities None, NumPy scalars plain."""
     if isinstance(value, dict):
         return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -105,7 +105,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
 def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     """The table at `path` with at least `columns`, typed; a missing file or column is a StudyError.
 
-    Text columns keep `NA`, `null` and leading zeros as they stand in the file; an empty text cell is "".
+    Text columns keep `NA`, `null` and leading zeros as they are in the file; an empty text cell is "".
     """
     text = {name: str for name, kind in columns.items() if kind is str}
     try:

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """One of the paper's variants."""
+    """One of the paper's networks: architecture, init and head."""
 
     arch: Literal["alexnet", "vgg16", "googlenet", "resnet50"]
     init: Literal["scratch", "imagenet"]

@@ -16,7 +16,7 @@ from sightline.study.errors import StudyError
 
 T = TypeVar("T")
 
-# Every top-level key that a study may have; a stage reads some of them and refuses strangers.
+# Every top-level key that a study may have. A stage reads some of them; an unknown key is an error.
 SECTIONS = (
     "seed", "threshold", "data", "phantom", "augment", "train", "saliency", "annotate",
     "consensus", "align", "bootstrap", "ladder", "shortcut", "faithfulness", "multiverse", "report", "models",
@@ -26,13 +26,13 @@ SECTIONS = (
 def read_params(kind: type[T], path: str | Path = "params.yaml") -> T:
     """`kind` filled from the file's top-level keys of the same names, nested dataclasses and dictionaries included.
 
-    An unknown, missing or wrongly typed key is a StudyError that lists each such key with its path, what was
-    expected and the nearest right name. Keys of other stages are not looked into.
+    Unknown, missing and wrongly typed keys are a StudyError that lists each with its path, what was expected and the
+    nearest right name. The keys inside other stages' sections are not checked.
     """
     mapping = _load(path)
     problems = [f"{name}: unknown{_nearest(name, SECTIONS)}" for name in mapping if name not in SECTIONS]
-    wanted = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    value = _build(kind, {name: mapping[name] for name in wanted if name in mapping}, "", problems)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    value = _build(kind, {name: mapping[name] for name in names if name in mapping}, "", problems)
     if problems:
         raise StudyError(f"{path}: {len(problems)} wrong {'key' if len(problems) == 1 else 'keys'}", problems)
     return value
@@ -63,7 +63,7 @@ def _load(path: str | Path) -> dict[str, Any]:
 
 
 def _build(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
-    """`value` as `kind`; what is wrong is appended to `problems` and None returned in its place."""
+    """`value` as `kind`; if it is wrong, the reason is appended to `problems` and the result is None."""
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, value, where, problems)
@@ -119,5 +119,5 @@ def _wrong(where: str, expected: str, value: Any, problems: list[str], hint: str
 
 
 def _nearest(name: str, names: Any) -> str:
-    close = difflib.get_close_matches(name, [str(other) for other in names], n=1)
+    close = difflib.get_close_matches(name, [str(known) for known in names], n=1)
     return f"; did you mean {close[0]}?" if close else ""
