@@ -206,7 +206,7 @@ def test_tied_peaks_keep_the_level():
 @pytest.mark.slow
 @pytest.mark.parametrize("together", [0.0, 0.5, 1.0])
 def test_level_of_the_grouped_test(together):
-    """40 patients of 1 to 4 images: at most 5% however much their images depend on each other; at least 3% if fully."""
+    """40 patients of 1 to 4 images: at most 5% whatever the dependence within patients, 3% or more if full."""
     generator, trials, rejected = rng(15), 3000, 0
     groups = np.repeat(np.arange(40), np.resize([1, 2, 3, 4], 40))
     for _ in range(trials):
