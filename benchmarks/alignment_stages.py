@@ -1,6 +1,6 @@
-"""Seconds of the stages that score maps, for the paper's size: 12 models, CAM and Grad-CAM, 50 images, 224 pixels.
+"""Seconds of the stages that score maps, at the paper's size: 12 models, CAM and Grad-CAM, 50 images, 224 pixels.
 
-Maps, predictions and annotations are synthetic; the work is that of a real study.
+Maps, predictions and annotations are synthetic; the stages do the work of a real study.
 Run: python benchmarks/alignment_stages.py
 """
 

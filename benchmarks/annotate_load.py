@@ -1,14 +1,15 @@
 """How long one save takes on the experts' page under load, and whether `kill -9` of its server loses or doubles one.
 
-Many readers at once draw a stroke a second on a phantom study's images, save each, and submit every 20 or so. In the
-middle the server is killed and, 2 s later, started again. At the end the store is compared with what the readers drew,
-event by event and mask by mask; the exit code is 1 if anything is lost, doubled or wrong. What is killed is the
-process: that a commit outlives the machine too rests on the database's fsync, which is paid for here where the store
+Many readers at once draw one stroke per second on a phantom study's images, save each, and submit every 20 or so. In
+the middle the server is killed and, 2 s later, started again. At the end the store is compared with what the readers
+drew, event by event and mask by mask; the exit code is 1 if anything is lost, doubled or wrong. Only the process is
+killed: whether a commit outlives the machine depends on the database's fsync, which costs time here too if the store
 lies on a disk (TMPDIR says where).
 
-A reader is a thread with one http.client connection, all drawings and masks are made before the load begins, and the
-server's limits are those it ships with. Readers and server share the cores, so the readers should take little of them:
-a request costs them 0.3 ms of CPU, 1.7 ms with asyncio and httpx2. Linux alone: CPU and memory are read from /proc.
+A reader is a thread with one http.client connection. All drawings and masks are made before the load begins, and the
+server has the limits it ships with. Readers and server share the cores, so the readers should use little of them:
+a request costs them 0.3 ms of CPU; with asyncio and httpx2 it cost 1.7 ms. Linux only: CPU and memory are read from
+/proc.
 
 Run: python benchmarks/annotate_load.py [--readers 30 --seconds 120] [--store URL] [--json FILE]
 """
@@ -47,27 +48,27 @@ AWAY = 2.0  # seconds between the kill and the new start
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--readers", type=int, default=30)
-    parser.add_argument("--seconds", type=int, default=120, help="of drawing, a stroke a second")
-    parser.add_argument("--kills", type=int, default=1, help="of the server, evenly spaced; 1: at half time")
-    parser.add_argument("--side", type=int, default=1024, help="of an image, pixels")
-    parser.add_argument("--store", help="SQLAlchemy's URL of an empty store; default: a new SQLite file")
+    parser.add_argument("--seconds", type=int, default=120, help="seconds of drawing, one stroke per second")
+    parser.add_argument("--kills", type=int, default=1, help="kills of the server, evenly spaced; 1: at half time")
+    parser.add_argument("--side", type=int, default=1024, help="side of an image in pixels")
+    parser.add_argument("--store", help="SQLAlchemy URL of an empty store; default: a new SQLite file")
     parser.add_argument("--json", help="file for the figures")
-    asked = parser.parse_args()
-    if not 0 < asked.seconds <= IMAGES * FEWEST:
+    options = parser.parse_args()
+    if not 0 < options.seconds <= IMAGES * FEWEST:
         parser.error(f"--seconds: from 1 to {IMAGES * FEWEST}, else the readers run out of images")
     with tempfile.TemporaryDirectory(prefix="sightline-load-") as name:
         folder, load_before = Path(name), os.getloadavg()[0]
-        url = asked.store or f"sqlite:///{folder}/store.sqlite"
+        url = options.store or f"sqlite:///{folder}/store.sqlite"
         server = Server(folder, url)
-        make_study(folder, asked.readers, asked.side)
-        tokens = [line.partition("#invite=")[2] for line in server.call("invite", "--count", str(asked.readers))]
-        drawings = [planned_drawings(number, asked.seconds, asked.side) for number in range(asked.readers)]
+        make_study(folder, options.readers, options.side)
+        tokens = [line.partition("#invite=")[2] for line in server.call("invite", "--count", str(options.readers))]
+        drawings = [planned_drawings(number, options.seconds, options.side) for number in range(options.readers)]
         readers = [
-            Reader(server.port, token, number, drawings[number], asked.seconds) for number, token in enumerate(tokens)
+            Reader(server.port, token, number, drawings[number], options.seconds) for number, token in enumerate(tokens)
         ]
         try:
             server.start()
-            clients_cpu, away = read(server, readers, asked.seconds, asked.kills)
+            clients_cpu, away = read(server, readers, options.seconds, options.kills)
         finally:
             server.close()
         faults = compared(url, readers)
@@ -81,15 +82,20 @@ def main() -> None:
     figures["readers: CPU seconds"] = clients_cpu
     print("\n".join(f"{name:<48}{value:>12,.8g}" for name, value in rounded(figures).items()))
     print("\n".join([*(reader.refusal for reader in readers if reader.refusal), log[-4000:]]).strip())
-    if asked.json:
-        told = {"readers": asked.readers, "seconds": asked.seconds, "kills": asked.kills, "side": asked.side}
-        told |= {"store": url.partition(":")[0], "load_average_before": load_before}
-        write_json(asked.json, {"figures": figures, "asked": told, **machine()})
+    if options.json:
+        settings = {
+            "readers": options.readers,
+            "seconds": options.seconds,
+            "kills": options.kills,
+            "side": options.side,
+        }
+        settings |= {"store": url.partition(":")[0], "load_average_before": load_before}
+        write_json(options.json, {"figures": figures, "asked": settings, **machine()})
     sys.exit(1 if any(faults.values()) else 0)
 
 
 def make_study(folder: Path, readers: int, side: int) -> None:
-    """A phantom study in `folder`: profiles/smoke.yaml with larger images and as many readers, each for every image."""
+    """A phantom study in `folder`: profiles/smoke.yaml with larger images and `readers` readers of every image."""
     yaml = YAML()
     params = yaml.load(ROOT / "profiles/smoke.yaml")
     params["data"].update(height=side, width=side)
@@ -100,7 +106,7 @@ def make_study(folder: Path, readers: int, side: int) -> None:
 
 
 class Server:
-    """`sightline annotate serve` as a process of its own, which can be killed and started again on its port."""
+    """`sightline annotate serve` in its own process, which can be killed and started again on its port."""
 
     def __init__(self, folder: Path, store: str) -> None:
         with socket.socket() as free:
@@ -108,21 +114,21 @@ class Server:
             self.port: int = free.getsockname()[1]
         self.log = folder / "server.log"
         self.cpu = 0.0
-        """CPU seconds of all its processes, their starting left out."""
+        """CPU seconds of all its processes, without their start-up."""
         self.peak = 0.0
         """Largest resident memory of any of them, MB."""
         self._command = [sys.executable, "-m", "sightline.cli", "annotate"]
         self._where: dict[str, Any] = {"cwd": folder, "env": {**os.environ, "SIGHTLINE_STORE": store}}
 
     def call(self, *arguments: str) -> list[str]:
-        """The lines that another of the page's commands prints."""
+        """The lines that another command of the page prints."""
         done = subprocess.run(
             [*self._command, *arguments], **self._where, check=True, stdout=subprocess.PIPE, text=True
         )
         return done.stdout.splitlines()
 
     def start(self) -> None:
-        """Returns when the page is answered."""
+        """Returns when the server accepts connections."""
         with self.log.open("ab") as log:
             command = [*self._command, "serve", "--port", str(self.port)]
             self._process = subprocess.Popen(command, **self._where, stdout=subprocess.DEVNULL, stderr=log)
@@ -137,7 +143,7 @@ class Server:
         self.cpu -= self._cpu()
 
     def end(self, by: signal.Signals) -> None:
-        """Ends the process by a signal and adds up what it took."""
+        """Ends the process by a signal and adds up its CPU time and memory."""
         self.cpu += self._cpu()
         status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         peak = next(line for line in status if line.startswith("VmHWM"))
@@ -146,7 +152,7 @@ class Server:
         self._process.wait()
 
     def close(self) -> None:
-        """Ends the process if it is still there."""
+        """Ends the process if it still runs."""
         self._process.kill()
         self._process.wait()
 
@@ -156,7 +162,7 @@ class Server:
 
 
 def read(server: Server, readers: list[Reader], seconds: int, kills: int) -> tuple[float, float]:
-    """Lets the readers draw to the end; CPU seconds that they took and seconds that no server was there."""
+    """Lets the readers draw to the end; returns their CPU seconds and the seconds without a server."""
     for reader in readers:
         reader.sign_in()
     cpu_before, away = time.process_time(), 0.0
@@ -177,7 +183,7 @@ def read(server: Server, readers: list[Reader], seconds: int, kills: int) -> tup
 
 
 def timings(readers: list[Reader]) -> dict[str, float]:
-    """What was saved and how long each confirmed request took, milliseconds; tries without an answer are counted."""
+    """What was saved, how long each confirmed request took in milliseconds, and how many tries got no answer."""
     figures: dict[str, float] = {"events": sum(len(reader.confirmed) for reader in readers)}
     for name in ("saves", "submissions"):
         took = 1000 * np.array([seconds for reader in readers for seconds in getattr(reader, name)])
@@ -193,9 +199,9 @@ def timings(readers: list[Reader]) -> dict[str, float]:
 
 
 def compared(url: str, readers: list[Reader]) -> dict[str, int]:
-    """How many events and submissions of the store are not as they were sent, by fault; all 0 if all is well.
+    """How many events and submissions in the store differ from what was sent, by fault; all 0 if all is well.
 
-    The tables are read as they are, not by the store's own questions.
+    The tables are read directly, not by the store's queries.
     """
     engine = schema.opened(url)
     with engine.connect() as db:

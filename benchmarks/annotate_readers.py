@@ -1,7 +1,8 @@
 """Simulated readers of the experts' page for annotate_load.py: what they draw, and clients that save as the page does.
 
-Like the page (sync.js, api.js): a stroke is queued when it is drawn, the queue is sent in order in batches, one request
-at a time, and stays until it is confirmed; without an answer the request is tried again after 0.5 s, 1 s, ... 15 s.
+As on the page (sync.js, api.js), a stroke is queued when it is drawn; the queue is sent in order, in batches, one
+request at a time, and kept until it is confirmed. Without an answer, the request is tried again after 0.5 s, 1 s, ...
+15 s.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Drawing:
 
 
 def planned_drawings(reader: int, seconds: int, side: int) -> list[Drawing]:
-    """Drawings enough for so many seconds, one event a second, on images of `side` x `side` pixels."""
+    """Enough drawings for `seconds` seconds, one event per second, on images of `side` x `side` pixels."""
     rng = np.random.default_rng(reader)
     drawings: list[Drawing] = []
     while sum(len(drawing.events) for drawing in drawings) <= seconds:
@@ -53,7 +54,7 @@ def planned_drawings(reader: int, seconds: int, side: int) -> list[Drawing]:
 
 
 def _event(rng: np.random.Generator, seq: int, side: int) -> dict[str, Any]:
-    """An undo now and then, else 50 to 200 points along a wobbling ring or part of one, by brush or outline."""
+    """Sometimes an undo, else 50 to 200 points along a wobbling ring or part of one, by brush or outline."""
     if seq and rng.random() < 0.05:
         return {"seq": seq, "kind": "undo"}
     tool = "brush" if rng.random() < 0.5 else "outline"
@@ -81,12 +82,12 @@ class Refused(Exception):
 
 
 class Later(OSError):
-    """The server is there and wants to be asked again later."""
+    """The server answered and asks to be tried again later."""
 
 
 @dataclass(eq=False)
 class Reader(threading.Thread):
-    """Once signed in and started, draws an event a second for `seconds`, then saves what is left."""
+    """Once signed in and started, draws one event per second for `seconds`, then saves what is left."""
 
     port: int
     token: str
@@ -96,15 +97,15 @@ class Reader(threading.Thread):
     drawn: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Events by task, in order."""
     confirmed: set[str] = field(default_factory=set)
-    """Ids of the events that the server said it has."""
+    """Ids of the events that the server has confirmed."""
     answered: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Submissions that were sent, by id; with `task` and, once confirmed, `version`."""
     saves: list[float] = field(default_factory=list)
-    """Seconds that each confirmed request took which saved events."""
+    """Seconds of each confirmed request that saved events."""
     submissions: list[float] = field(default_factory=list)
-    """Seconds that each confirmed submission took."""
+    """Seconds of each confirmed submission."""
     failures: Counter[str] = field(default_factory=Counter)
-    """Requests that were tried again later, by what came of them."""
+    """Requests that were tried again later, by their error."""
     waits: list[float] = field(default_factory=list)
     """Seconds from each event's drawing to its confirmation."""
     refusal: str = ""
@@ -114,13 +115,13 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self._http = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         self._headers = {"content-type": "application/json"}
-        self._task = ""  # the open image's; none between two
+        self._task = ""  # of the open image; empty between two images
         self._waiting: list[tuple[float, dict[str, Any]]] = []  # when it was drawn, event
-        self._answer: dict[str, Any] = {}  # the submission on its way
+        self._answer: dict[str, Any] = {}  # the submission being sent
         self._wait, self._retry_at = FIRST_WAIT, 0.0
 
     def sign_in(self) -> None:
-        """Opens the personal link and enrols; OSError, HTTPException or Refused where that fails."""
+        """Opens the personal link and enrols; OSError, HTTPException or Refused if that fails."""
         words = self._answer_of("GET", "/page/strings/en.json")
         self._headers["x-csrf-token"] = self._answer_of("POST", "/api/session", {"token": self.token})["csrf"]
         who = {"name": f"Reader {self.number}", "profession": "student", "years": 1, "language": "en", "consent": True}
@@ -129,20 +130,20 @@ class Reader(threading.Thread):
     def run(self) -> None:
         start = time.monotonic()
         end = start + self.seconds
-        due = start + np.random.default_rng([self.number, 1]).random()  # readers do not draw in step
+        due = start + np.random.default_rng([self.number, 1]).random()  # readers draw at different moments
         try:
             while (now := time.monotonic()) < end or self._waiting or self._answer:
                 if now > end + DRAIN:
                     raise Refused(f"{len(self._waiting)} events unconfirmed {DRAIN:g} s after the last")
                 if self._may_draw() and due <= now < end:
                     self._draw(now)
-                    due = max(due + 1, now)  # who had to wait does not hurry afterwards
+                    due = max(due + 1, now)  # a reader who had to wait does not hurry afterwards
                 if now >= self._retry_at:
                     self._try_request()
                 moments = [due] if self._may_draw() and due < end else []
                 moments += [self._retry_at] if self._waiting or self._answer or not self._task else []
                 time.sleep(max(0, min(moments, default=end) - time.monotonic()))
-        except Exception as error:  # of any kind: the benchmark fails and says so
+        except Exception as error:  # of any kind: the benchmark fails and prints it
             self.refusal = f"reader {self.number}: {type(error).__name__}: {error}"
         finally:
             self._http.close()
@@ -151,7 +152,7 @@ class Reader(threading.Thread):
         return bool(self._task) and not self._answer
 
     def _draw(self, now: float) -> None:
-        """Adds the open drawing's next event to the queue; after the last, its answer is due."""
+        """Adds the next event of the open drawing to the queue; after the last one, its answer is due."""
         drawing, log = self.drawings[len(self.drawn) - 1], self.drawn[self._task]
         log.append({"id": str(uuid.uuid4()), "at": _now(), **drawing.events[len(log)]})
         self._waiting.append((now, log[-1]))
@@ -171,7 +172,7 @@ class Reader(threading.Thread):
             self._wait = min(2 * self._wait, LONGEST_WAIT)
 
     def _request(self) -> None:
-        """What the page would ask next, if anything."""
+        """Sends the request that the page would send next, if any."""
         if not self._task:
             self._open()
         elif self._waiting:
@@ -189,10 +190,10 @@ class Reader(threading.Thread):
 
     def _save(self, batch: list[tuple[float, dict[str, Any]]]) -> None:
         start = time.perf_counter()
-        told = self._answer_of("POST", f"/api/tasks/{self._task}/events", {"events": [event for _, event in batch]})
+        reply = self._answer_of("POST", f"/api/tasks/{self._task}/events", {"events": [event for _, event in batch]})
         self.saves.append(time.perf_counter() - start)
-        if told["saved"] != batch[-1][1]["seq"] + 1:
-            raise Refused(f"{told['saved']} events saved, after the one with seq {batch[-1][1]['seq']}")
+        if reply["saved"] != batch[-1][1]["seq"] + 1:
+            raise Refused(f"{reply['saved']} events saved, after the one with seq {batch[-1][1]['seq']}")
         now = time.monotonic()
         self.waits += [now - drawn_at for drawn_at, _ in batch]
         self.confirmed |= {event["id"] for _, event in batch}
@@ -200,13 +201,13 @@ class Reader(threading.Thread):
 
     def _submit(self) -> None:
         start = time.perf_counter()
-        told = self._answer_of("POST", f"/api/tasks/{self._task}/submission", self._answer)
+        reply = self._answer_of("POST", f"/api/tasks/{self._task}/submission", self._answer)
         self.submissions.append(time.perf_counter() - start)
-        self.answered[self._answer["id"]]["version"] = told["version"]
+        self.answered[self._answer["id"]]["version"] = reply["version"]
         self._task, self._answer = "", {}
 
     def _answer_of(self, method: str, path: str, body: Any = None) -> Any:
-        """The content of the answer; OSError or HTTPException where trying again may help, Refused where not."""
+        """The content of the answer; OSError or HTTPException if trying again may help, Refused if not."""
         self._http.request(method, path, None if body is None else json.dumps(body), self._headers)
         answer = self._http.getresponse()
         content = answer.read()
@@ -214,11 +215,11 @@ class Reader(threading.Thread):
             self._headers["cookie"] = cookie.partition(";")[0]
         if answer.headers.get_content_type() == "image/png":
             return content
-        told = json.loads(content)
-        if answer.status == 409 and told["detail"]["code"] == "already_recorded":
-            return told["detail"]
+        reply = json.loads(content)
+        if answer.status == 409 and reply["detail"]["code"] == "already_recorded":
+            return reply["detail"]
         if answer.status == 429 or answer.status >= 500:
             raise Later(f"HTTP {answer.status}")
         if answer.status >= 400:
-            raise Refused(f"HTTP {answer.status} {told['detail']['code']}: {told['detail']['message']}")
-        return told
+            raise Refused(f"HTTP {answer.status} {reply['detail']['code']}: {reply['detail']['message']}")
+        return reply

@@ -1,5 +1,6 @@
-"""How much of a network's result is stale batch-norm statistics: saved weights as they are, then with statistics
-measured anew, as a plain average over 30 balanced, augmented training batches.
+"""How much stale batch-norm statistics matter: saved weights as they are, then with statistics measured again.
+
+The new statistics are a plain average over 30 balanced, augmented training batches.
 
 Run in a trained study: python benchmarks/batch_norm_statistics.py googlenet-scratch-gap resnet50-scratch-gap
 """
@@ -28,28 +29,28 @@ BATCHES = 30
 
 
 def main() -> None:
-    params, here = read_params(train.Params), this_machine()
+    params, machine = read_params(train.Params), this_machine()
     index = read_csv("data/prepared/index.csv", {"image": str, "split": str, "label": int})
-    images_N = torch.from_numpy(np.load("data/prepared/images.npy")).to(here.device)
-    labels_N = torch.tensor(index.label.to_numpy(), device=here.device)
+    images_N = torch.from_numpy(np.load("data/prepared/images.npy")).to(machine.device)
+    labels_N = torch.tensor(index.label.to_numpy(), device=machine.device)
     rows = {name: torch.tensor(np.flatnonzero(index.split == name)) for name in ("train", "val", "test")}
     for key in sys.argv[1:]:
         entry = read_entry(Network, "models", key)
-        network = here.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry))
-        for statistics in ("as trained", "measured anew"):
-            if statistics == "measured anew":
+        network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry))
+        for statistics in ("as trained", "measured again"):
+            if statistics == "measured again":
                 for module in network.modules():
                     if isinstance(module, nn.BatchNorm2d):
                         module.reset_running_stats()
                         module.momentum = None  # a plain average over all batches
-                generator = torch.Generator(here.device).manual_seed(params.seed)
+                generator = torch.Generator(machine.device).manual_seed(params.seed)
                 batches = balanced_batches(labels_N[rows["train"]], params.train.batch_size, generator)
                 network.train()
-                with torch.no_grad(), here.autocast():
+                with torch.no_grad(), machine.autocast():
                     for batch in rows["train"][batches[:BATCHES]]:
                         network(three_channels(augmented(unit_images(images_N[batch]), params.augment, generator)))
             for split in ("val", "test"):
-                logits = predicted_logits(network, images_N, rows[split], params.train.batch_size, here)
+                logits = predicted_logits(network, images_N, rows[split], params.train.batch_size, machine)
                 print(f"{key}, {statistics}, {split}: {line(logits, labels_N[rows[split]])}", flush=True)
 
 

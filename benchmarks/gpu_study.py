@@ -1,10 +1,10 @@
-"""The paper's recipe on real images on one device, without DVC: what Table 4 asks of our scratch models, and Table 3.
+"""The paper's recipe on real images on one device, without DVC: our scratch models for its Tables 4 and 3.
 
-For each seed: prepare (the split), then for each model train, saliency and the alignment with finished expert regions,
-by the stages' own code in one process. Written after each model: accuracy, F1, AUROC, specificity (with recall and
-precision) and their intervals, seconds, IoU and Pointing Game of CAM and Grad-CAM with chance and intervals; once a
-model, images a second against the bare step. `--minutes` ends it before a model that would not fit any more; run again
-with the same `--out`, it goes on with what is missing.
+For each seed, the stages' code runs in one process: prepare (the split), then for each model train, saliency and the
+alignment with finished expert regions. Results are written after each model: accuracy, F1, AUROC, specificity (with
+recall and precision) and their intervals, seconds, IoU and Pointing Game of CAM and Grad-CAM with chance and intervals;
+once per model also images per second against the bare step. `--minutes` ends the run before a model that would not fit
+any more; another run with the same `--out` continues with what is missing.
 
 Run: python benchmarks/gpu_study.py IMAGES REGIONS --out results.json [--models ...] [--seeds 0 1 2] [--minutes 9]
 IMAGES holds train/ and test/ with NORMAL and PNEUMONIA, REGIONS one PNG for each annotated test image.
@@ -49,12 +49,12 @@ SCRATCH = (
 def main() -> None:
     arguments = parsed()
     out: Path = arguments.out.resolve()
-    found: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
+    results: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
     deadline = time.monotonic() + 60 * arguments.minutes
     longest = 0.0
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-            missing = [key for key in arguments.models if f"{key}, seed {seed}" not in found.get("models", {})]
+            missing = [key for key in arguments.models if f"{key}, seed {seed}" not in results.get("models", {})]
             if not missing:
                 continue
             write_params(arguments, seed, missing)
@@ -65,13 +65,13 @@ def main() -> None:
                     print(f"stops before {key}, seed {seed}: no time left")
                     return
                 begun = time.monotonic()
-                models = found.setdefault("models", {})
+                models = results.setdefault("models", {})
                 models[f"{key}, seed {seed}"] = one_model(arguments, seed, key)
                 longest = max(longest, time.monotonic() - begun)
-                write(out, found, arguments)
-                if key not in found.setdefault("speed", {}):
-                    found["speed"][key] = speed(key)
-                    write(out, found, arguments)
+                write(out, results, arguments)
+                if key not in results.setdefault("speed", {}):
+                    results["speed"][key] = speed(key)
+                    write(out, results, arguments)
 
 
 def parsed() -> argparse.Namespace:
@@ -82,8 +82,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=SCRATCH, default=list(SCRATCH))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--epochs", type=int, help="in place of the recipe's, to try it out")
-    parser.add_argument("--side", type=int, help="pixels, in place of the recipe's 224, to try it out")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's, to try the script")
+    parser.add_argument("--side", type=int, help="pixels, instead of the recipe's 224, to try the script")
     return parser.parse_args()
 
 
@@ -126,7 +126,7 @@ def one_model(arguments: argparse.Namespace, seed: int, key: str) -> dict[str, A
 
 
 def speed(key: str) -> dict[str, dict[str, float | None]]:
-    """Training's images a second beside the bare step's; once a model, since no seed changes it."""
+    """Images per second of training and of the bare step; once for each model, since no seed changes it."""
     arch, _, head = key.split("-")
     rows = training.compare(arch, head, this_machine())
     return {
@@ -146,19 +146,19 @@ def seconds_of(stage: Callable[[], None], key: str) -> float:
     return time.monotonic() - begun
 
 
-def write(out: Path, found: dict[str, Any], arguments: argparse.Namespace) -> None:
-    here = this_machine()
-    found |= {
+def write(out: Path, results: dict[str, Any], arguments: argparse.Namespace) -> None:
+    machine = this_machine()
+    results |= {
         "command": "python benchmarks/gpu_study.py",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": device_words(),
-        "device": here.device.type,
-        "precision": str(here.precision).removeprefix("torch."),
+        "device": machine.device.type,
+        "precision": str(machine.precision).removeprefix("torch."),
         "versions": installed_versions(PACKAGES),
         "recipe_changed": {name: getattr(arguments, name) for name in ("epochs", "side") if getattr(arguments, name)},
     }
     beside = out.with_suffix(".partial")
-    beside.write_text(json.dumps(rounded(found), indent=1, sort_keys=True) + "\n")
+    beside.write_text(json.dumps(rounded(results), indent=1, sort_keys=True) + "\n")
     beside.replace(out)
 
 

@@ -1,8 +1,8 @@
 """Growth: seconds of each stage at 1, 4 and 16 times the images, start-up included.
 
-Medians of three studies a size, the sizes in turn: a stage takes seconds, and a machine's speed wanders within minutes.
-Everything grows alike: training images, test images, annotated images. A stage is linear if an image costs no more
-between 4 and 16 times than between 1 and 4 times; where its growth is lost in its start-up there is nothing to say.
+Medians of three studies per size, with the sizes in turn: a stage takes seconds, and a machine's speed varies within
+minutes. Training images, test images and annotated images grow alike. A stage is linear if one more image costs no
+more between 4 and 16 times than between 1 and 4 times; where its growth is lost in its start-up, nothing is stated.
 The phantom at 64 pixels, AlexNet trained for one epoch, ten annotations for two images.
 Run: python benchmarks/growth.py
 """
@@ -24,7 +24,7 @@ COMMANDS = (
 SIZES = (1, 4, 16)
 TRAIN, TEST, ANNOTATED = 40, 50, 25
 ROUNDS = 3
-MUST, LEAST = 1.5, 1.0  # of the cost of an image; seconds more at 16 times, below which nothing is said
+MUST, LEAST = 1.5, 1.0  # bound on the cost per image; seconds of growth at 16 times below which nothing is stated
 
 
 def main() -> None:
@@ -50,13 +50,13 @@ def study(size: int) -> dict[str, float]:
 
 
 def row(command: str, one: float, four: float, sixteen: float) -> Row:
-    """What an image costs between 4 and 16 times the images, against between 1 and 4 times."""
+    """The cost per image between 4 and 16 times the images, against that between 1 and 4 times."""
     late, early = (sixteen - four) / 12, (four - one) / 3
     is_seen = sixteen - one >= LEAST and early > 0
     what = f"{command.split()[0]}: {one:.1f}, {four:.1f}, {sixteen:.1f} s at 1, 4, 16 times the images"
     return Row(
         what=what,
-        unit="ms a first size's worth",
+        unit="ms per first size's images",
         ours=1000 * late,
         against="the same between 1 and 4 times",
         other=1000 * early,

@@ -1,7 +1,7 @@
 """What every benchmark shares: timing in turn, the machine in words, rows as a table and as JSON.
 
-A row compares ours with one other figure of the same run: the machine's limit or a peer. Runs of the two alternate,
-and the ratio is the median over the rounds of the pairs' ratios, so that a machine that slows down slows both.
+A row compares ours with one other figure of the same run: the machine's limit or a peer. Runs of the two alternate, so
+that a machine that slows down slows both; the ratio is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Row:
     ratio: float | None = None
     """How many times as good as the other: above 1 we are ahead."""
     must: str = ""
-    """What issue or contract asks for, in words; empty where it asks nothing."""
+    """The bound in words; empty where nothing is required."""
     met: bool | None = None
-    """None where nothing is asked, or not on this machine."""
+    """None where nothing is required, or not on this machine."""
 
 
 def in_turn(functions: Mapping[str, Callable[[], float]], rounds: int, warmups: int = 1) -> dict[str, list[float]]:
     """Seconds of each function, which it returns, one per round, after `warmups` rounds that do not count.
 
-    The order turns round every time.
+    The order is reversed in every other round.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(rounds + warmups):
@@ -64,7 +64,7 @@ def in_turn(functions: Mapping[str, Callable[[], float]], rounds: int, warmups: 
 def timed(
     function: Callable[[], object], sync: Callable[[], object] = lambda: None, times: int = 1
 ) -> Callable[[], float]:
-    """The function, returning its seconds, the mean of `times` runs; `sync` waits for the device."""
+    """A function that runs `function` `times` times and returns the mean seconds; `sync` waits for the device."""
 
     def run() -> float:
         sync()
@@ -78,7 +78,7 @@ def timed(
 
 
 def times_as_fast(seconds: Mapping[str, Sequence[float]], ours: str, other: str) -> float:
-    """Median over the rounds of other's seconds over ours."""
+    """Median over the rounds of the seconds of `other` divided by those of `ours`."""
     return statistics.median(b / a for a, b in zip(seconds[ours], seconds[other], strict=True))
 
 
@@ -91,7 +91,7 @@ def rate_row(
     must: float | None = None,
     is_asked: bool = True,
 ) -> Row:
-    """Ours (the key `ours`) against another key, `count` things a run: a row of things a second."""
+    """A row of rates, in things per second: `ours` against another key, with `count` things in each run."""
     ratio = times_as_fast(seconds, "ours", against)
     return Row(
         what=what,
@@ -117,25 +117,25 @@ def num_cores() -> int:
 
 
 def _cpu_name() -> str:
-    found = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
-    return " ".join((found[1] if found else platform.processor() or platform.machine()).split())
+    match = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    return " ".join((match[1] if match else platform.processor() or platform.machine()).split())
 
 
 def _vector_unit() -> str:
-    found = re.search(r"^flags\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
-    flags = set(found[1].split()) if found else set()
+    match = re.search(r"^flags\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    flags = set(match[1].split()) if match else set()
     known = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
     return next((flag.replace("_", " ") for flag in known if flag in flags), "")
 
 
 def _gpu_name() -> str:
-    """The first NVIDIA GPU's, from its driver: a benchmark without torch need not load it. Empty if none."""
+    """Name of the first NVIDIA GPU, from its driver: a benchmark without torch need not load it. Empty if none."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return ""
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        found = re.search(r"^Model:\s*(.+)$", path.read_text(), re.MULTILINE)
-        if found:
-            return found[1].strip()
+        match = re.search(r"^Model:\s*(.+)$", path.read_text(), re.MULTILINE)
+        if match:
+            return match[1].strip()
     return ""
 
 
@@ -170,7 +170,7 @@ def figure(value: float) -> str:
 
 
 def finish(rows: Sequence[Row]) -> None:
-    """Prints the table; adds the rows to benchmarks/results/<machine>.json in place of this file's earlier ones."""
+    """Prints the table; adds the rows to benchmarks/results/<machine>.json instead of the script's earlier ones."""
     name = Path(sys.argv[0]).stem
     print(f"\n{device_words()}; {datetime.now(UTC):%Y-%m-%d}\n\n{table(rows)}\n", flush=True)
     path = RESULTS / f"{machine_name()}.json"

@@ -15,7 +15,7 @@ from preparing import write_files
 from synthetic_study import SCORING, make_up_maps, paper_models, stage, write_params
 
 PREPARE_MB = 1000
-SIDE, EXTRA = 64, 50_000  # training: images that lie in the array and are in no split
+SIDE, EXTRA = 64, 50_000  # training: images in the array that are in no split
 COPIES, GROWTH = 1.1, 1.1  # uint8 copies of the array; peak with 12 models over that with 3
 FEW = ("alexnet-scratch-gap", "vgg16-scratch-gap", "resnet50-scratch-gap")
 
@@ -47,7 +47,7 @@ def prepare_row() -> Row:
 
 
 def training_row() -> Row:
-    """By how much training's peak grows with the array of images, in bytes a pixel."""
+    """How much the peak memory of training grows with the array of images, in copies of the array."""
     key = FEW[0]
     peaks = []
     with tempfile.TemporaryDirectory() as name:

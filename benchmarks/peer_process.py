@@ -1,6 +1,6 @@
-"""A peer in a process of its own, as its users run it: PyTorch's default layout and allocator, none of our settings.
+"""A peer in its own process, as its users run it: PyTorch's default layout and allocator, none of our settings.
 
-The process waits for a line, does one run, and says how long it took: so its runs can alternate with ours.
+The process waits for a line, does one run and prints how long it took, so that its runs can alternate with ours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PeerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate()  # the end of its input ends it
+        self._process.communicate()  # closing its input ends it
 
     def run(self, name: str) -> float:
         """Seconds of one run of what the script serves under `name`."""

@@ -1,9 +1,9 @@
-"""prepare, images a second: the stage's reading of files against decoding alone with Pillow on all cores.
+"""prepare, images per second: the stage's reading of files against decoding alone with Pillow on all cores.
 
 Ours is `write_decoded`: decoding, gray, resizing, hashing, and images.npy on the disk, whole. The limit opens and
-decodes each file and throws it away, in as many processes as there are cores. Files as the data set's, made here: JPEG,
-gray stored as RGB, at the paper's 224 pixels (small: everything beside the decoding shows) and at 1,320 x 960, the
-originals' usual size.
+decodes each file and throws it away, in one process per core. The files are made here like those of the data set:
+JPEG, gray stored as RGB, at the paper's 224 pixels (small, so that everything but the decoding shows) and at
+1,320 x 960, the originals' usual size.
 Run: python benchmarks/preparing.py
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def write_files(folder: Path, height: int, width: int, count: int) -> list[ImageFile]:
-    """Files under different names; 20 pictures, each many times."""
+    """Files under different names: 20 images, each many times."""
     rng = np.random.default_rng(0)
     rows, cols = np.mgrid[:height, :width]
     files = []

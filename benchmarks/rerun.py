@@ -1,7 +1,7 @@
 """Running again: `dvc repro` with nothing to do, and with `threshold` changed, against DVC alone on such a graph.
 
-In a copy of the project. If this checkout's DVC cache holds the committed study, the copy takes it from there; else
-the copy makes the study of profile smoke first, which takes minutes. DVC alone: a graph of the same stages,
+Runs in a copy of the project. If the DVC cache of this checkout holds the committed study, the copy takes it from
+there; else it computes the study of profile smoke first, which takes minutes. DVC alone is a graph of the same stages,
 dependencies and parameters whose commands only copy params.yaml.
 Run: python benchmarks/rerun.py
 """
@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 from measure import ROOT, Row, finish, timed
 
-THRESHOLDS = ("0.41", "0.42")  # each new: the run cache knows none
+THRESHOLDS = ("0.41", "0.42")  # new values, which the run cache does not have
 MUST_NOTHING, MUST_THRESHOLD = 4.0, 12.0
 
 
@@ -54,13 +54,13 @@ def main() -> None:
 
 
 def changed_files() -> list[str]:
-    """What the checkout has and its last commit has not."""
+    """Files of the checkout that differ from its last commit."""
     listing = run("git", "ls-files", "--modified", "--others", "--exclude-standard", folder=ROOT)
     return [path for path in listing.splitlines() if (ROOT / path).is_file()]
 
 
 def restored(study: Path) -> str:
-    """Puts a finished study into the copy; says which."""
+    """Puts a finished study into the copy and returns its name."""
     run("dvc", "cache", "dir", "--local", str(ROOT / ".dvc/cache"), folder=study)
     if subprocess.run(dvc("checkout", "--quiet"), cwd=study, capture_output=True).returncode == 0 and not status(study):
         return "the committed study"
@@ -73,12 +73,12 @@ def restored(study: Path) -> str:
 
 def status(folder: Path) -> str:
     """What DVC finds stale; empty for nothing."""
-    found = run("dvc", "status", folder=folder).strip()
-    return "" if found == "Data and pipelines are up to date." else found
+    output = run("dvc", "status", folder=folder).strip()
+    return "" if output == "Data and pipelines are up to date." else output
 
 
 def make_graph(study: Path, folder: Path) -> None:
-    """The study's graph with commands that cost nothing."""
+    """The study's graph with commands that take no time."""
     folder.mkdir()
     yaml: Any = YAML()
     graph = yaml.load(study / "dvc.yaml")
@@ -103,7 +103,7 @@ def make_graph(study: Path, folder: Path) -> None:
 
 
 def nothing(folder: Path) -> float:
-    """Seconds of `dvc repro` with nothing to do; DVC was in the folder before."""
+    """Seconds of `dvc repro` with nothing to do, after DVC has run in the folder."""
     repro = timed(lambda: run("dvc", "repro", "--quiet", folder=folder))
     return median(repro() for _ in THRESHOLDS)
 
@@ -123,7 +123,7 @@ def dvc(*arguments: str) -> list[str]:
 
 
 def run(*command: str, folder: Path | None = None) -> str:
-    """What the command prints; a failure ends the benchmark with its words."""
+    """The command's output; a failure ends the benchmark with its message."""
     words = dvc(*command[1:]) if command[0] == "dvc" else list(command)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the stages' `python`, too
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path})

@@ -1,10 +1,10 @@
-"""CAM and Grad-CAM, maps a second: ours against one forward pass and against the saliency libraries.
+"""CAM and Grad-CAM, images per second: ours against one forward pass and against the saliency libraries.
 
-Ours is one call that gives Grad-CAM and, with a gap head, CAM too, at the exact layer. The limit is one forward pass
-without gradients of the same float32 network in the same layout, batch of 16. Each peer gives Grad-CAM alone (captum
-and pytorch-grad-cam have no CAM), in a process of its own, as its documentation has it: PyTorch's default layout and
-allocator. Before anything is timed maps are compared, torchcam's CAM too. The networks' last layer is given the
-sign that leaves ReLU something to compare. pytorch-grad-cam does more than the others: it upsamples.
+Ours is one call that gives Grad-CAM and, with a gap head, also CAM, at the exact layer. The limit is one forward pass
+of the same float32 network without gradients, in the same layout, with a batch of 16. Each peer gives only Grad-CAM
+(captum and pytorch-grad-cam have no CAM), in its own process and as its documentation shows, with PyTorch's default
+layout and allocator. Before anything is timed, maps are compared, torchcam's CAM included. The networks' last layer
+gets the sign that leaves ReLU something to compare. pytorch-grad-cam does more than the others: it upsamples.
 Run: python benchmarks/saliency_maps.py [<arch>-<head> ...]
 """
 
@@ -30,7 +30,7 @@ from sightline.networks.architectures import Classifier, build_network
 from sightline.networks.device import saliency_machine
 from sightline.saliency.cam import saliency_maps
 
-SIDE, BATCH, COMPARED = 224, 16, 4  # of a batch's images the first are compared
+SIDE, BATCH, COMPARED = 224, 16, 4  # COMPARED: the first images of a batch, whose maps are compared
 ROUNDS = {"alexnet": 7, "googlenet": 3, "resnet50": 3, "vgg16": 2}
 GPU_ROUNDS, GPU_TIMES = 5, 20  # a batch takes milliseconds there
 VARIANTS = ("alexnet-gap", "googlenet-gap", "resnet50-gap", "vgg16-gap")
@@ -52,11 +52,11 @@ def main() -> None:
 
 def compare(arch: str, head: str) -> list[Row]:
     """The rows of one variant: limit, peers, equality."""
-    here = saliency_machine()
-    is_gpu = here.device.type == "cuda"
+    machine = saliency_machine()
+    is_gpu = machine.device.type == "cuda"
     sync, times, rounds = (torch.cuda.synchronize, GPU_TIMES, GPU_ROUNDS) if is_gpu else (lambda: None, 1, ROUNDS[arch])
-    network = here.placed(made(arch, head))
-    images = pictures().to(here.device, memory_format=here.layout)
+    network = machine.placed(made(arch, head))
+    images = pictures().to(machine.device, memory_format=machine.layout)
 
     def forward() -> None:
         with torch.inference_mode():
@@ -73,17 +73,17 @@ def compare(arch: str, head: str) -> list[Row]:
         functions |= {FORWARD: timed(forward, sync, times)}
         functions |= {peer: partial(peers.run, peer) for peer in PEERS}
         slow = {name: functions[name] for name in ("ours", SLOW)}
-        once = in_turn(slow, 1, warmups=0)  # takes so much longer that one run tells
+        once = in_turn(slow, 1, warmups=0)  # so much slower that one run is enough
         fast = {name: run for name, run in functions.items() if name != SLOW}
         seconds = in_turn(fast, rounds, warmups=0)
     kinds = "CAM and Grad-CAM" if head == "gap" else "Grad-CAM"
-    what = f"{kinds}, {arch}-{head}, {here.device.type}, float32, batch {BATCH}"
-    must = MUST_LIMIT if head == "gap" else None  # a backward pass through 57 million weights reads them again
+    what = f"{kinds}, {arch}-{head}, {machine.device.type}, float32, batch {BATCH}"
+    must = MUST_LIMIT if head == "gap" else None  # fc: a backward pass reads its 57 million weights again
     rows = [rate_row(what, "images/s", BATCH, seconds, FORWARD, must)]
     must = MUST_PEER if head == "gap" else None
     rows += [rate_row(what, "images/s", BATCH, once if peer == SLOW else seconds, peer, must) for peer in PEERS]
-    told = ", ".join(f"{row.against} {row.ratio:.3f}" for row in rows)
-    print(f"{arch}-{head}: {told}; differences {differences}", file=sys.stderr, flush=True)
+    ratios = ", ".join(f"{row.against} {row.ratio:.3f}" for row in rows)
+    print(f"{arch}-{head}: {ratios}; differences {differences}", file=sys.stderr, flush=True)
     worst = max(differences.values())
     equal = Row(
         what=f"maps of {arch}-{head}: largest difference, of a map of height 1",
@@ -97,9 +97,9 @@ def compare(arch: str, head: str) -> list[Row]:
 
 
 def made(arch: str, head: str) -> Classifier:
-    """The untrained network, its last layer signed so that most of a map is positive.
+    """The untrained network, with the sign of its last layer such that most of a map is positive.
 
-    Batch norm has a batch's statistics: without them an untrained network's features vanish.
+    Batch norm gets the statistics of a batch, without which an untrained network's features vanish.
     """
     network = build_network(arch, head, seed=0)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -122,11 +122,11 @@ def pictures() -> Tensor:
 
 
 def compared(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, float]:
-    """Peer -> largest difference as a share of the peer's largest value; ours is brought to what the peer gives."""
+    """Peer -> largest difference as a share of the peer's largest value, with our maps in the peer's form."""
     from pytorch_grad_cam.utils.image import scale_cam_image
 
     raw = ours["gradcam"].cpu()
-    # as pytorch-grad-cam gives it: ReLU, min-max and upsampling by its own function, and min-max again
+    # the form of pytorch-grad-cam: ReLU, min-max and upsampling by its own function, then min-max again
     once = scale_cam_image(raw.relu().numpy(), (SIDE, SIDE))
     finished = torch.from_numpy(scale_cam_image(once.clip(0)))
     expected = {"captum": raw, "torchcam": raw.relu(), "pytorch-grad-cam": finished}
@@ -136,7 +136,7 @@ def compared(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, fl
 
 
 class Columns(nn.Module):
-    """The network as the peers want it: B x 1."""
+    """The network with output B x 1, as the peers expect."""
 
     def __init__(self, network: Classifier) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Columns(nn.Module):
 
 
 def serve_peers(arch: str, head: str, folder: Path) -> None:
-    """Serves each peer's Grad-CAM of the batch, and `maps`, which writes what all of them give."""
+    """Serves each peer's Grad-CAM of the batch, and `maps`, which writes the maps of all peers."""
     from captum.attr import LayerGradCam
     from pytorch_grad_cam import GradCAM as PytorchGradCam
     from torchcam.methods import CAM, GradCAM
@@ -178,21 +178,21 @@ def serve_peers(arch: str, head: str, folder: Path) -> None:
             columns(images)
             return extractor(0, normalized=False)[0]
 
-    found: dict[str, Callable[[Tensor], Tensor]] = dict(
+    makers: dict[str, Callable[[Tensor], Tensor]] = dict(
         zip(PEERS, (by_captum, by_torchcam, by_pytorch_grad_cam), strict=True)
     )
 
     def write_maps() -> float:
-        # compared in our layout: other kernels round otherwise, which through 50 layers shows in the fifth digit
+        # compared in our layout: other kernels round differently, which after 50 layers shows in the fifth digit
         layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         network.to(memory_format=layout)  # type: ignore[call-overload]
         extra = {"torchcam CAM": torchcam_cam} if head == "gap" else {}
-        maps = {name: make(images[:COMPARED]).cpu().contiguous() for name, make in {**found, **extra}.items()}
+        maps = {name: make(images[:COMPARED]).cpu().contiguous() for name, make in {**makers, **extra}.items()}
         save_file(maps, folder / "maps.safetensors")
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return 0.0
 
-    serve({"maps": write_maps, **{name: timed(partial(make, images), sync, times) for name, make in found.items()}})
+    serve({"maps": write_maps, **{name: timed(partial(make, images), sync, times) for name, make in makers.items()}})
 
 
 if __name__ == "__main__":

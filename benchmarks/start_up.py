@@ -1,7 +1,7 @@
 """Start-up: what each stage loads before it does anything, and how long that takes.
 
-`import torch` and torchvision, beside them, are what a stage would pay for nothing. One run each, after one of the
-report and of torchvision, which fill the disk's cache.
+Beside each stage stands the import of torch or torchvision, the price of loading them without need. One run each, after
+one run of the report and of torchvision, which fill the disk's cache.
 Run: python benchmarks/start_up.py
 """
 
@@ -14,7 +14,7 @@ import sys
 from measure import ROOT, Row, finish
 from sightline.dvc_yaml import SCRIPTS
 
-NEEDED = {  # of torch and torchvision; all other stages need neither
+NEEDED = {  # torch and torchvision; all other stages need neither
     "augment_preview": {"torch"},
     "train": {"torch", "torchvision"},
     "saliency": {"torch", "torchvision"},
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def imported(name: str) -> tuple[float, set[str]]:
-    """Seconds of the import in an interpreter of its own; what of torch and torchvision it loads."""
+    """Seconds of the import in a new interpreter, and which of torch and torchvision it loads."""
     command = [sys.executable, "-c", CODE.format(name)]
     done = subprocess.run(command, cwd=ROOT / "src", check=True, capture_output=True, text=True)
     seconds, loaded = json.loads(done.stdout.splitlines()[-1])

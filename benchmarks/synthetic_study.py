@@ -1,6 +1,6 @@
-"""A study of any size in a folder of its own: the phantom's images and experts, made-up maps and predictions.
+"""A study of any size in its own folder: the phantom's images and readers, made-up maps and predictions.
 
-The stages that score maps do the work of a real study with it; what they find means nothing.
+The stages that score maps do the work of a real study with it; their results mean nothing.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def make_up_maps(folder: Path, models: dict[str, Any]) -> None:
         history.to_csv(folder / f"data/models/{model}.history.csv", index=False)
 
 
-# A process begins with the peak of the one that starts it: so a small one stands between.
+# A process inherits the peak memory of the one that starts it, so a small one starts it.
 LAUNCH = """
 import json, resource, subprocess, sys, time
 begun = time.perf_counter()

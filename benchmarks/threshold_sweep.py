@@ -1,7 +1,7 @@
-"""Threshold sweep: the IoU of 50 maps at 45 thresholds, against binarising the maps anew at each threshold.
+"""Threshold sweep: the IoU of 50 maps at 45 thresholds, against binarising the maps at every threshold.
 
-The peer cuts all maps at once at each threshold and counts intersection and union, as the paper's code does image by
-image (which takes longer). Maps are bilinear, from 7 x 7 and 14 x 14 grids, as the project's are.
+The peer binarises all maps at once at each threshold and counts intersection and union, as the paper's code does image
+by image (which takes longer). Maps are bilinear, from 7 x 7 and 14 x 14 grids, like the project's.
 Run: python benchmarks/threshold_sweep.py
 """
 
@@ -38,24 +38,24 @@ def main() -> None:
             map_pixels_MT, shared_MT = threshold_counts(maps_MHW, masks_MHW, THRESHOLDS)
             return iou(shared_MT, map_pixels_MT, pixels_M1)
 
-        def anew(maps_MHW: np.ndarray = maps_MHW, masks_MHW: np.ndarray = masks_MHW) -> np.ndarray:
-            found = []
+        def peer_ious(maps_MHW: np.ndarray = maps_MHW, masks_MHW: np.ndarray = masks_MHW) -> np.ndarray:
+            ious = []
             for threshold in THRESHOLDS.tolist():
                 binary_MHW = maps_MHW >= threshold
                 shared_M = np.logical_and(binary_MHW, masks_MHW).sum(axis=(1, 2))
-                found.append(shared_M / np.logical_or(binary_MHW, masks_MHW).sum(axis=(1, 2)))
-            return np.stack(found, axis=1)
+                ious.append(shared_M / np.logical_or(binary_MHW, masks_MHW).sum(axis=(1, 2)))
+            return np.stack(ious, axis=1)
 
-        is_equal = bool((ours() == anew()).all())
+        is_equal = bool((ours() == peer_ious()).all())
         peer = "binarising at every threshold"
-        seconds = in_turn({"ours": timed(ours), peer: timed(anew)}, ROUNDS)
+        seconds = in_turn({"ours": timed(ours), peer: timed(peer_ious)}, ROUNDS)
         what = f"threshold sweep, {len(THRESHOLDS)} thresholds x {MAPS} maps from {grid} x {grid}"
         rows.append(rate_row(what, "maps/s", MAPS, seconds, peer, MUST))
         rows.append(
             Row(
                 what=f"{what}: values that differ",
                 unit="",
-                ours=float((ours() != anew()).sum()),
+                ours=float((ours() != peer_ious()).sum()),
                 against=peer,
                 must="0, exactly",
                 met=is_equal,

@@ -1,10 +1,10 @@
 """Training, images per second: the train stage's loop against the bare step on one fixed tensor.
 
 Ours is `training.fit`: balanced sampling, augmentation, schedule, clipping, evaluations of one image. The limit is the
-same network, batch, precision, optimiser and clipping, on a tensor that lies on the device already; on a GPU also
-recorded and replayed as ours is, which is the harder limit. A batch is 64 as in the paper; on a CPU less for the larger
-networks, so that a run takes minutes. An epoch's end (the evaluation, the best weights' copy) counts as ours: on a CPU
-once after a few steps, on a GPU in two epochs of the paper's 73 steps.
+same network, batch, precision, optimiser and clipping, on a tensor that already lies on the device; on a GPU it is also
+recorded and replayed as ours is, which is the harder limit. A batch has 64 images as in the paper; on a CPU fewer for
+the larger networks, so that a run takes minutes. The end of an epoch (the evaluation, the copy of the best weights)
+counts as ours: on a CPU once after a few steps, on a GPU in two epochs of the paper's 73 steps.
 Run: python benchmarks/training.py [<arch>-<head> ...]
 """
 
@@ -44,47 +44,47 @@ MUST, MUST_ALEXNET_CPU = 0.95, 0.85
 
 
 def main() -> None:
-    # each in a process of its own, as the stage is: behind three networks in one process VGG-16 was a tenth slower
+    # each in its own process, as in the stage: after three networks in one process VGG-16 was a tenth slower
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, max_tasks_per_child=1) as pool:
         finish([row for rows in pool.map(alone, sys.argv[1:] or VARIANTS) for row in rows])
 
 
 def alone(variant: str) -> list[Row]:
-    """One architecture's rows, in a process that does nothing else."""
+    """The rows of one architecture, in a process that does nothing else."""
     os.environ["SIGHTLINE_CHECKPOINT_SECONDS"] = "1e9"
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # a stage's paths are the project's
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # a stage's paths are relative to the study
         rows = compare(*variant.split("-"), this_machine())
-    told = ", ".join(f"{row.ratio:.3f} of {row.against}" for row in rows)
-    print(f"{variant}: {told}", file=sys.stderr, flush=True)
+    ratios = ", ".join(f"{row.ratio:.3f} of {row.against}" for row in rows)
+    print(f"{variant}: {ratios}", file=sys.stderr, flush=True)
     return rows
 
 
-def compare(arch: str, head: str, here: Machine) -> list[Row]:
-    """One architecture's rows: against the bare step, on a GPU also against the recorded one."""
-    is_cpu = here.device.type == "cpu"
+def compare(arch: str, head: str, machine: Machine) -> list[Row]:
+    """The rows of one architecture: against the bare step, on a GPU also against the recorded one."""
+    is_cpu = machine.device.type == "cpu"
     batch, steps, rounds = (BATCH[arch], STEPS[arch], ROUNDS[arch]) if is_cpu else (GPU_BATCH, GPU_STEPS, GPU_ROUNDS)
     epochs = 1 if is_cpu else GPU_EPOCHS
-    if is_cpu and here.precision == torch.bfloat16:
-        steps *= 2  # they take half the time
+    if is_cpu and machine.precision == torch.bfloat16:
+        steps *= 2  # since they take half the time
     recipe = read_params(train.Params, ROOT / "profiles/paper.yaml")
     params = replace(recipe, train=replace(recipe.train, epochs=epochs, batch_size=batch, patience=epochs))
     generator = torch.Generator().manual_seed(0)
     count = batch * steps
-    images_N = torch.randint(256, (count + 1, SIDE, SIDE), generator=generator, dtype=torch.uint8).to(here.device)
-    labels_N = (torch.arange(count + 1) % 2).to(here.device)
-    rows_N = torch.arange(count + 1, device=here.device)
-    here = here.to_train(arch)
-    network = here.placed(build_network(arch, head, seed=0))
+    images_N = torch.randint(256, (count + 1, SIDE, SIDE), generator=generator, dtype=torch.uint8).to(machine.device)
+    labels_N = (torch.arange(count + 1) % 2).to(machine.device)
+    rows_N = torch.arange(count + 1, device=machine.device)
+    machine = machine.to_train(arch)
+    network = machine.placed(build_network(arch, head, seed=0))
     fixed = torch.rand(batch, 3, SIDE, SIDE, generator=generator)
-    fixed = fixed.to(here.device, memory_format=here.layout)
+    fixed = fixed.to(machine.device, memory_format=machine.layout)
     labels = labels_N[:batch].float()
 
     def ours(train_N: torch.Tensor = rows_N[:count]) -> None:
         split = {"train": train_N, "val": rows_N[count:]}
         with contextlib.redirect_stdout(io.StringIO()):
             data = f"{arch}-{head}", network, images_N, labels_N, split
-            fit(*data, params.train, params.augment, params.seed, here, Path("unused"), "")
+            fit(*data, params.train, params.augment, params.seed, machine, Path("unused"), "")
 
     def limit(record: bool = False) -> None:
         settings = params.train
@@ -99,7 +99,7 @@ def compare(arch: str, head: str, here: Machine) -> list[Row]:
         )
 
         def bare(inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            with here.autocast():
+            with machine.autocast():
                 logits = network(inputs)
             loss = F.binary_cross_entropy_with_logits(logits.float(), labels)
             optimizer.zero_grad(set_to_none=True)
@@ -114,16 +114,16 @@ def compare(arch: str, head: str, here: Machine) -> list[Row]:
             step(fixed, labels)
 
     sync = (lambda: None) if is_cpu else torch.cuda.synchronize
-    ours(rows_N[:batch])  # the first step is slower, and the first evaluation
+    ours(rows_N[:batch])  # the first step and the first evaluation are slower
     functions = {"ours": timed(ours, sync), BARE: timed(limit, sync)}
-    if here.replays:
+    if machine.replays:
         functions[RECORDED] = timed(partial(limit, record=True), sync)
     seconds = in_turn(functions, rounds, warmups=0)
     must = MUST_ALEXNET_CPU if is_cpu and arch == "alexnet" else MUST
-    precision = str(here.precision).removeprefix("torch.")
-    what = f"training {arch}-{head}, {here.device.type}, {precision}, batch {batch}"
+    precision = str(machine.precision).removeprefix("torch.")
+    what = f"training {arch}-{head}, {machine.device.type}, {precision}, batch {batch}"
     rows = [rate_row(what, "images/s", count * epochs, seconds, BARE, must)]
-    if here.replays:
+    if machine.replays:
         rows.append(rate_row(what, "images/s", count * epochs, seconds, RECORDED))
     return rows
 

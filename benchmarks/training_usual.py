@@ -1,10 +1,11 @@
-"""Training, images a second: ours against the usual way, the paper's pipeline as its authors and most people write it.
+"""Training, images per second: ours against the usual way, as the paper's authors and most people write it.
 
-The usual way, in a process of its own: a plain float32 loop, torchvision transforms for each image in a DataLoader with
+The usual way, in its own process, is a plain float32 loop, torchvision transforms for each image in a DataLoader with
 2 workers, a weighted sampler, AdamW, one-cycle schedule, clipping; images from JPEG files. Ours is src/train.py's loop,
-run before and after it. Both train the same network on 224-pixel gray images, on the CPU; left out are start-up, and of
-the usual way's steps the first one to five, which use what its workers made before the clock ran. A batch is 64 as in
-the paper; without bfloat16 in hardware, where a step of 64 takes half a minute and nothing is asked for, less.
+run before and after it. Both train the same network on 224-pixel gray images, on the CPU. Not counted are start-up and
+the first one to five steps of the usual way, which use batches that its workers made before the clock started. A batch
+has 64 images as in the paper; fewer without bfloat16 in hardware, where a step of 64 takes half a minute and nothing is
+required.
 Run: python benchmarks/training_usual.py [<arch> ...] [--batch 64]
 """
 
@@ -40,7 +41,7 @@ SIDE, IMAGES, WORKERS = 224, 400, 2
 PAPER_BATCH = 64
 FLOAT32_BATCH = {"alexnet": 64, "googlenet": 16, "resnet50": 8, "vgg16": 4}
 STEPS = 2
-# the workers keep four batches ready; where a step takes seconds and a batch a tenth of one, that hardly shows
+# the workers keep four batches ready; that hardly shows where a step takes seconds and a batch a tenth of a second
 WARMUP = {"alexnet": 5, "googlenet": 2, "resnet50": 1, "vgg16": 1}
 MUST = {"alexnet": 2.7, "googlenet": 2.7, "resnet50": 4.5, "vgg16": 2.7}  # on a CPU that multiplies bfloat16
 
@@ -60,20 +61,20 @@ def main() -> None:
 
     os.environ["SIGHTLINE_CHECKPOINT_SECONDS"] = "1e9"
     os.environ["SIGHTLINE_DEVICE"] = "cpu"
-    here = this_machine()
+    machine = this_machine()
     recipe = read_params(train.Params, ROOT / "profiles/paper.yaml")
     rows = []
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         write_images(Path(name))
         for arch in arguments.archs:
-            batch = arguments.batch or (PAPER_BATCH if here.precision == torch.bfloat16 else FLOAT32_BATCH[arch])
-            rows.append(compare(arch, batch, here, recipe, fit, Path(name)))
+            batch = arguments.batch or (PAPER_BATCH if machine.precision == torch.bfloat16 else FLOAT32_BATCH[arch])
+            rows.append(compare(arch, batch, machine, recipe, fit, Path(name)))
             print(f"{arch}: {rows[-1].ratio:.2f} times the usual way", file=sys.stderr, flush=True)
     finish(rows)
 
 
 def write_images(folder: Path) -> None:
-    """JPEG files as the data set has them: gray stored as RGB, quality 75."""
+    """JPEG files like the data set's: gray stored as RGB, quality 75."""
     rng = np.random.default_rng(0)
     rows, cols = np.mgrid[:SIDE, :SIDE]
     for number in range(IMAGES):
@@ -84,20 +85,20 @@ def write_images(folder: Path) -> None:
         Image.fromarray(gray).convert("RGB").save(folder / kind / f"{number}.jpeg", quality=75)
 
 
-def compare(arch: str, batch: int, here: Any, recipe: Any, fit: Callable[..., Any], folder: Path) -> Row:
-    """One architecture's row."""
+def compare(arch: str, batch: int, machine: Any, recipe: Any, fit: Callable[..., Any], folder: Path) -> Row:
+    """The row of one architecture."""
     params = replace(recipe, train=replace(recipe.train, epochs=1, batch_size=batch))
     count = batch * STEPS
     images_N = torch.randint(256, (count + 2, SIDE, SIDE), dtype=torch.uint8)
     labels_N, rows_N = torch.arange(count + 2) % 2, torch.arange(count + 2)
     split = {"train": rows_N[:count], "val": rows_N[count:]}
-    here = here.to_train(arch)
-    network = here.placed(build_network(arch, "gap", seed=0))
+    machine = machine.to_train(arch)
+    network = machine.placed(build_network(arch, "gap", seed=0))
 
     def ours(rows_N: torch.Tensor = rows_N[:count]) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             data = arch, network, images_N, labels_N, {"train": rows_N, "val": split["val"]}
-            fit(*data, params.train, params.augment, params.seed, here, Path("unused"), "")
+            fit(*data, params.train, params.augment, params.seed, machine, Path("unused"), "")
 
     ours(rows_N[:batch])  # the first step is slower
     run = timed(ours)
@@ -105,7 +106,7 @@ def compare(arch: str, batch: int, here: Any, recipe: Any, fit: Callable[..., An
     command = [sys.executable, __file__, "--usual", arch, str(batch), str(folder)]
     theirs = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     seconds = (before + run()) / 2
-    precision = str(here.precision).removeprefix("torch.")
+    precision = str(machine.precision).removeprefix("torch.")
     must, ratio = MUST[arch], theirs / seconds
     return Row(
         what=f"training {arch}-gap, cpu, {precision}, batch {batch}",
@@ -115,7 +116,7 @@ def compare(arch: str, batch: int, here: Any, recipe: Any, fit: Callable[..., An
         other=count / theirs,
         ratio=ratio,
         must=f">= {must:g}x with bfloat16 in hardware",
-        met=ratio >= must if here.precision == torch.bfloat16 else None,
+        met=ratio >= must if machine.precision == torch.bfloat16 else None,
     )
 
 
