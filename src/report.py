@@ -31,6 +31,7 @@ from sightline.study.files import read_csv, read_json, read_npz, sha256_of, writ
 from sightline.study.models import Entry, Network
 from sightline.study.parameters import read_params
 
+SCORES = Path("data/alignment.csv")
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
@@ -73,7 +74,7 @@ def main() -> None:
     plots = {name: read_csv(f"plots/{name}.csv", columns) for name, columns in TABLES.items()}
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
-    consensus = read_npz("data/consensus.npz")
+    consensus = read_npz(CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
     faithfulness = {model: f"metrics/faithfulness/{model}.json" for model in networks}
     study = Study(
@@ -103,7 +104,7 @@ def main() -> None:
 def require_files(models: list[str], networks: list[str]) -> None:
     """StudyError that lists all missing inputs at once."""
     paths = [
-        *map(str, (INDEX, PREPARED / "images.npy", CONSENSUS, ANNOTATIONS)), "data/alignment.csv",
+        *map(str, (INDEX, PREPARED / "images.npy", CONSENSUS, ANNOTATIONS, SCORES)),
         *(f"plots/{name}.csv" for name in TABLES), *(f"metrics/{name}.json" for name in METRICS),
         *map(SALIENCY.format, models), *(f"data/models/{name}.history.csv" for name in networks),
     ]  # fmt: skip
@@ -121,10 +122,10 @@ def read_specifications(path: str) -> pd.DataFrame:
 
 def model_tiles(params: Params, consensus: Mapping[str, np.ndarray]) -> list[tuple[str, list[Tile]]]:
     """The gallery: each model's map by its primary method on images spread over the scores."""
-    scores = read_csv("data/alignment.csv", {"image": str, "model": str, "method": str, "iou": float})
+    scores = read_csv(SCORES, {"image": str, "model": str, "method": str, "iou": float})
     if not (images := gallery.spread_images(scores, params.report.gallery)):
         return []
-    pixels = prepared_pixels(images, PREPARED, CONSENSUS)
+    pixels = prepared_pixels(images, PREPARED, SCORES)
     raw = read_maps(params.models, images, SALIENCY)
     chosen = [(model, primary_method([method for name, method in raw if name == model])) for model in params.models]
     maps = {key: scaled_maps(raw[key], *pixels.shape[1:3]) for key in chosen}

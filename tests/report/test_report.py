@@ -239,9 +239,9 @@ def test_broken_json_and_a_scored_image_outside_the_index(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     scores = pd.read_csv("data/alignment.csv")
     scores.replace({"image": {"test-0002": "ghost"}}).to_csv("data/alignment.csv", index=False)
-    with pytest.raises(StudyError, match="missing among the prepared ones") as caught:
+    with pytest.raises(StudyError, match="lacks images that were scored") as caught:
         report.main()
-    assert caught.value.cases == ["data/prepared/index.csv: no ghost"]
+    assert caught.value.cases == ["data/alignment.csv: ghost"]
     scores.query("image != 'test-0002' or model != 'alexnet-scratch-fc'").to_csv("data/alignment.csv", index=False)
     with np.load("data/consensus.npz") as stored:
         kept = {name: stored[name][[0, 1, 2, 3]] for name in stored.files}
