@@ -27,6 +27,7 @@ CSS_COLOURS = {INK: "currentColor", MUTED: "var(--muted,#59626d)", RULE: "var(--
     colour: f"var(--s{number},{colour})" for number, colour in enumerate(SERIES, 1)
 }
 ARCHITECTURES = {"alexnet": (0, "o"), "vgg16": (1, "s"), "googlenet": (2, "^"), "resnet50": (3, "D")}
+OTHER = (5, "v")  # an architecture that the paper lacks
 WIDTH = 4.8  # inches; about a phone's width at 72 units an inch, so 9-unit text stays readable there
 STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "sightline", "text.parse_math": False,
@@ -65,7 +66,7 @@ def looks(models: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
     external = 0
     for model, entry in models.items():
         if isinstance(entry, Network):
-            colour, marker = ARCHITECTURES[entry.arch]
+            colour, marker = ARCHITECTURES.get(entry.arch, OTHER)
             dashed, hollow = entry.init == "scratch", entry.head == "fc"
         else:
             colour, marker, dashed, hollow = 4 + external % 2, "P", False, external % 4 > 1

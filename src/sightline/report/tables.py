@@ -90,7 +90,7 @@ def classification_table(
         if not isinstance(entry, Network) or model not in classification:
             continue
         row: dict[str, Any] = {"model": model, "arch": entry.arch, "init": entry.init, "head": entry.head}
-        row["parameters"] = NUM_PARAMETERS[entry.arch, entry.head]
+        row["parameters"] = NUM_PARAMETERS.get((entry.arch, entry.head))  # None: not in the paper
         theirs = published.get((entry.arch, entry.head, entry.init), {})
         outside = []
         for metric in metrics:
@@ -108,7 +108,8 @@ def classification_table(
         rows.append(row)
     parts = ("", "_low", "_high") if paper is None else ("", "_low", "_high", "_paper", "_paper_half")
     columns = [*CLASSIFICATION_KEYS[:5], *(metric + part for metric in metrics for part in parts)]
-    return pd.DataFrame(rows, columns=columns if paper is None else [*columns, "outside_paper"])
+    frame = pd.DataFrame(rows, columns=columns if paper is None else [*columns, "outside_paper"])
+    return frame.astype({"parameters": "Int64"})  # whole numbers beside a missing one
 
 
 def alignment_table(
@@ -149,7 +150,9 @@ def shown_interval(value: float, low: float, high: float) -> str:
 
 
 def shown_count(count: float) -> str:
-    """A number of parameters in thousands or millions: 2.5M."""
+    """A number of parameters in thousands or millions: 2.5M; an en dash where it is not stated."""
+    if pd.isna(count):
+        return "–"
     return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
 
 

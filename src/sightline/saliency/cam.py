@@ -33,8 +33,9 @@ def saliency_maps(network: Classifier, arch: str, images_B3HW: Tensor, layer: La
 
     `gradcam` for every head (Selvaraju et al. 2017); `cam` for gap heads only, since the linear layer after the pooling
     defines it (Zhou et al. 2016). `exact` is the map that pooling sees: there, with a gap head, the two are equal up to
-    the factor h * w. `paper` takes PAPER_LAYERS. The network must be in eval mode; its weights get no gradient. The
-    sign is kept. Where the network gives NaN, so does the map.
+    the factor h * w. `paper` takes PAPER_LAYERS, or the exact layer for an architecture that the paper lacks. The
+    network must be in eval mode; its weights get no gradient. The sign is kept. Where the network gives NaN, so does
+    the map.
     """
     return layered_maps(network, arch, images_B3HW, [layer])[layer]
 
@@ -43,7 +44,7 @@ def layered_maps(
     network: Classifier, arch: str, images_B3HW: Tensor, layers: Sequence[Layer]
 ) -> dict[Layer, dict[str, Tensor]]:
     """Layer -> its `saliency_maps`, all from one forward and one backward pass."""
-    modules_of = {layer: EXACT_LAYERS if layer == "exact" else PAPER_LAYERS[arch] for layer in layers}
+    modules_of = {layer: EXACT_LAYERS if layer == "exact" else PAPER_LAYERS.get(arch, EXACT_LAYERS) for layer in layers}
     methods = ["gradcam", "cam"] if isinstance(network.head[0], GlobalAveragePool) else ["gradcam"]
     modules = list(dict.fromkeys(names[method] for names in modules_of.values() for method in methods))
     outputs = features_and_gradients(network, modules, images_B3HW)
