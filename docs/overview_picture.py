@@ -56,9 +56,10 @@ def main() -> None:
         maps_HW[model] = scaled_maps(raw_hw[None], *pixels_HW.shape)[0]
 
     mpl.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9})
-    figure = Figure(figsize=(10.4, 5.6), dpi=120, facecolor="white")
+    figure = Figure(figsize=(10.4, 5.9), dpi=120, facecolor="white")
     top = figure.subfigures(2, 1, height_ratios=(1.15, 1))
     panels = top[0].subplots(1, 4)
+    top[0].subplots_adjust(left=0.02, right=0.98, top=0.86, bottom=0.02, wspace=0.04)
     titles = ("X-ray", "Where readers look", f"{best}:\nhighest on the ladder", f"{worst}:\nlowest on the ladder")
     for panel, title in zip(panels, titles, strict=True):
         panel.imshow(pixels_HW, cmap="gray", vmin=0, vmax=255)
@@ -78,8 +79,8 @@ def draw_ladder(axes: Axes, ladder: dict, metric: str) -> None:
     """Means of baselines and models on the primary metric, the highest on top; models with their intervals."""
     rows = [(WORDS[name], values[metric], None) for name, values in ladder["baselines"].items() if name in WORDS]
     for model, methods in ladder["models"].items():
-        found = methods[METHOD][metric]
-        rows.append((model, found["value"], (found["low"], found["high"])))
+        mean = methods[METHOD][metric]
+        rows.append((model, mean["value"], (mean["low"], mean["high"])))
     rows.sort(key=lambda item: item[1])
     for place, (_, value, interval) in enumerate(rows):
         axes.barh(place, value, height=0.68, color=MODEL if interval else BASELINE)
