@@ -7,13 +7,14 @@ import pytest
 from scipy import ndimage
 
 from sightline.alignment.shortcut import widened
-from sightline.images.phantom import ANATOMY, _body_coordinates, phantom_image
+from sightline.images.phantom import _body_coordinates, phantom_image
 from sightline.lungs import _block_means, _filled, estimated_body
+from sightline.statistics.streams import stream
 
 
 def true_body(seed: int, number: int, height: int, width: int) -> np.ndarray:
     """The phantom's body and neck, drawn again from its stream of random numbers (`phantom._draw_chest`)."""
-    rng = np.random.default_rng([seed, ANATOMY, number])
+    rng = stream(seed, "phantom", "anatomy", number)
     u, v = _body_coordinates(rng, height, width)
     shoulder = -0.40 + rng.uniform(-0.02, 0.02) + 0.9 * np.maximum(np.abs(u) - 0.13, 0) ** 1.6
     side = 0.455 + rng.uniform(-0.02, 0.02) - 0.05 * np.exp(-((v - 0.12) ** 2) / 0.03)

@@ -64,7 +64,7 @@ def test_what_is_undefined_or_refused():
     assert poisson_binomial_upper(np.array([0.0, 1.0]), 2) == 0
     with pytest.raises(ValueError, match=r"expected probabilities in \[0, 1\]"):
         poisson_binomial_upper(np.array([1.2]), 1)
-    with pytest.raises(ValueError, match="hits: expected at most one an image, 2, got 3"):
+    with pytest.raises(ValueError, match="hits: expected at most one per image, 2, got 3"):
         poisson_binomial_upper(np.array([0.5, 0.5]), 3)
     with pytest.raises(ValueError, match="got nan"):
         poisson_binomial_upper(np.array([0.5, 0.5]), np.nan)
