@@ -99,9 +99,7 @@ def test_the_lungs_map_through_the_projects_own_metrics(study: tuple) -> None:
     scores = pytest.importorskip("sightline.alignment.threshold_free")
     for index in range(4):
         lungs, truth = study[0][index].lungs, study[1][index] == 1
-        found = scores.image_scores(
-            ladder(study, index)["lungs"], truth[None], study[1][index][None], ~truth[None], 5.0
-        )
+        found = scores.image_scores(ladder(study, index)["lungs"], truth[None], study[1][index][None], ~truth, 5.0)
         inside = (lungs & truth).sum() / lungs.sum()
         assert found["mass"][0, 0] == pytest.approx(inside, abs=1e-12)
         assert found["pointing"][0, 0] == pytest.approx(inside, abs=1e-12)  # ties: the plateau's share

@@ -139,7 +139,7 @@ def test_resampled_means_give_the_same_place(study: dict) -> None:
 
 def test_the_projects_metrics_can_score(study: dict) -> None:
     def scored(maps: np.ndarray, masks: np.ndarray, shares: np.ndarray) -> dict[str, np.ndarray]:
-        return image_scores(maps, masks, shares, ~masks, 4.0)
+        return image_scores(maps, masks, shares, ~masks[0], 4.0)
 
     masks = study["masks"][0]
     null = null_masks(study["masks"], study["patients"], 0, 5, np.random.default_rng(0))

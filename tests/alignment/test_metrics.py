@@ -40,7 +40,7 @@ SIDE = 12
 def test_every_record_is_computed_and_nothing_else() -> None:
     mask = np.zeros((1, SIDE, SIDE), bool)
     mask[0, :4, :5] = True
-    targets = targets_of(mask, mask.astype(float), ~mask)
+    targets = targets_of(mask, mask.astype(float), ~mask[0])
     computed = [name for family in FAMILIES for name in family.of_map(np.linspace(0, 1, SIDE**2), targets, 2.0)]
     flat = [name for family in FAMILIES for name in family.of_flat(targets, 2.0)]
     assert sorted(computed) == sorted(flat) == sorted(METRICS)

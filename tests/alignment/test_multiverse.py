@@ -99,7 +99,7 @@ def test_binary_choices_are_those_of_the_library(choices):
 def test_choices_without_a_threshold_are_those_of_the_library(choices):
     maps, masks, share, _, (scores, _) = choices
     shares = np.broadcast_to(share, masks.shape)
-    expected = image_scores(maps, masks, shares, np.zeros(masks.shape, bool), 1.0)
+    expected = image_scores(maps, masks, shares, np.zeros(masks.shape[1:]), 1.0)
     for metric in ("mass", "rank", "ap", "auroc", "pointing", "nss", "cc", "sim", "vote"):
         np.testing.assert_array_equal(scores["none", metric], expected[metric])
     np.testing.assert_array_equal(scores["area_matched", "iou"], expected["area_iou"])

@@ -4,7 +4,7 @@ Metrics that share work, such as one sort of the pixels, are computed together, 
 family or brings its own; its record stands in `metrics.py`. Definitions: docs/metrics.md#threshold-free.
 
 R masks of one image, H W image grid, P = H * W pixels, L levels (distinct values of a map, from the highest down), K
-pairs of a mask and a pixel, C pixels that some reader marked.
+pairs of a mask and a pixel, C pixels that some reader marked, E pixels of other patients' regions.
 """
 
 from __future__ import annotations
@@ -28,12 +28,10 @@ class Targets:
     """int, pixels of each mask."""
     inside_K: tuple[np.ndarray, np.ndarray]
     """Row and pixel of every pixel inside a mask."""
-    pool: np.ndarray
-    """int, pixels that are negatives of any mask, for shuffled AUROC."""
-    spared_K: tuple[np.ndarray, np.ndarray]
-    """Row and pixel of the pool that are not negatives of that row's mask: few where the pool comes from other
-    images."""
-    num_negatives_R: np.ndarray
+    elsewhere_E: np.ndarray
+    """int, the E pixels inside any other patient's region: the negatives of shuffled AUROC."""
+    weight_E: np.ndarray
+    """float64, how much each of them weighs; no pixel where there is no other region."""
     distance_RP: np.ndarray
     """float64, pixels to the nearest pixel of the mask, 0 inside; meaningless for an empty mask."""
     shares_RP: np.ndarray
@@ -61,27 +59,26 @@ class Family:
     """Of a flat map: chance."""
 
 
-def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, negatives_RHW: np.ndarray) -> Targets:
-    """`masks_RHW`, `negatives_RHW`: bool; `shares_RHW`: in [0, 1]; as in `threshold_free.image_scores`."""
+def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, elsewhere_HW: np.ndarray) -> Targets:
+    """`masks_RHW`: bool; `shares_RHW`: in [0, 1]; `elsewhere_HW`: 0 or above; as in `threshold_free.image_scores`."""
     num_masks, height, width = masks_RHW.shape
     num_pixels = height * width
     masks_RP = masks_RHW.reshape(num_masks, num_pixels).astype(bool)
     shares_RP = shares_RHW.reshape(num_masks, num_pixels).astype(np.float64)
-    negatives_RP = negatives_RHW.reshape(num_masks, num_pixels).astype(bool) & ~masks_RP
+    elsewhere_P = np.asarray(elsewhere_HW, dtype=np.float64).ravel()
+    elsewhere_E = np.flatnonzero(elsewhere_P)
     distances = [distance_transform_edt(~mask_P.reshape(height, width)).ravel() for mask_P in masks_RP]
     constant_R = shares_RP.max(axis=1) == shares_RP.min(axis=1)
     spread_R = np.where(constant_R, np.nan, shares_RP.std(axis=1))
     total_R = np.where(shares_RP.any(axis=1), shares_RP.sum(axis=1), np.nan)
     support_C = np.flatnonzero(shares_RP.any(axis=0))
     density_RC = shares_RP[:, support_C] / total_R[:, None]
-    pooled_P = negatives_RP.any(axis=0)
     return Targets(
         masks_RP=masks_RP.astype(np.float64),
         size_R=masks_RP.sum(axis=1),
         inside_K=_pairs(masks_RP),
-        pool=np.flatnonzero(pooled_P),
-        spared_K=_pairs(pooled_P & ~negatives_RP),
-        num_negatives_R=negatives_RP.sum(axis=1),
+        elsewhere_E=elsewhere_E,
+        weight_E=elsewhere_P[elsewhere_E],
         distance_RP=np.reshape(distances, (num_masks, num_pixels)),
         shares_RP=shares_RP,
         centred_RP=(shares_RP - shares_RP.mean(axis=1, keepdims=True)) / (spread_R * num_pixels)[:, None],
@@ -105,16 +102,13 @@ def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     """The metrics that depend on the order of the pixels alone; one sort."""
     num_masks, num_pixels = targets.masks_RP.shape
     level_P, pixels_L = _levels(values_P)
-    pool_L = np.bincount(level_P[targets.pool], minlength=len(pixels_L))
-    inside_RL, spared_RL = (
-        _level_counts(level_P, pairs_K, num_masks, len(pixels_L)) for pairs_K in (targets.inside_K, targets.spared_K)
-    )
+    elsewhere_L = np.bincount(level_P[targets.elsewhere_E], weights=targets.weight_E, minlength=len(pixels_L))
+    inside_RL = _level_counts(level_P, targets.inside_K, num_masks, len(pixels_L))
     reached_L, hits_RL = np.cumsum(pixels_L), np.cumsum(inside_RL, axis=1)
     size_R = targets.size_R
     # Pairs of a pixel inside and one below it, counted twice so that a tie counts once: with all pixels (those inside
-    # make n * n pairs with each other) and with the pool (whose spared pixels are not negatives).
-    pairs_R, pool_pairs_R = inside_RL @ _twice_below(pixels_L), inside_RL @ _twice_below(pool_L)
-    spared_pairs_R = np.einsum("rl,rl->r", inside_RL, _twice_below(spared_RL))
+    # make n * n pairs with each other) and, by weight, with those of other patients' regions.
+    pairs_R, elsewhere_pairs_R = inside_RL @ _twice_below(pixels_L), inside_RL @ _twice_below(elsewhere_L)
     cut_R = np.searchsorted(reached_L, size_R)  # the level that completes the |G| highest pixels
     rows = np.arange(num_masks)
     missing_R = reached_L[cut_R] - size_R  # surplus pixels of that level
@@ -122,7 +116,7 @@ def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     rank_R = hits_R / size_R
     return {
         "auroc": (pairs_R - size_R**2) / (2 * size_R * (num_pixels - size_R)),
-        "shuffled_auroc": (pool_pairs_R - spared_pairs_R) / (2 * size_R * targets.num_negatives_R),
+        "shuffled_auroc": elsewhere_pairs_R / (2 * size_R * targets.weight_E.sum()),
         "ap": (inside_RL * hits_RL) @ (1 / reached_L) / size_R,
         "rank": rank_R,
         "dice_area": rank_R,
@@ -136,7 +130,7 @@ def _flat_by_rank(targets: Targets, _: float) -> Computed:
         **dict.fromkeys(("ap", "rank", "dice_area"), q_R),
         "area_iou": q_R / (2 - q_R),
         "auroc": np.where(q_R < 1, 0.5, np.nan),
-        "shuffled_auroc": np.full(len(q_R), 0.5),
+        "shuffled_auroc": np.full(len(q_R), 0.5 if len(targets.elsewhere_E) else np.nan),
     }
 
 
@@ -208,7 +202,7 @@ def _levels(values_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _twice_below(counts_L: np.ndarray) -> np.ndarray:
-    """Twice the count below each level plus the count at it, along the last axis; whole numbers."""
+    """Twice the count (or weight) below each level plus that at it, along the last axis."""
     return 2 * (counts_L.sum(axis=-1, keepdims=True) - np.cumsum(counts_L, axis=-1)) + counts_L
 
 

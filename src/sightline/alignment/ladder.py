@@ -172,7 +172,7 @@ def _scores_of_image(
         np.concatenate([maps_AHW, untrained_UHW, drawn_DHW]),
         mask_1HW,
         study.shares_MHW[[row]],
-        study.other_patients.marked(row)[None] & ~mask_1HW,
+        study.other_patients.density(row),
         study.tolerance,
     )
     own = len(maps_AHW) + len(untrained_UHW)
@@ -185,10 +185,10 @@ def _scores_of_image(
 def _on_scale(study: MapsAndRegions, row: int, maps_AHW: np.ndarray) -> ImageScores:
     """Model, left-out reader and another patient's annotations against the same leave-one-out consensuses."""
     masks_RHW = study.readers_MRHW[row]
-    marked_HW = study.other_patients.marked(row)
+    elsewhere_HW = study.other_patients.density(row)
     rng = stream(study.seed, "ladder", "other patients", study.images[row])
     null_DHW = null_masks(study.readers_MRHW, study.patients_M, row, study.settings.draws, rng)
     return image_scores_on_scale(
         maps_AHW, masks_RHW, null_DHW, study.others_MRHW[row], left_out_share(masks_RHW),
-        lambda maps, masks, shares: image_scores(maps, masks, shares, marked_HW & ~masks, study.tolerance),
+        lambda maps, masks, shares: image_scores(maps, masks, shares, elsewhere_HW, study.tolerance),
     )  # fmt: skip

@@ -93,7 +93,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="shuffled_auroc",
             words="shuffled AUROC",
-            meaning="the same against pixels marked on other patients; compare with the baselines, not with 0.5",
+            meaning="how often a pixel inside is brighter than one inside another patient's region; 0.5 is chance",
             source="MIT saliency benchmark; for chest X-rays Bigolin Lanfredi et al. 2021, arXiv 2112.11716",
             is_graded=True,
             is_on_scale=True,

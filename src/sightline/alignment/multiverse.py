@@ -82,7 +82,7 @@ def image_choices(
     """
     num_maps, num_rules = len(maps_AHW), len(masks_RHW)
     shares_RHW = np.broadcast_to(share_HW, masks_RHW.shape)
-    plain = image_scores(maps_AHW, masks_RHW, shares_RHW, np.zeros(masks_RHW.shape, bool), tolerance=1.0)
+    plain = image_scores(maps_AHW, masks_RHW, shares_RHW, np.zeros(masks_RHW.shape[1:]), tolerance=1.0)
     scores = {(NO_THRESHOLD, metric): plain[metric] for metric in METRICS if metric not in OVERLAP}
     masks_RP = masks_RHW.reshape(num_rules, -1).astype(bool)
     iou_ART = _iou_at(maps_AHW.reshape(num_maps, -1), masks_RP, np.concatenate([SWEEP, np.asarray(fixed, float)]))

@@ -32,6 +32,8 @@ class OtherPatients:
         self._patient_M: np.ndarray = np.unique(np.asarray(patients), return_inverse=True)[1]
         self._total_HW = shares_MHW.sum(axis=0, dtype=np.float64)  # exact: whole shares of a few readers
         self._marks_HW = np.count_nonzero(shares_MHW > 0, axis=0)
+        self._regions_HW = np.count_nonzero(self._regions_MHW, axis=0)
+        self._densities_HW = _density_sum(self._regions_MHW)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -43,8 +45,22 @@ class OtherPatients:
         """Indices, int, of the images of patients other than that of image `index`, in order; may be none."""
         return np.flatnonzero(self._patient_M != self._patient_M[index])
 
+    def density(self, index: int) -> np.ndarray:
+        """Where the regions of other patients lie, float64 H x W: the negatives of shuffled AUROC by weight.
+
+        Each image with a region weighs the same, whatever the region's size: the mean of the regions' densities, each
+        of which sums to 1. All 0 where no other patient has a region.
+        """
+        own = self._own_images(index)
+        own_regions_NHW = self._regions_MHW[own]
+        num_others = np.count_nonzero(self._has_region_M) - np.count_nonzero(self._has_region_M[own])
+        rest_HW = self._densities_HW - _density_sum(own_regions_NHW)
+        # A pixel of no other region is exactly 0: the difference of two sums leaves rounding there.
+        is_other_HW = self._regions_HW > np.count_nonzero(own_regions_NHW, axis=0)
+        return np.where(is_other_HW, np.maximum(rest_HW, 0), 0) / max(num_others, 1)
+
     def marked(self, index: int) -> np.ndarray:
-        """bool H x W: what any reader marked on another patient's image; the negatives of shuffled AUROC."""
+        """bool H x W: what any reader marked on another patient's image."""
         return self._marks_HW > np.count_nonzero(self._own(index) > 0, axis=0)
 
     def atlas(self, index: int) -> np.ndarray:
@@ -65,4 +81,13 @@ class OtherPatients:
         return self._regions_MHW[rng.choice(marked, min(draws, len(marked)), replace=False)]
 
     def _own(self, index: int) -> np.ndarray:
-        return self._shares_MHW[np.flatnonzero(self._patient_M == self._patient_M[index])]
+        return self._shares_MHW[self._own_images(index)]
+
+    def _own_images(self, index: int) -> np.ndarray:
+        return np.flatnonzero(self._patient_M == self._patient_M[index])
+
+
+def _density_sum(regions_NHW: np.ndarray) -> np.ndarray:
+    """Sum over regions of each one's density, float64 H x W; an empty region adds nothing."""
+    size_N = np.count_nonzero(regions_NHW, axis=(1, 2))
+    return np.einsum("nhw,n->hw", regions_NHW, 1 / np.maximum(size_N, 1), dtype=np.float64)

@@ -22,18 +22,19 @@ def image_scores(
     maps_AHW: np.ndarray,
     masks_RHW: np.ndarray,
     shares_RHW: np.ndarray,
-    negatives_RHW: np.ndarray,
+    elsewhere_HW: np.ndarray,
     tolerance: float,
 ) -> dict[str, np.ndarray]:
     """Every metric of `METRICS`, float64 A x R each, of all maps of one image against all its masks.
 
     `maps_AHW`: `sightline.maps.scaled_maps`, or any maps (0/1 ones too) in [0, 1]; anything else raises ValueError.
-    `masks_RHW`: bool; `shares_RHW`: in [0, 1], the soft share that belongs to each mask; `negatives_RHW`: bool,
-    pixels marked on other images, of which those inside the mask do not count; `tolerance`: pixels, above 0.
+    `masks_RHW`: bool; `shares_RHW`: in [0, 1], the soft share that belongs to each mask; `elsewhere_HW`: 0 or
+    above, how much each pixel weighs as a negative of shuffled AUROC, the same for all masks
+    (`other_patients.OtherPatients.density`); `tolerance`: pixels, above 0.
 
     - `auroc`: P(inside > outside) + P(equal) / 2, mid-ranks; for regions this is AUC-Judd. Peer: pysaliency breaks
-      ties by a jitter of 1e-7. A mask of the whole image gives NaN. `shuffled_auroc`: the same against the
-      negatives; NaN without any.
+      ties by a jitter of 1e-7. A mask of the whole image gives NaN. `shuffled_auroc`:
+      inside against the pixels of `elsewhere_HW` by their weight, those inside the mask too; NaN where all weigh 0.
     - `ap`: pixel average precision, a sum over the distinct values (steps, not trapezoids), a tie being one step.
     - `rank`: relevance rank accuracy (Arras et al. 2021), the share of the |G| highest pixels that lie inside; at
       the cut, ties are shared in proportion, the expectation of breaking them at random. `dice_area` is Dice of
@@ -49,9 +50,14 @@ def image_scores(
     """
     num_maps, height, width = maps_AHW.shape
     expected = (len(masks_RHW), height, width)
-    for name, values in (("masks", masks_RHW), ("shares", shares_RHW), ("negatives", negatives_RHW)):
+    for name, values in (("masks", masks_RHW), ("shares", shares_RHW)):
         if values.shape != expected:
             raise ValueError(f"{name}: expected shape {expected}, got {values.shape}")
+    if elsewhere_HW.shape != expected[1:] or not (elsewhere_HW >= 0).all():
+        raise ValueError(
+            f"elsewhere: expected weights of 0 or above of shape {expected[1:]}, got others, NaN or shape "
+            f"{elsewhere_HW.shape}"
+        )
     if maps_AHW.dtype.kind != "f":
         maps_AHW = maps_AHW.astype(np.float32)  # -x fails for bool, and is large for an unsigned 1
     for name, values in (("maps", maps_AHW), ("shares", shares_RHW)):
@@ -59,9 +65,8 @@ def image_scores(
             raise ValueError(f"{name}: expected values in [0, 1], got others or NaN")
     if not tolerance > 0:
         raise ValueError(f"tolerance: expected above 0, since the distance must be strictly less; got {tolerance}")
-    targets = targets_of(masks_RHW, shares_RHW, negatives_RHW)
+    targets = targets_of(masks_RHW, shares_RHW, elsewhere_HW)
     chance = _chance(targets, tolerance)
-    chance["shuffled_auroc"] = np.where(targets.num_negatives_R > 0, 0.5, np.nan)
     known = _known(targets)
     scores = {metric: np.empty((num_maps, len(masks_RHW))) for metric in METRICS}
     for row, map_HW in enumerate(maps_AHW):
@@ -77,14 +82,14 @@ def chance_scores(
 ) -> dict[str, np.ndarray]:
     """What each metric gives a map that knows nothing, float64 R each: exactly the scores of a flat map.
 
-    q is the mask's share of the image. `auroc`, `shuffled_auroc` 0.5 (whatever the negatives); `ap`, `mass`, `rank`,
-    `dice_area`, `pointing` q; `area_iou` q / (2 - q); `nss`, `cc` 0; `vote` the mean share; `distance` the mean over
-    all pixels; `pointing_near` the share of pixels within the tolerance, only with a tolerance; `sim`, `kl` those of
-    the uniform density. All but four are also the mean over maps that are independent of the mask, wherever their
-    pixels are alike: the `ap`, `area_iou` and `kl` of such maps are higher on average, and their `sim` is lower.
+    q is the mask's share of the image. `auroc`, `shuffled_auroc` 0.5; `ap`, `mass`, `rank`, `dice_area`, `pointing` q;
+    `area_iou` q / (2 - q); `nss`, `cc` 0; `vote` the mean share; `distance` the mean over all pixels; `pointing_near`
+    the share of pixels within the tolerance, only with a tolerance; `sim`, `kl` those of the uniform density. All but
+    four are also the mean over maps that are independent of the mask, wherever their pixels are alike: the `ap`,
+    `area_iou` and `kl` of such maps are higher on average, and their `sim` is lower.
     NaN as in `image_scores`.
     """
-    targets = targets_of(masks_RHW, shares_RHW, np.zeros(masks_RHW.shape, bool))
+    targets = targets_of(masks_RHW, shares_RHW, np.ones(masks_RHW.shape[1:]))  # any will do: a flat map scores 0.5
     scores, known = _chance(targets, tolerance or 0), _known(targets)
     names = [metric for metric in METRICS if tolerance is not None or metric != "pointing_near"]
     return {metric: np.where(known[metric], scores[metric], np.nan) for metric in names}
@@ -106,7 +111,7 @@ def _of_map(values_P: np.ndarray, targets: Targets, tolerance: float) -> Compute
 
 
 def _chance(targets: Targets, tolerance: float) -> Computed:
-    """Every metric of a flat map, whatever the negatives."""
+    """Every metric of a flat map."""
     computed: Computed = {}
     for family in FAMILIES:
         computed |= family.of_flat(targets, tolerance)
