@@ -60,7 +60,7 @@ def main() -> None:
 
     run = {**asdict(params), "precision": str(machine.precision), "device": machine.device.type}
     checkpoint = CHECKPOINTS / f"{key}.safetensors"
-    stamp = fingerprint({"model": asdict(entry), **run}, [IMAGES, INDEX])
+    stamp = fingerprint({"model": entry.variant, **run}, [IMAGES, INDEX])
     best, history = fit(
         key, network, images_N, labels_N, split, params.train, params.augment, params.seed, machine, checkpoint, stamp
     )

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from sightline.cli import Models
 from sightline.dvc_yaml import FOLDERS, SCRIPTS, sync
+from sightline.study.models import Models
 from sightline.study.parameters import SECTIONS, read_params
 
 ROOT = Path(__file__).parents[1]

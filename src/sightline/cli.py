@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -20,13 +19,8 @@ from ruamel.yaml import YAML
 from sightline.dvc_yaml import sync
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import written_whole
-from sightline.study.models import Entry
+from sightline.study.models import Models, runs_of
 from sightline.study.parameters import read_params
-
-
-@dataclass(frozen=True, kw_only=True)
-class Models:
-    models: dict[str, Entry]
 
 
 def main() -> None:
@@ -78,7 +72,7 @@ def use(profile: str) -> None:
         close = difflib.get_close_matches(profile, names, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise StudyError(f"profiles: no profile {profile!r}{hint}; available: {', '.join(names) or 'none'}")
-    read_params(Models, path)
+    runs_of(read_params(Models, path).models)
     with written_whole("params.yaml") as beside:
         beside.write_bytes(path.read_bytes())
     sync_file()

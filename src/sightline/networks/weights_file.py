@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from sightline.study.models import Network
 def write_network(path: Path, network: Classifier, entry: Network, run: Mapping[str, Any]) -> None:
     """Writes the weights of `network`, the network of `entry`; `run`: parameters and hardware of its training."""
     size = num_parameters(network)
-    config = {"model": asdict(entry), **run, "num_parameters": size, "torch": torch.__version__}
+    config = {"model": entry.variant, **run, "num_parameters": size, "torch": torch.__version__}
     write_tensors(path, network.state_dict(), {"config": json.dumps(config, sort_keys=True)})
 
 
@@ -38,8 +37,8 @@ def trained_network(path: Path, entry: Network) -> Classifier:
         raise StudyError(f"{path}: not there; run the train stage of this model") from None
     except SafetensorError as error:
         raise StudyError(f"{path}: not a readable safetensors file ({error})") from None
-    if config.get("model") != asdict(entry):
-        raise StudyError(f"{path}: holds {config.get('model')}, params.yaml says {asdict(entry)}; train it again")
+    if config.get("model") != entry.variant:
+        raise StudyError(f"{path}: holds {config.get('model')}, params.yaml says {entry.variant}; train it again")
     network = build_network(entry.arch, entry.head, seed=0)
     network.load_state_dict(weights)
     return network

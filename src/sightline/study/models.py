@@ -1,9 +1,20 @@
-"""The entries of `models`: networks to train, and folders of maps made elsewhere."""
+"""The entries of `models`: networks to train, from one seed or several, and folders of maps made elsewhere.
+
+A *run* is one training of a network, or one folder of maps: what a stage calls a model. The first seed of an entry has
+the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an entry with several seeds are a *family*.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from sightline.study.errors import StudyError
+from sightline.study.parameters import read_entry, read_params
+
+RESERVED = ("families",)  # beside the models' keys in metrics/classification.json and others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,10 +24,19 @@ class Network:
     arch: Literal["alexnet", "vgg16", "googlenet", "resnet50"]
     init: Literal["scratch", "imagenet"]
     head: Literal["fc", "gap"]
+    seeds: int = 1
+    """Trainings, each from random numbers of its own."""
 
     def __post_init__(self) -> None:
         if self.head == "fc" and self.arch in ("googlenet", "resnet50"):
             raise ValueError(f"head: {self.arch} has no fc head of its own; use gap")
+        if self.seeds < 1:
+            raise ValueError(f"seeds: expected at least 1, got {self.seeds}")
+
+    @property
+    def variant(self) -> dict[str, str]:
+        """Architecture, init and head: what all seeds share, and what a weights file says of itself."""
+        return {"arch": self.arch, "init": self.init, "head": self.head}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +48,51 @@ class ExternalMaps:
 
 
 Entry = Network | ExternalMaps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """The section `models` alone."""
+
+    models: dict[str, Entry]
+
+
+def runs_of(models: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Each run's entry by the run's key, the seeds of an entry one after the other: what a study's stages loop over.
+
+    Without an entry of several seeds it equals `models`. StudyError where two runs have one key, or a key is reserved.
+    """
+    runs: dict[str, Entry] = {}
+    problems = [f"models.{key}: this name is reserved; rename the model" for key in models if key in RESERVED]
+    for entry_key, entry in models.items():
+        for key in _run_keys(entry_key, entry):
+            if key != entry_key and key in models:
+                problems.append(f"models.{key}: the name of a seed of models.{entry_key}; rename the model")
+            runs[key] = entry
+    if problems:
+        raise StudyError("params.yaml: names of models that cannot be used", problems)
+    return runs
+
+
+def families_of(models: Mapping[str, Entry]) -> dict[str, list[str]]:
+    """The keys of the runs of each entry with several seeds, by the entry's key; the first run has that key itself."""
+    return {key: keys for key, entry in models.items() if len(keys := _run_keys(key, entry)) > 1}
+
+
+def entries_of_runs(models: Mapping[str, Entry]) -> dict[str, str]:
+    """The key of the entry by the key of each run that is trained: dvc.yaml's `foreach`."""
+    return {key: name for name, entry in models.items() if isinstance(entry, Network) for key in _run_keys(name, entry)}
+
+
+def read_network(key: str, path: str | Path = "params.yaml") -> tuple[Network, int]:
+    """The network of the run `key` and the number of its seed, from 1; an unknown key names the nearest entry."""
+    models = read_params(Models, path).models
+    runs_of(models)  # refuses ambiguous keys
+    entry_key = entries_of_runs(models).get(key, key)
+    entry: Network = read_entry(Network, "models", entry_key, path)
+    return entry, _run_keys(entry_key, entry).index(key) + 1
+
+
+def _run_keys(key: str, entry: Entry) -> list[str]:
+    seeds = entry.seeds if isinstance(entry, Network) else 1
+    return [key, *(f"{key}-seed{number}" for number in range(2, seeds + 1))]

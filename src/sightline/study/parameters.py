@@ -27,7 +27,8 @@ def read_params(kind: type[T], path: str | Path = "params.yaml") -> T:
     """`kind` filled from the file's top-level keys of the same names, nested dataclasses and dictionaries included.
 
     Unknown, missing and wrongly typed keys are a StudyError that lists each with its path, what was expected and the
-    nearest right name. The keys inside other stages' sections are not checked.
+    nearest right name; only a field with a default may be missing. The keys inside other stages' sections are not
+    checked.
     """
     mapping = _load(path)
     problems = [f"{name}: unknown{_nearest(name, SECTIONS)}" for name in mapping if name not in SECTIONS]
@@ -97,7 +98,8 @@ def _build_dataclass(kind: Any, value: Any, where: str, problems: list[str]) -> 
     dot = f"{where}." if where else ""
     before = len(problems)
     problems += [f"{dot}{name}: unknown{_nearest(str(name), names)}" for name in value if name not in names]
-    problems += [f"{dot}{name}: missing" for name in names if name not in value]
+    optional = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+    problems += [f"{dot}{name}: missing" for name in names if name not in value and name not in optional]
     parts = {name: _build(hints[name], value[name], f"{dot}{name}", problems) for name in names if name in value}
     if len(problems) > before:
         return None
