@@ -14,11 +14,13 @@ from sightline.networks.augment import Augment, augmented, hue_shifted, luminanc
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
 NONE = Augment(
-    rotation=0.0, translation=0.0, scale_low=1.0, scale_high=1.0, jitter_low=1.0, jitter_high=1.0, hue=0.0, sharpen=0.0
-)
+    rotation=0.0, translation=0.0, scale_low=1.0, scale_high=1.0, jitter_low=1.0, jitter_high=1.0, hue=0.0, sharpen=0.0,
+    interpolation="bilinear",
+)  # fmt: skip
 PAPER = Augment(
-    rotation=15.0, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1, sharpen=0.5
-)
+    rotation=15.0, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1,
+    sharpen=0.5, interpolation="bilinear",
+)  # fmt: skip
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -54,6 +56,55 @@ def test_geometry_equals_torchvision(shape: tuple[int, ...]) -> None:
             interpolation=TF.InterpolationMode.BILINEAR,
         )[0]
         torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)  # float32 coordinates up to 90
+
+
+def moved(images: torch.Tensor, **strengths: float | str) -> torch.Tensor:
+    """The images after the affine step alone, by the nearest pixel."""
+    return augmented(images.clone(), replace(NONE, interpolation="nearest", **strengths), generator())
+
+
+def test_nearest_gives_only_pixel_values_of_the_image() -> None:
+    """Pixels of 1 to 3,600, each once, and black where the image does not reach; bilinear gives new values."""
+    images = torch.arange(1, 3601).view(1, 1, 60, 60) / 4096  # exact in float32
+    strengths = {"rotation": 15.0, "translation": 0.1, "scale_low": 0.9, "scale_high": 1.1}
+    images = images.expand(6, -1, -1, -1)
+    nearest = moved(images, **strengths)
+    assert set(nearest.unique().tolist()) <= {0.0, *images.unique().tolist()}
+    assert not torch.equal(nearest, images)
+    bilinear = augmented(images.clone(), replace(NONE, **strengths), generator())
+    assert not set(bilinear.unique().tolist()) <= {0.0, *images.unique().tolist()}
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 60, 90), (2, 1, 48, 40), (2, 1, 224, 224)])
+def test_nearest_without_movement_is_the_image_itself(shape: tuple[int, ...]) -> None:
+    images = torch.rand(shape, generator=generator())
+    assert torch.equal(moved(images), images)
+
+
+def test_nearest_by_hand() -> None:
+    """Zoomed by two about the centre, rows and columns 1 and 2 of 0 to 3 fill the image, each twice."""
+    image = torch.arange(16.0).view(1, 1, 4, 4) / 16
+    expected = torch.tensor([[5, 5, 6, 6], [5, 5, 6, 6], [9, 9, 10, 10], [9, 9, 10, 10]]) / 16
+    assert torch.equal(moved(image, scale_low=2.0, scale_high=2.0)[0, 0], expected)
+    # by bilinear interpolation the output's first row lies at 0.75 of the input's, a quarter of the way from row 1 to 0
+    blurred = augmented(image.clone(), replace(NONE, scale_low=2.0, scale_high=2.0), generator())[0, 0]
+    torch.testing.assert_close(blurred[0] * 16, torch.tensor([3.75, 4.25, 4.75, 5.25]))
+
+
+def test_nearest_equals_torchvision_but_where_two_pixels_are_equally_near() -> None:
+    images = torch.rand(4, 1, 60, 90, generator=generator(1))
+    variants = moved(images, rotation=15.0, translation=0.1, scale_low=0.9, scale_high=1.1)
+    for image, out, draw in zip(images, variants, draws(4).T, strict=True):
+        signed = 2 * draw - 1
+        expected = TF.affine(
+            image[None],
+            angle=float(signed[0] * 15),
+            translate=[float(signed[2] * 0.1 * 90), float(signed[3] * 0.1 * 60)],
+            scale=float(0.9 + 0.2 * draw[1]),
+            shear=[0.0, 0.0],
+            interpolation=TF.InterpolationMode.NEAREST,
+        )[0]
+        assert (out == expected).float().mean() > 0.999  # float32 coordinates round a few borders to the other side
 
 
 def test_colour_equals_torchvision_in_our_order() -> None:

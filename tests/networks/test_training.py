@@ -25,8 +25,9 @@ from sightline.networks.training import (
 )
 
 STRENGTHS = Augment(
-    rotation=15, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1, sharpen=0.5
-)
+    rotation=15, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1, sharpen=0.5,
+    interpolation="bilinear",
+)  # fmt: skip
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,8 @@ class Augment:
     jitter_high: float
     hue: float
     sharpen: float
+    interpolation: Literal["nearest", "bilinear"]
+    """Of rotation, shift and zoom."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale_low <= self.scale_high:
@@ -55,10 +58,13 @@ def three_channels(images_BCHW: Tensor, layout: torch.memory_format = torch.chan
 def augmented(images_BCHW: Tensor, strengths: Augment, generator: torch.Generator) -> Tensor:
     """A new random variant of every image; float32 B x C x H x W, in [0, 1].
 
-    One affine sampling (rotation, translation, zoom about the centre; bilinear; uncovered border black), then
-    brightness and contrast, for colour images saturation and hue, and last, with its probability, sharpening. Each
-    image has its own factors, drawn from `generator`, which must be on the images' device; gray and colour images get
-    the same draws.
+    One affine sampling (rotation, translation, zoom about the centre; uncovered border black), then brightness and
+    contrast, for colour images saturation and hue, and last, with its probability, sharpening. Each image has its own
+    factors, drawn from `generator`, which must be on the images' device; gray and colour images get the same draws, as
+    do both interpolations.
+    Paper: its code takes the nearest pixel (torchvision's default), as `nearest` does: every value is one of the
+    image's, and edges are jagged. `bilinear`, the default outside the paper's profile, averages four pixels: edges stay
+    smooth, and fine detail is blurred by up to half a pixel, which the validation and test images are not.
     Paper: Table 5 says rotation by 0-15 degrees; its code, like ours, rotates either way. Its code sharpens with
     torchvision's kernel and permutes the colour operations; we use Table 5's formula 2*I - G, G the 3x3 mean, and one
     order.
@@ -105,7 +111,8 @@ def _moved(images_BCHW: Tensor, draw_4B: Tensor, strengths: Augment) -> Tensor:
     by_column = torch.stack([cos[:, None] * x_W, -sin[:, None] / aspect * x_W], dim=-1)
     by_row = torch.stack([sin[:, None] * aspect * y_H, cos[:, None] * y_H], dim=-1)
     grid_BHW2 = by_column[:, None, :, :] + by_row[:, :, None, :]
-    return F.grid_sample(images_BCHW, grid_BHW2, mode="bilinear", padding_mode="zeros", align_corners=False)
+    mode = strengths.interpolation
+    return F.grid_sample(images_BCHW, grid_BHW2, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def _centres(size: int, device: torch.device) -> Tensor:

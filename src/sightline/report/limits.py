@@ -27,6 +27,11 @@ def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[s
     for name, theirs in {"epochs": 10, "batch_size": 64, "learning_rate": 1e-4}.items():
         if name in train and train[name] != theirs:
             differences.append(f"Training: {name} is {train[name]}; the paper's is {theirs}.")
+    if params.get("augment", {}).get("interpolation") == "bilinear":
+        differences.append(
+            "Rotated, shifted and zoomed training images are interpolated bilinearly; the paper's code takes the "
+            "nearest pixel."
+        )
     if params.get("saliency", {}).get("target_layer") == "exact":
         differences.append(
             "Maps come from the feature map that is pooled for the head; the paper's code takes a convolution before "
