@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.statistics.contrast import Weigh
-from sightline.statistics.resampling import resample_counts
+from sightline.statistics.resampling import interval, resample_counts
 
 CELLS = 4_000_000  # numbers of one array held at once
 
@@ -103,6 +103,18 @@ def crossed_contrast(
         rows = slice(start, start + step)
         values_B[rows] = _values(parts, draws.image_BM[rows], draws.reader_BN[rows], weigh)
     return float(value_1[0]), values_B
+
+
+def crossed_interval(value: float, values_B: np.ndarray, level: float, num_patients: int) -> tuple[float, float]:
+    """Both ends of the interval of a value from its crossed draws: `resampling.interval`, expanded for few patients.
+
+    It serves D_h, D / D_h and D - (1 - margin) D_h alike, so that the second excludes 1 - margin exactly where the last
+    excludes 0. A value that is NaN has NaN ends; draws that are NaN are left out.
+    """
+    if np.isnan(value):
+        return float("nan"), float("nan")
+    low_1, high_1 = interval(np.asarray(values_B, dtype=float)[:, None], level, num_patients)
+    return float(low_1[0]), float(high_1[0])
 
 
 @dataclass(frozen=True, kw_only=True)
