@@ -27,6 +27,7 @@ ALLOWED = {
     "report": ("alignment", "statistics", "study"),
     "score": ("alignment", "experts", "formats", "images", "lungs", "report", "study"),
     "annotate": ("experts", "formats", "images", "inputs", "statistics", "study"),
+    "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("study",),
     "cli": ("annotate", "dvc_yaml", "score", "study"),
 }

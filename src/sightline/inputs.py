@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -104,6 +104,38 @@ def read_consensus(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     order = np.argsort(names[marked], kind="stable")
     print(f"{marked.sum()} images with a consensus region; {(~marked).sum()} with an empty one are not scored")
     return names[marked][order].tolist(), masks[marked][order], stored["share"][marked][order]
+
+
+class Readers(NamedTuple):
+    """Who marked what on each of M images."""
+
+    masks_MRHW: list[np.ndarray]
+    """bool R x H x W each; R may differ."""
+    others_MRHW: list[np.ndarray]
+    """bool R x H x W each, the consensus of all readers but the one of the same row."""
+    names_MR: list[list[str]]
+
+
+def read_readers(images: Sequence[str], path: Path) -> Readers:
+    """The readers of each image asked for, from the annotations at `path`; an image nobody marked has none."""
+    stored = read_npz(path)
+    rows_by_image: dict[str, list[int]] = {image: [] for image in images}
+    for row, image in enumerate(stored["images"].tolist()):
+        rows_by_image.get(image, []).append(row)  # images that were not asked for are left out
+    rows = [np.array(own, dtype=int) for own in rows_by_image.values()]
+    names = stored["annotators"]
+    return Readers(
+        [stored["masks"][own] for own in rows],
+        [stored["others"][own] for own in rows],
+        [names[own].tolist() for own in rows],
+    )
+
+
+def read_untrained(networks: Iterable[str], images: Sequence[str], pattern: str) -> dict[tuple[str, str], np.ndarray]:
+    """Raw maps of the same networks untrained, as `read_maps` returns them; {} without networks."""
+    maps = read_maps(networks, images, pattern) if (networks := list(networks)) else {}
+    prefix = "untrained."
+    return {(key, name.removeprefix(prefix)): raw for (key, name), raw in maps.items() if name.startswith(prefix)}
 
 
 def read_maps(models: Iterable[str], images: Sequence[str], pattern: str) -> dict[tuple[str, str], np.ndarray]:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from sightline.alignment.metrics import METRICS, Metric
+from sightline.study.models import primary_method as primary_method
 
 BASELINES = {
     "uniform": "a uniform map",
@@ -101,14 +102,6 @@ def shown(value: float, decimals: int = 1) -> str:
 
 
 LEVEL = 0.05
-
-
-def primary_method(methods: Sequence[str]) -> str:
-    """The primary method, by which a model is judged: Grad-CAM, else CAM, else the first by name.
-
-    One per model, chosen before the results are seen; the others are in Table 3.
-    """
-    return next((method for method in ("gradcam", "cam") if method in methods), min(methods))
 
 
 def equals_p(p_value: float) -> str:

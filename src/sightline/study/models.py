@@ -6,7 +6,7 @@ the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,6 +82,14 @@ def families_of(models: Mapping[str, Entry]) -> dict[str, list[str]]:
 def entries_of_runs(models: Mapping[str, Entry]) -> dict[str, str]:
     """The key of the entry by the key of each run that is trained: dvc.yaml's `foreach`."""
     return {key: name for name, entry in models.items() if isinstance(entry, Network) for key in _run_keys(name, entry)}
+
+
+def primary_method(methods: Sequence[str]) -> str:
+    """The method by which a model is judged: Grad-CAM, else CAM, else the first by name.
+
+    One per model, chosen before the results are seen.
+    """
+    return next((method for method in ("gradcam", "cam") if method in methods), min(methods))
 
 
 def read_network(key: str, path: str | Path = "params.yaml") -> tuple[Network, int]:

@@ -1,0 +1,54 @@
+"""What the verdict is reached on: films with the experts' regions, who drew them, and maps of the films.
+
+M films, R readers of a film, H W image grid, h w cells of a map's own grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from sightline.alignment.other_patients import OtherPatients
+
+Maps = Mapping[str, np.ndarray | Sequence[np.ndarray]]
+"""By candidate, M raw maps h x w; one array, or maps on different grids."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Films:
+    """M films, each with a region, sorted by name, in this order everywhere."""
+
+    seed: int
+    images: list[str]
+    patients_M: np.ndarray
+    masks_MHW: np.ndarray
+    """bool, the consensus; none is empty."""
+    shares_MHW: np.ndarray
+    """float32 in [0, 1], the share of readers who marked each pixel."""
+    readers_MRHW: Sequence[np.ndarray]
+    """bool R x H x W each, one mask per reader; R may differ."""
+    others_MRHW: Sequence[np.ndarray]
+    """bool R x H x W each, the consensus of all readers but the one of the same row."""
+    reader_names_MR: Sequence[Sequence[str]] | None = None
+    """Who drew each mask of `readers_MRHW`; None: every film has readers of its own."""
+    maps: Maps
+    untrained: Maps = field(default_factory=dict)
+    """Maps of the same networks untrained, by candidate."""
+    lungs_MHW: np.ndarray | None = None
+    """bool, the patient's own lungs or body; None: not known."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        height, width = self.masks_MHW.shape[1:]
+        return height, width
+
+    @property
+    def num_patients(self) -> int:
+        return len(np.unique(self.patients_M))
+
+    @cached_property
+    def other_patients(self) -> OtherPatients:
+        return OtherPatients(self.shares_MHW, self.patients_M, self.masks_MHW)

@@ -1,0 +1,54 @@
+"""The verdict's results as tables, and by model and method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from sightline.statistics.contrast import contrast
+from sightline.verdict.films import Films
+from sightline.verdict.scored import Scored
+from sightline.verdict.settings import Verdict
+
+CONTRAST_COLUMNS = ["image", "patient", "candidate", "score", "own", "row", "col", "d"]
+PLOT_COLUMNS = ["candidate", "kind", "grid", "value", "low", "high", "verdict"]
+
+
+def contrast_table(films: Films, scored: Scored, settings: Verdict) -> pd.DataFrame:
+    """Long: own, row, col and d of each candidate, score and image."""
+    frames = [pd.DataFrame(columns=CONTRAST_COLUMNS)]
+    for name, by_score in scored.maps.items():
+        for score in settings.scores:
+            parts = contrast(scored.blocks, by_score[score], films.patients_M, settings.weigh)
+            columns = {
+                "image": films.images, "patient": films.patients_M, "candidate": name, "score": score,
+                "own": parts.own_M, "row": parts.row_M, "col": parts.col_M, "d": parts.d_M,
+            }  # fmt: skip
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames[1:] or frames, ignore_index=True)
+
+
+def plot_table(results: Mapping[str, Any]) -> pd.DataFrame:
+    """The primary contrast with its interval: a row for each candidate, family and control; {} gives none."""
+    rows = []
+    for kind in ("candidates", "families"):
+        for name, entry in results.get(kind, {}).items():
+            own = entry["contrast"][results["primary"]]
+            rows.append((name, kind, entry["grid"], own["value"], own["low"], own["high"], entry["verdict"]))
+    for grid, controls in results.get("controls", {}).items():
+        rows += [
+            (name, own["kind"], grid, own["value"], own["low"], own["high"], "")
+            for name, own in controls.items()
+            if isinstance(own, dict)
+        ]
+    return pd.DataFrame(rows, columns=PLOT_COLUMNS)
+
+
+def by_model(results: Mapping[str, Any], keys: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """`models.<model>.<method>` in place of `candidates.<model>.<method in one name>`; the rest as it is."""
+    models: dict[str, Any] = {}
+    for model, method in keys:
+        models.setdefault(model, {})[method] = results["candidates"][f"{model}.{method}"]
+    return {"models": models, **{name: part for name, part in results.items() if name != "candidates"}}

@@ -1,0 +1,83 @@
+"""One map against many regions: against scikit-learn and plain loops, the ladder's scores, and at the rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from sightline.alignment.region_scores import SCORES, joined, region_scores, regions_of, sorted_map
+from sightline.alignment.threshold_free import image_scores
+
+
+def maps_and_masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Maps without ties, with a few levels, binary and flat; regions from one pixel to nearly all."""
+    rng = np.random.default_rng(seed)
+    fine = rng.random((24, 31)).astype(np.float32)
+    maps = np.stack([fine, np.round(fine * 4) / 4, fine > 0.7, np.zeros_like(fine)]).astype(np.float32)
+    masks = rng.random((6, 24, 31)) < np.array([0.05, 0.2, 0.5, 0.8, 0.95, 0])[:, None, None]
+    masks[5, 3, 7] = True
+    return maps, masks
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_scikit_learn_and_plain_loops(seed: int) -> None:
+    maps, masks = maps_and_masks(seed)
+    for map_HW in maps:
+        scores = dict(zip(SCORES, region_scores(sorted_map(map_HW), regions_of(masks)), strict=True))
+        values_P = map_HW.ravel()
+        is_flat = values_P.max() == values_P.min()
+        for row, mask_HW in enumerate(masks):
+            inside_P = mask_HW.ravel()
+            assert scores["ap"][row] == pytest.approx(average_precision_score(inside_P, values_P), abs=1e-9)
+            assert scores["auroc"][row] == pytest.approx(roc_auc_score(inside_P, values_P), abs=1e-9)
+            mass = inside_P.mean() if is_flat else values_P[inside_P].sum(dtype=float) / values_P.sum(dtype=float)
+            assert scores["mass"][row] == pytest.approx(mass, abs=1e-9)
+            assert scores["pointing"][row] == pytest.approx(inside_P[values_P == values_P.max()].mean(), abs=1e-9)
+            assert scores["rank"][row] == pytest.approx(rank_by_loop(values_P, inside_P), abs=1e-9)
+
+
+def rank_by_loop(values_P: np.ndarray, inside_P: np.ndarray) -> float:
+    """Level by level, until as many pixels are taken as the region has; of the last level a share."""
+    room, hits = int(inside_P.sum()), 0.0
+    for value in np.unique(values_P)[::-1]:
+        level_P = values_P == value
+        taken = min(1, room / level_P.sum())
+        hits += taken * inside_P[level_P].sum()
+        room -= level_P.sum()
+        if room <= 0:
+            break
+    return hits / inside_P.sum()
+
+
+def test_equals_the_ladders_scores() -> None:
+    maps, masks = maps_and_masks(7)
+    ours = np.stack([region_scores(sorted_map(map_HW), regions_of(masks)) for map_HW in maps], axis=1)
+    theirs = image_scores(maps, masks, masks.astype(np.float32), np.ones(masks.shape[1:]), tolerance=2.0)
+    for score, values in zip(SCORES, ours, strict=True):
+        np.testing.assert_allclose(values, theirs[score], atol=1e-12, err_msg=score)
+
+
+def test_a_map_on_paper() -> None:
+    mask = np.array([[[True, True, False, False]]])
+    scores = region_scores(sorted_map(np.array([[1, 0.5, 0.5, 0]])), regions_of(mask))[:, 0]
+    expected = {"rank": (1 + 0.5) / 2, "ap": (1 + 2 / 3) / 2, "auroc": (2 + 1.5) / 4, "mass": 1.5 / 2, "pointing": 1.0}
+    assert dict(zip(SCORES, scores, strict=True)) == pytest.approx(expected)
+
+
+def test_rules_for_empty_full_and_no_regions() -> None:
+    with pytest.raises(ValueError, match="without a pixel: 1"):
+        regions_of(np.array([[[True]], [[False]]]))
+    full = region_scores(sorted_map(np.array([[0.2, 1.0]])), regions_of(np.ones((1, 1, 2), bool)), ["auroc", "rank"])
+    assert np.isnan(full[0, 0])
+    assert full[1, 0] == 1
+    assert region_scores(sorted_map(np.array([[0.2, 1.0]])), regions_of(np.zeros((0, 1, 2), bool))).shape == (5, 0)
+    with pytest.raises(ValueError, match="expected 2 pixels"):
+        region_scores(sorted_map(np.zeros((2, 2))), regions_of(np.ones((1, 1, 2), bool)))
+
+
+def test_joined_regions_keep_their_order() -> None:
+    maps, masks = maps_and_masks(1)
+    both = joined([regions_of(masks[:2]), regions_of(masks[2:])])
+    of_map = sorted_map(maps[0])
+    np.testing.assert_array_equal(region_scores(of_map, both), region_scores(of_map, regions_of(masks)))

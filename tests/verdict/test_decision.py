@@ -1,0 +1,58 @@
+"""Each row of the table of verdicts, and what may never be said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from sightline.verdict.decision import Evidence, decided
+
+NAN = float("nan")
+YES = Evidence(
+    control_low=0.1,
+    control_over_anatomy_low=0.05,
+    power=0.9,
+    least_power=0.8,
+    p=0.001,
+    low=0.05,
+    high_90=0.2,
+    alpha=0.05,
+    over_anatomy_low=0.02,
+    bar=0.04,
+    near_expert_low=0.01,
+    is_over_chance=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("as_expert", "")),
+        ({"near_expert_low": -0.01}, ("looks", "")),
+        ({"near_expert_low": NAN}, ("looks", "")),
+        ({"over_anatomy_low": NAN}, ("as_expert", "")),
+        ({"over_anatomy_low": 0.0}, ("undecided", "own_anatomy")),
+        ({"p": 0.2, "high_90": 0.03}, ("prior", "")),
+        ({"p": 0.2, "high_90": 0.03, "is_over_chance": False}, ("elsewhere", "")),
+        ({"p": 0.2, "high_90": 0.05}, ("undecided", "between")),
+        ({"p": 0.2, "high_90": NAN}, ("undecided", "between")),
+        ({"power": 0.79}, ("cannot_tell", "low_power")),
+        ({"power": NAN}, ("cannot_tell", "low_power")),
+        ({"control_low": 0.0}, ("cannot_tell", "control_fails")),
+        ({"control_over_anatomy_low": -0.01}, ("cannot_tell", "control_is_anatomy")),
+        ({"control_low": NAN}, ("cannot_tell", "too_few")),
+        ({"p": NAN}, ("cannot_tell", "too_few")),
+        ({"is_family": True}, ("as_expert", "")),
+        ({"is_family": True, "low": -0.01, "high_90": 0.3}, ("undecided", "between")),
+    ],
+)
+def test_each_row(changes: dict[str, float | bool], expected: tuple[str, str]) -> None:
+    assert decided(replace(YES, **changes)) == expected  # type: ignore[arg-type]
+
+
+def test_no_yes_and_no_no_where_the_positive_control_fails() -> None:
+    for control_low, p, high_90, near in product((-0.1, 0.0, NAN), (0.0, 0.5), (-1.0, 1.0), (-1.0, 1.0)):
+        word, _ = decided(replace(YES, control_low=control_low, p=p, high_90=high_90, near_expert_low=near))
+        assert word == "cannot_tell"
