@@ -16,7 +16,7 @@ from sightline.inputs import CONSENSUS, INDEX, SALIENCY, read_consensus, read_ma
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import write_csv, write_json
-from sightline.study.models import Entry
+from sightline.study.models import Entry, runs_of
 from sightline.study.parameters import read_params
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     params = read_params(Params)
     images, masks_MHW, _ = read_consensus(CONSENSUS)
     patients = read_patients(images, INDEX, CONSENSUS)
-    maps = read_maps(params.models, images, SALIENCY) if images else {}  # without a consensus no map is needed
+    maps = read_maps(runs_of(params.models), images, SALIENCY) if images else {}  # without a consensus no map is needed
     rng = stream(params.seed, "align", "random maps")
     table, sweep = score_maps(maps, images, masks_MHW, params.threshold, params.align.random_maps, rng)
     write_csv("data/alignment.csv", table)

@@ -22,7 +22,7 @@ from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_csv, write_json
-from sightline.study.models import Entry, Network
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
 ALIGNMENT = Path("data/alignment.csv")
@@ -42,7 +42,7 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     test = read_test_images(INDEX)
-    networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
+    networks = [key for key, entry in runs_of(params.models).items() if isinstance(entry, Network)]
     probabilities = read_probabilities(networks, test, PREDICTIONS)
     alignment = read_csv(ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float})
     classification = classification_intervals(probabilities, test, params)

@@ -26,7 +26,7 @@ from sightline.statistics.significance import sign_flip_p
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_json
-from sightline.study.models import Entry, Network
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
 
@@ -39,7 +39,7 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    networks = [key for key, entry in params.models.items() if isinstance(entry, Network)]
+    networks = [key for key, entry in runs_of(params.models).items() if isinstance(entry, Network)]
     metrics: dict[str, Any] = {"auroc": auroc_pairs(networks), "alignment": {}, "pointing": {}, "methods": {}}
     images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     if images:
@@ -48,7 +48,7 @@ def main() -> None:
         patients = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
         values = scored.pivot(index="candidate", columns="image", values=params.ladder.primary)[images]
         hits = scored.pivot(index="candidate", columns="image", values="pointing")[images]
-        by_model = candidates_by_model(list(values.index), list(params.models))
+        by_model = candidates_by_model(list(values.index), list(runs_of(params.models)))
         chosen = [chosen_method(candidates) for candidates in by_model.values() if candidates]
         metrics["alignment"] = alignment_pairs(values, hits, list(combinations(chosen, 2)), patients, params)
         within = [pair for candidates in by_model.values() for pair in combinations(candidates, 2)]

@@ -29,8 +29,8 @@ from sightline.saliency.cam import saliency_maps
 from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import write_json
-from sightline.study.models import Network
-from sightline.study.parameters import read_entry, read_params
+from sightline.study.models import read_network
+from sightline.study.parameters import read_params
 
 METHOD = "gradcam"
 DEPTHS = 4  # of the randomisation: the last layer alone, a third of the network, two thirds, and all of it
@@ -62,10 +62,10 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml: python src/faithfulness.py <arch>-<init>-<head>")
+        raise StudyError("name one model of params.yaml: python src/faithfulness.py <key>")
     key = sys.argv[1]
     params = read_params(Params)
-    entry: Network = read_entry(Network, "models", key)
+    entry, number = read_network(key)
     path = f"metrics/faithfulness/{key}.json"
     images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     count = params.faithfulness.images or len(images)
@@ -74,7 +74,7 @@ def main() -> None:
         write_json(path, {})
         return
     machine = replace(this_machine(), precision=torch.float32)
-    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
+    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
     pixels = torch.from_numpy(inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS))
     batch = three_channels(unit_images(pixels.to(machine.device)))
     maps_MHW = scaled_maps(inputs.read_maps([key], images, inputs.SALIENCY)[key, METHOD], *masks_MHW.shape[1:])

@@ -21,7 +21,7 @@ from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_csv, write_json
-from sightline.study.models import Entry, Network
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
 BOUNDARY = ("hd95", "assd", "nsd")
@@ -39,7 +39,7 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
-    maps = inputs.read_maps(params.models, images, inputs.SALIENCY) if images else {}
+    maps = inputs.read_maps(runs_of(params.models), images, inputs.SALIENCY) if images else {}
     if not maps:  # no consensus, or no model
         write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
         write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
@@ -57,7 +57,7 @@ def main() -> None:
         readers_MRHW=readers_MRHW,
         others_MRHW=others_MRHW,
         maps={candidate(key): raw for key, raw in maps.items()},
-        untrained={candidate(key): raw for key, raw in read_untrained(params.models, images).items()},
+        untrained={candidate(key): raw for key, raw in read_untrained(runs_of(params.models), images).items()},
         pixels_MHW=inputs.prepared_images(images, inputs.PREPARED, inputs.CONSENSUS),
         lungs_MHW=lungs_MHW,
     )

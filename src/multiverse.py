@@ -20,7 +20,7 @@ from sightline.alignment.specifications import COLUMNS, CURVE_COLUMNS, Candidate
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_npz, write_csv, write_json
-from sightline.study.models import Entry, Network
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
 OTHER_LAYER = {"exact": "paper", "paper": "exact"}
@@ -74,12 +74,12 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    settings, models = params.multiverse, list(params.models)
-    regions = read_regions(settings.consensus_rules.split(), params.models)
+    settings, models = params.multiverse, runs_of(params.models)
+    regions = read_regions(settings.consensus_rules.split(), models)
     if not regions.images:
         write(pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=CURVE_COLUMNS), {})
         return
-    maps = read_candidates(params.models, regions.images)
+    maps = read_candidates(models, regions.images)
     choices = study_choices(
         list(maps.values()),
         regions,
@@ -91,7 +91,7 @@ def main() -> None:
     )
     if CROSSFIT not in choices.threshold_rules:
         print("a single patient: no cross-fitted threshold")
-    scores, curve, metrics = multiverse_results(models, list(maps), regions, choices, settings.metrics.split())
+    scores, curve, metrics = multiverse_results(list(models), list(maps), regions, choices, settings.metrics.split())
     write(scores, curve, metrics)
     print(
         f"{metrics['specifications']} specifications of {len(models)} models on {len(regions.images)} images; "

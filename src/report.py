@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,10 @@ from sightline.report.words import primary_method
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_text
-from sightline.study.models import Entry, Network
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
-SCORES = Path("data/alignment.csv")
+SCORES, FAITHFULNESS = Path("data/alignment.csv"), "metrics/faithfulness"
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
@@ -68,6 +68,7 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
+    params = replace(params, models=runs_of(params.models))
     networks = [model for model, entry in params.models.items() if isinstance(entry, Network)]
     require_files([*params.models], networks)
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
@@ -76,7 +77,6 @@ def main() -> None:
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
     consensus = read_npz(CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
-    faithfulness = {model: f"metrics/faithfulness/{model}.json" for model in networks}
     study = Study(
         title=params.report.title,
         threshold=params.threshold,
@@ -88,7 +88,7 @@ def main() -> None:
         index_sha256=sha256_of(INDEX),
         **measured,
         specifications=read_specifications("plots/multiverse.csv"),
-        faithfulness={model: read_json(path) for model, path in faithfulness.items() if Path(path).is_file()},
+        faithfulness={key: read_json(p) for key in networks if Path(p := f"{FAITHFULNESS}/{key}.json").is_file()},
         histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
         gallery=model_tiles(params, consensus),
         random_pair=random_pair(params.seed),

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sightline.networks.architectures import build_network
+from sightline.networks.architectures import build_network, training_seed
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import saliency_machine
 from sightline.networks.weights_file import trained_network
@@ -26,8 +26,8 @@ from sightline.saliency.methods import saliency
 from sightline.statistics.streams import stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_npz
-from sightline.study.models import Network
-from sightline.study.parameters import read_entry, read_params
+from sightline.study.models import read_network
+from sightline.study.parameters import read_params
 
 PREPARED = Path("data/prepared")
 
@@ -55,13 +55,13 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml: python src/saliency.py <arch>-<init>-<head>")
+        raise StudyError("name one model of params.yaml: python src/saliency.py <key>")
     key = sys.argv[1]
     params = read_params(Params)
-    entry: Network = read_entry(Network, "models", key)
+    entry, number = read_network(key)
     machine = saliency_machine()
-    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry)).eval()
-    untrained = machine.placed(build_network(entry.arch, entry.head, seed=params.seed)).eval()
+    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
+    untrained = machine.placed(build_network(entry.arch, entry.head, training_seed(params.seed, number))).eval()
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
     rows = np.flatnonzero(index.split == "test")
     images_N = np.load(PREPARED / "images.npy", mmap_mode="r")

@@ -19,7 +19,7 @@ from sightline.statistics.means import mean_known
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_json
-from sightline.study.models import Entry, Network
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     test = inputs.read_test_images(inputs.INDEX)
     lungs = {}
     metrics: dict[str, Any] = {"models": {}}
-    for model, entry in params.models.items():
+    for model, entry in runs_of(params.models).items():
         images = test.index.tolist() if isinstance(entry, Network) else mapped_images(model, test)
         lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.INDEX)
         lungs[kind] = inputs.WORDS[kind]

@@ -1,9 +1,9 @@
-"""Trains one network, keeps the weights of the best validation epoch, and predicts validation and test images.
+"""Trains one network from one seed, keeps the best validation epoch's weights, predicts validation and test images.
 
 Reads data/prepared/; writes data/models/<key>.safetensors, <key>.history.csv and <key>.predictions.csv. An interrupted
 run resumes from data/checkpoints/<key>.safetensors.
 
-Run: python src/train.py alexnet-scratch-gap
+Run: python src/train.py alexnet-scratch-gap, or, where that model has several seeds, alexnet-scratch-gap-seed2
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sightline.networks.architectures import build_network
+from sightline.networks.architectures import build_network, training_seed
 from sightline.networks.augment import Augment
 from sightline.networks.checkpoint import fingerprint
 from sightline.networks.device import this_machine
@@ -25,8 +25,8 @@ from sightline.networks.training import Train, fit, predicted_logits
 from sightline.networks.weights_file import write_network
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_csv
-from sightline.study.models import Network
-from sightline.study.parameters import read_entry, read_params
+from sightline.study.models import read_network
+from sightline.study.parameters import read_params
 
 IMAGES, INDEX = Path("data/prepared/images.npy"), Path("data/prepared/index.csv")
 MODELS = Path("data/models")
@@ -42,10 +42,11 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml: python src/train.py <arch>-<init>-<head>")
+        raise StudyError("name one model of params.yaml, or a further seed of one: python src/train.py <key>[-seed2]")
     key = sys.argv[1]
     params = read_params(Params)
-    entry: Network = read_entry(Network, "models", key)
+    entry, number = read_network(key)
+    seed = training_seed(params.seed, number)
     machine = this_machine().to_train(entry.arch)
     index = read_csv(INDEX, {"image": str, "split": str, "label": int})
     if not (index.split == "train").any():
@@ -56,13 +57,14 @@ def main() -> None:
         name: torch.tensor(np.flatnonzero(index.split == name), device=machine.device) for name in ("train", "val")
     }
     pretrained = imagenet_weights(entry.arch) if entry.init == "imagenet" else None
-    network = machine.placed(build_network(entry.arch, entry.head, params.seed, pretrained))
+    network = machine.placed(build_network(entry.arch, entry.head, seed, pretrained))
 
     run = {**asdict(params), "precision": str(machine.precision), "device": machine.device.type}
+    run |= {"seed_number": number} if number > 1 else {}
     checkpoint = CHECKPOINTS / f"{key}.safetensors"
     stamp = fingerprint({"model": entry.variant, **run}, [IMAGES, INDEX])
     best, history = fit(
-        key, network, images_N, labels_N, split, params.train, params.augment, params.seed, machine, checkpoint, stamp
+        key, network, images_N, labels_N, split, params.train, params.augment, seed, machine, checkpoint, stamp
     )
     network.load_state_dict(best)
 

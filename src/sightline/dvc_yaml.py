@@ -6,9 +6,9 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from sightline.study.models import Entry, ExternalMaps, Network
+from sightline.study.models import Entry, ExternalMaps, entries_of_runs, runs_of
 
-# dvc stage -> its script; `${item}` and `${key}` stages of the grid included
+# dvc stage -> its script; the stages that run once per model included
 SCRIPTS = {
     "prepare": "prepare.py",
     "augment-preview": "augment_preview.py",
@@ -58,15 +58,16 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
 
     Stage deps become: the stage's code in sorted order, then the data deps that stand there, then the files of each
-    model for the stages that gather them. Everything else of the file stays.
+    model for the stages that gather them. The stages of one network run once per seed: `${key}` is the run, `${item}`
+    the entry of `models`. Everything else of the file stays.
     """
-    networks = [key for key, entry in models.items() if isinstance(entry, Network)]
+    runs, networks = runs_of(models), entries_of_runs(models)
     external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
     stages = graph["stages"]
     for name in ("train", "saliency", "faithfulness"):
-        stages[name]["foreach"] = list(networks)  # one list twice would be an anchor
+        stages[name]["foreach"] = dict(networks)  # one mapping twice would be an anchor
     stages["import-maps"]["foreach"] = external
-    maps = [f"data/saliency/{key}.npz" for key in models]
+    maps = [f"data/saliency/{key}.npz" for key in runs]
     others = [f"data/saliency/{key}.others.npz" for key in networks]
     predictions = [f"data/models/{key}.predictions.csv" for key in networks]
     histories = [f"data/models/{key}.history.csv" for key in networks]

@@ -58,6 +58,15 @@ class Classifier(nn.Module):
         return layer
 
 
+def training_seed(seed: int, number: int) -> int:
+    """The seed of all that is random in a network's training: initial weights, batches, augmentation, dropout.
+
+    `number`: which training of the entry, from 1. The first has the study's seed itself, so that one seed gives what a
+    study without several seeds gives; the streams of further ones are independent of it.
+    """
+    return seed if number == 1 else stream_seed(seed, "train", "seed", number)
+
+
 def build_network(arch: str, head: str, seed: int, imagenet: Mapping[str, Tensor] | None = None) -> Classifier:
     """The variant with torchvision's random initialisation from `seed`, or with `imagenet` weights below a new head.
 

@@ -1,7 +1,8 @@
 """The weights file of a trained network: the one place that knows its format.
 
-A safetensors file with the network's weights. Its metadata holds one text, `config`: JSON with the entry of `models`
-(key `model`), the parameters and hardware of the run, the number of parameters and PyTorch's version.
+A safetensors file with the network's weights. Its metadata holds one text, `config`: JSON with architecture, init and
+head (key `model`), the parameters and hardware of the run (from an entry's second seed on also `seed_number`), the
+number of parameters and PyTorch's version.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def write_network(path: Path, network: Classifier, entry: Network, run: Mapping[
     write_tensors(path, network.state_dict(), {"config": json.dumps(config, sort_keys=True)})
 
 
-def trained_network(path: Path, entry: Network) -> Classifier:
-    """The network of `entry` with the weights at `path`; weights of another model are a StudyError."""
+def trained_network(path: Path, entry: Network, seed_number: int = 1) -> Classifier:
+    """The network of `entry` with the weights at `path`; weights of another model or seed are a StudyError."""
     try:
         with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
@@ -39,6 +40,9 @@ def trained_network(path: Path, entry: Network) -> Classifier:
         raise StudyError(f"{path}: not a readable safetensors file ({error})") from None
     if config.get("model") != entry.variant:
         raise StudyError(f"{path}: holds {config.get('model')}, params.yaml says {entry.variant}; train it again")
+    if config.get("seed_number", 1) != seed_number:
+        found = config.get("seed_number", 1)
+        raise StudyError(f"{path}: holds seed {found} of its model, expected seed {seed_number}; train it again")
     network = build_network(entry.arch, entry.head, seed=0)
     network.load_state_dict(weights)
     return network

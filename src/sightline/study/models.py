@@ -7,14 +7,12 @@ the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_entry, read_params
-
-RESERVED = ("families",)  # beside the models' keys in metrics/classification.json and others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,24 +56,28 @@ class Models:
 
 
 def runs_of(models: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Each run's entry by the run's key, the seeds of an entry one after the other: what a study's stages loop over.
+    """Each run as an entry of one seed, by the run's key, an entry's seeds one after the other.
 
-    Without an entry of several seeds it equals `models`. StudyError where two runs have one key, or a key is reserved.
+    What stages loop over in place of `models`, which it equals where no entry has several seeds. StudyError where a
+    model has the name of another's seed.
     """
     runs: dict[str, Entry] = {}
-    problems = [f"models.{key}: this name is reserved; rename the model" for key in models if key in RESERVED]
+    problems = []
     for entry_key, entry in models.items():
         for key in _run_keys(entry_key, entry):
             if key != entry_key and key in models:
                 problems.append(f"models.{key}: the name of a seed of models.{entry_key}; rename the model")
-            runs[key] = entry
+            runs[key] = replace(entry, seeds=1) if isinstance(entry, Network) else entry
     if problems:
-        raise StudyError("params.yaml: names of models that cannot be used", problems)
+        raise StudyError("params.yaml: names with two meanings", problems)
     return runs
 
 
 def families_of(models: Mapping[str, Entry]) -> dict[str, list[str]]:
-    """The keys of the runs of each entry with several seeds, by the entry's key; the first run has that key itself."""
+    """The keys of the runs of each entry with several seeds, by the entry's key; empty where no entry has several.
+
+    The first run has the entry's key itself. `models` as in params.yaml, not the result of `runs_of`.
+    """
     return {key: keys for key, entry in models.items() if len(keys := _run_keys(key, entry)) > 1}
 
 
