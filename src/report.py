@@ -34,7 +34,7 @@ from sightline.study.parameters import read_params
 SCORES, FAITHFULNESS = Path("data/alignment.csv"), "metrics/faithfulness"
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
-EVIDENCE = ("ladder", "comparisons", "reliability", "shortcut", "multiverse")
+EVIDENCE = ("ladder", "comparisons", "families", "reliability", "shortcut", "multiverse")
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},
     "agreement": {"image": str, "annotations": int, "iou": float, "random_iou": float},

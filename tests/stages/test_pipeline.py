@@ -108,7 +108,8 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
     names = [
         "prepare", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus", "reliability", "align",
-        "bootstrap", "ladder", "compare", "shortcut", f"faithfulness {KEY}", "multiverse", "augment_preview", "report",
+        "bootstrap", "ladder", "compare", "families", "shortcut", f"faithfulness {KEY}", "multiverse",
+        "augment_preview", "report",
     ]  # fmt: skip
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:
@@ -184,6 +185,6 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*(f"train@{key}" for key in both), "report"}
     (tmp_path / "params.yaml").write_text(text)
     change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
-    judged = {"ladder", "compare", "shortcut", "multiverse", "faithfulness@alexnet-scratch-fc"}
+    judged = {"ladder", "compare", "families", "shortcut", "multiverse", "faithfulness@alexnet-scratch-fc"}
     stale = {"train@alexnet-scratch-fc", "saliency@alexnet-scratch-fc", *judged, *late}
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == stale

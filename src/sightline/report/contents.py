@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from sightline.report import tables
+from sightline.report import families, tables
 from sightline.study.errors import StudyError
 from sightline.study.models import Entry, Network
 
@@ -63,6 +63,8 @@ class Study:
     """metrics/shortcut.json"""
     comparisons: tables.Metrics = field(default_factory=dict)
     """metrics/comparisons.json: pairs of models"""
+    families: tables.Metrics = field(default_factory=dict)
+    """metrics/families.json: networks with several seeds; also empty where there are none"""
     multiverse: tables.Metrics = field(default_factory=dict)
     """metrics/multiverse.json"""
     specifications: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -131,24 +133,29 @@ def printed_tables(study: Study, numbers: Tables) -> dict[str, Printed]:
         name.replace("Paper", "Paper\n(target of the phantom)") if study.is_phantom else name for name in header1
     ]
     interval = f"[{100 * float(study.params.get('bootstrap', {}).get('level', 0.95)):g}% interval]"
+    header2, rows2 = tables.classification_cells(numbers.table2, tables.TABLE_2_METRICS, full=False)
     header3, rows3 = tables.alignment_cells(numbers.table3)
+    header4, rows4 = tables.classification_cells(numbers.table4, tables.TABLE_4_METRICS, full=True)
+    seeds = families.CAPTION if study.families else ""
     return {
         "table1": (header1, rows1, "Table 1. Annotations and agreement."),
         "table2": (
-            *tables.classification_cells(numbers.table2, tables.TABLE_2_METRICS, full=False),
-            f"Table 2. Classification of the test images, % {interval}.{compared}",
+            header2,
+            families.with_classification_rows(header2, rows2, study.families, tables.METRIC_WORDS),
+            f"Table 2. Classification of the test images, % {interval}.{compared}{seeds}",
         ),
         "table3": (
             header3,
-            rows3,
+            families.with_alignment_rows(header3, rows3, study.families, {"iou": "IoU", "pointing": "PG"}),
             f"Table 3. Alignment of maps and consensus at threshold {study.threshold:g}: IoU and Pointing Game (PG), "
             f"% {interval}. Chance: independent regions of the same areas, in closed form. Random: random maps of the "
             "map's own area. Published: Mann-Whitney U; sign flip: paired, by patient. All tests are one-sided, not "
-            "corrected for the number of rows." + (_PAPER_ROWS if study.is_compared else ""),
+            "corrected for the number of rows." + (_PAPER_ROWS if study.is_compared else "") + seeds,
         ),
         "table4": (
-            *tables.classification_cells(numbers.table4, tables.TABLE_4_METRICS, full=True),
-            f"Table 4. Classification of the test images in full, % {interval}.{compared}",
+            header4,
+            families.with_classification_rows(header4, rows4, study.families, tables.METRIC_WORDS),
+            f"Table 4. Classification of the test images in full, % {interval}.{compared}{seeds}",
         ),
     }
 

@@ -54,6 +54,16 @@ def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[s
     ]
 
 
+def _trainings(params: Mapping[str, Any]) -> str:
+    several = any(entry.get("seeds", 1) > 1 for entry in params.get("models", {}).values())
+    once = "A network without several seeds is trained once." if several else "Each network is trained once."
+    meant = " Only the means over seeds have intervals that include it." if several else ""
+    return (
+        f"{once} Intervals resample test images (or patients), not training runs: another seed may move a model by "
+        f"more than its interval.{meant}"
+    )
+
+
 def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics) -> list[str]:
     """What this study cannot show."""
     sentences = []
@@ -67,8 +77,7 @@ def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics) -
             "network classified them correctly; it says nothing about where the network looks on negative images."
         )
     sentences += [
-        "Each network is trained once. Intervals resample test images (or patients), not training runs: another seed "
-        "may move a model by more than its interval.",
+        _trainings(params),
         "A saliency map is a coarse picture of a network (a few cells per side) by one of several methods. A low IoU "
         "can be due to the method or the threshold. The threshold curves show how much depends on the threshold; the "
         "best threshold is chosen on the images that it is scored on, so its IoU is too favourable.",

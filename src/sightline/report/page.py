@@ -17,6 +17,7 @@ from sightline.report import (
     choices,
     classification,
     faithfulness,
+    families,
     gallery,
     human_scale,
     ladder,
@@ -56,6 +57,7 @@ def sections(
 ) -> list[tuple[str, str, Sequence[str]]]:
     """Id, heading and parts of every section, in the order of the page."""
     printed = printed_tables(study, numbers)
+    primary = str(study.ladder.get("primary", "ap"))
     return [
         ("scale", f"How close they come to one of the {study.experts}", human_scale.human_scale(study, standings)),
         ("ladder", "What a map must beat", ladder.ladder(study, standings)),
@@ -70,6 +72,8 @@ def sections(
         ("classification", "How well they classify", classification.classification(study, numbers, printed)),
         ("annotations", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
         ("training", "How they were trained", classification.training(study)),
+        *([("seeds", "How far results depend on the seed", families.families(study.families, primary))]
+          if study.families else []),
         ("made", "How it was made", made.made(study)),
         ("departures", "What departs from the paper", [bullets(limits.departures(study.params, study.models))]),
         ("limits", "Limits", [bullets(limits.limits(verdicts, study.params, study.consensus))]),
