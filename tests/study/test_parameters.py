@@ -145,4 +145,5 @@ def test_the_paper_profile_is_the_paper() -> None:
     recipe = {"epochs": 10, "batch_size": 64, "learning_rate": 1e-4, "warmup": 0.3, "weight_decay": 1e-4, "beta1": 0.9}
     recipe |= {"beta2": 0.95, "clip_norm": 0.5, "patience": 3, "min_improvement": 0.01}
     assert train == recipe
+    assert paper["augment"]["interpolation"] == "nearest"
     assert (paper["data"]["height"], paper["data"]["width"], paper["data"]["val_share"]) == (224, 224, 0.1)
