@@ -8,7 +8,7 @@
 
 Whatever is the same on every image has D = 0 in expectation: average anatomy, the centre of the image, an atlas.
 
-M images, m images of one block, G patients, B resamples. Up to 129 patients, all images are one block. Above, patients
+M images, m images of one block, G patients. Up to 129 patients, all images are one block. Above, patients
 are put at random into blocks of 65 to 129, and the other patients are those of the block: a sample of at least 64.
 """
 
@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-
-from sightline.statistics.resampling import resample_counts
+from scipy.special import stdtrit
 
 Weigh = Literal["patients", "images"]
-CELLS = 4_000_000  # numbers of one array held at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,67 +155,49 @@ def contrast_interval(
     scores: Sequence[np.ndarray],
     patients_M: np.ndarray,
     level: float,
-    resamples: int,
-    rng: np.random.Generator,
     weigh: Weigh = "patients",
 ) -> tuple[float, float]:
-    """Lower and upper end of the interval of D: a bootstrap of patients in both indices of the matrix, studentised.
+    """Lower and upper end of the interval of D: D plus and minus t standard errors, t with G - 1 degrees of freedom.
 
-    A draw takes patients with replacement; a drawn patient's images bring their rows and their columns, as often as the
-    patient was drawn, and a patient is never its own "other", not even one drawn twice. Each draw's D is divided by
-    its standard error, from the patients' influence on it (infinitesimal jackknife; about own - row - col). A draw
-    of a single patient is left out. Fewer than two patients: NaN.
+    1. A patient's influence is G times the derivative of D by the patient's weight, which counts its maps and its
+       regions, in its own d and among the others of other patients. With one image each it is about own - row - col,
+       less its mean.
+    2. The standard error is the root of the sum of squared influences over G (G - 1): the infinitesimal jackknife,
+       the limit of a bootstrap of patients in both indices of the matrix in which no patient is its own "other".
+
+    D - D_a of two kinds of maps on the same images: give the differences of their scores, in which D is linear. Images
+    left out as in `contrast`; fewer than two patients: NaN. The same scores everywhere: both ends are D.
+
+    Simulated coverage of 95% intervals (phantom regions, 16 to 200 patients, maps that know none, some or all of their
+    patients, one or several images each; docs/error-rates.md): 93 to 97%. Tried beside it, at 16 and 21 patients: the
+    bootstrap's percentiles 92 to 98%, expanded 94 to 99%, BCa 92 to 98%, bootstrap-t 93 to 97%. Where scores are very
+    skewed (nearly all 0, a few near 1) and maps are blind all of them cover 87 to 92%, and then lie too low.
     """
     complete = complete_blocks(blocks, scores, patients_M)
     if not complete:
         return float("nan"), float("nan")
-    in_G, group_m = np.unique(np.concatenate([block.patient_m for block in complete]), return_inverse=True)
-    weight_m = image_weights(group_m, weigh)
-    counts_BG = resample_counts(len(in_G), resamples, rng)
-    value_1, error_1 = resampled_contrast(complete, group_m, weight_m, np.ones((1, len(in_G))))
-    value_B, error_B = resampled_contrast(complete, group_m, weight_m, counts_BG)
-    value, error = float(value_1[0]), float(error_1[0])
-    usable = error_B > 1e-12
-    if not usable.any():
-        return value, value
-    t_B = (value_B[usable] - value) / error_B[usable]
-    low_t, high_t = np.quantile(t_B, [(1 + level) / 2, (1 - level) / 2])
-    return value - error * float(low_t), value - error * float(high_t)
+    _, group_m = np.unique(np.concatenate([block.patient_m for block in complete]), return_inverse=True)
+    influence_G, value = _influences(complete, group_m, image_weights(group_m, weigh))
+    num_patients = len(influence_G)
+    error = np.sqrt((influence_G**2).sum() / (num_patients * (num_patients - 1)))
+    reach = float(stdtrit(num_patients - 1, (1 + level) / 2) * error)
+    return value - reach, value + reach
 
 
-def resampled_contrast(
-    complete: Sequence[Block], group_m: np.ndarray, weight_m: np.ndarray, counts_BG: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """D and its standard error, two float64 B, for each row of how often each patient counts.
-
-    `group_m`: the patient, 0 to G - 1, of each image of all blocks one after the other, and `weight_m` its weight. NaN
-    where a block has one patient alone. The standard error is the root of the sum of squared influences over
-    G (G - 1), the influence of a patient being G times the derivative of D by its count.
-    """
-    num_patients = counts_BG.shape[1]
-    value_B, error_B = np.full((2, len(counts_BG)), np.nan)
-    is_of_mG = (group_m[:, None] == np.arange(num_patients)).astype(float)
-    step = max(1, CELLS // max(len(group_m), 1))
-    for start in range(0, len(counts_BG), step):
-        part = slice(start, start + step)
-        count_Bm = counts_BG[part][:, group_m].astype(float)
-        inner_Bm, others_Bm = np.zeros((2, *count_Bm.shape))
-        stop = 0
-        with np.errstate(invalid="ignore", divide="ignore"):  # one patient alone: 0 / 0, NaN as promised
-            for block in complete:
-                own = slice(stop, stop := stop + len(block.images_m))
-                other_mm = block.is_other_mm.astype(float)
-                both_mm = block.scores_mm * other_mm
-                both_mm = both_mm + both_mm.T
-                num_Bm = count_Bm[:, own] @ other_mm
-                sum_Bm = count_Bm[:, own] @ both_mm / num_Bm  # row + col
-                inner_Bm[:, own] = np.diagonal(block.scores_mm) - sum_Bm / 2
-                share_Bm = count_Bm[:, own] * weight_m[own] / num_Bm
-                others_Bm[:, own] = share_Bm @ both_mm - (share_Bm * sum_Bm) @ other_mm
-            total_B = count_Bm @ weight_m
-            value_B[part] = np.einsum("bm,bm,m->b", count_Bm, inner_Bm, weight_m) / total_B
-            slope_Bm = weight_m * (inner_Bm - value_B[part][:, None]) - others_Bm / 2
-            influence_BG = slope_Bm @ is_of_mG / total_B[:, None] * num_patients
-            square_B = np.einsum("bg,bg,bg->b", counts_BG[part], influence_BG, influence_BG)
-            error_B[part] = np.sqrt(square_B / (num_patients * (num_patients - 1)))
-    return value_B, error_B
+def _influences(complete: Sequence[Block], group_m: np.ndarray, weight_m: np.ndarray) -> tuple[np.ndarray, float]:
+    """Each patient's influence on D, float64 G, and D. `group_m`: 0 to G - 1 for the images, block after block."""
+    inner_m, among_others_m = np.zeros((2, len(group_m)))
+    stop = 0
+    for block in complete:
+        part = slice(stop, stop := stop + len(block.images_m))
+        other_mm = block.is_other_mm.astype(float)
+        both_mm = block.scores_mm * other_mm
+        both_mm = both_mm + both_mm.T
+        num_m = other_mm.sum(axis=1)
+        sum_m = both_mm.sum(axis=1) / num_m  # row + col
+        inner_m[part] = np.diagonal(block.scores_mm) - sum_m / 2
+        share_m = weight_m[part] / num_m
+        among_others_m[part] = share_m @ both_mm - (share_m * sum_m) @ other_mm
+    value = float(weight_m @ inner_m)
+    slope_m = weight_m * (inner_m - value) - among_others_m / 2
+    return np.bincount(group_m, slope_m) * (group_m.max() + 1), value
