@@ -97,6 +97,13 @@ def test_a_missing_score_of_two_patients_takes_its_maps_mean():
     assert block.images_m.tolist() == [0, 2, 3, 4]
 
 
+@pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
+def test_the_same_scores_everywhere_bound_nothing(score):
+    patients, scores = np.repeat(np.arange(6), 2), np.full((12, 12), score)
+    assert contrast([np.arange(12)], [scores], patients).value == pytest.approx(0, abs=1e-12)
+    assert np.isnan(contrast_interval([np.arange(12)], [scores], patients, 0.95)).all()
+
+
 @pytest.mark.parametrize("patients", [[], [4], [4, 4, 4]])
 def test_fewer_than_two_patients_have_no_contrast(patients):
     scores = np.ones((len(patients), len(patients)))

@@ -130,6 +130,7 @@ def test_readers_who_never_meet_and_empty_studies_give_no_error():
     value, values = crossed_contrast([], [], np.zeros(0), None, np.zeros(0), np.zeros(0), np.zeros(0), none)
     assert np.isnan([value, *values]).all()
     assert np.isnan(crossed_interval(value, values, 0.95, 0)).all()
+    assert np.isnan(crossed_interval(0.0, np.zeros(99), 0.95, 20)).all()  # no spread bounds nothing
     images, scores = np.arange(3), np.full((3, 3), np.nan)  # one reader per image: no consensus without it
     draws = crossed_draws(images, images, np.array(["a", "b", "c"]), 5, rng())
     value, values = crossed_contrast([images], [scores], images, images, images, images, images, draws)

@@ -22,6 +22,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 Weigh = Literal["patients", "images"]
+ROUNDING = 1e-12  # of the largest score: a standard error below it is 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,8 @@ def contrast_interval(
        the limit of a bootstrap of patients in both indices of the matrix in which no patient is its own "other".
 
     D - D_a of two kinds of maps on the same images: give the differences of their scores, in which D is linear. Images
-    left out as in `contrast`; fewer than two patients: NaN. The same scores everywhere: both ends are D.
+    left out as in `contrast`. NaN for fewer than two patients, and where no patient has any influence: the same scores
+    everywhere show no spread and bound nothing.
 
     Simulated coverage of 95% intervals (phantom regions, 16 to 200 patients, maps that know none, some or all of their
     patients, one or several images each; docs/error-rates.md): 93 to 97%. Tried beside it, at 16 and 21 patients: the
@@ -180,6 +182,8 @@ def contrast_interval(
     influence_G, value = _influences(complete, group_m, image_weights(group_m, weigh))
     num_patients = len(influence_G)
     error = np.sqrt((influence_G**2).sum() / (num_patients * (num_patients - 1)))
+    if error <= ROUNDING * max(float(np.abs(block.scores_mm).max()) for block in complete):
+        return float("nan"), float("nan")
     reach = float(stdtrit(num_patients - 1, (1 + level) / 2) * error)
     return value - reach, value + reach
 
