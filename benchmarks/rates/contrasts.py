@@ -116,7 +116,7 @@ def levels_of_blind_maps(studies: int) -> list[Line]:
                 HITS: grouped_pointing_p(np.diagonal(hit), area, patients) <= ALPHA,
             }
 
-        rows += lines(condition, "level", study, studies // (4 if kind == "atlas" else 2), share_of_large=0.4)
+        rows += lines(condition, "level", study, studies // (1 if kind == "field" else 5), share_of_large=0.4)
 
     def over_lungs(num_patients: int, rng: np.random.Generator) -> Mapping[str, bool]:
         population, patients = phantoms(), np.arange(num_patients)
