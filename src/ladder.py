@@ -46,7 +46,7 @@ def main() -> None:
         write_json("metrics/ladder.json", {})
         return
     lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
-    readers_MRHW, others_MRHW = read_readers(images)
+    readers_MRHW, others_MRHW, names_MR = read_readers(images)
     study = MapsAndRegions(
         seed=params.seed,
         settings=params.ladder,
@@ -56,6 +56,7 @@ def main() -> None:
         shares_MHW=shares_MHW,
         readers_MRHW=readers_MRHW,
         others_MRHW=others_MRHW,
+        reader_names_MR=names_MR,
         maps={candidate(key): raw for key, raw in maps.items()},
         untrained={candidate(key): raw for key, raw in read_untrained(runs_of(params.models), images).items()},
         pixels_MHW=inputs.prepared_images(images, inputs.PREPARED, inputs.CONSENSUS),
@@ -75,14 +76,15 @@ def candidate(key: Key) -> str:
     return ".".join(key)
 
 
-def read_readers(images: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """By image the readers' masks and, for each reader, the others' consensus: bool R x H x W each."""
+def read_readers(images: list[str]) -> tuple[list[np.ndarray], list[np.ndarray], list[list[str]]]:
+    """By image the readers' masks, for each reader the others' consensus, bool R x H x W each, and their names."""
     stored = read_npz(inputs.ANNOTATIONS)
     rows_of: dict[str, list[int]] = {image: [] for image in images}
     for row, image in enumerate(stored["images"].tolist()):
         rows_of.get(image, []).append(row)  # images with an empty consensus are not scored
     rows_by_image = [np.array(rows, dtype=int) for rows in rows_of.values()]
-    return [stored["masks"][rows] for rows in rows_by_image], [stored["others"][rows] for rows in rows_by_image]
+    masks, others, names = ([stored[key][rows] for rows in rows_by_image] for key in ("masks", "others", "annotators"))
+    return masks, others, [names_R.tolist() for names_R in names]
 
 
 def read_untrained(models: dict[str, Entry], images: list[str]) -> dict[Key, np.ndarray]:

@@ -142,8 +142,17 @@ def ladder_metrics(
         by_metric[primary]["p_holm"] = p_holm[model]
         found["models"].setdefault(model, {})[method] = by_metric | {"flat_maps": 0}
     found["human_scale"] = {}
-    for metric in METRICS if places is not None else ():
-        scale = {"human": 0.45, "human_low": 0.4, "human_high": 0.5, "anatomy": 0.2, "images": 5, "readings": 10}
+    on_scale = [name for name, metric in METRICS.items() if not metric.is_graded]
+    for metric in on_scale if places is not None else ():
+        scale = {
+            "human": 0.45,
+            "human_low": 0.4,
+            "human_high": 0.5,
+            "anatomy": 0.2,
+            "images": 5,
+            "readings": 10,
+            "readers": 2,
+        }
         scale |= {"left_out_few_annotators": 0, "left_out_no_consensus": 1}
         by_model = {
             model: {method: {"value": places[model], "low": places[model] - 0.2, "high": places[model] + 0.2}}

@@ -12,9 +12,11 @@ from sightline.alignment.human_scale import (
     normalised,
     null_masks,
     resampled_roles,
+    scale_metrics,
     scale_summary,
 )
-from sightline.alignment.metrics import METRICS
+from sightline.alignment.inscribed_circle import circle_centres
+from sightline.alignment.metrics import METRICS, scale_metric
 from sightline.alignment.threshold_free import image_scores
 from sightline.experts.consensus import left_out_consensus, left_out_share
 from sightline.images.annotators import simulated_annotations
@@ -22,14 +24,14 @@ from sightline.images.phantom import phantom_image
 
 
 def shared_mass(maps_AHW: np.ndarray, masks_RHW: np.ndarray, shares_RHW: np.ndarray) -> dict[str, np.ndarray]:
-    """Two metrics by hand: the share of a map's sum inside each mask, chance for a flat map; and one of the share."""
+    """Two sums by hand under names of the scale: the share of a map's sum inside each mask; and inside each share."""
     maps = maps_AHW.astype(float)
     flat = maps.max(axis=(1, 2)) == 0
     maps[flat] = 1
     total = maps.sum(axis=(1, 2))[:, None]
     return {
         "mass": np.einsum("ahw,rhw->ar", maps, masks_RHW) / total,
-        "soft": np.einsum("ahw,rhw->ar", maps, shares_RHW) / total,
+        "rank": np.einsum("ahw,rhw->ar", maps, shares_RHW) / total,
     }
 
 
@@ -88,7 +90,7 @@ def test_three_annotators_by_hand() -> None:
 
 def test_a_model_equal_to_the_left_out_expert_scores_exactly_1(study: dict) -> None:
     """Model r is expert r's mask: in the column that leaves r out, it is the human."""
-    for metric in ("mass", "soft"):
+    for metric in ("mass", "rank"):
         for image, masks in zip(
             scored_study(study, lambda _, masks, __: masks.astype(np.float32)), study["masks"], strict=True
         ):
@@ -139,7 +141,7 @@ def test_resampled_means_give_the_same_place(study: dict) -> None:
 
 def test_the_projects_metrics_can_score(study: dict) -> None:
     def scored(maps: np.ndarray, masks: np.ndarray, shares: np.ndarray) -> dict[str, np.ndarray]:
-        return image_scores(maps, masks, shares, ~masks[0], 4.0)
+        return image_scores(maps, masks, shares, np.zeros((64, 64)), 4.0)
 
     masks = study["masks"][0]
     null = null_masks(study["masks"], study["patients"], 0, 5, np.random.default_rng(0))
@@ -147,7 +149,7 @@ def test_the_projects_metrics_can_score(study: dict) -> None:
     by_scores = scale_of(maps, masks, null, scored=scored)
     by_hand = scale_of(maps, masks, null)
     np.testing.assert_allclose(by_scores.scores["mass"], by_hand.scores["mass"], rtol=0, atol=1e-12)
-    assert set(by_scores.scores) == set(METRICS)
+    assert list(by_scores.scores) == list(scale_metrics())
 
 
 def test_what_is_left_out_is_counted() -> None:
@@ -178,20 +180,21 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_an_undefined_score_leaves_model_null_and_human_together() -> None:
     def scored(maps: np.ndarray, masks: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
+        assert len(maps) == 2 + 2 * (3 + 2)  # the masks of readers and null come again as their circles' centres
         values = np.arange(len(maps) * len(masks), dtype=float).reshape(len(maps), -1)
         values[0, 0] = np.nan  # the first map against the first consensus
-        values[-1, 1] = np.nan  # one of two null maps against the second
-        return {"m": values}
+        values[6, 1] = np.nan  # one of two null masks against the second
+        return {"mass": values}
 
     masks = np.stack([strip(0, 1), strip(1), strip(1, 2)])
     found = scale_of(np.zeros((2, 6, 4), np.float32), masks, np.stack([strip(4), strip(5)]), scored=scored)
-    values = found.scores["m"]
+    values = found.scores["mass"]
     np.testing.assert_array_equal(np.isnan(values[:, 0]), [[True, False, False]] * 3)
     assert not np.isnan(values[:, 1]).any()
     np.testing.assert_array_equal(values[0, 1], [3, 4, 5])
     np.testing.assert_array_equal(values[1, 1], [(15 + 18) / 2, 16, (17 + 20) / 2])
     np.testing.assert_array_equal(values[2, 1], [6, 10, 14])  # the diagonal of the masks' rows
-    np.testing.assert_array_equal(human_scale([found], "m").num_undefined_A, [1, 0])
+    np.testing.assert_array_equal(human_scale([found], "mass").num_undefined_A, [1, 0])
     without_null = scale_of(np.zeros((1, 6, 4), np.float32), masks, np.zeros((0, 6, 4), bool))
     assert np.isnan(without_null.scores["mass"]).all()
     assert np.isnan(human_scale([without_null], "mass").normalised_A).all()
@@ -257,3 +260,72 @@ def test_consensuses_of_another_shape_are_refused() -> None:
     masks = np.stack([strip(0), strip(1)])
     with pytest.raises(ValueError, match="one consensus and one share per annotator"):
         image_scores_on_scale(masks.astype(np.float32), masks, masks, masks[:1], masks[:1], shared_mass)
+
+
+# --------------------------------------------------------------------------------------------- metrics, points, readers
+
+
+def test_graded_metrics_are_not_on_the_scale() -> None:
+    assert set(METRICS) - set(scale_metrics()) == {"auroc", "shuffled_auroc", "ap", "nss", "cc", "sim", "kl"}
+    assert all(name in scale_metrics() for name, metric in METRICS.items() if metric.has_scale_column)
+    assert scale_metric("ap") == scale_metric("nss") == "rank"
+    assert [scale_metric(name) for name in ("mass", "pointing", "new")] == ["mass", "pointing", "new"]
+
+
+def test_the_largest_circle_by_hand() -> None:
+    """A square of 5 has one centre; 3 x 7 a ridge of five; of two squares the larger; a border ends the mask."""
+    masks = np.zeros((6, 12, 12), bool)
+    masks[0, 2:7, 3:8] = True
+    masks[1, 2:5, 2:9] = True
+    masks[2, 1:4, 1:4] = masks[2, 6:11, 6:11] = True
+    masks[3, :5, :5] = True
+    masks[4] = True
+    centres = [np.argwhere(centre).tolist() for centre in circle_centres(masks)]
+    assert centres[0] == [[4, 5]]
+    assert centres[1] == [[3, col] for col in range(3, 8)]
+    assert centres[2] == [[8, 8]]
+    assert centres[3] == [[2, 2]]
+    assert centres[4] == [[row, col] for row in (5, 6) for col in (5, 6)]
+    assert centres[5] == []  # an empty mask is a flat map
+    assert circle_centres(masks[:0]).shape == (0, 12, 12)
+
+
+def test_readers_point_to_the_centre_of_their_mask_and_not_to_all_of_it() -> None:
+    """Two discs that share a rim: each centre lies outside the other, though a tenth of the pixels lie inside."""
+    row, col = np.mgrid[:30, :40]
+    discs = np.stack([(row - 15) ** 2 + (col - centre) ** 2 <= 64 for centre in (12, 25)])
+    shares = left_out_share(discs)
+
+    def scored(maps: np.ndarray, masks: np.ndarray, soft: np.ndarray) -> dict[str, np.ndarray]:
+        return image_scores(maps, masks, soft, np.zeros((30, 40)), 6.0)
+
+    maps = discs[:1].astype(np.float32)
+    scores = image_scores_on_scale(maps, discs, discs[:0], discs[::-1], shares, scored).scores
+    assert np.isnan(scores["pointing"]).all()  # no null
+    _, null, human = image_scores_on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["pointing"]
+    np.testing.assert_array_equal(human, [[0, 0]])
+    np.testing.assert_array_equal(null, [[1, 0]])  # the second disc against itself, and against the first
+    _, _, near = image_scores_on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["distance"]
+    np.testing.assert_array_equal(near, [[5, 5]])  # 13 between the centres, a radius of 8
+    model, _, _ = image_scores_on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["pointing"]
+    overlap = (discs[0] & discs[1]).sum() / discs[0].sum()
+    np.testing.assert_allclose(model, [[overlap, 1]])  # a map of two values keeps its tie
+
+
+def test_named_readers_are_drawn_over_the_whole_study() -> None:
+    """A reader who is better on every image widens the interval only if drawn for all images at once."""
+    rng = np.random.default_rng(5)
+    lenient = np.array([0.0, 0.1, 0.2, 0.3])
+    images = []
+    for _ in range(60):
+        values = np.zeros((3, 1, 4))
+        values[0], values[2] = 0.3, 0.5 + lenient + rng.normal(0, 0.01, 4)
+        images.append(ImageScores(scores=dict.fromkeys(scale_metrics(), values), kept_R=np.ones(4, bool), left_out=""))
+    names = [["a", "b", "c", "d"]] * 60
+    apart = resampled_roles(images, "mass", np.arange(60), 2000, np.random.default_rng(0))[2, :, 0]
+    crosswise = resampled_roles(images, "mass", np.arange(60), 2000, np.random.default_rng(0), names)[2, :, 0]
+    assert crosswise.std() == pytest.approx(lenient.std() / 2, rel=0.05)
+    assert apart.std() < 0.2 * crosswise.std()
+    images[7] = ImageScores(scores={}, kept_R=np.zeros(4, bool), left_out="no consensus")
+    found = scale_summary(images, ["m"], np.arange(60), 50, 0.95, lambda: np.random.default_rng(0), names)["mass"]
+    assert (found["readers"], found["readings"], found["images"]) == (4, 59 * 4, 59)

@@ -94,12 +94,12 @@ def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
     assert sentences[-1].endswith("All other measures on this page are exploratory.")
 
 
-@pytest.mark.parametrize(("primary", "is_graded"), [("mass", False), ("ap", True)])
-def test_above_one_is_no_boast(primary: str, is_graded: bool) -> None:
+@pytest.mark.parametrize(("primary", "told"), [("mass", "relevance mass"), ("ap", "relevance rank")])
+def test_above_one_is_no_boast_and_a_graded_measure_is_replaced(primary: str, told: str) -> None:
     ladder = ladder_metrics({"a": ("lime", 0.4)}, {"a": 0.01}, places={"a": 1.3}, primary=primary)
     text = " ".join(said(ladder, {"a": LIME}))
     assert "it stands at 1.30 [1.10, 1.50]. That is not better than a human" in text
-    assert ("a graded map outdoes an outline" in text) == is_graded
+    assert f"On the human scale, by {told}, 0 is the score of a region" in text
     assert "lime on 5 images" in text
 
 

@@ -144,7 +144,7 @@ def test_the_evidence_asks_no_host_and_two_runs_agree(finished: Path) -> None:
 CHANGES = [  # file, where in it, new value, as the page prints it
     ("ladder", ["models", "theirs", "lime", "mass", "lift"], -0.123, "\N{MINUS SIGN}12.3"),
     ("ladder", ["models", "theirs", "lime", "nss", "value"], 7.77, "7.77"),
-    ("ladder", ["human_scale", "ap", "models", "theirs", "lime", "high"], 3.21, "3.21]"),
+    ("ladder", ["human_scale", "rank", "models", "theirs", "lime", "high"], 3.21, "3.21]"),
     ("ladder", ["human_scale", "mass", "readings"], 4321, "4321 annotations"),
     ("shortcut", ["models", "theirs", "lime", "shares", "corners"], 0.777, "77.7%"),
     ("shortcut", ["models", "theirs", "lime", "suspicion", "row"], 0.11, "11% down, 21% across"),

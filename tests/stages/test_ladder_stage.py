@@ -54,6 +54,7 @@ def test_the_oracle_beats_every_baseline_and_reaches_the_experts(folder: Path) -
     for metric in ("ap", "mass", "rank", "nss", "pointing", "cc"):
         row = ladder["models"]["oracle"]["made"][metric]
         assert row["lift_low"] > 0, (metric, row)
+    for metric in ("mass", "rank", "pointing"):
         place = ladder["human_scale"][metric]["models"]["oracle"]["made"]
         assert place["high"] >= 1, (metric, place)  # even above 1: simulated experts err, the oracle does not
     assert ladder["models"]["oracle"]["made"]["ap"]["p_holm"] < 0.05

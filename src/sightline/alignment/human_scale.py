@@ -7,10 +7,11 @@ For each reader r, the consensus of the *others* is the truth, and three things 
 metric: the reader's own mask (human), the model's map (model), and readers' masks of other patients' images (null).
 So model and human are always compared with the same consensus.
 
-A mask used as a map has two values: one operating point. On metrics of the whole ranking (average precision, AUROC; see
-`metrics.Metric.is_graded`) a graded map can therefore pass 1 without seeing more than a reader. On mass, overlap at
-equal area and Pointing Game, which cut both at one place, 1 means what it says. Definitions:
-docs/metrics.md#human-scale.
+A mask used as a map has two values: one operating point. On metrics of the whole ranking (average precision, AUROC, KL;
+see `metrics.Metric.is_graded`) a graded map would pass 1 without seeing more than a reader, so they are not on the
+scale. A mask has no peak either: on metrics of the peak (`metrics.Metric.is_at_peak`) the reader's point, and the
+null's, is the centre of the mask's largest inscribed circle. Studies hold no clicks, which would be the better point.
+Definitions: docs/metrics.md#human-scale.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sightline.alignment.metrics import METRICS
+from sightline.alignment.inscribed_circle import circle_centres
+from sightline.alignment.metrics import METRICS, Metric
 from sightline.statistics.means import means_along
-from sightline.statistics.resampling import hierarchical_means, interval
+from sightline.statistics.resampling import crossed_means, hierarchical_means, interval
 
 Scored = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
 """Maps float32 A x H x W, masks bool R x H x W and their shares float32 R x H x W to scores by metric, A x R."""
@@ -36,13 +38,18 @@ class ImageScores:
     """One image's scores against the leave-one-out consensuses, ready to be resampled with patients and images."""
 
     scores: dict[str, np.ndarray]
-    """By metric, float64 3 x A x R': the roles; the maps; the readers whose leave-one-out consensus is not empty. Where
-    one of a map's three scores is undefined, all three are NaN, so that their means run over the same images and
-    readers. Empty dictionary if the image is left out."""
+    """By metric of `scale_metrics`, float64 3 x A x R': the roles; the maps; the readers whose leave-one-out consensus
+    is not empty. Where one of a map's three scores is undefined, all three are NaN, so that their means run over the
+    same images and readers. Empty dictionary if the image is left out."""
     kept_R: np.ndarray
     """bool, the readers whose leave-one-out consensus is not empty; R' of R."""
     left_out: LeftOut
     """Why the image has no scores; "" if it has."""
+
+
+def scale_metrics() -> dict[str, Metric]:
+    """The records of the metrics on the scale: all but the graded ones."""
+    return {name: metric for name, metric in METRICS.items() if not metric.is_graded}
 
 
 def null_masks(
@@ -83,8 +90,9 @@ def image_scores_on_scale(
     `maps_AHW`: float32 in [0, 1]; `masks_RHW`: bool, one per reader, empty ones included if empty counts as a vote;
     `null_DHW`: bool, from `null_masks`; `consensus_RHW`, `share_RHW`: of all readers but the one of the same row
     (`consensus.left_out_consensus`, `left_out_share`); `scored`: all metrics of some maps against some masks at once.
-    It is called once and sets the rules for flat maps, ties and undefined values. The null's score is the mean over
-    its D maps, NaN left out; D = 0 gives NaN.
+    It is called once and sets the rules for flat maps, ties and undefined values; metrics that it returns and
+    `scale_metrics` does not know are left out. The null's score is the mean over its D maps, NaN left out; D = 0 gives
+    NaN. Human and null point to `circle_centres` of their masks.
 
     A reader whose leave-one-out consensus is empty has no truth to be compared with and is left out, together with
     the model's and the null's scores against it (`kept_R`). An image without any reader left, or with fewer than 2
@@ -101,19 +109,23 @@ def image_scores_on_scale(
         return ImageScores(scores={}, kept_R=np.zeros(num_readers, bool), left_out="fewer than 2 annotators")
     if not kept_R.any():
         return ImageScores(scores={}, kept_R=kept_R, left_out="no consensus")
-    humans = masks_RHW[kept_R]
-    maps = np.concatenate([maps_AHW.astype(np.float32), humans.astype(np.float32), null_DHW.astype(np.float32)])
+    drawn_XHW = np.concatenate([masks_RHW[kept_R], null_DHW]).astype(bool)
+    maps = np.concatenate([maps_AHW.astype(np.float32), drawn_XHW.astype(np.float32), circle_centres(drawn_XHW)])
     by_metric = scored(maps, consensus_RHW[kept_R], share_RHW[kept_R])
-    scores = {name: _by_role(scores_TR, num_maps, len(humans)) for name, scores_TR in by_metric.items()}
+    scores = {}
+    for name, metric in scale_metrics().items():
+        if name in by_metric:
+            first = num_maps + len(drawn_XHW) if metric.is_at_peak else num_maps
+            drawn_XR = by_metric[name][first : first + len(drawn_XHW)]
+            scores[name] = _by_role(by_metric[name][:num_maps], drawn_XR, int(kept_R.sum()))
     return ImageScores(scores=scores, kept_R=kept_R, left_out="")
 
 
-def _by_role(scores_TR: np.ndarray, num_maps: int, num_readers: int) -> np.ndarray:
-    """Rows of A maps, R masks and D null maps to model, null and human: float64 3 x A x R, NaN together."""
-    scores_TR = np.asarray(scores_TR, dtype=float)
-    model_AR = scores_TR[:num_maps]
-    human_R = np.diagonal(scores_TR[num_maps : num_maps + num_readers])  # each mask against the others' consensus
-    null_R = means_along(scores_TR[num_maps + num_readers :], axis=0)
+def _by_role(model_AR: np.ndarray, drawn_XR: np.ndarray, num_readers: int) -> np.ndarray:
+    """Scores of A maps, and of R readers' and D null masks, by role: float64 3 x A x R, NaN together."""
+    model_AR = np.asarray(model_AR, dtype=float)
+    human_R = np.diagonal(drawn_XR[:num_readers])  # each mask against the others' consensus
+    null_R = means_along(drawn_XR[num_readers:], axis=0)
     roles_3AR = np.stack([model_AR, np.broadcast_to(null_R, model_AR.shape), np.broadcast_to(human_R, model_AR.shape)])
     return np.where(np.isnan(roles_3AR).any(axis=0), np.nan, roles_3AR)
 
@@ -137,12 +149,19 @@ def normalised(model: np.ndarray, null: np.ndarray, human: np.ndarray, higher_is
 
 
 def resampled_roles(
-    images: Sequence[ImageScores], metric: str, patients_M: np.ndarray, resamples: int, rng: np.random.Generator
+    images: Sequence[ImageScores],
+    metric: str,
+    patients_M: np.ndarray,
+    resamples: int,
+    rng: np.random.Generator,
+    reader_names_MR: Sequence[Sequence[str]] | None = None,
 ) -> np.ndarray:
-    """Means of model, null and human over resampled patients, images and readers: float64 3 x B x A.
+    """Means of model, null and human over resampled patients and readers: float64 3 x B x A.
 
     `normalised(*means_3BA)` is the distribution of A places on the scale. `images`: one entry per image, left-out
-    ones too, so that patients stay beside their images; all left out: A is 0.
+    ones too, so that patients stay beside their images; all left out: A is 0. `reader_names_MR`: who drew each mask
+    of each image, as `kept_R`; patients and readers are then drawn crosswise (`crossed_means`). None: each image's
+    readers are its own, and patients, images and readers are drawn one within the other (`hierarchical_means`).
     """
     num_maps = next((image.scores[metric].shape[1] for image in images if not image.left_out), 0)
     num_rows = len(ROLES) * num_maps
@@ -150,7 +169,14 @@ def resampled_roles(
     readings = [
         np.zeros((num_rows, 0)) if image.left_out else image.scores[metric].reshape(num_rows, -1) for image in images
     ]
-    means_BX = hierarchical_means(readings, patients_M, resamples, rng)
+    if reader_names_MR is None:
+        means_BX = hierarchical_means(readings, patients_M, resamples, rng)
+    else:
+        names_MR = [
+            [] if image.left_out else np.asarray(names)[image.kept_R].tolist()
+            for image, names in zip(images, reader_names_MR, strict=True)
+        ]
+        means_BX = crossed_means(readings, patients_M, names_MR, resamples, rng)
     return means_BX.reshape(resamples, len(ROLES), num_maps).transpose(1, 0, 2)
 
 
@@ -212,25 +238,38 @@ def scale_summary(
     resamples: int,
     level: float,
     new_rng: Callable[[], np.random.Generator],
+    reader_names_MR: Sequence[Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """By metric: what a left-out reader and anatomy reach, and each candidate's place between the two; {} if unknown.
 
     `images`: every image of the study, left-out ones too; `candidates`: the names of its maps. Intervals resample
-    patients, then images, then readers, by the same draws for every metric: `new_rng` makes a generator at the start
-    of the same stream each time. Resamples in which the readers are not
-    better than anatomy have no scale and are counted. Unknown: every image is left out.
+    patients and readers as `resampled_roles`, by the same draws for every metric: `new_rng` makes a generator at the
+    start of the same stream each time. Resamples in which the readers are not better than anatomy have no scale and
+    are counted. `readers`: how many people drew the annotations, None where they have no names. Unknown: every image
+    is left out.
     """
     if all(image.left_out for image in images):
         return {}
+    num_patients = len({patient for image, patient in zip(images, patients_M, strict=True) if not image.left_out})
+    num_readers = None
+    if reader_names_MR is not None:
+        num_readers = len(
+            {
+                name
+                for image, names in zip(images, reader_names_MR, strict=True)
+                for name, is_kept in zip(names, image.kept_R, strict=True)
+                if is_kept and not image.left_out
+            }
+        )
     result: dict[str, Any] = {}
-    for metric, record in METRICS.items():
+    for metric, record in scale_metrics().items():
         is_up = not record.is_lower_better
         point = human_scale(images, metric, is_up)
-        means_3BA = resampled_roles(images, metric, patients_M, resamples, new_rng())
+        means_3BA = resampled_roles(images, metric, patients_M, resamples, new_rng(), reader_names_MR)
         model_BA, null_BA, human_BA = means_3BA
         places_BA = normalised(model_BA, null_BA, human_BA, is_up)
-        low_A, high_A = interval(places_BA, level)
-        human_low, human_high = interval(human_BA[:, -1:], level)
+        low_A, high_A = interval(places_BA, level, num_patients)
+        human_low, human_high = interval(human_BA[:, -1:], level, num_patients)
         result[metric] = {
             "human": point.human_A[0],
             "human_low": human_low[0],
@@ -238,6 +277,7 @@ def scale_summary(
             "anatomy": point.null_A[0],
             "images": point.num_images,
             "readings": point.num_annotators,
+            "readers": num_readers,
             "left_out_few_annotators": point.num_few_annotators,
             "left_out_no_consensus": point.num_no_consensus,
             "candidates": {

@@ -50,6 +50,8 @@ class MapsAndRegions:
     """bool R x H x W each, one mask per reader; R may differ."""
     others_MRHW: Sequence[np.ndarray]
     """bool R x H x W each, the consensus of all readers but the one of the same row."""
+    reader_names_MR: Sequence[Sequence[str]] | None = None
+    """Who drew each mask of `readers_MRHW`; None: each image's readers are its own."""
     maps: Maps
     untrained: Maps = field(default_factory=dict)
     """Maps of the same networks untrained, by the candidate whose further baseline they are."""
@@ -185,7 +187,7 @@ def _scores_of_image(
 def _on_scale(study: MapsAndRegions, row: int, maps_AHW: np.ndarray) -> ImageScores:
     """Model, left-out reader and another patient's annotations against the same leave-one-out consensuses."""
     masks_RHW = study.readers_MRHW[row]
-    elsewhere_HW = study.other_patients.density(row)
+    elsewhere_HW = np.zeros(study.grid)  # shuffled AUROC is not on the scale
     rng = stream(study.seed, "ladder", "other patients", study.images[row])
     null_DHW = null_masks(study.readers_MRHW, study.patients_M, row, study.settings.draws, rng)
     return image_scores_on_scale(

@@ -64,7 +64,7 @@ def ladder_summary(
         "baselines": baselines,
         "human_scale": scale_summary(
             scores.on_scale, list(study.maps), study.patients_M, settings.resamples, settings.level,
-            lambda: stream(study.seed, "ladder", "readers"),
+            lambda: stream(study.seed, "ladder", "readers"), study.reader_names_MR,
         ),
     }  # fmt: skip
 

@@ -35,8 +35,10 @@ class Metric:
     is_lower_better: bool = False
     is_graded: bool = False
     """Rewards a ranking of all pixels, which a region cut at one place does not have: a graded map can then score
-    higher than a reader without seeing more."""
-    is_on_scale: bool = False
+    higher than a reader without seeing more. So the metric is not on the human scale."""
+    is_at_peak: bool = False
+    """Depends on the map's maximum alone, which a mask does not have; see `human_scale` for a reader's point."""
+    has_scale_column: bool = False
     """Has a column in the report's table of the human scale."""
     may_be_primary: bool = False
     """Whether `ladder.primary` may name it."""
@@ -76,7 +78,7 @@ METRICS: dict[str, Metric] = {
             meaning="of the map's highest pixels, as many as the region has, the share that lies inside",
             source=ARRAS,
             is_percent=True,
-            is_on_scale=True,
+            has_scale_column=True,
             may_be_primary=True,
             row=2,
         ),
@@ -86,7 +88,6 @@ METRICS: dict[str, Metric] = {
             meaning="how often a pixel inside is brighter than one outside; 0.5 is chance",
             source=JUDD,
             is_graded=True,
-            is_on_scale=True,
             may_be_primary=True,
             row=6,
         ),
@@ -96,7 +97,6 @@ METRICS: dict[str, Metric] = {
             meaning="how often a pixel inside is brighter than one inside another patient's region; 0.5 is chance",
             source="MIT saliency benchmark; for chest X-rays Bigolin Lanfredi et al. 2021, arXiv 2112.11716",
             is_graded=True,
-            is_on_scale=True,
             may_be_primary=True,
             row=7,
         ),
@@ -107,7 +107,6 @@ METRICS: dict[str, Metric] = {
             "taken",
             source="Choe et al. 2020, section 4, for each image by itself",
             is_graded=True,
-            is_on_scale=True,
             may_be_primary=True,
             row=5,
         ),
@@ -117,8 +116,9 @@ METRICS: dict[str, Metric] = {
             meaning="how often the map's maximum lies inside the region",
             source=ZHANG,
             is_percent=True,
-            is_on_scale=True,
+            has_scale_column=True,
             may_be_primary=True,
+            is_at_peak=True,
             row=8,
         ),
         Metric(
@@ -127,6 +127,7 @@ METRICS: dict[str, Metric] = {
             meaning="how often the maximum lies inside or close to the region",
             source=ZHANG,
             is_percent=True,
+            is_at_peak=True,
             row=9,
         ),
         Metric(
@@ -136,6 +137,7 @@ METRICS: dict[str, Metric] = {
             source=OURS,
             decimals=1,
             is_lower_better=True,
+            is_at_peak=True,
             row=11,
         ),
         Metric(
@@ -144,7 +146,7 @@ METRICS: dict[str, Metric] = {
             meaning="the share of a map's relevance that lies inside the region",
             source=ARRAS,
             is_percent=True,
-            is_on_scale=True,
+            has_scale_column=True,
             may_be_primary=True,
             row=1,
         ),
@@ -154,7 +156,6 @@ METRICS: dict[str, Metric] = {
             meaning="the map's mean inside, in standard deviations above its mean",
             source="Peters et al. 2005",
             is_graded=True,
-            is_on_scale=True,
             may_be_primary=True,
             row=12,
         ),
@@ -165,7 +166,6 @@ METRICS: dict[str, Metric] = {
             source=BYLINSKII,
             against="share",
             is_graded=True,
-            is_on_scale=True,
             may_be_primary=True,
             row=13,
         ),
@@ -196,10 +196,16 @@ METRICS: dict[str, Metric] = {
             source=OURS,
             against="share",
             is_percent=True,
+            is_at_peak=True,
             row=10,
         ),
     )
 }
+
+
+def scale_metric(primary: str) -> str:
+    """The metric that places models on the human scale: the primary one, or relevance rank if that is graded."""
+    return "rank" if primary in METRICS and METRICS[primary].is_graded else primary
 
 
 def table_order() -> list[str]:

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from sightline.alignment.metrics import table_order
+from sightline.alignment.metrics import scale_metric, table_order
 from sightline.report import ladder_figures
 from sightline.report.contents import Study
 from sightline.report.html import chart, paragraph, table
@@ -19,7 +19,8 @@ def human_scale(study: Study, standings: pd.DataFrame) -> list[str]:
     if standings.empty:
         return [paragraph(no_ladder(study))]
     primary = str(study.ladder["primary"])
-    scale = study.ladder.get("human_scale", {}).get(primary, {})
+    told = scale_metric(primary)
+    scale = study.ladder.get("human_scale", {}).get(told, {})
     if not scale:
         return [
             paragraph(
@@ -41,19 +42,19 @@ def human_scale(study: Study, standings: pd.DataFrame) -> list[str]:
     parts = [paragraph(words + ".")]
     if standings["place"].notna().any():
         caption = (
-            f"Place on the human scale by {measure(primary).words}, with its interval, which resamples patients, "
-            "images and experts."
+            f"Place on the human scale by {measure(told).words}, with its interval, which draws patients and "
+            f"{_drawn_experts(scale)}."
         )
         parts.append(chart(ladder_figures.scale_figure(standings, study.models), caption))
     return [*parts, _scale_table(study, standings)]
 
 
 def _scale_table(study: Study, standings: pd.DataFrame) -> str:
-    """Places by several measures, the primary one first; below each measure's name the scores of 0 and 1."""
+    """Places by several measures, that of the chart first; below each measure's name the scores of 0 and 1."""
     by_metric = study.ladder["human_scale"]
-    primary = str(study.ladder["primary"])
-    on_scale = [name for name in table_order() if measure(name).is_on_scale]
-    metrics = [name for name in dict.fromkeys((primary, *on_scale)) if name in by_metric]
+    told = scale_metric(str(study.ladder["primary"]))
+    in_table = [name for name in table_order() if measure(name).has_scale_column]
+    metrics = [name for name in dict.fromkeys((told, *in_table)) if name in by_metric]
     header = ["Model"]
     for metric in metrics:
         ends = (in_units(number_at(by_metric, metric, end), metric) for end in ("anatomy", "human"))
@@ -68,12 +69,20 @@ def _scale_table(study: Study, standings: pd.DataFrame) -> str:
             cells.append("–" if math.isnan(place) else words.replace(" [", "\n["))
         rows.append(cells)
     caption = (
-        f"Places on the human scale. {measure(primary).words.capitalize()} is the primary measure, the others are "
-        "exploratory. Below each measure: the scores of another patient's region (0) and of a left-out expert (1). On "
-        "average precision and AUROC, a graded map can pass 1 without seeing more than an expert, whose annotation "
-        "has only two values."
+        "Places on the human scale, described, not tested. Below each measure: the scores of another patient's "
+        "region (0) and of a left-out expert (1). An annotation has no grades, so measures that reward the ranking of "
+        "all pixels (average precision, AUROC, KL divergence and others) have no place here. It has no maximum either: "
+        "in the Pointing Game an expert points to the centre of the largest circle inside the annotation."
     )
     return table(header, rows, caption)
+
+
+def _drawn_experts(scale: object) -> str:
+    """What the intervals draw besides patients."""
+    people = number_at(scale, "readers") if isinstance(scale, dict) else math.nan
+    if math.isnan(people):
+        return "each image's experts, who have no names here, as if every image had its own"
+    return f"the {people:.0f} experts, each at once on all images that they marked"
 
 
 def _count(scale: object, name: str) -> float:

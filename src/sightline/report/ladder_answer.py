@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from sightline.alignment.metrics import scale_metric
 from sightline.report.contents import Study
 from sightline.report.words import (
     LEVEL,
@@ -62,7 +63,7 @@ def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Ent
             )
         )
         for name, key in (("place", "value"), ("place_low", "low"), ("place_high", "high")):
-            row[name] = number_at(ladder, "human_scale", primary, "models", model, method, key)
+            row[name] = number_at(ladder, "human_scale", scale_metric(primary), "models", model, method, key)
         for name, key in (("accuracy", "value"), ("accuracy_low", "low"), ("accuracy_high", "high")):
             row[name] = number_at(classification, model, "accuracy", key)
         row["verdict"] = OPEN
@@ -124,8 +125,8 @@ def _count(frame: pd.DataFrame, experts: str) -> str:
 
 def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
     """The highest place on the human scale, with what 0 and 1 mean."""
-    primary = str(ladder["primary"])
-    human, anatomy = (number_at(ladder, "human_scale", primary, name) for name in ("human", "anatomy"))
+    told = scale_metric(str(ladder["primary"]))
+    human, anatomy = (number_at(ladder, "human_scale", told, name) for name in ("human", "anatomy"))
     if math.isnan(human):
         return [
             f"How well the {experts} themselves would score is unknown: no image has single annotations by two of "
@@ -140,19 +141,14 @@ def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
     row = placed.to_dict("records")[int(placed["place"].to_numpy().argmax())]
     who = "it" if len(frame) == 1 else f"the highest model, {row['model']},"
     text = (
-        "On the human scale, 0 is the score of a region drawn on another patient "
-        f"({in_units(anatomy, primary)}) and 1 the score of one of the {experts} against the others "
-        f"({in_units(human, primary)}); {who} stands at {place_words(row)}."
+        f"On the human scale, by {measure(told).words}, 0 is the score of a region drawn on another patient "
+        f"({in_units(anatomy, told)}) and 1 the score of one of the {experts} against the others "
+        f"({in_units(human, told)}); {who} stands at {place_words(row)}."
     )
     if row["place"] < 0:
         text += " Below 0, a map says less about this patient than an annotation of another patient does."
     if row["place"] >= 1:
-        text += " That is not better than a human: a consensus of several is steadier than the drawing of one"
-        text += (
-            ", and by this measure a graded map outdoes an outline without seeing more; so may the best baseline."
-            if measure(primary).is_graded
-            else "."
-        )
+        text += " That is not better than a human: a consensus of several is steadier than the drawing of one."
     return [text]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sightline.alignment.metrics import scale_metric
 from sightline.report.words import LEVEL, baseline_words, equals_p, in_units, lift_words, listed, measure, unit
 
 WORDS = {"body": "the estimated body", "random_in_body": "random blobs in the body"}
@@ -41,12 +42,14 @@ def answer(results: dict[str, Any]) -> list[str]:
     for name, gap in results["minus_first"].items():
         words = lift_words(gap["value"], gap["low"], gap["high"], primary)
         sentences.append(f"{name} minus {results['first']}, on the same images: {words}{unit(primary)}.")
-    scale = results["human_scale"].get(primary)
+    told = scale_metric(primary)
+    scale = results["human_scale"].get(told)
     if scale:
         places = listed([f"{name} at {place_words(place)}" for name, place in scale["candidates"].items()])
         sentences.append(
-            f"Where 0 is a region drawn on another patient ({in_units(scale['anatomy'], primary)}) and 1 an expert "
-            f"compared with the others ({in_units(scale['human'], primary)}): {places}."
+            f"By {measure(told).words}, where 0 is a region drawn on another patient "
+            f"({in_units(scale['anatomy'], told)}) and 1 an expert compared with the others "
+            f"({in_units(scale['human'], told)}): {places}."
         )
     few = " So few patients show only large differences." if results["patients"] < 30 else ""
     sentences.append(

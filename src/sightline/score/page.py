@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.alignment.metrics import table_order
+from sightline.alignment.metrics import scale_metric, table_order
 from sightline.report.html import bullets, chart, details, document, paragraph, picture_rows, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.words import (
@@ -123,7 +123,7 @@ def _human(results: dict[str, Any]) -> list[str]:
     scale = results["human_scale"]
     if not scale:
         return [paragraph("There is no human scale: it needs images annotated by two or more experts.")]
-    primary = results["primary"]
+    told = scale_metric(results["primary"])
     rows = [
         [
             measure(metric).words,
@@ -135,18 +135,19 @@ def _human(results: dict[str, Any]) -> list[str]:
     ]
     caption = (
         f"Place between 0, another patient's annotations, and 1, a left-out expert, against the same leave-one-out "
-        f"consensuses; {scale[primary]['readings']} readings of {scale[primary]['images']} images. On measures of the "
-        "whole ranking a graded map can pass 1 without seeing more than an expert. NaN: experts are not above anatomy."
+        f"consensuses; {scale[told]['readings']} readings of {scale[told]['images']} images. Measures of the whole "
+        "ranking are left out, since an annotation has no grades; in the Pointing Game an expert points to the centre "
+        "of the largest circle inside the annotation. NaN: experts are not above anatomy."
     )
     frame = pd.DataFrame(
         [
             {"model": name, "place": place["value"], "place_low": place["low"], "place_high": place["high"]}
-            for name, place in scale[primary]["candidates"].items()
+            for name, place in scale[told]["candidates"].items()
         ]
     )
     figures = []
     if frame["place"].notna().any():
-        figures = [chart(scale_figure(frame, _looks(results)), f"By {measure(primary).words}, with intervals.")]
+        figures = [chart(scale_figure(frame, _looks(results)), f"By {measure(told).words}, with intervals.")]
     return [*figures, table(["Measure", "0: anatomy", "1: expert", *results["candidates"]], rows, caption)]
 
 
