@@ -46,12 +46,13 @@ def test_values_and_lifts_in_their_units() -> None:
     assert words.in_units(0.5, "new") == "0.50"
 
 
-def test_a_model_is_above_by_the_adjusted_p_alone_and_below_by_its_interval() -> None:
-    ladder = ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0})
+def test_a_model_is_above_every_baseline_or_below_the_prior_by_the_widened_ends() -> None:
+    ladder = ladder_metrics(THREE)
     frame = ladder_answer.standings(ladder, {}, dict.fromkeys(THREE, GAP)).set_index("model")
     assert frame["verdict"].to_dict() == {"good": "above", "same": "open", "poor": "below"}
     assert frame["baseline_value"].tolist() == [0.3] * 3
-    ladder["models"]["good"]["gradcam"]["mass"]["p_holm"] = 0.0501  # p itself stays at 0.015
+    over = ladder["models"]["good"]["gradcam"]["mass"]["over"]
+    over["lungs"]["family_low"] = -0.001  # its own interval stays above 0
     again = ladder_answer.standings(ladder, {}, {"good": GAP})
     assert again["verdict"].tolist() == ["open"]
     ladder["models"]["good"]["gradcam"]["mass"]["best_baseline"] = "untrained"
@@ -59,44 +60,41 @@ def test_a_model_is_above_by_the_adjusted_p_alone_and_below_by_its_interval() ->
 
 
 def test_the_first_sentence_counts_and_claims_no_more() -> None:
-    def first(p_holm: dict[str, float], **values: float) -> str:
-        return said(ladder_metrics({model: ("gradcam", value) for model, value in values.items()}, p_holm))[0]
+    def first(**values: float) -> str:
+        return said(ladder_metrics({model: ("gradcam", value) for model, value in values.items()}))[0]
 
-    goal = "where the experts look, more than anatomy alone would predict."
-    assert first({"a": 0.01, "b": 0.9}, a=0.4, b=0.3) == f"1 of 2 models looks {goal}"
-    assert first({"a": 0.01, "b": 0.01, "c": 1}, a=0.4, b=0.4, c=0.3) == f"2 of 3 models look {goal}"
-    assert first({"a": 0.01, "b": 0.01}, a=0.4, b=0.4) == f"All 2 models look {goal}"
-    assert first({"a": 0.01}, a=0.4) == f"The one model looks {goal}"
-    assert first({"a": 0.3, "b": 0.3}, a=0.32, b=0.3) == f"No evidence that any of the 2 models looks {goal}"
-    assert first({"a": 0.3}, a=0.32) == f"No evidence that the one model looks {goal}"
-    assert (
-        first({"a": 1, "b": 1}, a=0.2, b=0.2)
-        == "All 2 models look where the experts look, less than anatomy alone would predict."
-    )
+    goal = "higher than every baseline."
+    assert first(a=0.4, b=0.3) == f"1 of 2 models scores {goal}"
+    assert first(a=0.4, b=0.4, c=0.3) == f"2 of 3 models score {goal}"
+    assert first(a=0.4, b=0.4) == f"All 2 models score {goal}"
+    assert first(a=0.4) == f"The one model scores {goal}"
+    assert first(a=0.32, b=0.3) == f"No evidence that any of the 2 models scores {goal}"
+    assert first(a=0.32) == f"No evidence that the one model scores {goal}"
+    assert first(a=0.2, b=0.2) == "All 2 models score lower than the experts' prior."
 
 
 def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
     places = {"good": 0.8, "same": 0.4, "poor": -0.1}
-    sentences = said(ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0}, places=places))
+    sentences = said(ladder_metrics(THREE, places=places))
     text = " ".join(sentences)
-    assert "the best of 5 maps that know nothing of what the experts saw" in text  # four, and the untrained network
-    assert "both lungs, the atlas of other patients, another patient's region and the same network untrained" in text
-    assert "its relevance mass is 40.0%, that of its best baseline (the atlas of other patients) is 30.0%" in text
-    assert "a difference of +10.0 [6.0, 14.0] points (adjusted p = 0.030)." in text
-    assert "No more than anatomy alone, as far as these images show: same." in sentences
-    assert "Less than anatomy alone: poor." in sentences
+    assert "are 5 maps that know nothing of what the experts saw" in text  # four, and the untrained network
+    assert "both lungs, the experts' prior, another patient's region and the same network untrained" in text
+    assert "its relevance mass is 40.0%, that of its best baseline (the experts' prior) is 30.0%" in text
+    assert "a difference of +10.0 points." in text  # chosen by these images: no interval, no p
+    assert "Neither above every baseline nor below the experts' prior, as far as these images show: same." in sentences
+    assert "Below the experts' prior: poor." in sentences
     assert "0 is the score of a region drawn on another patient (20.0%) and 1 the score of one of the experts" in text
     assert "against the others (45.0%); the highest model" in text
     assert "good, stands at 0.80 [0.60, 1.00]." in text
     assert "not better than a human" not in text
     assert "Grad-CAM on 5 images" in sentences[-1]
-    assert "adjusted for 3 models (Holm)" in sentences[-1]
+    assert "at 95%, widened so that they hold for all 3 models together" in sentences[-1]
     assert sentences[-1].endswith("All other measures on this page are exploratory.")
 
 
 @pytest.mark.parametrize(("primary", "told"), [("mass", "relevance mass"), ("ap", "relevance rank")])
 def test_above_one_is_no_boast_and_a_graded_measure_is_replaced(primary: str, told: str) -> None:
-    ladder = ladder_metrics({"a": ("lime", 0.4)}, {"a": 0.01}, places={"a": 1.3}, primary=primary)
+    ladder = ladder_metrics({"a": ("lime", 0.4)}, places={"a": 1.3}, primary=primary)
     text = " ".join(said(ladder, {"a": LIME}))
     assert "it stands at 1.30 [1.10, 1.50]. That is not better than a human" in text
     assert f"On the human scale, by {told}, 0 is the score of a region" in text
@@ -104,33 +102,33 @@ def test_above_one_is_no_boast_and_a_graded_measure_is_replaced(primary: str, to
 
 
 def test_below_zero_is_said_and_an_undefined_scale_too() -> None:
-    ladder = ladder_metrics({"a": ("gradcam", 0.2)}, {"a": 1.0}, places={"a": -0.5})
+    ladder = ladder_metrics({"a": ("gradcam", 0.2)}, places={"a": -0.5})
     assert "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}0.70, \N{MINUS SIGN}0.30]. Below 0, a map says less" in " ".join(
         said(ladder)
     )
     ladder["human_scale"]["mass"]["models"]["a"]["gradcam"] = {"value": None, "low": None, "high": None}
     assert "scores no higher than another" in " ".join(said(ladder))
-    assert "there is no human scale" in " ".join(said(ladder_metrics({"a": ("gradcam", 0.2)}, {"a": 1.0})))
+    assert "there is no human scale" in " ".join(said(ladder_metrics({"a": ("gradcam", 0.2)})))
 
 
 def test_a_score_that_is_undefined_leaves_no_standing() -> None:
-    ladder = ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0})
+    ladder = ladder_metrics(THREE)
     ladder["models"]["good"]["gradcam"]["mass"] = dict.fromkeys(ladder["models"]["good"]["gradcam"]["mass"])
     assert ladder_answer.standings(ladder, {}, dict.fromkeys(THREE, GAP))["model"].tolist() == ["same", "poor"]
     assert ladder_answer.standings({}, {}, {"a": GAP}).empty
-    ladder["models"]["poor"]["gradcam"]["mass"] |= {"p": None, "p_holm": None, "lift": None, "lift_high": None}
+    ladder["models"]["poor"]["gradcam"]["mass"] |= {"lift": None, "over": {"atlas": {"family_high": None}}}
     assert ladder_answer.standings(ladder, {}, {"poor": GAP})["verdict"].tolist() == ["open"]
 
 
 def test_figures_show_every_model_and_baseline_and_stand_nan() -> None:
-    ladder = ladder_metrics(THREE, {"good": 0.03, "same": 0.4, "poor": 1.0}, places={"good": 1, "same": 0.5, "poor": 0})
+    ladder = ladder_metrics(THREE, places={"good": 1, "same": 0.5, "poor": 0})
     models = dict.fromkeys(THREE, GAP)
     frame = ladder_answer.standings(ladder, {}, models)
     drawn = ladder_figures.ladder_figure(frame, BASELINES | {"edges": math.nan}, 0.45, "mass", models)
     for name in (*THREE, "both lungs", "a uniform map", "a left-out expert", "relevance mass (%)"):
         assert f">{name}<" in drawn, name
     assert "the image's edges" not in drawn
-    assert drawn.index(">the atlas of other patients<") < drawn.index(">a uniform map<")
+    assert drawn.index(">the experts' prior<") < drawn.index(">a uniform map<")
     frame["untrained"] = math.nan
     assert "a left-out expert" not in ladder_figures.ladder_figure(frame, {}, math.nan, "distance", models)
     frame[["place_low", "place_high"]] = math.nan

@@ -25,7 +25,7 @@ import numpy as np
 from sightline.alignment.inscribed_circle import circle_centres
 from sightline.alignment.metrics import METRICS, Metric
 from sightline.statistics.means import means_along
-from sightline.statistics.resampling import crossed_means, hierarchical_means, interval
+from sightline.statistics.resampling import crossed_means, hierarchical_means, interval_with_width
 
 Scored = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
 """Maps float32 A x H x W, masks bool R x H x W and their shares float32 R x H x W to scores by metric, A x R."""
@@ -268,8 +268,8 @@ def scale_summary(
         means_3BA = resampled_roles(images, metric, patients_M, resamples, new_rng(), reader_names_MR)
         model_BA, null_BA, human_BA = means_3BA
         places_BA = normalised(model_BA, null_BA, human_BA, is_up)
-        low_A, high_A = interval(places_BA, level, num_patients)
-        human_low, human_high = interval(human_BA[:, -1:], level, num_patients)
+        low_A, high_A = interval_with_width(places_BA, level, num_patients)
+        human_low, human_high = interval_with_width(human_BA[:, -1:], level, num_patients)
         result[metric] = {
             "human": point.human_A[0],
             "human_low": human_low[0],

@@ -1,4 +1,4 @@
-"""The ladder in numbers: means over images with intervals, lifts over the best baseline, places on the human scale.
+"""The ladder in numbers: means over images with intervals, lifts over each baseline, places on the human scale.
 
 Intervals resample patients; all candidates and metrics share the resamples. Definitions: docs/metrics.md#lift.
 
@@ -7,20 +7,22 @@ A candidates, K baselines, M images, B resamples, S bins of pooled average preci
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from sightline.alignment.human_scale import scale_summary
 from sightline.alignment.ladder import MapsAndRegions, Scores
-from sightline.alignment.lifts import lifts
+from sightline.alignment.lifts import lifts, over_each
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.pooled_precision import binned_average_precision
-from sightline.statistics.holm import holm
+from sightline.statistics.bootstrap_t import resamples_for
 from sightline.statistics.means import mean_known
-from sightline.statistics.resampling import hierarchical_weights, interval, paired_difference
+from sightline.statistics.resampling import hierarchical_weights, interval_with_width, paired_difference
 from sightline.statistics.streams import stream
+
+OWN = "untrained"  # the candidate's own baseline
 
 
 def resampled_images(study: MapsAndRegions) -> np.ndarray:
@@ -32,19 +34,18 @@ def resampled_images(study: MapsAndRegions) -> np.ndarray:
 def ladder_summary(
     study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray, family: Sequence[str]
 ) -> dict[str, Any]:
-    """`candidates.<name>`, `baselines.<name>` and `human_scale`: every metric's mean, interval and lift.
+    """`candidates.<name>`, `baselines.<name>` and `human_scale`: every metric's mean, interval and lifts.
 
-    `candidates.<name>.<metric>` has value, low, high, best_baseline, untrained (its mean, NaN without one), lift,
-    lift_low, lift_high, p. `p_holm` of the primary metric adjusts for the candidates of `family`, which have it alone.
-    Each candidate also has pooled_ap, flat_maps and `binary.<rule>.<metric>`. `baselines.<name>.<metric>` has value,
-    low, high; `human_scale` is that of `human_scale.scale_summary`.
+    `candidates.<name>.<metric>` has value, low, high, best_baseline, lift (over that, a description), untrained (its
+    mean, NaN without one) and `over.<baseline>` with value, low, high for each baseline, `untrained` where there is
+    one. For the primary metric the candidates of `family` also have `over.<baseline>.family_low` and `family_high`:
+    the ends at a level that holds for all of them together (Bonferroni). Each candidate also has pooled_ap, flat_maps
+    and `binary.<rule>.<metric>`. `baselines.<name>.<metric>` has value, low, high; `human_scale` is that of
+    `human_scale.scale_summary`. Without an image all of them are empty or NaN.
     """
     settings = study.settings
     candidates = _candidates(study, scores, weights_BM)
-    primary = settings.primary
-    adjusted = holm(np.array([candidates[name][primary]["p"] for name in family]))
-    for name, p in zip(family, adjusted, strict=True):
-        candidates[name][primary]["p_holm"] = p
+    _add_family_ends(study, scores, candidates, family)
     pooled = _pooled(study, scores, weights_BM)
     for row, name in enumerate(study.maps):
         candidates[name]["pooled_ap"] = pooled[row]
@@ -69,19 +70,6 @@ def ladder_summary(
     }  # fmt: skip
 
 
-def over_each_baseline(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> dict[str, dict[str, Any]]:
-    """By candidate, metric and baseline: the paired mean difference with its interval; positive is better."""
-    result: dict[str, dict[str, Any]] = {name: {metric: {} for metric in METRICS} for name in study.maps}
-    for metric, record in METRICS.items():
-        sign = -1.0 if record.is_lower_better else 1.0
-        models_AM = scores.by_metric[metric][: len(study.maps)]
-        for baseline, values_M in zip(scores.baselines, _baseline_rows(study, scores, metric), strict=True):
-            gaps = means_with_intervals(study, sign * (models_AM - values_M), weights_BM)
-            for name, gap in zip(study.maps, gaps, strict=True):
-                result[name][metric][baseline] = gap
-    return result
-
-
 def minus_first(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> dict[str, dict[str, float]]:
     """Of each candidate but the first: its primary metric minus that of the first on the same images."""
     models_AM = scores.by_metric[study.settings.primary][: len(study.maps)]
@@ -100,36 +88,71 @@ def means_with_intervals(
 
 
 def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> dict[str, Any]:
-    def sign_flips() -> np.random.Generator:
-        return stream(study.seed, "ladder", "sign flips")
-
-    settings = study.settings
-    names, untrained, num_maps = list(study.maps), list(study.untrained), len(study.maps)
+    names = list(study.maps)
     candidates: dict[str, Any] = {name: {} for name in names}
+    rivals = [*scores.baselines, OWN]
     for metric, record in METRICS.items():
-        values = scores.by_metric[metric]
-        fresh_AM = np.full((num_maps, len(study.images)), np.nan)
-        for row, name in enumerate(names):
-            if name in study.untrained:
-                fresh_AM[row] = values[num_maps + untrained.index(name)]
+        fresh_AM = _untrained_rows(study, scores, metric)
         lifted = lifts(
-            values[:num_maps], _baseline_rows(study, scores, metric), fresh_AM, weights_BM, study.patients_M,
-            settings.level, settings.permutations, sign_flips, higher_is_better=not record.is_lower_better,
+            scores.by_metric[metric][: len(names)], _baseline_rows(study, scores, metric), fresh_AM, weights_BM,
+            study.patients_M, study.settings.level, _patients_rng(study), not record.is_lower_better,
         )  # fmt: skip
-        rivals = [*scores.baselines, "untrained"]
         for row, name in enumerate(names):
+            own = [OWN] if name in study.untrained else []
             candidates[name][metric] = {
-                "value": lifted.value_A[row],
-                "low": lifted.low_A[row],
-                "high": lifted.high_A[row],
+                "value": lifted.mean_A.estimate[row],
+                "low": lifted.mean_A.low[row],
+                "high": lifted.mean_A.high[row],
                 "best_baseline": rivals[lifted.best_A[row]],
-                "untrained": mean_known(fresh_AM[row]),
                 "lift": lifted.lift_A[row],
-                "lift_low": lifted.lift_low_A[row],
-                "lift_high": lifted.lift_high_A[row],
-                "p": lifted.p_A[row],
+                "untrained": mean_known(fresh_AM[row]),
+                "over": {
+                    rival: {
+                        "value": lifted.over_AR.estimate[row, place],
+                        "low": lifted.over_AR.low[row, place],
+                        "high": lifted.over_AR.high[row, place],
+                    }
+                    for place, rival in enumerate(rivals)
+                    if rival in (*scores.baselines, *own)
+                },
             }
     return candidates
+
+
+def _add_family_ends(study: MapsAndRegions, scores: Scores, candidates: dict[str, Any], family: Sequence[str]) -> None:
+    """Ends of the lifts by the primary metric that hold for the whole family at once."""
+    if not family:
+        return
+    primary, settings = study.settings.primary, study.settings
+    level = 1 - (1 - settings.level) / len(family)
+    resamples = resamples_for(level, settings.resamples)
+    rows = [list(study.maps).index(name) for name in family]
+    ends = over_each(
+        scores.by_metric[primary][: len(study.maps)][rows], _baseline_rows(study, scores, primary),
+        _untrained_rows(study, scores, primary)[rows], study.patients_M, level, resamples,
+        _patients_rng(study), not METRICS[primary].is_lower_better,
+    )  # fmt: skip
+    for row, name in enumerate(family):
+        for place, rival in enumerate([*scores.baselines, OWN]):
+            if rival in candidates[name][primary]["over"]:
+                candidates[name][primary]["over"][rival] |= {
+                    "family_low": ends.low[row, place],
+                    "family_high": ends.high[row, place],
+                }
+
+
+def _patients_rng(study: MapsAndRegions) -> Callable[[], np.random.Generator]:
+    return lambda: stream(study.seed, "ladder", "lifts")
+
+
+def _untrained_rows(study: MapsAndRegions, scores: Scores, metric: str) -> np.ndarray:
+    """float64 A x M: each candidate's untrained network, NaN without one."""
+    names, untrained = list(study.maps), list(study.untrained)
+    fresh_AM = np.full((len(names), len(study.images)), np.nan)
+    for row, name in enumerate(names):
+        if name in study.untrained:
+            fresh_AM[row] = scores.by_metric[metric][len(names) + untrained.index(name)]
+    return fresh_AM
 
 
 def _baseline_rows(study: MapsAndRegions, scores: Scores, metric: str) -> np.ndarray:
@@ -145,7 +168,7 @@ def _pooled(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> li
         resampled_B2S = (weights_BM @ flat).reshape(-1, *histograms_M2S.shape[1:])
         value = binned_average_precision(histograms_M2S.sum(axis=0))
         spread_B1 = binned_average_precision(resampled_B2S)[:, None]
-        low, high = interval(spread_B1, study.settings.level, _num_patients(study))
+        low, high = interval_with_width(spread_B1, study.settings.level, _num_patients(study))
         ends.append({"value": float(value), "low": low[0], "high": high[0]})
     return ends
 

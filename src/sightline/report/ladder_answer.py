@@ -1,7 +1,8 @@
-"""What the ladder and the human scale say in plain words, and no more than they say.
+"""What the ladder and the human scale say in plain words, and no more than they say: context, not the verdict.
 
-One measure decides, the study's primary one. A model is above anatomy alone where its lift is positive and its
-Holm-adjusted p-value below LEVEL, below where the interval of its lift ends below 0; otherwise the question is open.
+One measure decides, the study's primary one. A model is above where every baseline's interval of its lift begins above
+0, below where its interval over the experts' prior ends below 0, both corrected for the number of models
+(`words.standing`); otherwise the question is open.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import pandas as pd
 from sightline.alignment.metrics import scale_metric
 from sightline.report.contents import Study
 from sightline.report.words import (
+    ABOVE,
+    BELOW,
     LEVEL,
+    OPEN,
     Metrics,
     baseline_words,
-    equals_p,
     in_units,
     lift_words,
     listed,
@@ -26,24 +29,24 @@ from sightline.report.words import (
     method_words,
     number_at,
     primary_method,
+    standing,
     unit,
 )
 from sightline.study.models import Entry
 
 COLUMNS = (
     "model", "method", "value", "low", "high", "untrained", "baseline", "baseline_value",
-    "lift", "lift_low", "lift_high", "p", "p_holm", "place", "place_low", "place_high", "verdict",
+    "lift", "place", "place_low", "place_high", "verdict",
     "accuracy", "accuracy_low", "accuracy_high",
 )  # fmt: skip
-ABOVE, BELOW, OPEN = "above", "below", "open"
 
 
 def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Entry]) -> pd.DataFrame:
     """One row per model on the ladder, by its primary method and the primary measure; NaN where unknown.
 
-    `baseline` is the model's best baseline and `baseline_value` the mean of that, `lift` the distance above it
-    (positive is better), `place` the place on the human scale, `verdict` one of above, below, open. Models without a
-    score are left out.
+    `baseline` is the model's best baseline on these images and `baseline_value` the mean of that, `lift` the distance
+    above it (positive is better; a description), `place` the place on the human scale, `verdict` one of above, below,
+    open. Models without a score are left out.
     """
     primary = str(ladder.get("primary"))
     rows = []
@@ -66,11 +69,7 @@ def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Ent
             row[name] = number_at(ladder, "human_scale", scale_metric(primary), "models", model, method, key)
         for name, key in (("accuracy", "value"), ("accuracy_low", "low"), ("accuracy_high", "high")):
             row[name] = number_at(classification, model, "accuracy", key)
-        row["verdict"] = OPEN
-        if row["lift"] > 0 and row["p_holm"] < LEVEL:
-            row["verdict"] = ABOVE
-        elif row["lift_high"] < 0:
-            row["verdict"] = BELOW
+        row["verdict"] = standing(values.get("over") or {})
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)).dropna(subset=["value"]).reset_index(drop=True)
 
@@ -81,7 +80,7 @@ def answer(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
     `frame` is from `standings`, with at least one row.
     """
     return [
-        _count(frame, experts),
+        _count(frame),
         _anatomy(ladder, experts),
         _furthest(frame, ladder),
         *_others(frame),
@@ -93,12 +92,12 @@ def basis(frame: pd.DataFrame, ladder: Metrics) -> str:
     """The measure, the methods and the tests that `answer` rests on, in a sentence."""
     primary = str(ladder["primary"])
     methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
-    tests = len(ladder["models"])  # one per model: see src/ladder.py
+    tests = len(ladder["models"])  # one method per model: see src/ladder.py
     return (
-        f"Judged by {measure(primary).words}, the one measure that params.yaml names for the tests "
-        f"({measure(primary).meaning}): {methods} on {number_at(ladder, 'images'):.0f} images, one-sided sign-flip "
-        f"tests by patient at p < {LEVEL}"
-        + (f", adjusted for {tests} models (Holm)" if tests > 1 else "")
+        f"Judged by {measure(primary).words}, the one measure that params.yaml names "
+        f"({measure(primary).meaning}): {methods} on {number_at(ladder, 'images'):.0f} images, by the intervals of the "
+        f"lift over each baseline at {100 * (1 - LEVEL):.0f}%"
+        + (f", widened so that they hold for all {tests} models together" if tests > 1 else "")
         + ". All other measures on this page are exploratory."
     )
 
@@ -109,18 +108,17 @@ def no_ladder(study: Study) -> str:
     return f"No map of this study was compared with the baselines: {reason}."
 
 
-def _count(frame: pd.DataFrame, experts: str) -> str:
+def _count(frame: pd.DataFrame) -> str:
     above, below, total = (frame["verdict"] == ABOVE).sum(), (frame["verdict"] == BELOW).sum(), len(frame)
-    goal = f"where the {experts} look, more than anatomy alone would predict"
+    goal = "higher than every baseline"
     if above == total:
-        return f"{'The one model looks' if total == 1 else f'All {total} models look'} {goal}."
+        return f"{'The one model scores' if total == 1 else f'All {total} models score'} {goal}."
     if above:
-        return f"{above} of {total} models look{'s' if above == 1 else ''} {goal}."
+        return f"{above} of {total} models score{'s' if above == 1 else ''} {goal}."
     if below == total:
-        who = "The one model looks" if total == 1 else f"All {total} models look"
-        return f"{who} where the {experts} look, less than anatomy alone would predict."
+        return f"{'The one model scores' if total == 1 else f'All {total} models score'} lower than the experts' prior."
     who = "the one model" if total == 1 else f"any of the {total} models"
-    return f"No evidence that {who} looks {goal}."
+    return f"No evidence that {who} scores {goal}."
 
 
 def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
@@ -159,14 +157,16 @@ def _furthest(frame: pd.DataFrame, ladder: Metrics) -> str:
     return (
         f"{who} {measure(primary).words} is {in_units(row['value'], primary)}, that of its best baseline "
         f"({baseline_words(row['baseline'])}) is {in_units(row['baseline_value'], primary)}, a difference of "
-        f"{lift_words(row['lift'], row['lift_low'], row['lift_high'], primary)}{unit(primary)} "
-        f"(adjusted p {equals_p(row['p_holm'])})."
+        f"{lift_words(row['lift'], math.nan, math.nan, primary)}{unit(primary)}."
     )
 
 
 def _others(frame: pd.DataFrame) -> list[str]:
     """Which models are not above; nothing where the first sentence says so of all of them."""
-    kinds = {OPEN: "No more than anatomy alone, as far as these images show", BELOW: "Less than anatomy alone"}
+    kinds = {
+        OPEN: "Neither above every baseline nor below the experts' prior, as far as these images show",
+        BELOW: "Below the experts' prior",
+    }
     chosen = {verdict: frame.loc[frame["verdict"] == verdict, "model"].tolist() for verdict in kinds}
     return [f"{words}: {listed(chosen[kind])}." for kind, words in kinds.items() if 0 < len(chosen[kind]) < len(frame)]
 
@@ -177,8 +177,9 @@ def _anatomy(ladder: Metrics, experts: str) -> str:
     named = [baseline_words(name) for name in ("lungs", "atlas", "other_region", "untrained") if name in baselines]
     among = f", among them {listed(named)}" if named else ""
     return (
-        f"“Anatomy alone” is the best of {len(baselines)} maps that know nothing of what the {experts} saw in this "
-        f"patient{among}."
+        f"The baselines are {len(baselines)} maps that know nothing of what the {experts} saw in this patient{among}. "
+        f"The experts' prior has seen where the {experts} marked other patients: it is more than anatomy, and no "
+        "bar that a map must pass."
     )
 
 

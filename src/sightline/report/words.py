@@ -23,7 +23,7 @@ BASELINES = {
     "random_in_lungs": "random blobs in the lungs",
     "lungs": "both lungs",
     "other_region": "another patient's region",
-    "atlas": "the atlas of other patients",
+    "atlas": "the experts' prior",
     "untrained": "the same network untrained",
 }
 SHARES = {
@@ -69,6 +69,13 @@ def lift_words(lift: float, low: float, high: float, metric: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def with_ends(value: str, low: float, high: float, metric: str) -> str:
+    """The value with its interval on a line of its own; without ends where these are unknown."""
+    if math.isnan(low) or math.isnan(high):
+        return value
+    return f"{value}\n[{in_units(low, metric)}, {in_units(high, metric)}]"
+
+
 def unit(metric: str) -> str:
     """The unit of a lift: percentage points, or nothing."""
     return " points" if measure(metric).is_percent else ""
@@ -102,6 +109,20 @@ def shown(value: float, decimals: int = 1) -> str:
 
 
 LEVEL = 0.05
+PRIOR = "atlas"  # the experts' prior: the one baseline that "below" is said of, so that it is named beforehand
+ABOVE, BELOW, OPEN = "above", "below", "open"
+
+
+def standing(over: Metrics) -> str:
+    """A candidate on the ladder, from its lifts over each baseline (`over`), by the ends that hold for all models.
+
+    ABOVE: above every baseline, each by its interval (all must hold, so their number needs no correction). BELOW: below
+    the experts' prior by its interval. Else, or where an end is unknown, OPEN.
+    """
+    lows = [number_at(gap, "family_low") for gap in over.values()]
+    if lows and all(low > 0 for low in lows):
+        return ABOVE
+    return BELOW if number_at(over, PRIOR, "family_high") < 0 else OPEN
 
 
 def equals_p(p_value: float) -> str:

@@ -1,4 +1,4 @@
-"""The results of `sightline score` in sentences, which claim no more than the tests do, and its numbers in words."""
+"""The results of `sightline score` in sentences, which claim no more than its intervals, and its numbers in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sightline.alignment.metrics import scale_metric
-from sightline.report.words import LEVEL, baseline_words, equals_p, in_units, lift_words, listed, measure, unit
+from sightline.report.words import ABOVE, BELOW, baseline_words, in_units, lift_words, listed, measure, standing, unit
 
 WORDS = {"body": "the estimated body", "random_in_body": "random blobs in the body"}
 MINUS = "\N{MINUS SIGN}"
@@ -18,26 +18,25 @@ def answer(results: dict[str, Any]) -> list[str]:
     primary = results["primary"]
     candidates = {name: by_metric[primary] for name, by_metric in results["candidates"].items()}
     baselines = {name: by_metric[primary]["value"] for name, by_metric in results["baselines"].items()}
-    above = [name for name, entry in candidates.items() if entry["lift"] > 0 and entry["p_holm"] < LEVEL]
-    below = [name for name, entry in candidates.items() if name not in above and entry["lift_high"] < 0]
+    above, below = (
+        [name for name, entry in candidates.items() if standing(entry["over"]) == kind] for kind in (ABOVE, BELOW)
+    )
     rest = [name for name in candidates if name not in (*above, *below)]
-    goal = "where the experts marked"
     sentences = []
     if above:
-        verb = "looks" if len(above) == 1 else "look"
-        sentences.append(f"{listed(above)} {verb} {goal} more than anatomy and place alone would.")
+        sentences.append(f"{listed(above)} {'scores' if len(above) == 1 else 'score'} higher than every baseline.")
     if below:
-        verb = "looks" if len(below) == 1 else "look"
-        sentences.append(f"{listed(below)} {verb} {goal} less than the best map that knows nothing of the finding.")
+        sentences.append(f"{listed(below)} {'scores' if len(below) == 1 else 'score'} lower than the experts' prior.")
     if rest:
-        sentences.append(f"No evidence that {listed(rest)} looks {goal} more than anatomy and place alone would.")
+        sentences.append(
+            f"No evidence that {listed(rest)} {'scores' if len(rest) == 1 else 'score'} above every baseline."
+        )
     for name, entry in candidates.items():
         best = entry["best_baseline"]
         sentences.append(
             f"{name}: {measure(primary).words} {mean_words(entry, primary)}; its best baseline, "
             f"{named_baseline(best)}, {in_units(baselines[best], primary)}; difference "
-            f"{lift_words(entry['lift'], entry['lift_low'], entry['lift_high'], primary)}{unit(primary)}, "
-            f"one-sided p {equals_p(entry['p_holm'])}{' by Holm' if len(candidates) > 1 else ''}."
+            f"{lift_words(entry['lift'], np.nan, np.nan, primary)}{unit(primary)}."
         )
     for name, gap in results["minus_first"].items():
         words = lift_words(gap["value"], gap["low"], gap["high"], primary)

@@ -12,7 +12,6 @@ from sightline.alignment.metrics import scale_metric, table_order
 from sightline.report.html import bullets, chart, details, document, paragraph, picture_rows, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.words import (
-    equals_p,
     in_units,
     lift_words,
     measure,
@@ -47,23 +46,19 @@ def score_report(results: dict[str, Any], gallery: Gallery) -> str:
 
 
 def _rows(results: dict[str, Any]) -> list[list[str]]:
-    """The ladder, best first: name, value and interval, lift, best baseline, p."""
+    """The ladder, best first: name, value and interval, lift, best baseline."""
     primary = results["primary"]
     steps: list[tuple[float, list[str]]] = []
     for name, by_metric in results["candidates"].items():
         entry = by_metric[primary]
-        lift = lift_words(entry["lift"], entry["lift_low"], entry["lift_high"], primary)
-        cells = [name, mean_words(entry, primary), lift, named_baseline(entry["best_baseline"]), _p(entry)]
+        lift = lift_words(entry["lift"], np.nan, np.nan, primary)
+        cells = [name, mean_words(entry, primary), lift, named_baseline(entry["best_baseline"])]
         steps.append((entry["value"], cells))
     for name, by_metric in results["baselines"].items():
         entry = by_metric[primary]
-        steps.append((entry["value"], [f"({named_baseline(name)})", mean_words(entry, primary), "", "", ""]))
+        steps.append((entry["value"], [f"({named_baseline(name)})", mean_words(entry, primary), "", ""]))
     sign = 1 if measure(primary).is_lower_better else -1
     return [cells for _, cells in sorted(steps, key=lambda step: (np.isnan(step[0]), sign * step[0]))]
-
-
-def _p(entry: dict[str, float]) -> str:
-    return equals_p(entry["p_holm"]).removeprefix("= ")
 
 
 def _over_each(results: dict[str, Any]) -> str:
@@ -77,14 +72,14 @@ def _over_each(results: dict[str, Any]) -> str:
         )
     caption = (
         f"{measure(primary).words}: the model's mean minus each baseline's on the same images, with its interval; "
-        "positive is better. Exploratory, except over the best baseline."
+        "positive is better. Intervals by patient (bootstrap-t), each by itself."
     )
     return table(["Over", *results["candidates"]], rows, caption)
 
 
 def printed_table(results: dict[str, Any]) -> str:
     """The ladder as text for a terminal; baselines in parentheses."""
-    header = ["", measure(results["primary"]).words, "lift", "over", "p"]
+    header = ["", measure(results["primary"]).words, "lift", "over"]
     lines = [header, *_rows(results)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -107,11 +102,8 @@ def _ladder(results: dict[str, Any]) -> list[str]:
         f"{measure(primary).words}: means over images with {100 * results['settings']['level']:.0f}% intervals by "
         "patient; below, the baselines, best first; the dotted line is the best of them."
     )
-    header = ["Map", measure(primary).words, "Lift", "Over", "p"]
-    caption = (
-        "Models, and baselines in parentheses. The interval of the lift includes the choice of the best baseline on "
-        "these images; the test is one-sided and flips signs by patient."
-    )
+    header = ["Map", measure(primary).words, "Lift", "Over"]
+    caption = "Models, and baselines in parentheses. The lift over the best baseline on these images is a description."
     return [chart(figure, words), table(header, _rows(results), caption, text_columns=("Over",)), _over_each(results)]
 
 
@@ -167,7 +159,7 @@ def _metrics(results: dict[str, Any]) -> str:
         cells = [measure(metric).words + (" (lower is better)" if measure(metric).is_lower_better else "")]
         for by_metric in results["candidates"].values():
             entry = by_metric[metric]
-            lift = lift_words(entry["lift"], entry["lift_low"], entry["lift_high"], metric)
+            lift = lift_words(entry["lift"], np.nan, np.nan, metric)
             cells.append(f"{mean_words(entry, metric)}\n{lift} over {named_baseline(entry['best_baseline'])}")
         cells += [in_units(by_metric[metric]["value"], metric) for by_metric in results["baselines"].values()]
         rows.append(cells)
@@ -227,7 +219,7 @@ def _made(results: dict[str, Any]) -> list[str]:
                 + (" (at least half of the readers)." if results["human_scale"] else ", taken as they are."),
                 f"Random baselines: mean score of {settings['draws']} maps per image. The atlas and other patients' "
                 "regions leave out all images of the image's patient.",
-                f"{settings['resamples']} resamples and {settings['sign_flips']} sign flips by patient, seed "
+                f"{settings['resamples']} resamples by patient, seed "
                 f"{settings['seed']}; a flat map scores chance, ties score their expectation, and an empty region has "
                 "no score.",
             ]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sightline.alignment.binarised import Rule
 from sightline.alignment.ladder import MapsAndRegions, Scores, score_table
-from sightline.alignment.ladder_summary import ladder_summary, minus_first, over_each_baseline, resampled_images
+from sightline.alignment.ladder_summary import ladder_summary, minus_first, resampled_images
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
 
@@ -52,14 +52,12 @@ def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
 
 
 def results(study: MapsAndRegions, scores: Scores, origin: Origin) -> dict[str, Any]:
-    """Means over images with intervals by patient, lifts over each candidate's best baseline, what was left out."""
+    """Means over images with intervals by patient, lifts over each baseline, what was left out."""
     names, weights_BM = list(study.maps), resampled_images(study)
     summary = ladder_summary(study, scores, weights_BM, family=names)
-    gaps = over_each_baseline(study, scores, weights_BM)
     for name in names:
         for metric in METRICS:
             del summary["candidates"][name][metric]["untrained"]  # maps made elsewhere come without their network
-            summary["candidates"][name][metric]["over"] = gaps[name][metric]
     chosen = study.settings
     return {
         "candidates": summary["candidates"],
@@ -78,7 +76,6 @@ def results(study: MapsAndRegions, scores: Scores, origin: Origin) -> dict[str, 
         "left_out": {reason: {"count": len(cases), "names": cases} for reason, cases in origin.left_out.items()},
         "settings": {
             "seed": study.seed, "draws": chosen.draws, "resamples": chosen.resamples, "level": chosen.level,
-            "sign_flips": chosen.permutations,
         },
     }  # fmt: skip
 

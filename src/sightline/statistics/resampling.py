@@ -239,12 +239,27 @@ def paired_difference(
 
     `weights_BM`: from `hierarchical_weights`, one set for all candidates. An image where either side is NaN is left
     out of that candidate's difference, in the estimate and in all resamples; resamples without an image left are
-    left out too. `num_patients` as in `interval`. Two separate intervals that overlap do not show that there is no
-    difference; this interval makes the comparison.
+    left out too. `num_patients` as in `interval`; no spread gives NaN ends (`interval_with_width`). Two separate
+    intervals that overlap do not show that there is no difference; this interval makes the comparison.
     """
     differences_AM = np.asarray(values_AM, dtype=float) - np.asarray(other_M, dtype=float)
     distribution_BA = weighted_means(differences_AM, weights_BM)
-    return Difference(means_along(differences_AM, axis=1), *interval(distribution_BA, level, num_patients))
+    return Difference(means_along(differences_AM, axis=1), *interval_with_width(distribution_BA, level, num_patients))
+
+
+def interval_with_width(
+    distribution_BA: np.ndarray, level: float, num_patients: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`interval`, with NaN ends where all resamples agree, as with one patient or where all scores are equal.
+
+    Such data show no spread and therefore bound nothing: "0.0 [0.0, 0.0]" would claim certainty.
+    """
+    low_A, high_A = interval(distribution_BA, level, num_patients)
+    known_BA = np.where(np.isnan(distribution_BA), np.broadcast_to(low_A, distribution_BA.shape), distribution_BA)
+    with np.errstate(invalid="ignore"):
+        width_A = np.ptp(known_BA, axis=0) if len(known_BA) else np.zeros(len(low_A))
+        is_point_A = width_A <= 1e-12 * np.abs(known_BA).max(axis=0, initial=0)
+    return np.where(is_point_A, np.nan, low_A), np.where(is_point_A, np.nan, high_A)
 
 
 def resample_counts(num_units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
