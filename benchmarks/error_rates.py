@@ -19,12 +19,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from measure import device_words
-from rates import contrasts, others, readers
+from rates import contrasts, lifts, others, readers
 from rates.counting import Line, table
 from sightline.study.files import written_whole
 
 PAGE = Path(__file__).parents[1] / "docs/error-rates.md"
-REMARKS = contrasts.REMARKS | others.REMARKS | readers.REMARKS
+REMARKS = contrasts.REMARKS | others.REMARKS | readers.REMARKS | lifts.REMARKS
 HEAD = """# Error rates
 
 How often the report's tests reject where there is nothing (level, at 5%), how often they find what is there (power),
@@ -33,8 +33,9 @@ and how often its 95% intervals hold the truth (coverage), in simulated studies.
 two errors outside of that is bold, and its remark says why it stands. Exact tests of counts are conservative by
 construction: a count moves in steps, so that their level lies below 5%.
 
-`python benchmarks/error_rates.py --studies {studies}`, {date}, {minutes:.1f} minutes on {device}, shared with other
-jobs. Parts that cost more have fewer studies, as their errors show. "Regions" and "maps" are those of phantoms at
+`python benchmarks/error_rates.py --studies {studies}`, {date}, {minutes:.1f} minutes on
+{device}, shared with other jobs. Parts that cost more have
+fewer studies, as their errors show. "Regions" and "maps" are those of phantoms at
 {side} x {side} pixels, maps seen through 7 x 7 cells; a study draws its phantoms with replacement from {num}, so that
 the truth of each interval is known. Permutations and flips: 999.
 """
@@ -78,7 +79,7 @@ PARTS = {
     "readers": Part(
         "Readers: coverage in the paper's design",
         "Images read by 5.6 of 14 readers, whose leniency has the stated SD (images: 0.2). Images and readers are\n"
-        "resampled crosswise. Below: readers drawn within images, as it was before.",
+        "resampled crosswise.",
         readers.coverages,
     ),
     "pointing": Part(
@@ -94,6 +95,11 @@ PARTS = {
         others.two_models,
     ),
     "auroc": Part("AUROC of two models", "DeLong's test, two-sided.", others.areas),
+    "lifts": Part(
+        "Lifts",
+        "A map's rank accuracy less that of a baseline on the same images, patients resampled.",
+        lifts.coverages,
+    ),
     "means": Part(
         "Means",
         "Intervals of a mean over images, patients resampled.",

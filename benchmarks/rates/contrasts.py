@@ -26,7 +26,7 @@ OVER_LUNGS = "D - D_a above 0 (lower end of the 95% interval)"
 SAME = "the same on all images: every order has the same sum, p = 1"
 REMARKS = {
     PERMUTED: "default",
-    FLIPPED: "not used",
+    FLIPPED: "not used: less power",
     f"{PERMUTED} | fixed Gaussian": SAME,
     f"{PERMUTED} | marker's corner": SAME,
     f"{PERMUTED} | one random field on all images": SAME,
