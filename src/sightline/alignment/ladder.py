@@ -21,7 +21,7 @@ from sightline.alignment.binarised import Rule, binarised, binary_scores
 from sightline.alignment.human_scale import ImageScores, image_scores_on_scale, null_masks
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
-from sightline.alignment.pooled_precision import score_histograms
+from sightline.alignment.pooled_precision import BINS, score_histograms
 from sightline.alignment.settings import Ladder
 from sightline.alignment.threshold_free import image_scores
 from sightline.experts.consensus import left_out_share
@@ -101,7 +101,10 @@ def score_images(study: MapsAndRegions, rules: Sequence[Rule], threshold: float 
     """Scores all maps and baselines of each image; `rules` cut the maps to regions, `fixed` at `threshold`.
 
     An image's random draws depend on its name and the seed alone. Only one image's maps are held on the image grid.
+    A study without an image has no baselines, and its scores have no columns.
     """
+    if not study.images:
+        return _no_scores(study, rules)
     names: list[str] = []
     columns, histograms, on_scale, flat = [], [], [], []
     binary: dict[str, list[dict[str, np.ndarray]]] = {rule: [] for rule in rules}
@@ -127,6 +130,18 @@ def score_images(study: MapsAndRegions, rules: Sequence[Rule], threshold: float 
         histograms_MA2S=np.array(histograms),
         on_scale=on_scale,
         flat_AM=np.array(flat).T,
+    )
+
+
+def _no_scores(study: MapsAndRegions, rules: Sequence[Rule]) -> Scores:
+    num_maps = len(study.maps)
+    return Scores(
+        baselines=[],
+        by_metric={metric: np.zeros((num_maps + len(study.untrained), 0)) for metric in METRICS},
+        binary={rule: {} for rule in rules},
+        histograms_MA2S=np.zeros((0, num_maps, 2, BINS), int),
+        on_scale=[],
+        flat_AM=np.zeros((num_maps, 0), bool),
     )
 
 

@@ -16,7 +16,7 @@ from sightline.alignment.human_scale import scale_summary
 from sightline.alignment.ladder import MapsAndRegions, Scores
 from sightline.alignment.lifts import lifts, over_each
 from sightline.alignment.metrics import METRICS
-from sightline.alignment.pooled_precision import binned_average_precision
+from sightline.alignment.pooled_precision import BINS, binned_average_precision
 from sightline.statistics.bootstrap_t import resamples_for
 from sightline.statistics.means import mean_known
 from sightline.statistics.resampling import hierarchical_weights, interval_with_width, paired_difference
@@ -44,7 +44,7 @@ def ladder_summary(
     `human_scale.scale_summary`. Without an image all of them are empty or NaN.
     """
     settings = study.settings
-    candidates = _candidates(study, scores, weights_BM)
+    candidates = _candidates(study, scores, weights_BM, family)
     _add_family_ends(study, scores, candidates, family)
     pooled = _pooled(study, scores, weights_BM)
     for row, name in enumerate(study.maps):
@@ -87,15 +87,17 @@ def means_with_intervals(
     return [{"value": value, "low": low, "high": high} for value, low, high in ends]
 
 
-def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> dict[str, Any]:
+def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray, family: Sequence[str]) -> dict[str, Any]:
     names = list(study.maps)
     candidates: dict[str, Any] = {name: {} for name in names}
     rivals = [*scores.baselines, OWN]
+    _, family_resamples = _family_level(study, family)
     for metric, record in METRICS.items():
+        resamples = family_resamples if metric == study.settings.primary else study.settings.resamples
         fresh_AM = _untrained_rows(study, scores, metric)
         lifted = lifts(
             scores.by_metric[metric][: len(names)], _baseline_rows(study, scores, metric), fresh_AM, weights_BM,
-            study.patients_M, study.settings.level, _patients_rng(study), not record.is_lower_better,
+            study.patients_M, study.settings.level, resamples, _patients_rng(study), not record.is_lower_better,
         )  # fmt: skip
         for row, name in enumerate(names):
             own = [OWN] if name in study.untrained else []
@@ -123,9 +125,8 @@ def _add_family_ends(study: MapsAndRegions, scores: Scores, candidates: dict[str
     """Ends of the lifts by the primary metric that hold for the whole family at once."""
     if not family:
         return
-    primary, settings = study.settings.primary, study.settings
-    level = 1 - (1 - settings.level) / len(family)
-    resamples = resamples_for(level, settings.resamples)
+    primary = study.settings.primary
+    level, resamples = _family_level(study, family)
     rows = [list(study.maps).index(name) for name in family]
     ends = over_each(
         scores.by_metric[primary][: len(study.maps)][rows], _baseline_rows(study, scores, primary),
@@ -139,6 +140,12 @@ def _add_family_ends(study: MapsAndRegions, scores: Scores, candidates: dict[str
                     "family_low": ends.low[row, place],
                     "family_high": ends.high[row, place],
                 }
+
+
+def _family_level(study: MapsAndRegions, family: Sequence[str]) -> tuple[float, int]:
+    """The level of each interval that makes `level` hold for all, and enough resamples for it."""
+    level = 1 - (1 - study.settings.level) / max(len(family), 1)
+    return level, resamples_for(level, study.settings.resamples)
 
 
 def _patients_rng(study: MapsAndRegions) -> Callable[[], np.random.Generator]:
@@ -164,7 +171,7 @@ def _pooled(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> li
     """Average precision of the pixels of all images together, in bins of 0.001; chance is their prevalence."""
     ends = []
     for histograms_M2S in scores.histograms_MA2S.transpose(1, 0, 2, 3):
-        flat = histograms_M2S.reshape(len(histograms_M2S), -1).astype(np.float64)
+        flat = histograms_M2S.reshape(len(histograms_M2S), 2 * BINS).astype(np.float64)
         resampled_B2S = (weights_BM @ flat).reshape(-1, *histograms_M2S.shape[1:])
         value = binned_average_precision(histograms_M2S.sum(axis=0))
         spread_B1 = binned_average_precision(resampled_B2S)[:, None]

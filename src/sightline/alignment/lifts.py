@@ -5,6 +5,7 @@ A candidates (model x method), K baselines, M images, B resamples. Definition: d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,10 +39,11 @@ def lifts(
     weights_BM: np.ndarray,
     patients_M: np.ndarray,
     level: float,
+    resamples: int,
     new_rng: Callable[[], np.random.Generator],
     higher_is_better: bool = True,
 ) -> Lifts:
-    """Means over images, intervals from `weights_BM` (hierarchical_weights), and lifts, bootstrap-t by patient.
+    """Means over images, intervals from `weights_BM` (hierarchical_weights), and lifts, bootstrap-t by `resamples`.
 
     `own_AM`: each candidate's own further baseline, such as the same network untrained; NaN rows for those without
     one. Images on which either score is NaN are left out of a lift; no image gives NaN. For lower-is-better metrics the
@@ -51,7 +53,7 @@ def lifts(
     models_AM, baselines_KM = np.asarray(models_AM, float), np.asarray(baselines_KM, float)
     num_patients = len(np.unique(patients_M))
     mean_A = paired_difference(models_AM, np.zeros(models_AM.shape[1]), weights_BM, level, num_patients)
-    over_AR = over_each(models_AM, baselines_KM, own_AM, patients_M, level, len(weights_BM), new_rng, higher_is_better)
+    over_AR = over_each(models_AM, baselines_KM, own_AM, patients_M, level, resamples, new_rng, higher_is_better)
     sign = 1.0 if higher_is_better else -1.0
     everyone_1M = np.ones((1, models_AM.shape[1]))
     shared_K = sign * weighted_means(baselines_KM, everyone_1M)[0]
@@ -80,5 +82,7 @@ def over_each(
     )
     gaps_ARM = sign * (models_AM[:, None] - rivals_ARM)
     shape_AR = gaps_ARM.shape[:2]
-    found = bootstrap_t(gaps_ARM.reshape(-1, gaps_ARM.shape[2]), patients_M, level, resamples, new_rng())
+    found = bootstrap_t(
+        gaps_ARM.reshape(math.prod(shape_AR), gaps_ARM.shape[2]), patients_M, level, resamples, new_rng()
+    )
     return Difference(*(values.reshape(shape_AR) for values in found))

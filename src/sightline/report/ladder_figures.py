@@ -24,7 +24,8 @@ def ladder_figure(
     """Models with their intervals, best first; below them the baselines as ticks, best first; the experts' line.
 
     `standings` is from `ladder_answer.standings`; `baselines` are means by name, NaN where unknown; `human` is the
-    score of a left-out expert, NaN if unknown. A short tick beside a model is the same network untrained.
+    score of a left-out expert, NaN if unknown. Models without a value have a row and no dot. A short tick beside a
+    model is the same network untrained.
     """
     words = measure(metric)
     factor = 100.0 if words.is_percent else 1.0
@@ -50,9 +51,10 @@ def ladder_figure(
         if steps:
             axes.axhline(len(drawn) - 0.2, color=MUTED, linewidth=0.7)
             axes.plot([steps[0][1]] * 2, [-0.6, below[0]], color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
-        known = [*drawn["high"], *drawn["value"], *drawn["untrained"], *(value for _, value in steps), factor * human]
-        low = min(0.0, 1.05 * float(np.nanmin([*drawn["low"], *drawn["value"], *(value for _, value in steps)])))
-        reach = 1.05 * float(np.nanmax(known))
+        ends = [*drawn[["low", "high", "value", "untrained"]].to_numpy(float).ravel(), factor * human]
+        ends = [end for end in (*ends, *(value for _, value in steps)) if not np.isnan(end)]
+        low, reach = 1.05 * min([0.0, *ends]), 1.05 * max([0.0, *ends])
+        reach = reach if reach > low else low + factor  # nothing is known, or all of it is 0
         axes.set_xlim(low, reach)
         axes.set_ylim(len(labels) + (0.2 if steps else -0.4), -0.6)
         if not np.isnan(human):

@@ -120,7 +120,7 @@ def hierarchical_means(
     means_BA = np.full((num_resamples, len(known_A)), np.nan)
     num_readers_M = np.array([values_AR.shape[1] for values_AR in readings], dtype=int)
     kept = np.flatnonzero(num_readers_M)
-    if not len(kept):
+    if not len(kept) or not known_A.any():
         return means_BA
     patients_m = np.asarray(patients_M)[kept]
     weights_Bm = hierarchical_weights(
