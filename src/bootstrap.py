@@ -1,7 +1,7 @@
 """Intervals of the results: classification on the test images, alignment on the images with a consensus.
 
 Reads data/models/<key>.predictions.csv of every network, data/prepared/index.csv and data/alignment.csv; writes
-metrics/classification.json, metrics/intervals.json and plots/classification.csv.
+metrics/classification.json, metrics/intervals.json, plots/classification.csv and plots/calibration.csv.
 Run: python src/bootstrap.py
 """
 
@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.inputs import INDEX, PREDICTIONS, read_patients, read_probabilities, read_test_images
+from sightline.inputs import INDEX, PREDICTIONS, read_patients, read_probabilities, read_split
+from sightline.statistics.calibration import CURVE_COLUMNS, calibration
 from sightline.statistics.classification import METRICS, six_metrics
+from sightline.statistics.decision import Validation, decisions
 from sightline.statistics.means import mean_known, weighted_means
 from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
-from sightline.statistics.settings import Bootstrap
+from sightline.statistics.settings import Bootstrap, Classification
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_csv, write_json
@@ -32,6 +34,7 @@ ALIGNMENT = Path("data/alignment.csv")
 class Params:
     seed: int
     bootstrap: Bootstrap
+    classification: Classification
     models: dict[str, Entry]
 
     def __post_init__(self) -> None:
@@ -41,19 +44,26 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    test = read_test_images(INDEX)
+    test, validation = read_split(INDEX, "test"), read_split(INDEX, "val")
     networks = [key for key, entry in runs_of(params.models).items() if isinstance(entry, Network)]
     probabilities = read_probabilities(networks, test, PREDICTIONS)
+    on_validation = read_probabilities(networks, validation, PREDICTIONS, "val")
     alignment = read_csv(ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float})
     classification = classification_intervals(probabilities, test, params)
-    write_json("metrics/classification.json", classification)
-    write_json("metrics/intervals.json", alignment_intervals(alignment, params))
     rows = [
         {"model": model, "metric": metric, **{name: row[name] for name in ("value", "low", "high")}}
         for model, metrics in classification.items()
         for metric, row in metrics.items()
     ]
     write_csv("plots/classification.csv", pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"]))
+    points: list[dict[Any, Any]] = []
+    for model, probability_N in probabilities.items():
+        more, curve = calibration_and_decisions(probability_N, test, on_validation[model], validation, params)
+        classification[model] |= more
+        points += curve.assign(model=model).to_dict("records")
+    write_csv("plots/calibration.csv", pd.DataFrame(points, columns=["model", *CURVE_COLUMNS]))
+    write_json("metrics/classification.json", classification)
+    write_json("metrics/intervals.json", alignment_intervals(alignment, params))
 
 
 def classification_intervals(
@@ -89,6 +99,23 @@ def classification_intervals(
                 "patient_high": patient_high,
             }
     return results
+
+
+def calibration_and_decisions(
+    probability_N: np.ndarray, test: pd.DataFrame, on_validation_V: np.ndarray, validation: pd.DataFrame, params: Params
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """A network's `calibration` and `decision`, and its calibration curve; the resamples are the same for all."""
+    chosen, resamples, level = params.classification, params.bootstrap.resamples, params.bootstrap.level
+    label_N, patients_N = test["label"].to_numpy(), test["patient"].to_numpy()
+    by_patient = stream(params.seed, "bootstrap", "calibration by patient")
+    weights_BN = resample_patient_counts(patients_N, resamples, by_patient)
+    rng = stream(params.seed, "bootstrap", "calibrated labels")
+    summary, curve = calibration(label_N, probability_N, patients_N, weights_BN, chosen.bins, level, rng)
+    by_patient = stream(params.seed, "bootstrap", "validation by patient")
+    weights_BV = resample_patient_counts(validation["patient"].to_numpy(), resamples, by_patient)
+    images = Validation(validation["label"].to_numpy(), on_validation_V, weights_BV)
+    decision = decisions(images, label_N, probability_N, patients_N, chosen.sensitivity, level)
+    return {"calibration": summary, "decision": decision}, curve
 
 
 def alignment_intervals(alignment: pd.DataFrame, params: Params) -> dict[str, Any]:

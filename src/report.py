@@ -31,12 +31,13 @@ from sightline.study.files import read_csv, read_json, read_npz, sha256_of, writ
 from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
-SCORES, FAITHFULNESS = Path("data/alignment.csv"), "metrics/faithfulness"
-PAPER = Path(__file__).parent / "sightline/report/paper.json"
+SCORES = Path("data/alignment.csv")
+PAPER, FAITHFULNESS = Path(__file__).parent / "sightline/report/paper.json", "metrics/faithfulness/{}.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "families", "reliability", "shortcut", "multiverse")
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},
+    "calibration": {"model": str, "probability": float, "share": float, "low": float, "high": float},
     "agreement": {"image": str, "annotations": int, "iou": float, "random_iou": float},
     "professions": {"profession": str, "annotators": int, "annotations": int, "pairs": int, "iou": float},
 }
@@ -88,7 +89,7 @@ def main() -> None:
         index_sha256=sha256_of(INDEX),
         **measured,
         specifications=read_specifications("plots/multiverse.csv"),
-        faithfulness={key: read_json(p) for key in networks if Path(p := f"{FAITHFULNESS}/{key}.json").is_file()},
+        faithfulness={key: read_json(path) for key in networks if Path(path := FAITHFULNESS.format(key)).is_file()},
         histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
         gallery=model_tiles(params, consensus),
         random_pair=random_pair(params.seed),

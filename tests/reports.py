@@ -36,7 +36,8 @@ def fabricate(
     rng = np.random.default_rng(7)
     params = {
         "seed": 3, "threshold": 0.5, "data": {"source": source, "height": side, "width": side, "split": "patient"},
-        "bootstrap": {"resamples": 1000, "level": 0.95}, "models": models,
+        "bootstrap": {"resamples": 1000, "level": 0.95}, "classification": {"bins": 4, "sensitivity": 0.9},
+        "models": models,
         "report": {"title": title, "paper_numbers": paper_numbers, "gallery": gallery},
     }  # fmt: skip
     root.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ def fabricate(
         professions=np.array(["student"] * num_images + ["radiologist"] * num_images, dtype="U12"),
     )  # fmt: skip
 
-    rows, sweep, alignment, intervals, classification = [], [], {}, {}, {}
+    rows, sweep, curve, alignment, intervals, classification = [], [], [], {}, {}, {}
     for number, (model, entry) in enumerate(models.items()):
         methods = ["cam", "gradcam"] if entry.get("head") == "gap" else [entry.get("method", "gradcam")]
         grid = (np.mgrid[:7, :7] + 0.5) / 7
@@ -97,6 +98,8 @@ def fabricate(
             value = {"value": 0.9 - 0.01 * number, "low": 0.85, "high": 0.94, "patient_low": 0.84, "patient_high": 0.95}
             names6 = ("accuracy", "precision", "recall", "f1", "auroc", "specificity")
             classification[model] = {metric: {**value, "bootstrap_mean": 0.9} for metric in names6}
+            classification[model] |= {"calibration": calibration_summary(), "decision": decision_summary(number)}
+            curve += [(model, p, p**2, max(p**2 - 0.1, 0), p**2 + 0.1) for p in (0.05, 0.3, 0.7, 0.9)]
             history = {
                 "epoch": range(1, 7),
                 "train_loss": np.linspace(0.7, 0.1, 6),
@@ -107,6 +110,8 @@ def fabricate(
         alignment, intervals, sweep = {}, {}, []
     write_csv(root / "data/alignment.csv", pd.DataFrame(rows, columns=["image", "model", "method", "threshold", "iou"]))
     write_csv(root / "plots/threshold_sweep.csv", pd.DataFrame(sweep, columns=["model", "method", "threshold", "iou"]))
+    curve_columns = ["model", "probability", "share", "low", "high"]
+    write_csv(root / "plots/calibration.csv", pd.DataFrame(curve, columns=curve_columns))
     agreement = {"image": chosen, "annotations": 2, "iou": np.linspace(0.2, 0.5, num_images), "random_iou": 0.05}
     write_csv(root / "plots/agreement.csv", pd.DataFrame(agreement))
     professions = pd.DataFrame({
@@ -119,6 +124,26 @@ def fabricate(
     write_json(root / "metrics/consensus.json", consensus if num_images else dict.fromkeys(consensus, None))
     for name, metrics in {"alignment": alignment, "intervals": intervals, "classification": classification}.items():
         write_json(root / f"metrics/{name}.json", metrics)
+
+
+def calibration_summary() -> dict[str, Any]:
+    """A network's `calibration` in metrics/classification.json."""
+    found: dict[str, Any] = {"brier_prevalence": 0.2345, "p_calibrated": 0.034, "bins": 4}
+    values = {"brier": 0.101, "ece": 0.082, "ece_if_calibrated": 0.041, "intercept": -0.31, "slope": 1.42}
+    return found | {name: {"value": v, "low": v - 0.031, "high": v + 0.042} for name, v in values.items()}
+
+
+def decision_summary(number: int) -> dict[str, Any]:
+    """A network's `decision` there: three rules, each with a threshold of its own."""
+    found = {}
+    for rule, threshold in {"half": 0.5, "youden": 0.37 + 0.01 * number, "fixed_sensitivity": 0.21}.items():
+        shares = ("sensitivity", "specificity", "accuracy", "balanced_accuracy", "ppv", "npv")
+        found[rule] = {name: {"value": 0.8, "low": 0.75, "high": 0.84} for name in shares} | {
+            "threshold": {"value": threshold, "low": threshold - 0.05, "high": threshold + 0.06},
+            "validation": {"positives": 33, "negatives": 27, "sensitivity": 0.96, "specificity": 0.6},
+            **dict.fromkeys(("tp", "fp", "fn", "tn"), 4),
+        }
+    return found
 
 
 def row(value: float, best: str = "atlas") -> dict[str, Any]:

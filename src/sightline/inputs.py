@@ -25,6 +25,7 @@ SALIENCY, OTHERS = "data/saliency/{}.npz", "data/saliency/{}.others.npz"
 PREDICTIONS = "data/models/{}.predictions.csv"
 
 LungKind = Literal["masks", "phantom", "body"]
+Split = Literal["train", "val", "test"]
 
 WORDS: dict[LungKind, str] = {
     "masks": "the lung masks given",
@@ -43,10 +44,18 @@ def rows_of(images: Iterable[str], names: Iterable[str], path: Path, source: Pat
     return [row_of[image] for image in images]
 
 
-def read_test_images(path: Path) -> pd.DataFrame:
-    """Label and patient of the test images, by image name and sorted by it: no result depends on the index's order."""
+def read_split(path: Path, split: Split) -> pd.DataFrame:
+    """Label and patient of the split's images, by image name and sorted by it: no result depends on the index's order.
+
+    A split may be empty: a study of test images only has no others.
+    """
     index = read_csv(path, {"image": str, "split": str, "label": int, "patient": str})
-    return index[index["split"] == "test"].set_index("image").sort_index()
+    return index[index["split"] == split].set_index("image").sort_index()
+
+
+def read_test_images(path: Path) -> pd.DataFrame:
+    """The test images, as `read_split` returns them."""
+    return read_split(path, "test")
 
 
 def read_patients(images: Sequence[str], path: Path, source: Path) -> list[str]:
@@ -170,25 +179,28 @@ def read_maps(models: Iterable[str], images: Sequence[str], pattern: str) -> dic
     return maps
 
 
-def read_probabilities(networks: Iterable[str], test: pd.DataFrame, pattern: str) -> dict[str, np.ndarray]:
-    """Each network's probabilities of label 1, float64 N in the order of `test`, which `read_test_images` returns.
+def read_probabilities(
+    networks: Iterable[str], images: pd.DataFrame, pattern: str, split: Split = "test"
+) -> dict[str, np.ndarray]:
+    """Each network's probabilities of label 1, float64 N in the order of `images`, which `read_split` returns.
 
-    `pattern`: the path of a network's predictions, with {} for the network. StudyError that lists every test image
-    that is missing, listed twice, of another label or without a probability in [0, 1].
+    `pattern`: the path of a network's predictions, with {} for the network; train writes those of validation and test
+    images. StudyError that lists every image of the split that is missing, listed twice, of another label or without a
+    probability in [0, 1].
     """
     probabilities = {}
     problems = []
     for model in networks:
         path = pattern.format(model)
         rows = read_csv(path, {"image": str, "split": str, "label": int, "probability": float})
-        rows = rows[rows["split"] == "test"]
+        rows = rows[rows["split"] == split]
         problems += [f"{path}: {image} is listed twice" for image in rows["image"][rows["image"].duplicated()]]
         rows = rows.drop_duplicates("image").set_index("image")
-        problems += [f"{path}: lacks {image}" for image in test.index.difference(rows.index)]
-        problems += [f"{path}: {image} is not a test image" for image in rows.index.difference(test.index)]
-        rows = rows.reindex(test.index.intersection(rows.index))
-        for image in rows.index[rows["label"] != test["label"].reindex(rows.index)]:
-            problems.append(f"{path}: {image} has label {rows['label'][image]}, the index {test['label'][image]}")
+        problems += [f"{path}: lacks {image}" for image in images.index.difference(rows.index)]
+        problems += [f"{path}: {image} is not a {split} image" for image in rows.index.difference(images.index)]
+        rows = rows.reindex(images.index.intersection(rows.index))
+        for image in rows.index[rows["label"] != images["label"].reindex(rows.index)]:
+            problems.append(f"{path}: {image} has label {rows['label'][image]}, the index {images['label'][image]}")
         for image in rows.index[~rows["probability"].between(0, 1)]:
             problems.append(f"{path}: {image} has probability {rows['probability'][image]}, expected 0 to 1")
         probabilities[model] = rows["probability"].to_numpy()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score, roc_curve
 
 import bootstrap
 from sightline.statistics.classification import METRICS
@@ -22,6 +22,9 @@ seed: 3
 bootstrap:
   resamples: 400
   level: 0.9
+classification:
+  bins: 5
+  sensitivity: 0.9
 models:
   net: {arch: alexnet, init: scratch, head: gap}
   twin: {arch: vgg16, init: scratch, head: gap}
@@ -67,7 +70,7 @@ def test_values_are_those_of_the_test_images():
     bootstrap.main()
     metrics = read_json("metrics/classification.json")
     assert set(metrics) == {"net", "twin"}  # external maps predict nothing
-    assert set(metrics["net"]) == set(METRICS)
+    assert set(metrics["net"]) == {*METRICS, "calibration", "decision"}
     test = predictions("net").query("split == 'test'")
     assert metrics["net"]["accuracy"]["value"] == pytest.approx(
         accuracy_score(test["label"], test["probability"] >= 0.5), abs=1e-6
@@ -75,7 +78,7 @@ def test_values_are_those_of_the_test_images():
     assert metrics["net"]["auroc"]["value"] == pytest.approx(
         roc_auc_score(test["label"], test["probability"]), abs=1e-6
     )
-    for row in metrics["net"].values():
+    for row in (metrics["net"][metric] for metric in METRICS):
         assert set(row) == {"value", "low", "high", "bootstrap_mean", "patient_low", "patient_high"}
         assert row["low"] < row["bootstrap_mean"] < row["high"]
         assert row["patient_low"] < row["patient_high"]
@@ -84,8 +87,62 @@ def test_values_are_those_of_the_test_images():
     assert metrics["twin"] == metrics["net"]
     table = pd.read_csv("plots/classification.csv")
     assert list(table.columns) == ["model", "metric", "value", "low", "high"]
-    assert list(table["metric"][:6]) == list(METRICS)
+    assert list(table["metric"]) == 2 * list(METRICS)
     assert table["low"][0] == pytest.approx(metrics["net"]["accuracy"]["low"], abs=1e-5)
+
+
+def test_thresholds_are_those_of_the_validation_images():
+    bootstrap.main()
+    decision = read_json("metrics/classification.json")["net"]["decision"]
+    rows = predictions("net")
+    chosen, test = (rows[rows["split"] == split] for split in ("val", "test"))
+    false, true, above = roc_curve(chosen["label"], chosen["probability"])
+    youden = decision["youden"]
+    assert youden["validation"]["sensitivity"] + youden["validation"]["specificity"] - 1 == pytest.approx(
+        (true - false).max(), abs=1e-5
+    )
+    assert youden["threshold"]["value"] < above[(true - false).argmax()]  # midpoints lie below the image's own
+    assert decision["fixed_sensitivity"]["validation"]["sensitivity"] >= 0.9
+    assert decision["half"]["threshold"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    for rule in decision.values():
+        called = test["probability"] >= rule["threshold"]["value"]
+        assert rule["sensitivity"]["value"] == pytest.approx(called[test["label"] == 1].mean(), abs=1e-6)
+        assert rule["tp"] + rule["fp"] + rule["fn"] + rule["tn"] == len(test)
+        assert rule["validation"]["positives"] + rule["validation"]["negatives"] == len(chosen) == 10
+
+
+def test_calibration_and_its_curve():
+    bootstrap.main()
+    metrics = read_json("metrics/classification.json")
+    summary = metrics["net"]["calibration"]
+    test = predictions("net").query("split == 'test'")
+    assert summary["brier"]["value"] == pytest.approx(brier_score_loss(test["label"], test["probability"]), abs=1e-6)
+    table = pd.read_csv("plots/calibration.csv")
+    assert list(table.columns) == ["model", "bin", "images", "positives", "probability", "share", "low", "high"]
+    assert table.groupby("model")["images"].sum().to_dict() == {"net": 40, "twin": 40}
+    curve = table[table["model"] == "net"]
+    assert len(curve) == summary["bins"] <= 5
+    gaps = (curve["share"] - curve["probability"]).abs() * curve["images"]
+    assert summary["ece"]["value"] == pytest.approx(gaps.sum() / 40, abs=1e-5)
+    assert summary["ece_if_calibrated"]["low"] < summary["ece_if_calibrated"]["high"]
+
+
+def test_a_study_without_validation_images_decides_at_one_half_only():
+    for model in ("net", "twin"):
+        rewrite(model, predictions(model).query("split == 'test'"))
+    pd.read_csv("data/prepared/index.csv").query("split != 'val'").to_csv("data/prepared/index.csv", index=False)
+    bootstrap.main()
+    decision = read_json("metrics/classification.json")["net"]["decision"]
+    assert decision["half"]["accuracy"]["value"] > 0
+    for rule in ("youden", "fixed_sensitivity"):
+        assert decision[rule]["threshold"] == decision[rule]["ppv"] == {"value": None, "low": None, "high": None}
+
+
+def test_a_validation_image_without_a_probability_is_refused():
+    rewrite("net", predictions("net").query("image != 'i012'"))
+    with pytest.raises(StudyError, match="predictions do not fit") as caught:
+        bootstrap.main()
+    assert caught.value.cases == ["data/models/net.predictions.csv: lacks i012"]
 
 
 def test_alignment_is_resampled_by_patient():
@@ -130,6 +187,7 @@ def test_a_study_of_external_maps_alone_has_no_classification():
     bootstrap.main()
     assert read_json("metrics/classification.json") == {}
     assert Path("plots/classification.csv").read_text() == "model,metric,value,low,high\n"
+    assert Path("plots/calibration.csv").read_text() == "model,bin,images,positives,probability,share,low,high\n"
 
 
 def test_a_metric_that_is_undefined_is_null():
@@ -180,6 +238,8 @@ def test_an_aligned_image_that_the_index_lacks_is_refused():
     [
         ("resamples: 400", "resamples: 0", "bootstrap.resamples: expected at least 1, got 0"),
         ("level: 0.9", "level: 1", "bootstrap.level: expected between 0 and 1, got 1.0"),
+        ("bins: 5", "bins: 0", "classification.bins: expected at least 1, got 0"),
+        ("sensitivity: 0.9", "sensitivity: 0", "classification.sensitivity: expected above 0 and at most 1, got 0.0"),
         ("seed: 3", "seed: -3", "seed: expected at least 0, got -3"),
     ],
 )

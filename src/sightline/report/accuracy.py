@@ -14,6 +14,7 @@ import pandas as pd
 
 from sightline.report import figures
 from sightline.report.contents import Study
+from sightline.report.decisions import accuracy_at_youden
 from sightline.report.html import chart, paragraph
 from sightline.report.words import LEVEL, equals_p, listed, measure, shown
 from sightline.statistics.rank_correlation import pareto_front, spearman_exact
@@ -118,6 +119,7 @@ def accuracy(study: Study, together: Mapping[str, Any]) -> list[str]:
         parts[0] = chart(figure, caption + " Dotted: the Pareto front, the models that no other beats on both.")
         front = f"No other model beats {listed(together['pareto'])} on both accuracy and alignment."
         parts.append(paragraph(" ".join([front, *correlation(together)])))
+    parts += map(paragraph, accuracy_at_youden(study))
     if together["left_out"]:
         words = f"Not shown, because one of the two values is missing: {listed(together['left_out'])}."
         parts.append(paragraph(words, "note"))

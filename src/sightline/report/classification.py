@@ -1,19 +1,22 @@
-"""The report's sections on the networks: how well they classify (the paper's Tables 2 and 4), how they were trained."""
+"""The report's sections on the networks: how well they classify (the paper's Tables 2 and 4), how they were trained.
+
+Decision thresholds and calibration are in decisions.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sightline.report import figures, tables
+from sightline.report import decisions, figures, tables
 from sightline.report.contents import Printed, Study, Tables
 from sightline.report.html import chart, paragraph, table
-from sightline.report.words import number_at
+from sightline.report.words import number_at, shown
 
 ENDS = ("low", "high", "patient_low", "patient_high")
 
 
 def classification(study: Study, numbers: Tables, printed: Mapping[str, Printed]) -> list[str]:
-    """Tables 2 and 4, the intervals as a chart, and how much wider they are by patient."""
+    """Tables 2 and 4, the intervals as a chart, how much wider they are by patient; other thresholds; calibration."""
     if numbers.table4.empty:
         return [paragraph("No model of this study has predictions: it scores only maps made elsewhere.")]
     figure = figures.classification_figure(numbers.table4, study.models, tables.TABLE_4_METRICS)
@@ -23,7 +26,21 @@ def classification(study: Study, numbers: Tables, printed: Mapping[str, Printed]
     text = ("Init", "Head")
     parts = [table(*printed[name], text_columns=text) for name in ("table2", "table4")]
     wider = _patient_intervals(study)
-    return [parts[0], chart(figure, words), parts[1], *wider]
+    published = [parts[0], chart(figure, words), parts[1], *wider, *_without_width(study)]
+    return [*published, *decisions.decisions(study), *decisions.calibration(study)]
+
+
+def _without_width(study: Study) -> list[str]:
+    """A note where resampling gave an interval of no width, as it does for a share of 0 or 1."""
+    for model in study.classification:
+        for metric in tables.TABLE_4_METRICS:
+            low, high = (number_at(study.classification, model, metric, name) for name in ("low", "high"))
+            if low == high:
+                text = f"[{shown(100 * low)}, {shown(100 * high)}]"
+                words = f"An interval without width, such as {text} for the {tables.METRIC_WORDS[metric].lower()} of "
+                words += f"{model}, says that all resamples are alike, not that the value is certain. "
+                return [paragraph(words + "The next table has exact intervals.", "note")]
+    return []
 
 
 def _patient_intervals(study: Study) -> list[str]:

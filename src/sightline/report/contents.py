@@ -44,6 +44,8 @@ class Study:
     classification: tables.Metrics
     threshold_sweep: pd.DataFrame
     """model, method, threshold, iou"""
+    calibration: pd.DataFrame
+    """model, probability, share, low, high; a row for each bin"""
     agreement: pd.DataFrame
     """image, annotations, iou, random_iou"""
     professions: pd.DataFrame

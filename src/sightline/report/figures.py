@@ -1,4 +1,4 @@
-"""The report's charts of models: Figures 6 and 7 of the paper, IoU, accuracy, classification, training, shortcuts.
+"""The report's charts of models: the paper's Figures 6 and 7, IoU, accuracy, classification, calibration, training, ...
 
 Every function returns the text of an inline SVG. Each architecture has its colour and marker; a dashed line is a
 network from scratch, a solid line one from ImageNet; a hollow marker is the fc head.
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sightline.report.chart import INK, MUTED, dots, label_margin, looks, spread, svg
+from sightline.report.chart import INK, MUTED, WIDTH, dots, label_margin, looks, spread, svg
 from sightline.report.tables import METRIC_WORDS
 from sightline.study.models import Entry
 
@@ -145,6 +145,39 @@ def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metr
             axes.set_title(f"{METRIC_WORDS[metric]} (%)", loc="left", pad=3)
 
     return svg(draw, height, "intervals", "Classification metrics with their intervals; the numbers are in Table 4.")
+
+
+def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
+    """Share of positive images against the mean probability of each bin, with its interval; one panel per network.
+
+    `curve` has `model`, `probability`, `share`, `low`, `high` (fractions), and at least one row. The dotted diagonal is
+    perfect calibration.
+    """
+    drawn = [(model, part) for model in models if len(part := curve[curve["model"] == model])]
+    columns, side = 3, 1.22
+    rows = -(-len(drawn) // columns)
+    height = 0.45 + (side + 0.42) * rows
+    look = looks(models)
+
+    def draw(figure: Figure) -> None:
+        for number, (model, part) in enumerate(drawn):
+            row, column = divmod(number, columns)
+            corner = (0.38 + 1.5 * column) / WIDTH, (height - 0.25 - side - (side + 0.42) * row) / height
+            axes = figure.add_axes((*corner, side / WIDTH, side / height))
+            style = look[model]
+            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+            axes.vlines(part["probability"], part["low"], part["high"], color=style["color"], linewidth=1.2, alpha=0.6)
+            axes.plot(part["probability"], part["share"], **{**style, "linestyle": "none"}, markersize=4)
+            axes.set_xlim(-0.03, 1.03)
+            axes.set_ylim(-0.03, 1.03)
+            axes.set_xticks([0, 0.5, 1])
+            axes.set_yticks([0, 0.5, 1])
+            axes.tick_params(labelsize=8)
+            axes.set_title(model, loc="left", color=style["color"], pad=3, fontsize=8)
+        figure.text(0.05, 0.08 / height, "x: mean probability of the bin; y: share of positive images", fontsize=8.5)
+
+    alt = "Calibration curves on the test images: " + ", ".join(model for model, _ in drawn)
+    return svg(draw, height, "calibration", alt)
 
 
 def training_figure(histories: Mapping[str, pd.DataFrame], models: Mapping[str, Entry]) -> str:

@@ -142,11 +142,11 @@ def alignment_table(
     return frame.astype({"images": "Int64", "flat_maps": "Int64"}) if rows else frame
 
 
-def shown_interval(value: float, low: float, high: float) -> str:
+def shown_interval(value: float, low: float, high: float, decimals: int = 1) -> str:
     """The value, its interval in brackets on the next line if there is one; an en dash without a value."""
     if math.isnan(low) or math.isnan(high) or math.isnan(value):
-        return shown(value)
-    return f"{shown(value)}\n[{shown(low)}, {shown(high)}]"
+        return shown(value, decimals)
+    return f"{shown(value, decimals)}\n[{shown(low, decimals)}, {shown(high, decimals)}]"
 
 
 def shown_count(count: float) -> str:

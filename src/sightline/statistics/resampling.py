@@ -265,8 +265,11 @@ def interval_with_width(
 def resample_counts(num_units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each of `num_units` units was drawn, int64 resamples x num_units: draws with replacement.
 
-    Each row sums to num_units. This is the ordinary bootstrap, with counts in place of indices.
+    Each row sums to num_units. This is the ordinary bootstrap, with counts in place of indices. No unit gives
+    resamples x 0.
     """
+    if not num_units:
+        return np.zeros((resamples, 0), dtype=np.int64)
     drawn_BN = rng.integers(0, num_units, size=(resamples, num_units))
     cells_BN = drawn_BN + np.arange(resamples)[:, None] * num_units
     return np.bincount(cells_BN.ravel(), minlength=resamples * num_units).reshape(resamples, num_units)

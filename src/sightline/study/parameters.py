@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 # Every top-level key that a study may have. A stage reads some of them; an unknown key is an error.
 SECTIONS = (
-    "seed", "threshold", "data", "phantom", "augment", "train", "saliency", "annotate",
-    "consensus", "align", "bootstrap", "ladder", "verdict", "shortcut", "faithfulness", "multiverse", "report",
+    "seed", "threshold", "data", "phantom", "augment", "train", "saliency", "annotate", "consensus", "align",
+    "bootstrap", "classification", "ladder", "verdict", "shortcut", "faithfulness", "multiverse", "report",
     "models",
 )  # fmt: skip
 
