@@ -136,7 +136,7 @@ def calibration_summary() -> dict[str, Any]:
 def decision_summary(number: int) -> dict[str, Any]:
     """A network's `decision` there: three rules, each with a threshold of its own."""
     found = {}
-    for rule, threshold in {"half": 0.5, "youden": 0.37 + 0.01 * number, "fixed_sensitivity": 0.21}.items():
+    for rule, threshold in {"half": 0.5, "youden": 0.367 + 0.01 * number, "fixed_sensitivity": 0.21}.items():
         shares = ("sensitivity", "specificity", "accuracy", "balanced_accuracy", "ppv", "npv")
         found[rule] = {name: {"value": 0.8, "low": 0.75, "high": 0.84} for name in shares} | {
             "threshold": {"value": threshold, "low": threshold - 0.05, "high": threshold + 0.06},

@@ -64,7 +64,7 @@ def test_the_page_is_accessible_by_structure(finished: Path) -> None:
 def test_two_runs_give_the_same_bytes(finished: Path) -> None:
     outputs = sorted(path for path in (finished / "plots").rglob("*") if path.suffix in (".html", ".tex", ".csv"))
     before = {path: path.read_bytes() for path in outputs}
-    assert len(before) == 1 + 8 + 3
+    assert len(before) == 1 + 8 + 4
     assert run(finished, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C").returncode == 0
     assert {path: path.read_bytes() for path in outputs} == before
 
@@ -93,6 +93,20 @@ CHANGES = [  # metrics file, where in it, new value, as the page prints it
     ("consensus", ["annotators"], 4321, "4,321"),
     ("classification", ["resnet50-imagenet-gap", "recall", "value"], 0.1234, "12.3"),
     ("classification", ["resnet50-imagenet-gap", "auroc", "high"], 0.9876, "98.8]"),
+    ("classification", ["alexnet-scratch-fc", "decision", "youden", "specificity", "value"], 0.1357, "13.6%"),
+    ("classification", ["alexnet-scratch-fc", "decision", "youden", "accuracy", "value"], 0.1468, "14.7%"),
+    ("classification", ["alexnet-scratch-fc", "decision", "fixed_sensitivity", "threshold", "value"], 0.6543, "0.654"),
+    ("classification", ["alexnet-scratch-fc", "decision", "half", "npv", "low"], 0.1579, "[15.8,"),
+    ("classification", ["resnet50-imagenet-gap", "decision", "youden", "validation", "negatives"], 7531, "7,531 negat"),
+    ("classification", ["resnet50-imagenet-gap", "calibration", "brier", "value"], 0.6789, "0.679"),
+    ("classification", ["resnet50-imagenet-gap", "calibration", "ece_if_calibrated", "high"], 0.7891, "at most 0.789"),
+    (
+        "classification",
+        ["resnet50-imagenet-gap", "calibration", "ece", "low"],
+        0,
+        "those of alexnet-scratch-fc are off",
+    ),
+    ("classification", ["alexnet-scratch-fc", "calibration", "slope", "high"], 8.765, "8.77]"),
     ("intervals", ["theirs", "lime", "pointing", "low"], 0.0123, "[1.2,"),
     ("alignment", ["theirs", "lime", "p_iou_published"], 0.0456, "0.046"),
     ("alignment", ["theirs", "lime", "best_threshold"], 0.38, "0.38"),
@@ -112,6 +126,34 @@ def test_changed_metrics_change_the_page(finished: Path, tmp_path: Path, monkeyp
     before, after = words_of(page_of(finished)), words_of(written(root, monkeypatch))
     assert [shown for *_, shown in CHANGES if shown in before] == []
     assert [shown for *_, shown in CHANGES if shown not in after] == []
+
+
+def test_decisions_and_calibration_in_words(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = words_of(page_of(finished))
+    assert "those of resnet50-imagenet-gap and alexnet-scratch-fc are off" in words
+    assert "PPV and NPV hold at this prevalence only: 25.0% of the test images are positive" in words
+    assert "33 positive, 27 negative" in words
+    assert "specificity was 69, 98, 72 and 86%" in words
+    assert words.count("90% sensitivity") == 2
+    svg = re.search(r'<svg [^>]*aria-label="Calibration curves[^>]*>.*?</svg>', page_of(finished), re.DOTALL)
+    assert svg is not None
+    assert "resnet50-imagenet-gap" in svg.group()
+    root = tmp_path / "copy"
+    shutil.copytree(finished, root)
+    metrics = json.loads((root / "metrics/classification.json").read_text())
+    for found in metrics.values():  # no validation images: thresholds are null
+        for rule in ("youden", "fixed_sensitivity"):
+            nothing = {"value": None, "low": None, "high": None}
+            found["decision"][rule] |= dict.fromkeys(("threshold", "specificity", "accuracy", "ppv"), nothing)
+        found["recall"] |= {"low": 1, "high": 1}
+    (root / "metrics/classification.json").write_text(json.dumps(metrics))
+    words = words_of(written(root, monkeypatch))
+    assert "No threshold could be chosen" in words
+    assert "An interval without width, such as [100.0, 100.0] for the recall of" in words
+    for found in metrics.values():  # as stages before this one wrote it
+        del found["decision"], found["calibration"]
+    (root / "metrics/classification.json").write_text(json.dumps(metrics))
+    assert "Decisions on the test images" not in words_of(written(root, monkeypatch))
 
 
 def test_gallery_joins_maps_scores_and_pixels_by_image_name(finished: Path) -> None:

@@ -52,6 +52,7 @@ def study(tmp_path, monkeypatch):
     images = [f"i{number:03}" for number in range(60)]
     index = pd.DataFrame({"image": images, "split": ["train"] * 10 + ["val"] * 10 + ["test"] * 40})
     index["label"] = rng.integers(0, 2, 60)
+    index.loc[10:14, "label"] = 0  # else the draw leaves no negative validation image
     index["patient"] = [f"p{number // 3}" for number in range(60)]
     write_csv("data/prepared/index.csv", index)
     probability = np.round(rng.random(60) * 0.6 + 0.4 * index["label"], 2)
