@@ -32,13 +32,11 @@ class Judge:
     settings: Verdict
 
     def interval(self, matrices: Matrices, level: float | None = None) -> tuple[float, float]:
-        """Of D; all matrices see the same resamples of patients."""
+        """Of D; NaN without spread."""
         settings = self.settings
-        rng = stream(self.films.seed, "verdict", "patients")
         return contrast_interval(
-            self.scored.blocks, matrices, self.films.patients_M, level or settings.level, settings.resamples, rng,
-            settings.weigh,
-        )  # fmt: skip
+            self.scored.blocks, matrices, self.films.patients_M, level or settings.level, settings.weigh
+        )
 
     def p(self, matrices: Matrices) -> float:
         """One-sided, of D > 0, by permutation of regions among patients."""

@@ -165,6 +165,8 @@ def _judged(
     main, own = contrasts[primary], candidate.own[primary]
     low_90, high_90 = judge.interval(own, 2 * settings.level - 1)
     _, high_90 = candidate.ends(low_90, high_90, main["value"])
+    if math.isnan(high_90):
+        high_90 = main["value"]  # the same map on every film: D is 0 by its definition, without spread
     anatomy = control.numbers.get(ANATOMY)
     over_anatomy = _over_anatomy(judge, candidate)
     place, near_expert_low = _place(judge, candidate, main, control, draws)
