@@ -156,7 +156,7 @@ def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     drawn = [(model, part) for model in models if len(part := curve[curve["model"] == model])]
     columns, side = 3, 1.22
     rows = -(-len(drawn) // columns)
-    height = 0.45 + (side + 0.42) * rows
+    height = 0.35 + (side + 0.42) * rows
     look = looks(models)
 
     def draw(figure: Figure) -> None:
@@ -173,7 +173,7 @@ def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
             axes.set_xticks([0, 0.5, 1])
             axes.set_yticks([0, 0.5, 1])
             axes.tick_params(labelsize=8)
-            axes.set_title(model, loc="left", color=style["color"], pad=3, fontsize=8)
+            axes.set_title(model, loc="left", color=style["color"], pad=3, fontsize=7)
         figure.text(0.05, 0.08 / height, "x: mean probability of the bin; y: share of positive images", fontsize=8.5)
 
     alt = "Calibration curves on the test images: " + ", ".join(model for model, _ in drawn)
