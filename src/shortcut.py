@@ -1,5 +1,8 @@
 """Where maps look, without annotations: relevance outside the lungs, in corners and borders, on all test images.
 
+The signs of a shortcut compare the images that a network calls positive, at probability 0.5, with the others. Maps made
+elsewhere come without answers: there the images' labels stand in for them (`called_by` says which).
+
 Reads data/saliency/<key>.npz, data/models/<key>.predictions.csv of the networks, data/lungs.npz and
 data/prepared/index.csv; writes metrics/shortcut.json.
 Run: python src/shortcut.py
@@ -22,11 +25,14 @@ from sightline.study.files import read_npz, write_json
 from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
+CUT = 0.5  # probability at or above which a network calls an image positive
+VERDICTS = ("can_tell", "by_excess", "by_concentration", "is_flagged")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
     draws: int
-    """Permutations by patient of the two tests."""
+    """Exchanges of the answers between patients, for the two tests."""
 
     def __post_init__(self) -> None:
         if self.draws < 1:
@@ -51,18 +57,21 @@ def main() -> None:
         lungs[kind] = inputs.WORDS[kind]
         rows = test.loc[images]
         predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Network) else {}
+        labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
+        is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
         uniform = {name: mean_known(values) for name, values in uniform_shares(lungs_MHW).items()}
         for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
             maps_MHW = scaled_maps(raw, *lungs_MHW.shape[1:])
             shares = relevance_shares(maps_MHW, lungs_MHW)
             rng = stream(params.seed, "shortcut", "draws")  # the same for every model
-            signs = suspicion(maps_MHW, lungs_MHW, rows["patient"].to_numpy(), params.shortcut.draws, rng)
+            signs = suspicion(maps_MHW, lungs_MHW, patients_M, is_called_M, params.shortcut.draws, rng)
             metrics["models"].setdefault(model, {})[method] = {
                 "images": len(images),
                 "shares": {name: mean_known(values) for name, values in shares.items()},
                 "uniform": uniform,
-                "by_outcome": by_outcome(shares, rows["label"].to_numpy(), predicted[model]) if predicted else None,
-                "suspicion": {**asdict(signs), "is_flagged": signs.is_flagged},
+                "by_outcome": by_outcome(shares, labels_M, predicted[model], CUT) if predicted else None,
+                "called_by": "network" if predicted else "label",
+                "suspicion": asdict(signs) | {name: getattr(signs, name) for name in VERDICTS},
             }
     metrics["lungs"] = ", ".join(lungs.values())
     write_json("metrics/shortcut.json", metrics)

@@ -16,7 +16,10 @@ SIDE = 96
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A phantom with a token in a corner, and four models' maps made by hand: none is trained."""
+    """A phantom with a token in a corner, and four models' maps made by hand: none is trained.
+
+    On normal images, which carry no token, the map of the token is noise.
+    """
     folder = study(
         tmp_path_factory.mktemp("ladder"),
         data__height=SIDE, data__width=SIDE, phantom__test_images=100, phantom__annotated_images=50,
@@ -36,8 +39,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, map_of in made.items():
         (folder / name).mkdir()
         for image, lesions, lungs in zip(truth["images"], truth["lesions"], truth["lungs"], strict=True):
-            if lesions.any():
-                np.save(folder / name / f"{image}.npy", np.asarray(map_of(lesions, lungs), float))
+            is_blank = name == "token" and not lesions.any()
+            map_HW = rng.random((6, 6)) if is_blank else map_of(lesions, lungs)
+            np.save(folder / name / f"{image}.npy", np.asarray(map_HW, float))
     change(folder, models={name: {"maps": name, "method": "made"} for name in made})
     run(folder, *(f"import_maps {name}" for name in made), "lungs", "consensus", "reliability", "ladder", "shortcut")
     return folder
@@ -98,7 +102,12 @@ def test_chance_is_chance_and_anatomy_zero(folder: Path) -> None:
 
 
 def test_the_meter_flags_the_token_and_nothing_else(folder: Path) -> None:
-    found = {name: methods["made"]["suspicion"] for name, methods in metrics(folder, "shortcut")["models"].items()}
+    rows = {name: methods["made"] for name, methods in metrics(folder, "shortcut")["models"].items()}
+    found = {name: row["suspicion"] for name, row in rows.items()}
+    assert {row["called_by"] for row in rows.values()} == {"label"}  # no network, no answers
+    assert {name: row["can_tell"] for name, row in found.items()} == {
+        "oracle": False, "anatomy": True, "token": True, "noise": True,
+    }  # fmt: skip
     assert {name: row["is_flagged"] for name, row in found.items()} == {
         "oracle": False, "anatomy": False, "token": True, "noise": False,
     }  # fmt: skip

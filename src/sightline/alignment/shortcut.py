@@ -1,11 +1,12 @@
 """Whether a model looks where no disease can be: a meter that needs no annotations, only maps and the lungs.
 
-M maps (one per image), H W image grid, D draws. All shares are of a map's relevance, the sum of the scaled map.
+M maps (one per image), of which m count, H W image grid, D draws, W windows. All shares are of a map's relevance, the
+sum of the scaled map.
 
-There are two signs of a shortcut: more relevance outside the lungs than a uniform map has there, and peaks that
-return to the same place outside the lungs, fixed to the film and not to the patient: a marker, a letter, a
-collimator's edge. Neither proves that the model uses the place; tests that remove it can. Definitions:
-docs/metrics.md#shortcut.
+There are two signs of a shortcut in the maps of images that the network calls positive, right or wrong: relevance
+outside the lungs, and peaks that return to one place outside them, fixed to the film and not to the patient: a marker,
+a letter, a collimator's edge. Both are compared with images called negative. Neither proves that the model uses the
+place; tests that remove it can. Definitions: docs/metrics.md#shortcut.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from scipy import ndimage
 
 from sightline.alignment.iou_and_pointing import BLOCK
 from sightline.maps import is_flat
-from sightline.statistics.means import mean_known
-from sightline.statistics.significance import sign_flip_p
+from sightline.statistics.means import mean_known, means_along
 
 MARGIN = 0.03  # of the side: pixels this near to the lungs are not outside; the pleura may be drawn too narrow
 CORNER = 0.15  # of each side: the four corners' squares
 BORDER = 0.05  # of each side: the strip along the image's edge
 CELLS = 7  # along each axis: the feature grid of a 224-pixel network; "one place" is as large as one of its cells
+WINDOWS = 2 * CELLS - 1  # along each axis: windows of one cell slide by half a cell
 LEVEL = 0.05  # of the flag, half of it for each sign
-LEAST_EXCESS = 0.1  # of relevance: a smaller excess is no cause for alarm, however significant
-LEAST_CONCENTRATION = 0.25  # of the images: as above
+LEAST_IMAGES = 10  # called positive and called negative, each: with fewer the meter cannot tell
+# The least effects were chosen from 24 networks that had no marker to find (benchmarks/shortcut_alarms.py).
+LEAST_EXCESS = 0.1  # of relevance
+LEAST_CONCENTRATION = 0.5  # of the images
 
 
 def relevance_shares(maps_MHW: np.ndarray, lungs_MHW: np.ndarray) -> dict[str, np.ndarray]:
@@ -130,33 +133,52 @@ def by_outcome(
 
 @dataclass(frozen=True, kw_only=True)
 class Suspicion:
-    """The two signs of a shortcut over some images, and whether they call for a look."""
+    """The two signs of a shortcut in the maps of images called positive, and whether they call for a look."""
 
+    num_positive: int
+    """Images called positive that count: with lungs and a map that is not flat."""
+    num_negative: int
+    """Images called negative that count."""
+    num_flat: int
+    """Images with lungs whose map is flat: they have no place and do not count."""
     excess: float
-    """Mean share of relevance outside the lungs beyond a uniform map's, in [-1, 1]; NaN without lungs."""
+    """Positive images: mean share of relevance outside the lungs beyond a uniform map's, in [-1, 1]; NaN without."""
+    excess_negative: float
+    """The same over the negative images."""
     excess_p: float
-    """One-sided, by flipping the signs of whole patients (`significance.sign_flip_p`)."""
+    """One-sided: positive images have more of it than negative ones; in (0, 1], NaN if one of the two has no image."""
     row: float
-    """The centre of the place outside the lungs to which most peaks return, as a share of the height; NaN if no peak
-    lies outside."""
+    """Centre of the favoured place, as a share of the height: where the share of positive images whose peak lies there,
+    outside the lungs, exceeds that of negative images most; NaN if no positive image's peak lies outside."""
     col: float
     """The same along the width."""
     concentration: float
-    """Share of the images whose peak lies there, within one cell of 7 x 7; in [0, 1]."""
+    """Share of the positive images whose peak lies there, within one cell of 7 x 7; in [0, 1], NaN without images."""
+    concentration_negative: float
+    """The same share of the negative images."""
     concentration_p: float
-    """Probability of a place as popular, if peaks fell anywhere in the image; one-sided, in (0, 1]."""
-    num_images: int
-    """Images with lungs."""
-    num_flat: int
-    """Of these, flat maps, which have no peak and count as no excess."""
-    by_excess: bool
-    """Excess of at least 0.1 at the 2.5% level."""
-    by_concentration: bool
-    """Concentration of at least 0.25 at the 2.5% level."""
+    """One-sided, for the largest difference of the two shares at any place; in (0, 1], NaN as above."""
+
+    @property
+    def can_tell(self) -> bool:
+        """At least 10 images that count on either side."""
+        return min(self.num_positive, self.num_negative) >= LEAST_IMAGES
+
+    @property
+    def by_excess(self) -> bool:
+        """Excess at least 0.1, and at least 0.1 above that of negative images at the 2.5% level."""
+        least = min(self.excess, self.excess - self.excess_negative)
+        return self.can_tell and least >= LEAST_EXCESS and self.excess_p <= LEVEL / 2
+
+    @property
+    def by_concentration(self) -> bool:
+        """Concentration at least 0.5 above that of negative images at the 2.5% level."""
+        more = self.concentration - self.concentration_negative
+        return self.can_tell and more >= LEAST_CONCENTRATION and self.concentration_p <= LEVEL / 2
 
     @property
     def is_flagged(self) -> bool:
-        """Whether there is either sign: of models whose maps know nothing, at most 5% are flagged."""
+        """Whether there is either sign; never where the meter cannot tell."""
         return self.by_excess or self.by_concentration
 
 
@@ -164,51 +186,53 @@ def suspicion(
     maps_MHW: np.ndarray,
     lungs_MHW: np.ndarray,
     patients_M: np.ndarray,
+    is_called_M: np.ndarray,
     draws: int,
     rng: np.random.Generator,
 ) -> Suspicion:
-    """Whether these maps look at something outside the lungs, by their relevance or by one place that they share.
+    """Whether maps of images called positive look at something outside the lungs that maps of the others do not.
 
-    Concentration: a window of one cell (a seventh of each side) slides in steps of half a cell; the place is where the
-    window holds the peaks of most images. Only peaks outside the widened lungs of their image count, and of tied peaks
-    one is drawn at random. Null hypothesis: peaks fall anywhere in the image with equal probability, independently
-    between patients, while the peaks of one patient's images keep their distances. So each draw shifts every patient's
-    peaks by a random step, periodically, and looks for the best place again: that the place was chosen does not make it
-    significant. p = (1 + #{as popular}) / (1 + draws).
+    `is_called_M`: bool, the network's answers; true and false positives are called alike. Two signs: relevance outside
+    the widened lungs, and a place outside them, one window of a seventh of each side that slides by half of that, where
+    peaks gather (of tied peaks one at random). Each is compared with the images called negative: a map that is the same
+    on every image gathers at one place too, which says nothing of what the network answers to. Null hypothesis: the map
+    does not know the answer. Each draw exchanges the answers between patients with equally many images and, for the
+    place, searches for the best window again. p = (1 + #{as large}) / (1 + draws) (Phipson and Smyth 2010).
 
-    The null hypothesis knows no anatomy: maps that always peak on the heart are concentrated outside the lungs too, and
-    are flagged, with the place. If a marker goes with the disease, pass the images that the model calls positive.
-    Images without lungs are left out; none left gives NaN and no flag. A NaN or a value below 0 raises ValueError.
+    The meter sees no place that attracts the maps whatever the answer, and none that a coarse feature grid hides. Nor
+    does it know anatomy: maps that peak on the heart when the answer is yes, and elsewhere when it is no, gather
+    outside the lungs. The thresholds allow for that (`benchmarks/shortcut_alarms.py`). Flat maps and images without
+    lungs do not count; with fewer than 10 images on either side the meter cannot tell. A NaN or a value below 0 raises
+    ValueError.
     """
+    if maps_MHW.size and not maps_MHW.min() >= 0:
+        raise ValueError("maps: expected values of 0 and above, found others or NaN")
     has_lungs_M = np.asarray(lungs_MHW).any(axis=(1, 2))
-    maps_MHW, lungs_MHW, patients_M = maps_MHW[has_lungs_M], lungs_MHW[has_lungs_M], np.asarray(patients_M)[has_lungs_M]
-    num_images = len(maps_MHW)
-    nan = float("nan")
-    if not num_images:
-        return Suspicion(
-            excess=nan, excess_p=nan, row=nan, col=nan, concentration=nan, concentration_p=nan,
-            num_images=0, num_flat=0, by_excess=False, by_concentration=False,
-        )  # fmt: skip
-    flip_rng, tie_rng, shift_rng = rng.spawn(3)
-    near_MHW = widened(lungs_MHW, MARGIN)
-    excess_M = _shares(maps_MHW, near_MHW)["outside"] - _uniform_shares(near_MHW)["outside"]
-    excess, excess_p = float(excess_M.mean()), sign_flip_p(excess_M, patients_M, draws, flip_rng)
-    flat_M = is_flat(maps_MHW)
-    peaks_m2 = _peaks(maps_MHW[~flat_M], tie_rng)
-    row, col, concentration, concentration_p = _concentration(
-        peaks_m2, ~near_MHW[~flat_M], patients_M[~flat_M], num_images, draws, shift_rng
-    )
+    flat_M = is_flat(maps_MHW) if len(maps_MHW) else has_lungs_M
+    counts_M = has_lungs_M & ~flat_M
+    maps_mHW, near_mHW = maps_MHW[counts_M], widened(np.asarray(lungs_MHW)[counts_M], MARGIN)
+    called_m, patients_m = np.asarray(is_called_M, dtype=bool)[counts_M], np.asarray(patients_M)[counts_M]
+    tie_rng, exchange_rng = rng.spawn(2)
+    excess_m = _shares(maps_mHW, near_mHW)["outside"] - _uniform_shares(near_mHW)["outside"]
+    values_mV = np.column_stack([excess_m, _windows(_peaks(maps_mHW, tie_rng), near_mHW)])
+    positive_V, negative_V = (means_along(values_mV[chosen_m], axis=0) for chosen_m in (called_m, ~called_m))
+    excess_p, concentration_p = _exchange_p(values_mV, called_m, patients_m, draws, exchange_rng)
+    # Windows that hold the same peaks overlap; of equally good places, the first in raster order.
+    more_V = positive_V - negative_V
+    best = 1 + int(np.argmax(np.round(more_V[1:], 12)))
+    row, col = (np.array(divmod(best - 1, WINDOWS)) + 1) / (2 * CELLS)
     return Suspicion(
-        excess=excess,
+        num_positive=int(called_m.sum()),
+        num_negative=int((~called_m).sum()),
+        num_flat=int((has_lungs_M & flat_M).sum()),
+        excess=float(positive_V[0]),
+        excess_negative=float(negative_V[0]),
         excess_p=excess_p,
-        row=row,
-        col=col,
-        concentration=concentration,
+        row=float(row) if positive_V[best] > 0 else float("nan"),
+        col=float(col) if positive_V[best] > 0 else float("nan"),
+        concentration=float(positive_V[best]),
+        concentration_negative=float(negative_V[best]),
         concentration_p=concentration_p,
-        num_images=num_images,
-        num_flat=int(flat_M.sum()),
-        by_excess=excess >= LEAST_EXCESS and excess_p <= LEVEL / 2,
-        by_concentration=concentration >= LEAST_CONCENTRATION and concentration_p <= LEVEL / 2,
     )
 
 
@@ -221,47 +245,49 @@ def _peaks(maps_MHW: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(np.divmod(places_M, width), axis=1)
 
 
-def _concentration(
-    peaks_m2: np.ndarray,
-    outside_mHW: np.ndarray,
-    patients_m: np.ndarray,
-    num_images: int,
-    draws: int,
-    rng: np.random.Generator,
-) -> tuple[float, float, float, float]:
-    """Row and column (shares of the sides) of the favoured place outside, its share of the images, and its p."""
-    _, height, width = outside_mHW.shape
-    sides = np.array([height, width])
-    labels, patient_m = np.unique(patients_m, return_inverse=True)
-    observed_hw = _popularity(peaks_m2[None], outside_mHW)[0]
-    most = int(observed_hw.max())
-    reached = 0
-    block = max(1, BLOCK // max(len(peaks_m2), 1) // 8)
+def _windows(peaks_m2: np.ndarray, near_mHW: np.ndarray) -> np.ndarray:
+    """Which windows of one cell hold each peak, float64 m x 169 in raster order; none if it lies near the lungs."""
+    num_maps, height, width = near_mHW.shape
+    is_outside_m = ~near_mHW[np.arange(num_maps), peaks_m2[:, 0], peaks_m2[:, 1]]
+    halves_m2 = peaks_m2 * 2 * CELLS // np.array([height, width])  # a window is two half cells wide
+    first_W = np.arange(WINDOWS)
+    rows_mW, cols_mW = (np.isin(halves_m2[:, [axis]] - first_W, (0, 1)) for axis in (0, 1))
+    held_mWW = rows_mW[:, :, None] & cols_mW[:, None, :] & is_outside_m[:, None, None]
+    return held_mWW.reshape(num_maps, WINDOWS**2).astype(float)
+
+
+def _exchange_p(
+    values_mV: np.ndarray, called_m: np.ndarray, patients_m: np.ndarray, draws: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """p of the first column, and p of the largest of the others: are they larger where `called_m`? NaN if all agree.
+
+    Answers move between patients with equally many images, all of a patient together, so that images of one patient
+    need not be independent.
+    """
+    num_images, num_called = len(called_m), int(called_m.sum())
+    if num_called in (0, num_images):
+        return float("nan"), float("nan")
+
+    def contrasts(answers_Dm: np.ndarray) -> np.ndarray:
+        sums_DV = answers_Dm.astype(float) @ values_mV
+        more_DV = sums_DV / num_called - (values_mV.sum(axis=0) - sums_DV) / (num_images - num_called)
+        return np.stack([more_DV[:, 0], more_DV[:, 1:].max(axis=1)])
+
+    _, patient_m, size_G = np.unique(patients_m, return_inverse=True, return_counts=True)
+    places = np.argsort(patient_m, kind="stable")
+    starts_G = np.cumsum(size_G) - size_G
+    of_size = [places[starts_G[size_G == size][:, None] + np.arange(size)] for size in np.unique(size_G)]  # each g x n
+    least_2 = contrasts(called_m[None])[:, 0] - 1e-12  # equal sums in another order count as equal
+    reached_2 = np.zeros(2, dtype=int)
+    block = max(1, BLOCK // num_images)
     for start in range(0, draws, block):
-        steps_DG2 = rng.integers(0, sides, size=(min(block, draws - start), len(labels), 2))
-        moved_Dm2 = (peaks_m2 + steps_DG2[:, patient_m]) % sides
-        reached += int((_popularity(moved_Dm2, outside_mHW).max(axis=(1, 2)) >= most).sum())
-    p = (1 + reached) / (1 + draws)
-    if most == 0:
-        return float("nan"), float("nan"), 0.0, p
-    # Windows that hold the same peaks overlap; of equally popular places, the first in raster order.
-    row, col = ((np.argwhere(observed_hw == most)[0] + 1) / (2 * CELLS)).tolist()
-    return row, col, most / num_images, p
-
-
-def _popularity(peaks_Dm2: np.ndarray, outside_mHW: np.ndarray) -> np.ndarray:
-    """How many peaks lie in each window of one cell and outside their image's lungs: int D x 13 x 13."""
-    num_draws, num_maps, _ = peaks_Dm2.shape
-    _, height, width = outside_mHW.shape
-    halves = 2 * CELLS
-    rows_Dm, cols_Dm = peaks_Dm2[..., 0], peaks_Dm2[..., 1]
-    is_outside_Dm = outside_mHW[np.arange(num_maps), rows_Dm, cols_Dm]
-    half_cells_Dm = (rows_Dm * halves // height) * halves + cols_Dm * halves // width
-    cells_Dm = half_cells_Dm + np.arange(num_draws)[:, None] * halves**2
-    counts = np.bincount(cells_Dm[is_outside_Dm], minlength=num_draws * halves**2)
-    counts_Dhw = counts.reshape(num_draws, halves, halves)
-    pairs_Dhw = counts_Dhw[:, 1:] + counts_Dhw[:, :-1]
-    return pairs_Dhw[:, :, 1:] + pairs_Dhw[:, :, :-1]
+        answers_Dm = np.empty((min(block, draws - start), num_images), dtype=bool)
+        for images_gn in of_size:
+            order_Dg = rng.permuted(np.tile(np.arange(len(images_gn)), (len(answers_Dm), 1)), axis=1)
+            answers_Dm[:, images_gn] = called_m[images_gn][order_Dg]
+        reached_2 += (contrasts(answers_Dm) >= least_2[:, None]).sum(axis=1)
+    excess_p, concentration_p = ((1 + reached_2) / (1 + draws)).tolist()
+    return excess_p, concentration_p
 
 
 def widened(masks_MHW: np.ndarray, margin: float) -> np.ndarray:

@@ -22,6 +22,8 @@ from sightline.report.words import (
     shown,
 )
 
+UNKNOWN = "cannot tell"
+
 
 def shortcut(study: Study) -> list[str]:
     """How much relevance lies outside the lungs, and whether it gathers at one place."""
@@ -34,15 +36,23 @@ def shortcut(study: Study) -> list[str]:
     if not chosen:
         return [paragraph("The shortcut meter has no results: metrics/shortcut.json is missing or empty.")]
     suspects = [model for model, (_, values) in chosen.items() if _suspicion(values).get("is_flagged")]
+    unknown = [model for model, (_, values) in chosen.items() if _verdict(values) == UNKNOWN]
     words = (
-        "The shortcut meter needs no experts, only the lungs. It shows how much of a map lies where no pneumonia can "
-        "be, compared with a uniform map, and whether the maps' maxima return to the same place of the film, such as a "
-        "marker or a letter. Neither proves that the network uses that place. "
+        "The shortcut meter needs no experts, only the lungs. It asks whether the maps of images that a network calls "
+        "positive, right or wrong, show more relevance where no pneumonia can be than maps of images called negative, "
+        "and whether their maxima return to one place of the film, such as a marker or a letter. A place that draws "
+        "the maps whatever the answer is not flagged, and a coarse feature grid can hide a marker. A flag does not "
+        "prove that the network uses the place. "
         f"Lungs: {study.shortcut.get('lungs', 'origin not stated')}. "
     )
     if counts := sorted({int(values["images"]) for _, values in chosen.values() if "images" in values}):
         words += f"{' or '.join(map(str, counts))} test images, annotated or not. "
     words += f"Flagged: {listed(suspects)}." if suspects else "No model is flagged."
+    if unknown:
+        words += (
+            f" The meter cannot tell for {listed(unknown)}: too few images are called positive, or negative, and have "
+            "a map that is not flat."
+        )
     frame = pd.DataFrame(
         [
             (model, number_at(values, "shares", "outside"), number_at(values, "uniform", "outside"))
@@ -71,13 +81,21 @@ def flagged(shortcut: Metrics, models: Sequence[str]) -> list[str]:
     if not cases:
         return []
     return [
-        f"The shortcut meter, which needs no experts, flags {listed(cases)}: the maps gather outside the lungs, or at "
-        "one place of the film, more than chance would predict."
+        f"The shortcut meter, which needs no experts, flags {listed(cases)}: maps of images called positive gather "
+        "outside the lungs, or at one place of the film, more than maps of images called negative."
     ]
 
 
 def _suspicion(values: Metrics) -> Metrics:
     return values.get("suspicion") or {}
+
+
+def _verdict(values: Metrics) -> str:
+    """What the table says of a model; empty if the meter has no result."""
+    sign = _suspicion(values)
+    if not sign:
+        return "–"
+    return "flagged" if sign.get("is_flagged") else "no" if sign.get("can_tell") else UNKNOWN
 
 
 def _shares_table(chosen: Mapping[str, tuple[str, Metrics]]) -> str:
@@ -90,19 +108,31 @@ def _shares_table(chosen: Mapping[str, tuple[str, Metrics]]) -> str:
         ]
         place = [number_at(sign, name) for name in ("row", "col")]
         where = "" if math.isnan(sum(place)) else f"\n{percent(place[0], 0)} down, {percent(place[1], 0)} across"
-        verdict = "–" if not sign else "flagged" if sign.get("is_flagged") else "no"
+        counts = [number_at(sign, name) for name in ("num_positive", "num_negative")]
         rows.append([
-            model, verdict, method_words(method), *cells, shown(number_at(sign, "excess_p"), -1),
-            percent(number_at(sign, "concentration"), 0) + where, shown(number_at(sign, "concentration_p"), -1),
+            model, _verdict(values), method_words(method), *cells,
+            "\n".join("–" if math.isnan(count) else f"{count:.0f}" for count in counts),
+            _both(sign, "excess", 1), shown(number_at(sign, "excess_p"), -1),
+            _both(sign, "concentration", 0) + where, shown(number_at(sign, "concentration_p"), -1),
         ])  # fmt: skip
     header = ["Model", "Flag", "Method", *(f"Relevance\n{words}" for words in SHARES.values()),
-              "Excess,\np", "Maxima at\none place", "Place,\np"]  # fmt: skip
+              "Images called\npositive\nnegative", "Excess\nnegative", "Excess,\np", "Maxima at one place\nnegative",
+              "Place,\np"]  # fmt: skip
     caption = (
-        "Relevance by place. Excess: does more of it lie outside the lungs than on a uniform map (one-sided, sign "
-        "flips by patient)? Maxima at one place: the share of images whose maximum lies in the most popular place "
-        "outside the lungs, a seventh of each side wide. Exploratory; a flag needs a large effect at the 2.5% level."
+        "Relevance by place, over all test images; then images called positive, and below them images called "
+        "negative, without flat maps. Excess: share of relevance outside the lungs beyond a uniform map's. Maxima at "
+        "one place: the share of images whose maximum lies in the place outside the lungs, a seventh of each side "
+        "wide, where the two kinds of image differ most. p: one-sided, answers exchanged between patients. A flag "
+        "needs a large effect at the 2.5% level; the least effects were chosen from networks without a marker. Maps "
+        "that came without a network's answers are split by the images' labels."
     )
     return table(header, rows, caption, text_columns=("Method", "Flag"))
+
+
+def _both(sign: Metrics, name: str, digits: int) -> str:
+    """A number over the images called positive and, on a second line, over those called negative."""
+    lines = [percent(number_at(sign, key), digits) for key in (name, f"{name}_negative")]
+    return "\n".join(lines).replace("-", "\N{MINUS SIGN}")
 
 
 def _outcomes_table(chosen: Mapping[str, tuple[str, Metrics]]) -> list[str]:
