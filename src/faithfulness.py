@@ -18,14 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from sightline import inputs
+from sightline.faithfulness.controls import fitting_controls, left_out
 from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
+from sightline.faithfulness.fill import Fill
 from sightline.faithfulness.randomisation import cascade
-from sightline.faithfulness.regions import control_regions, effect_summary, expert_necessity, sufficiency
+from sightline.faithfulness.regions import effect_summary, expert_necessity, removed_energy, sufficiency
 from sightline.maps import scaled_maps
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import this_machine
 from sightline.networks.weights_file import trained_network
 from sightline.saliency.cam import saliency_maps
+from sightline.saliency.perturbation import chunked_scores
 from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import write_json
@@ -34,7 +37,8 @@ from sightline.study.parameters import read_params
 
 METHOD = "gradcam"
 DEPTHS = 4  # of the randomisation: the last layer alone, a third of the network, two thirds, and all of it
-FAULT = 0.05  # largest share of a control region's area that may be at fault
+FILLS: dict[Fill, str] = {"blur": "", "zero": "_zero"}  # the ending of the keys
+CHUNK = 64  # images at a time
 LEVEL, NUM_RESAMPLES = 0.95, 2000
 
 
@@ -47,7 +51,7 @@ class Faithfulness:
     images: int
     """At most this many images, the first by name; 0: all."""
     permutations: int
-    """Sign flips of the tests."""
+    """Exchanges of the experts' region with its controls, for the tests."""
 
     def __post_init__(self) -> None:
         if min(self.controls, self.steps, self.permutations) < 1 or self.images < 0:
@@ -100,42 +104,44 @@ def main() -> None:
 def mean_curves(network: nn.Module, batch: Tensor, maps_MHW: np.ndarray, params: Params) -> dict[str, Any]:
     """Means over images of deletion and insertion, with both fillings, and of average drop and increase."""
     means: dict[str, Any] = {}
-    for baseline in ("blur", "zero"):
+    for fill, suffix in FILLS.items():
         rng = stream(params.seed, "faithfulness", "orders")
-        areas = deletion_insertion(network, batch, maps_MHW, params.faithfulness.steps, baseline, rng=rng)
-        suffix = "" if baseline == "blur" else "_zero"
+        areas = deletion_insertion(network, batch, maps_MHW, params.faithfulness.steps, fill, rng=rng)
         means[f"deletion_auc{suffix}"] = areas.deletion_B.mean()
         means[f"insertion_auc{suffix}"] = areas.insertion_B.mean()
     drop_B, increase_B = average_drop_increase(network, batch, maps_MHW)
     return {**means, "average_drop": np.nanmean(drop_B), "increase": np.nanmean(increase_B)}
 
 
+@torch.no_grad()
 def region_tests(
     network: nn.Module, batch: Tensor, images: list[str], masks_MHW: np.ndarray, params: Params
 ) -> dict[str, Any]:
-    """Necessity and sufficiency of the experts' region against control regions, with both fillings."""
+    """Necessity and sufficiency of the experts' region with both fillings, each against controls of its own.
+
+    `controls`, by filling: the images with and without a control region, and how they differ.
+    """
     settings = params.faithfulness
     lungs_MHW, _ = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
     patients_M = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
-    controls_MCHW = np.zeros((len(images), settings.controls, *masks_MHW.shape[1:]), bool)
-    for row, image in enumerate(images):
-        rng = stream(params.seed, "faithfulness", "controls", image)
-        controls = control_regions(masks_MHW[row], lungs_MHW[row], settings.controls, rng)
-        # A control that nearly is the region, or lies half outside the lungs, says nothing.
-        controls_MCHW[row] = controls.masks_CHW & (controls.fault_C <= FAULT)[:, None, None]
-    summaries: dict[str, Any] = {}
-    for name, effect in (("necessity", expert_necessity), ("sufficiency", sufficiency)):
-        for fill in ("blur", "zero"):
-            summaries[name if fill == "blur" else f"{name}_zero"] = effect_summary(
-                effect(network, batch, masks_MHW, controls_MCHW, fill=fill).effect_B,
+    probability_M = chunked_scores(network, batch, "probability", CHUNK).double().cpu().numpy()
+    tests: dict[str, Any] = {"controls": {}}
+    for fill, suffix in FILLS.items():
+        rngs_M = [stream(params.seed, "faithfulness", "controls", image) for image in images]
+        energy_MHW = removed_energy(batch, fill)
+        controls_MCHW = fitting_controls(masks_MHW, lungs_MHW, energy_MHW, settings.controls, rngs_M)
+        tests["controls"][fill] = left_out(controls_MCHW, masks_MHW, probability_M)
+        for name, effect in (("necessity", expert_necessity), ("sufficiency", sufficiency)):
+            tests[name + suffix] = effect_summary(
+                effect(network, batch, masks_MHW, controls_MCHW, fill=fill),
                 patients_M,
                 LEVEL,
                 NUM_RESAMPLES,
                 settings.permutations,
                 resampling=stream(params.seed, "faithfulness", "resamples"),
-                flips=stream(params.seed, "faithfulness", "sign flips"),
+                exchanges=stream(params.seed, "faithfulness", "exchanges"),
             )
-    return summaries
+    return tests
 
 
 if __name__ == "__main__":

@@ -13,12 +13,21 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from torch import nn
 
+from sightline.faithfulness.controls import ENERGY, ControlRegions, control_regions, fitting_controls, left_out
 from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
 from sightline.faithfulness.fill import blurred
 from sightline.faithfulness.randomisation import map_similarity, randomised_copy, ssim, weighted_layers
-from sightline.faithfulness.regions import control_regions, effect_summary, expert_necessity, sufficiency
+from sightline.faithfulness.regions import (
+    RegionEffect,
+    effect_summary,
+    exchange_p,
+    expert_necessity,
+    removed_energy,
+    sufficiency,
+)
 from sightline.maps import scaled_maps
 from sightline.saliency.cam_variants import family_maps
+from sightline.statistics.significance import sign_flip_p
 from tiny_networks import Columns, Linear, images, tiny
 
 
@@ -177,30 +186,94 @@ def test_necessity_and_sufficiency_of_a_linear_model() -> None:
             result = test(net, batch, masks, controls, fill=fill, chunk=2)
             np.testing.assert_allclose(result.effect_B, expected, atol=1e-4)
             np.testing.assert_allclose(result.region_B[:2], region[:2], atol=1e-4)
-            assert np.isnan(result.control_BC).tolist() == [[False, False], [False, True], [False, False]]
+            assert np.isnan(result.control_BC).tolist() == [[False, False], [False, True], [True, True]]
     nothing = expert_necessity(net, batch, masks, np.zeros_like(controls))
     assert np.isnan(nothing.effect_B).all()
     assert np.isnan(expert_necessity(net, batch, masks, controls[:, :0]).effect_B).all()
 
 
-def test_a_summary_is_of_the_images_with_controls() -> None:
-    def summary(effect_M: np.ndarray) -> dict[str, float]:
-        rngs = np.random.default_rng(0), np.random.default_rng(1)
-        return effect_summary(effect_M, np.array(list("aabc")), 0.95, 200, 100, *rngs)
+def effects(region: list[float], controls: list[list[float]]) -> RegionEffect:
+    region_B, control_BC = np.array(region), np.array(controls, float)
+    known_B = ~np.isnan(control_BC).all(axis=1)
+    mean_B = np.array([np.nanmean(row) if known else np.nan for row, known in zip(control_BC, known_B, strict=True)])
+    return RegionEffect(effect_B=region_B - mean_B, region_B=region_B, control_BC=control_BC)
 
-    known = summary(np.array([1.0, 2.0, np.nan, 6.0]))
+
+def test_a_summary_is_of_the_images_with_controls() -> None:
+    def summary(effect: RegionEffect) -> dict[str, float]:
+        rngs = np.random.default_rng(0), np.random.default_rng(1)
+        return effect_summary(effect, np.array(list("aabc")), 0.95, 200, 100, *rngs)
+
+    nan = float("nan")
+    known = summary(effects([3, 4, 1, 7], [[2, 2], [1, 3], [nan, nan], [1, nan]]))
     assert (known["mean"], known["images"], known["without_controls"]) == (3, 3, 1)
     assert known["low"] < known["mean"] < known["high"]
     assert 0 < known["p"] <= 1
-    nothing = summary(np.full(4, np.nan))
+    nothing = summary(effects([1, 1, 1, 1], [[nan]] * 4))
     assert nothing == {"mean": None, "low": None, "high": None, "p": None, "images": 0, "without_controls": 4}
+
+
+def test_exchange_by_hand() -> None:
+    """Image 1: region 5 beside 1 and 3, so effects 3, -3 and 0. Image 2: region 2 beside 4: -2 and 2."""
+    rng = np.random.default_rng(0)
+    nan = float("nan")
+    two = effects([5, 2], [[1, 3], [4, nan]])
+    patients = np.array([0, 1])
+    # sums 3 - 2 = 1 observed; of 3 x 2 choices 5, 1, 2, -2, -1, -5 three reach it
+    assert exchange_p(two, patients, 6, rng) == 3 / 6
+    assert exchange_p(two, patients, 99999, np.random.default_rng(0)) == 3 / 6
+    # one patient: ranks -3, 0, 3 and -2, 2 in step, over sixths: (-3, -2) twice, (0, -2), (0, 2), (3, 2) twice
+    assert exchange_p(two, np.zeros(2), 6, rng) == 3 / 6
+    one = effects([5, nan], [[1, 3], [nan, nan]])
+    assert exchange_p(one, patients, 3, rng) == 1 / 3
+    assert exchange_p(effects([1.0], [[1.0, 1.0]]), np.zeros(1), 3, rng) == 1
+    assert np.isnan(exchange_p(effects([nan], [[nan]]), np.zeros(1), 9, rng))
+
+
+def test_drawn_exchanges_agree_with_all_of_them() -> None:
+    rng = np.random.default_rng(3)
+    changes = rng.normal(size=(7, 4)) ** 3  # skewed one by one
+    changes[2, 3] = changes[5, 2:] = np.nan
+    effect = effects(changes[:, 0].tolist(), changes[:, 1:].tolist())
+    patients = np.arange(7)
+    number = 4**5 * 3 * 2
+    exact = exchange_p(effect, patients, number, rng)
+    by_hand = []
+    for choice in itertools.product(*[range(int((~np.isnan(row)).sum())) for row in changes]):
+        kept = [row[~np.isnan(row)] for row in changes]
+        by_hand.append(sum(row[k] - np.delete(row, k).mean() for row, k in zip(kept, choice, strict=True)))
+    assert exact == pytest.approx(np.mean(np.array(by_hand) >= effect.effect_B.sum() - 1e-9))
+    assert exchange_p(effect, patients, number - 1, rng) == pytest.approx(exact, abs=0.03)
+    assert exchange_p(effect, patients, 500, np.random.default_rng(1)) == exchange_p(
+        effect, patients, 500, np.random.default_rng(1)
+    )
+
+
+@pytest.mark.parametrize("images_per_patient", [1, 2])
+def test_exchange_keeps_its_level_where_flips_of_signs_do_not(images_per_patient: int) -> None:
+    """Changes skewed to the left, the region like its five controls: 5% of studies reach 0.05, by flips far more.
+
+    The images of one patient are alike, as alike as they can be: all of them hold the same changes.
+    """
+    rng = np.random.default_rng(8)
+    patients = np.repeat(np.arange(10), images_per_patient)
+    exchanged, flipped = [], []
+    for _ in range(400):
+        changes = -(rng.exponential(size=(10, 6)) ** 2)
+        changes = changes.repeat(images_per_patient, axis=0)
+        effect = effects(changes[:, 0].tolist(), changes[:, 1:].tolist())
+        exchanged.append(exchange_p(effect, patients, 199, rng))
+        flipped.append(sign_flip_p(effect.effect_B, patients, 199, rng))
+    level = np.mean(np.array(exchanged) <= 0.05)
+    assert 0.02 <= level <= 0.08  # 5% and three standard errors of 400 studies
+    assert np.mean(np.array(flipped) <= 0.05) > 0.085
 
 
 def test_a_shortcut_fails_necessity() -> None:
     """One network reads the region, the other a marker outside the lungs: only the first needs what experts mark."""
     region, marker = box(10, 16, 6, 12), box(0, 3, 0, 3)
     lungs = box(6, 28, 3, 29)
-    controls = control_regions(region, lungs, 8, np.random.default_rng(0))
+    controls = even_controls(region, lungs, 8, np.random.default_rng(0))
     batch = torch.zeros(1, 3, 32, 32)
     batch[:, :, region | marker] = 1
     effects = [
@@ -211,6 +284,11 @@ def test_a_shortcut_fails_necessity() -> None:
     ]
     assert effects[0] > 30
     assert abs(effects[1]) < 0.5
+
+
+def even_controls(mask: np.ndarray, lungs: np.ndarray, num: int, rng: np.random.Generator) -> ControlRegions:
+    """Controls on an image that loses the same at every pixel: energy decides nothing."""
+    return control_regions(mask, lungs, np.ones(mask.shape), num, rng)
 
 
 def placements(mask: np.ndarray, lungs: np.ndarray) -> dict[bytes, int]:
@@ -241,7 +319,7 @@ def test_control_regions_are_the_enumerated_ones(seed: int) -> None:
     mask[top, left] = True
     faults = placements(mask, lungs)
     fitting = {key for key, fault in faults.items() if not fault}
-    everything = control_regions(mask, lungs, len(faults) + 5, rng)
+    everything = even_controls(mask, lungs, len(faults) + 5, rng)
     keys = [control.tobytes() for control in everything.masks_CHW]
     assert not everything.masks_CHW[len(faults) :].any()
     assert set(keys[: len(faults)]) == set(faults)
@@ -251,10 +329,54 @@ def test_control_regions_are_the_enumerated_ones(seed: int) -> None:
     assert [faults[key] for key in keys[: len(faults)]] == sorted(faults.values())
     shares = sorted(fault / mask.sum() for fault in faults.values())
     np.testing.assert_allclose(everything.fault_C, [*shares, 0, 0, 0, 0, 0])
-    few = control_regions(mask, lungs, 4, np.random.default_rng(seed))
-    again = control_regions(mask, lungs, 4, np.random.default_rng(seed))
+    few = even_controls(mask, lungs, 4, np.random.default_rng(seed))
+    again = even_controls(mask, lungs, 4, np.random.default_rng(seed))
     assert np.array_equal(few.masks_CHW, again.masks_CHW)
     assert few.is_fallback_C.tolist() == [place >= len(fitting) for place in range(4)]
+
+
+def test_controls_lose_as_much_energy_as_the_region() -> None:
+    """Against every place that fits, one by one: drawn are exactly those within a quarter of the region's energy."""
+    rng = np.random.default_rng(5)
+    lungs, mask = box(1, 11, 1, 15, 16), box(2, 5, 2, 5, 16)
+    mask[2, 2] = False
+    energy = rng.gamma(0.7, size=mask.shape)
+    fitting = [np.frombuffer(key, bool).reshape(16, 16) for key, fault in placements(mask, lungs).items() if not fault]
+    near = {
+        control.tobytes()
+        for control in fitting
+        if abs(energy[control].sum() - energy[mask].sum()) <= ENERGY * energy[mask].sum()
+    }
+    assert 5 < len(near) < len(fitting) - 5
+    found = control_regions(mask, lungs, energy, 999, rng)
+    clean = found.masks_CHW.any(axis=(1, 2)) & ~found.is_fallback_C
+    assert {control.tobytes() for control in found.masks_CHW[clean]} == near
+    loud = energy.copy()
+    loud[mask] = 1e3  # the region alone changes much: no control
+    assert not fitting_controls(mask[None], lungs[None], loud[None], 5, [rng]).any()
+
+
+def test_removed_energy_is_the_squared_change() -> None:
+    batch = images(2, 12)
+    np.testing.assert_allclose(removed_energy(batch, "zero"), (batch**2).sum(dim=1), rtol=1e-6)
+    change = (batch - blurred(batch)).double()
+    np.testing.assert_allclose(removed_energy(batch, "blur"), (change**2).sum(dim=1), rtol=1e-6)
+
+
+def test_images_without_a_control_are_counted_and_compared() -> None:
+    lungs = np.stack([box(4, 28, 4, 28)] * 3)
+    masks = np.stack([box(6, 10, 6, 10), box(4, 28, 4, 28), box(10, 12, 10, 18)])  # the second fits nowhere else
+    rngs = [np.random.default_rng(row) for row in range(3)]
+    controls = fitting_controls(masks, lungs, np.ones(masks.shape), 4, rngs)
+    assert controls.any(axis=(2, 3)).tolist() == [[True] * 4, [False] * 4, [True] * 4]
+    one = even_controls(masks[2], lungs[2], 4, np.random.default_rng(2))
+    np.testing.assert_array_equal(controls[2], one.masks_CHW)
+    assert left_out(controls, masks, np.array([0.9, 0.2, 0.5])) == {
+        "with": {"images": 2, "region_share": pytest.approx(16 / 1024), "probability": pytest.approx(0.7)},
+        "without": {"images": 1, "region_share": pytest.approx(576 / 1024), "probability": pytest.approx(0.2)},
+    }
+    nobody = left_out(controls[:1], masks[:1], np.array([0.9]))["without"]
+    assert nobody == {"images": 0, "region_share": None, "probability": None}
 
 
 def test_controls_are_drawn_evenly() -> None:
@@ -262,7 +384,7 @@ def test_controls_are_drawn_evenly() -> None:
     num_places = sum(fault == 0 for fault in placements(mask, lungs).values())
     assert num_places == 49 - 4
     rng = np.random.default_rng(0)
-    draws = [control_regions(mask, lungs, 1, rng).masks_CHW[0].tobytes() for _ in range(4500)]
+    draws = [even_controls(mask, lungs, 1, rng).masks_CHW[0].tobytes() for _ in range(4500)]
     counts = np.array([draws.count(key) for key in set(draws)])
     assert len(counts) == num_places
     assert ((counts - 100) ** 2 / 100).sum() < 82  # chi-squared, 44 degrees of freedom, p 0.0005
@@ -271,16 +393,16 @@ def test_controls_are_drawn_evenly() -> None:
 def test_control_edges() -> None:
     rng = np.random.default_rng(0)
     lungs = box(4, 28, 4, 28)
-    empty = control_regions(box(0, 0, 0, 0), lungs, 3, rng)
+    empty = even_controls(box(0, 0, 0, 0), lungs, 3, rng)
     assert not empty.masks_CHW.any()
     assert not empty.is_fallback_C.any()
-    whole = control_regions(np.ones((32, 32), bool), lungs, 3, rng)  # has no other place
+    whole = even_controls(np.ones((32, 32), bool), lungs, 3, rng)  # has no other place
     assert not whole.masks_CHW.any()
-    assert control_regions(lungs, lungs, 3, rng).is_fallback_C.all()  # fits nowhere else
-    outside = control_regions(box(0, 4, 0, 4), lungs, 5, rng)  # marked outside the lungs: any place is as good
+    assert even_controls(lungs, lungs, 3, rng).is_fallback_C.all()  # fits nowhere else
+    outside = even_controls(box(0, 4, 0, 4), lungs, 5, rng)  # marked outside the lungs: any place is as good
     assert not outside.is_fallback_C.any()
     with pytest.raises(ValueError, match="lungs: no pixel"):
-        control_regions(lungs, np.zeros_like(lungs), 3, rng)
+        even_controls(lungs, np.zeros_like(lungs), 3, rng)
 
 
 # ---------------------------------------------------------------------------------------------------- randomisation

@@ -41,8 +41,9 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
     )
     write_json(root / "metrics/ladder.json", ladder)
 
-    sign = {"excess": 0.12, "excess_p": 0.004, "row": 0.93, "col": 0.21, "concentration": 0.37, "num_images": 20}
-    sign |= {"concentration_p": 0.002, "num_flat": 0, "by_excess": True, "by_concentration": True}
+    sign = {"excess": 0.12, "excess_p": 0.004, "row": 0.93, "col": 0.21, "concentration": 0.67, "num_flat": 0}
+    sign |= {"excess_negative": -0.03, "concentration_negative": 0.07, "num_positive": 12, "num_negative": 11}
+    sign |= {"concentration_p": 0.002, "can_tell": True, "by_excess": True, "by_concentration": True}
     uniform = {"outside": 0.54, "corners": 0.09, "border": 0.18, "hottest": 0.02}
     write_json(root / "metrics/shortcut.json", {
         "lungs": "the phantom's own lungs",
@@ -50,6 +51,7 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
             "images": 20, "shares": {**uniform, "outside": 0.661 - 0.1 * number}, "uniform": uniform,
             "by_outcome": {outcome: {"count": 5, **uniform} for outcome in ("TP", "FP", "FN", "TN")}
             if "arch" in entry else None,
+            "called_by": "network" if "arch" in entry else "label",
             "suspicion": {**sign, "is_flagged": number == 0},
         }} for number, (name, entry) in enumerate(models.items())},
     })  # fmt: skip
@@ -64,6 +66,16 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
                 "randomisation": test | {"baseline_spearman": 0.2, "baseline_ssim": 0.45},
                 "necessity": effect, "sufficiency": effect | {"mean": -0.25}, "necessity_zero": effect,
                 "sufficiency_zero": effect | {"mean": None},
+                "controls": {
+                    "blur": {
+                        "with": {"images": 4, "region_share": 0.053, "probability": 0.61},
+                        "without": {"images": 1, "region_share": 0.123, "probability": 0.82},
+                    },
+                    "zero": {
+                        "with": {"images": 5, "region_share": 0.07, "probability": 0.6},
+                        "without": {"images": 0, "region_share": None, "probability": None},
+                    },
+                },
             })  # fmt: skip
 
     gap = {"difference": 0.123, "low": 0.05, "high": 0.19, "p": 0.004, "p_holm": 0.012, "p_pointing_mcnemar": 0.5}
@@ -147,7 +159,9 @@ CHANGES = [  # file, where in it, new value, as the page prints it
     ("ladder", ["human_scale", "rank", "models", "theirs", "lime", "high"], 3.21, "3.21]"),
     ("ladder", ["human_scale", "mass", "readings"], 4321, "4321 annotations"),
     ("shortcut", ["models", "theirs", "lime", "shares", "corners"], 0.777, "77.7%"),
-    ("shortcut", ["models", "theirs", "lime", "suspicion", "row"], 0.11, "11% down, 21% across"),
+    ("shortcut", ["models", "theirs", "lime", "suspicion", "row"], 0.11, "67% 7% 11% down, 21% across"),
+    ("shortcut", ["models", "theirs", "lime", "suspicion", "excess_negative"], -0.456, "12.0% \N{MINUS SIGN}45.6%"),
+    ("shortcut", ["models", "theirs", "lime", "suspicion", "can_tell"], False, "cannot tell for theirs: too few"),
     ("reliability", ["alpha_iou", "value"], 0.987, "0.99 [0.11, 0.17]"),
     ("reliability", ["beyond_anatomy", "shuffled_iou"], 0.555, "0.56 remains"),
     ("comparisons", ["alignment", "alexnet-scratch-fc - theirs", "p_holm"], 0.0678, "0.068"),
@@ -157,6 +171,14 @@ CHANGES = [  # file, where in it, new value, as the page prints it
     ("faithfulness/alexnet-scratch-fc", ["insertion_auc"], 0.1111, "0.11 black 0.51"),
     ("faithfulness/alexnet-scratch-fc", ["necessity", "p"], 0.0567, "1 of 2 networks uses the"),
     ("faithfulness/alexnet-scratch-fc", ["necessity", "mean"], 9.87, "9.87 [0.41, 1.21]"),
+    ("faithfulness/alexnet-scratch-fc", ["necessity_zero", "low"], 0.77, "0.81 [0.77, 1.21]"),
+    ("faithfulness/resnet50-imagenet-gap", ["controls", "blur", "without", "region_share"], 0.456, "takes 45.6% of"),
+    (
+        "faithfulness/alexnet-scratch-fc",
+        ["controls", "blur", "with", "probability"],
+        0.22,
+        "0.22 to 0.61 on the",
+    ),
     ("faithfulness/alexnet-scratch-fc", ["randomisation", "spearman", 1], 0.765, "0.77"),
 ]
 

@@ -1,11 +1,12 @@
-"""Does the network need the experts' region: necessity, sufficiency, and control regions elsewhere in the lungs.
+"""Does the network need the experts' region: necessity and sufficiency, against control regions (`controls`).
 
-Shapes: B or M images, C control regions. Images are in [0, 1], the network is in eval mode, and nothing takes a
-gradient.
+Shapes: B or M images, C control regions, R = 1 + C regions of an image, the experts' first, G patients, D draws. Images
+are in [0, 1], the network is in eval mode, and nothing takes a gradient.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 
 from sightline.faithfulness.fill import BLUR, Fill, filled_images
 from sightline.saliency.perturbation import chunked_scores
+from sightline.statistics.means import means_along
 from sightline.statistics.resampling import hierarchical_weights, paired_difference
-from sightline.statistics.significance import sign_flip_p
+
+BLOCK = 4_000_000  # choices held at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class RegionEffect:
     region_B: np.ndarray
     """float64: the change of the logit by the region."""
     control_BC: np.ndarray
-    """float64: the change by each control; NaN for an empty one."""
+    """float64: the change by each control; NaN for an empty one, and for all of an image whose effect is NaN."""
 
 
 def expert_necessity(
@@ -62,40 +65,96 @@ def region_effect(
     chunk: int = 64,
 ) -> RegionEffect:
     """`expert_necessity` (`is_removed`) or `sufficiency`; `fill` is what replaces removed pixels."""
-    regions_BCHW = np.concatenate([np.asarray(masks_BHW)[:, None], controls_BCHW], axis=1).astype(bool)
-    filled_B3HW = filled_images(images_B3HW, fill, blur)
-    start_B3HW, end_B3HW = (images_B3HW, filled_B3HW) if is_removed else (filled_B3HW, images_B3HW)
-    start_B = chunked_scores(network, start_B3HW, "logit", chunk)
-    change_BC = np.empty(regions_BCHW.shape[:2])
-    for column in range(regions_BCHW.shape[1]):
-        region_B1HW = torch.from_numpy(regions_BCHW[:, column, None]).to(images_B3HW.device)
-        end_B = chunked_scores(network, torch.where(region_B1HW, end_B3HW, start_B3HW), "logit", chunk)
-        change_BC[:, column] = ((start_B - end_B) * (1 if is_removed else -1)).double().cpu()
-    change_BC[~regions_BCHW.any(axis=(2, 3))] = np.nan
-    region_B, control_BC = change_BC[:, 0], change_BC[:, 1:]
-    num_B = (~np.isnan(control_BC)).sum(axis=1)
-    mean_B = np.where(num_B > 0, np.nansum(control_BC, axis=1), np.nan) / np.maximum(num_B, 1)
-    return RegionEffect(effect_B=region_B - mean_B, region_B=region_B, control_BC=control_BC)
+    regions_BRHW = np.concatenate([np.asarray(masks_BHW)[:, None], controls_BCHW], axis=1).astype(bool)
+    is_there_BR = np.atleast_2d(regions_BRHW.any(axis=(2, 3)))
+    tested = np.flatnonzero(is_there_BR[:, 0] & is_there_BR[:, 1:].any(axis=1))
+    change_BR = np.full(is_there_BR.shape, np.nan)
+    if len(tested):
+        images_B3HW = images_B3HW[torch.from_numpy(tested).to(images_B3HW.device)]
+        filled_B3HW = filled_images(images_B3HW, fill, blur)
+        start_B3HW, end_B3HW = (images_B3HW, filled_B3HW) if is_removed else (filled_B3HW, images_B3HW)
+        start_B = chunked_scores(network, start_B3HW, "logit", chunk)
+        for column in range(is_there_BR.shape[1]):
+            region_B1HW = torch.from_numpy(regions_BRHW[tested, column, None]).to(images_B3HW.device)
+            end_B = chunked_scores(network, torch.where(region_B1HW, end_B3HW, start_B3HW), "logit", chunk)
+            change_BR[tested, column] = ((start_B - end_B) * (1 if is_removed else -1)).double().cpu()
+        change_BR[~is_there_BR] = np.nan
+    region_B, control_BC = change_BR[:, 0], change_BR[:, 1:]
+    return RegionEffect(effect_B=region_B - means_along(control_BC, axis=1), region_B=region_B, control_BC=control_BC)
+
+
+def removed_energy(images_B3HW: Tensor, fill: Fill, blur: float = BLUR) -> np.ndarray:
+    """The squared change of each pixel when it is filled, summed over colours: float64 B x H x W, 0 and above."""
+    change_B3HW = images_B3HW - filled_images(images_B3HW, fill, blur)
+    energy_BHW: np.ndarray = change_B3HW.double().square().sum(dim=1).cpu().numpy()
+    return energy_BHW
+
+
+def exchange_p(effect: RegionEffect, patients_B: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
+    """One-sided p-value, in (0, 1], of "the experts' region does more than its controls", by exchange within images.
+
+    Null hypothesis: to the network the region is like any place that could be its control. Then within an image each of
+    the region and its k controls is equally likely to be the experts', and the image's effect, the chosen one's change
+    less the mean of the others', takes one of k + 1 values. Each draw chooses one for every image; the statistic is the
+    mean over images. p = (1 + #{drawn >= observed}) / (1 + permutations); where at most `permutations` choices exist
+    they are enumerated, p is exact and `rng` is not used. No symmetry is assumed, which flips of signs would need.
+
+    Images of one patient share one draw: the choice stands at the same rank among each image's effects, so they depend
+    on each other as much as they can, which is conservative. Images with NaN in `effect_B` are left out; none left
+    gives NaN.
+    """
+    known = np.flatnonzero(~np.isnan(effect.effect_B))
+    if not len(known):
+        return float("nan")
+    _, patient_B = np.unique(np.asarray(patients_B)[known], return_inverse=True)
+    change_BR = np.column_stack([effect.region_B, effect.control_BC])[known]
+    size_B = (~np.isnan(change_BR)).sum(axis=1)
+    # If one of R is chosen, its change less the mean of the others' is R / (R - 1) times its distance to all R's mean.
+    effect_BR = (change_BR - means_along(change_BR, axis=1)[:, None]) * (size_B / (size_B - 1))[:, None]
+    ranked_BR = np.sort(effect_BR, axis=1)  # NaN last
+    least = effect.effect_B[known].sum() - 1e-9 * np.abs(effect.effect_B[known]).sum()
+    steps_G = np.ones(patient_B.max() + 1, dtype=object)  # equally likely choices of each patient; unbounded integers
+    for patient, size in zip(patient_B, size_B, strict=True):
+        steps_G[patient] = math.lcm(steps_G[patient], int(size))
+    number = math.prod(steps_G)
+    if number <= permutations:
+        places_GD = np.array(np.unravel_index(np.arange(number), tuple(steps_G)))
+        steps_B = steps_G[patient_B].astype(int)
+        ranks_BD = places_GD[patient_B] * size_B[:, None] // steps_B[:, None]
+        return float((_sums(ranked_BR, ranks_BD) >= least).mean())
+    reached = 0
+    block = max(1, BLOCK // len(known))
+    for start in range(0, permutations, block):
+        draws_GD = rng.random((len(steps_G), min(block, permutations - start)))
+        ranks_BD = (draws_GD[patient_B] * size_B[:, None]).astype(int)
+        reached += int((_sums(ranked_BR, ranks_BD) >= least).sum())
+    return (1 + reached) / (1 + permutations)
+
+
+def _sums(ranked_BR: np.ndarray, ranks_BD: np.ndarray) -> np.ndarray:
+    """Sum over images of the value at each draw's rank, float64 D."""
+    sums_D: np.ndarray = np.take_along_axis(ranked_BR, ranks_BD, axis=1).sum(axis=0)
+    return sums_D
 
 
 def effect_summary(
-    effect_M: np.ndarray,
+    effect: RegionEffect,
     patients_M: np.ndarray,
     level: float,
     num_resamples: int,
-    num_flips: int,
+    permutations: int,
     resampling: np.random.Generator,
-    flips: np.random.Generator,
+    exchanges: np.random.Generator,
 ) -> dict[str, Any]:
-    """Mean effect over the images that have one, its interval over patients at `level`, and its sign-flip p-value.
+    """Mean effect over the images that have one, its interval over patients at `level`, and p by `exchange_p`.
 
-    `images` counts these images, `without_controls` the others (NaN in `effect_M`). Without images all else is None.
+    `images` counts these images, `without_controls` the others (NaN in `effect_B`). Without images all else is None.
     """
-    is_known_M = ~np.isnan(effect_M)
+    is_known_M = ~np.isnan(effect.effect_B)
     counts = {"images": int(is_known_M.sum()), "without_controls": int((~is_known_M).sum())}
     if not is_known_M.any():
         return {"mean": None, "low": None, "high": None, "p": None, **counts}
-    known, patients = effect_M[is_known_M], patients_M[is_known_M]
+    known, patients = effect.effect_B[is_known_M], patients_M[is_known_M]
     weights_BM = hierarchical_weights(patients, num_resamples, resampling, deepest="patients")
     spread = paired_difference(
         known[None], np.zeros(len(known)), weights_BM, level, num_patients=len(np.unique(patients))
@@ -104,59 +163,6 @@ def effect_summary(
         "mean": spread.estimate[0],
         "low": spread.low[0],
         "high": spread.high[0],
-        "p": sign_flip_p(known, patients, num_flips, flips),
+        "p": exchange_p(effect, patients_M, permutations, exchanges),
         **counts,
     }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlRegions:
-    """Copies of a region elsewhere in the lungs."""
-
-    masks_CHW: np.ndarray
-    """bool, each of the region's shape and area; all false where there is no other place."""
-    fault_C: np.ndarray
-    """float64: pixels outside the lungs beyond the region's number, plus pixels shared with it, over its area."""
-    is_fallback_C: np.ndarray
-    """bool: `fault_C` is above 0."""
-
-
-def control_regions(mask_HW: np.ndarray, lungs_HW: np.ndarray, num: int, rng: np.random.Generator) -> ControlRegions:
-    """`num` different translations, reflected or not along rows and columns, of the region that fit into the lungs.
-
-    A place fits if it shares no pixel with the region and has no more pixels outside the lungs than the region has
-    (experts mark across the lungs' outline). Controls are drawn evenly from all places that fit. If fewer than `num`
-    fit, the rest are the places with the least `fault_C`, ties at random: large or two-sided regions have no match, and
-    a control that is nearly the region says nothing. Controls lie wholly within the image. An empty region has no
-    control; lungs without a pixel raise ValueError.
-    """
-    mask_HW, lungs_HW = np.asarray(mask_HW, dtype=bool), np.asarray(lungs_HW, dtype=bool)
-    if not lungs_HW.any():
-        raise ValueError("lungs: no pixel; without lungs no control region is inside them")
-    masks_CHW = np.zeros((num, *mask_HW.shape), dtype=bool)
-    if not mask_HW.any():
-        return ControlRegions(masks_CHW=masks_CHW, fault_C=np.zeros(num), is_fallback_C=np.zeros(num, dtype=bool))
-    rows, cols = (np.flatnonzero(mask_HW.any(axis=axis)) for axis in (1, 0))
-    crop_hw = mask_HW[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    flips = [crop_hw, crop_hw[:, ::-1], crop_hw[::-1], crop_hw[::-1, ::-1]]
-    crops = [flip for n, flip in enumerate(flips) if not any(np.array_equal(flip, earlier) for earlier in flips[:n])]
-    outside, shared = _pixels_under(crops, ~lungs_HW), _pixels_under(crops, mask_HW)
-    fault = np.maximum(outside - (mask_HW & ~lungs_HW).sum(), 0) + shared
-    fault[shared == mask_HW.sum()] = np.inf  # the region itself
-    order = np.lexsort((rng.random(fault.size), fault.ravel()))[:num]
-    order = order[np.isfinite(fault.ravel()[order])]
-    for control_HW, cell in zip(masks_CHW, order, strict=False):
-        flip, top, left = np.unravel_index(cell, fault.shape)
-        control_HW[top : top + crop_hw.shape[0], left : left + crop_hw.shape[1]] = crops[flip]
-    fault_C = np.zeros(num)
-    fault_C[: len(order)] = fault.ravel()[order] / mask_HW.sum()
-    return ControlRegions(masks_CHW=masks_CHW, fault_C=fault_C, is_fallback_C=fault_C > 0)
-
-
-def _pixels_under(crops_Khw: list[np.ndarray], ground_HW: np.ndarray) -> np.ndarray:
-    """The number of pixels of `ground_HW` that each crop covers at each place wholly inside the image."""
-    # By FFT, as in scipy.signal.correlate, whose import takes a second.
-    shape = ground_HW.shape
-    spectra_Khw = np.fft.rfft2(ground_HW) * np.fft.rfft2(np.stack(crops_Khw), s=shape).conj()
-    height, width = (1 + whole - part for whole, part in zip(shape, crops_Khw[0].shape, strict=True))
-    return np.rint(np.fft.irfft2(spectra_Khw, s=shape)[:, :height, :width])
