@@ -47,8 +47,9 @@ RECIPE = Train(
     patience=3, min_improvement=0.01,
 )  # fmt: skip
 AUGMENT = Augment(
-    rotation=15, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1, sharpen=0.5
-)
+    rotation=15, translation=0.1, scale_low=0.9, scale_high=1.1, jitter_low=0.7, jitter_high=1.3, hue=0.1, sharpen=0.5,
+    interpolation="bilinear",
+)  # fmt: skip
 
 
 def studies() -> list[tuple[int, int, float, tuple[str, ...]]]:
