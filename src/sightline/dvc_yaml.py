@@ -49,7 +49,7 @@ FOLDERS = {
     "verdict": ("statistics", "study", "verdict"),
     "compare": ("statistics", "study"),
     "families": ("statistics", "study"),
-    "shortcut": ("statistics", "study"),
+    "shortcut": ("study",),
     "faithfulness": ("faithfulness", "networks", "study"),
     "multiverse": ("alignment", "statistics", "study"),
     "report": ("report", "statistics", "study"),

@@ -27,7 +27,7 @@ def matching_p(
 ) -> float:
     """One-sided p-value, in (0, 1], of "maps score higher on their own patient's regions than chance would have it".
 
-    Null hypothesis: it does not matter whose regions a map is compared with. Patients are permuted within
+    Null hypothesis: it does not matter with whose regions the map is compared. Patients are permuted within
     each block; each image gets a region, at random, of the patient that it was dealt; the statistic is the mean of
     the scores, weighed as D is. Nothing needs to be symmetric, and what all images share (lungs, centre) gives no
     credit. p = (1 + #{permuted >= observed}) / (1 + permutations), never 0. Where there are at most `permutations`
