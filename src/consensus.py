@@ -139,7 +139,7 @@ def write(
     write_npz("data/consensus.npz", images=np.array(images, str), consensus=masks, share=share, count=count)
     columns = {"annotations": "annotation", "images": "image", "annotators": "annotator", "professions": "profession"}
     names = {array: np.array(votes.table[column].tolist(), str) for array, column in columns.items()}
-    write_npz("data/annotations.npz", **names, masks=votes.masks_AHW, others=others)
+    write_npz("data/annotations.npz", **names, masks=votes.masks_AHW, others=others, **votes.readings.arrays())
     write_csv("plots/agreement.csv", by_image)
     write_csv("plots/professions.csv", by_profession)
     write_json("metrics/consensus.json", metrics)

@@ -69,13 +69,10 @@ def test_values_are_the_matrix_within_a_part():
 
 def test_alpha_in_parts_takes_chance_from_the_parts_alone():
     masks, images, people = study(6, 0.7)
-    weights = rng(1).integers(0, 3, (40, 6))
     whole = iou_matrix(masks, masks)
-    assert alpha_iou(PartIou(masks, np.zeros(len(masks), int)), images, people, weights) == alpha_iou(
-        whole, images, people, weights
-    )
+    assert alpha_iou(PartIou(masks, np.zeros(len(masks), int)), images, people) == alpha_iou(whole, images, people)
     part = (images >= 3).astype(int)
-    found = alpha_iou(PartIou(masks, part), images, people, weights)
+    found = alpha_iou(PartIou(masks, part), images, people)
     halves = [
         alpha_iou(whole[np.ix_(rows, rows)], images[rows] % 3, people[rows]) for rows in (images < 3, images >= 3)
     ]

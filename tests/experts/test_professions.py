@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sightline.experts.professions import annotator_pairs, profession_agreement, profession_difference
-from sightline.statistics.resampling import resample_counts
+from sightline.experts.professions import profession_agreement, profession_difference
+from sightline.experts.reader_pairs import annotator_pairs
 
 NO_RNG = np.random.default_rng(0)
 
@@ -78,6 +78,7 @@ def test_by_hand() -> None:
     assert (found["doctor"].num_annotators, found["doctor"].num_images, found["doctor"].num_pairs) == (2, 2, 2)
     assert (found["student"].num_annotators, found["student"].num_images, found["student"].num_pairs) == (3, 2, 4)
     assert np.isnan([found["doctor"].low, found["doctor"].high]).all()
+    assert found["doctor"].note == found["student"].note == "no interval: fewer than 3 patients (2)"
     difference = profession_difference(*BY_HAND, "doctor", "student", 100, NO_RNG)
     assert difference.difference == pytest.approx(0.5)  # image 0 alone has pairs of both
     assert difference.num_images == 1
@@ -107,7 +108,7 @@ def test_votes_equal_loops() -> None:
     for seed in range(5):
         rng = np.random.default_rng(seed)
         iou_AA, images, people, professions = study(rng, seen=0.6)
-        pairs = annotator_pairs(iou_AA, images, people, professions, None)
+        pairs = annotator_pairs(iou_AA, images, people, professions, 8)
         names = np.unique(people).tolist()
         votes_BS = rng.integers(0, 3, size=(4, len(names)))
         for votes, means in zip(votes_BS, pairs.image_means(votes_BS), strict=True):
@@ -115,29 +116,60 @@ def test_votes_equal_loops() -> None:
             np.testing.assert_allclose(means, means_by_loops(iou_AA, images, people, chosen, 8), atol=1e-12)
 
 
-def test_interval_of_annotators_alone_is_the_t_interval() -> None:
+def logit(values: Any) -> Any:
+    return np.log(np.array(values) / (1 - np.array(values)))
+
+
+def test_interval_of_annotators_alone_is_a_t_interval() -> None:
     """Where IoU is the sum of two habits and all images are alike, the mean is twice the mean habit."""
     habits = np.array([0.1, 0.25, 0.3, 0.2, 0.35])
-    iou_AA = np.tile(habits[:, None] + habits, (4, 4))
-    images, people = np.repeat(np.arange(4), 5), list("abcde") * 4
-    found = profession_agreement(iou_AA, images, people, ["doctor"] * 20, resample_counts(4, 50, NO_RNG))["doctor"]
-    half = 2 * stats.t.ppf(0.975, 4) * habits.std(ddof=1) / np.sqrt(5)
-    np.testing.assert_allclose(
-        [found.mean_iou, found.high - found.mean_iou, found.mean_iou - found.low], [2 * habits.mean(), half, half]
-    )
-    assert found.over_annotators
+    iou_AA = np.tile(habits[:, None] + habits, (40, 40))
+    images, people = np.repeat(np.arange(40), 5), list("abcde") * 40
+    found = profession_agreement(iou_AA, images, people, ["doctor"] * 200)["doctor"]
+    mean = 2 * habits.mean()
+    # leaving one out is 4/5 of the sum of squares; the cells' share, 1/40 of that sum, is taken off
+    kept = 1 - 1 / 32
+    half = 2 * stats.t.ppf(0.975, 4) * habits.std(ddof=1) / np.sqrt(5) * np.sqrt(kept) / (mean * (1 - mean))
+    assert found.mean_iou == pytest.approx(mean)
+    np.testing.assert_allclose(logit([found.low, found.high]) - logit(mean), [-half, half], rtol=1e-9)
+    assert (found.over_annotators, found.note) == (True, "")
 
 
-def test_interval_of_two_people_is_the_t_interval_over_images() -> None:
+def test_interval_of_two_people_is_the_t_interval_over_patients() -> None:
     rng = np.random.default_rng(0)
     iou_M = rng.normal(0.5, 0.1, 30)
     iou_AA = np.kron(np.diag(iou_M), np.ones((2, 2)))
-    weights_BM = resample_counts(30, 40_000, rng)
     images, professions = np.repeat(np.arange(30), 2), ["doctor"] * 60
-    found = profession_agreement(iou_AA, images, ["a", "b"] * 30, professions, weights_BM)["doctor"]
-    half = stats.t.ppf(0.975, 29) * stats.sem(iou_M)
-    np.testing.assert_allclose([found.low, found.high], iou_M.mean() + np.array([-half, half]), atol=0.02 * half)
-    assert not found.over_annotators
+    found = profession_agreement(iou_AA, images, ["a", "b"] * 30, professions)["doctor"]
+    mean = iou_M.mean()
+    half = stats.t.ppf(0.975, 29) * stats.sem(iou_M) / (mean * (1 - mean))
+    np.testing.assert_allclose(logit([found.low, found.high]), logit(mean) + np.array([-half, half]))
+    assert (found.over_annotators, found.note) == (False, "the interval holds for these readers only")
+    # two images of one patient are one: the interval of the patients' means, of which all weigh the same
+    by_patient = profession_agreement(iou_AA, images, ["a", "b"] * 30, professions, np.arange(30) // 2)["doctor"]
+    half = stats.t.ppf(0.975, 14) * stats.sem(iou_M.reshape(15, 2).mean(axis=1)) / (mean * (1 - mean))
+    np.testing.assert_allclose(logit([by_patient.low, by_patient.high]), logit(mean) + np.array([-half, half]))
+
+
+@pytest.mark.parametrize("num_images", [1, 2, 3, 4])
+def test_intervals_of_few_images_stay_in_range_or_are_missing(num_images: int) -> None:
+    """Two images gave a difference of IoU in [-4.2, 4.5]."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        images, people = np.repeat(np.arange(num_images), 5), np.array(list("abcde") * num_images)
+        professions = np.where(np.isin(people, ["a", "b"]), "doctor", "student")
+        iou_AA = rng.random((len(images), len(images)))
+        iou_AA = np.triu(iou_AA) + np.triu(iou_AA, 1).T
+        difference = profession_difference(iou_AA, images, people, professions, "doctor", "student", 10, rng)
+        means = profession_agreement(iou_AA, images, people, professions).values()
+        assert not np.isnan([difference.difference, *(item.mean_iou for item in means)]).any()
+        if num_images < 3:
+            assert np.isnan([difference.low, difference.high, *(item.low for item in means)]).all()
+            assert difference.note == f"no interval: fewer than 3 patients ({num_images})"
+        else:
+            assert -1 < difference.low < difference.difference < difference.high < 1
+            for item in means:
+                assert 0 < item.low < item.mean_iou < item.high < 1
 
 
 def test_exact_p_equals_loops() -> None:
@@ -182,12 +214,11 @@ def test_order_of_annotations_does_not_matter() -> None:
     iou_AA, images, people, professions = study(np.random.default_rng(5))
     order = np.random.default_rng(0).permutation(len(images))
     turned = (iou_AA[np.ix_(order, order)], images[order], people[order], professions[order])
-    weights_BM = resample_counts(8, 300, np.random.default_rng(1))
-    some: Any = profession_agreement(iou_AA, images, people, professions, weights_BM)["student"]
-    same: Any = profession_agreement(*turned, weights_BM)["student"]
+    some: Any = profession_agreement(iou_AA, images, people, professions)["student"]
+    same: Any = profession_agreement(*turned)["student"]
     names = ("doctor", "student", 50)
-    one = profession_difference(iou_AA, images, people, professions, *names, np.random.default_rng(2), weights_BM)
-    other = profession_difference(*turned, *names, np.random.default_rng(2), weights_BM)
+    one = profession_difference(iou_AA, images, people, professions, *names, np.random.default_rng(2))
+    other = profession_difference(*turned, *names, np.random.default_rng(2))
     for left, right in ((some, same), (one, other)):
         for name, value in vars(left).items():
             assert value == pytest.approx(getattr(right, name), abs=1e-12)
@@ -195,11 +226,10 @@ def test_order_of_annotations_does_not_matter() -> None:
 
 def test_a_single_person_has_no_pair() -> None:
     data = study(np.random.default_rng(7), people=(1, 4))
-    weights_BM = resample_counts(8, 50, np.random.default_rng(0))
-    found = profession_agreement(*data, weights_BM)["doctor"]
+    found = profession_agreement(*data)["doctor"]
     assert np.isnan([found.mean_iou, found.low, found.high]).all()
     assert (found.num_images, found.num_pairs, found.over_annotators) == (0, 0, False)
-    difference = profession_difference(*data, "doctor", "student", 50, NO_RNG, weights_BM)
+    difference = profession_difference(*data, "doctor", "student", 50, NO_RNG)
     assert difference.num_images == 0
     undefined = (difference.difference, difference.low, difference.p_greater, difference.smallest_p)
     assert np.isnan(undefined).all()
@@ -251,7 +281,7 @@ def test_a_real_difference_is_found() -> None:
         ((3, 4), 0.05, 0.97),
         ((6, 8), 0.05, 0.97),
         ((20, 20), 0.05, 0.97),
-        ((3, 4), 0.0, 1.0),  # nobody has habits: too wide, as the module says
+        ((3, 4), 0.0, 1.0),  # nobody has habits: too wide with few people
         ((6, 8), 0.0, 1.0),
     ],
 )
@@ -260,9 +290,8 @@ def test_intervals_hold_the_truth(people: tuple[int, int], own: float, most: flo
     held, held_difference, num = 0, 0, 1000
     for _ in range(num):
         data = study(rng, 40, people, seen=0.6, better=0.1, own=own)
-        weights_BM = resample_counts(40, 300, rng)
-        agreement = profession_agreement(*data, weights_BM)["student"]
-        difference = profession_difference(*data, "doctor", "student", 1, rng, weights_BM)
+        agreement = profession_agreement(*data)["student"]
+        difference = profession_difference(*data, "doctor", "student", 1, rng)
         held += agreement.low <= 0.4 <= agreement.high
         held_difference += difference.low <= 0.1 <= difference.high
     print(f"\n{people}, habits {own}: mean {held / num:.3f}, difference {held_difference / num:.3f}")

@@ -33,6 +33,7 @@ MARKS = [
     ("three", "carla", "physician", (50, 10, 20)),
     ("three", "dario", "", (0, 0, 0)),
 ]
+ROWS_BY_IMAGE = [*MARKS[2:5], *MARKS[:2], *MARKS[5:]]  # in the index's order; the last is empty
 
 
 def square(row: int, col: int, side: int) -> np.ndarray:
@@ -133,6 +134,19 @@ def test_what_it_writes(study: Study) -> None:
         "iou_percent": pytest.approx(100 * (1 + 1 / 3) / 3, abs=1e-5),
     }
     assert metrics["professions"]["physician"] == {"annotators": 1, "annotations": 2, "pairs": 0, "iou_percent": None}
+    # image one: three marks; two: two; three: three marks and dario's empty sheet, which disagrees in 3 of 6 pairs
+    assert metrics["presence"] == {
+        "agreement_percent": pytest.approx(100 * (1 + 1 + 3 / 6) / 3, abs=1e-4),
+        "alpha": pytest.approx(1 - 8 * (2 * 3 * 1 / 3) / (2 * 8 * 1), abs=1e-6),
+        "alpha_note": "",
+        "marked_percent": pytest.approx(100 * 8 / 9, abs=1e-4),
+        "readings": 9, "empty": 1, "false_starts": 0, "pairs": 10, "images": 3,
+    }  # fmt: skip
+    assert metrics["place"]["iou_percent"] == pytest.approx(metrics["expert_expert_iou_by_image_percent"], abs=1e-5)
+    assert (metrics["place"]["pairs"], metrics["place"]["images"]) == (7, 3)
+    assert annotations["reading_annotators"].tolist() == [row[1] for row in ROWS_BY_IMAGE]
+    assert annotations["annotators"].tolist() == [row[1] for row in ROWS_BY_IMAGE[:-1]]
+    assert annotations["reading_is_marked"].tolist() == [True] * 8 + [False]
     by_image = pd.read_csv(study.folder / "plots/agreement.csv")
     assert by_image.image.tolist() == ["one", "two", "three"]
     np.testing.assert_allclose(by_image.iou, [1 / 3, 1 / 3, 0], atol=1e-6)
@@ -198,6 +212,33 @@ def test_an_empty_annotation_votes_if_told(study: Study) -> None:
     assert merged["count"].tolist() == [5, 2, 4]
     assert merged["consensus"].sum(axis=(1, 2)).tolist() == [0, 600, 0]
     assert merged["share"][0].max() == np.float32(0.4)
+
+
+def test_place_leaves_out_empty_annotations_where_the_published_number_counts_them(study: Study) -> None:
+    study.succeed()
+    before = study.metrics()
+    study.settings["empty"] = "votes"
+    study.succeed()
+    after = study.metrics()
+    for name in ("iou_percent", "pairs", "images"):  # other random masks are drawn where four annotations ask for them
+        assert after["place"][name] == before["place"][name]
+    assert after["presence"] == before["presence"]
+    # dario's empty sheet adds three pairs of IoU 0 to the published number
+    assert after["expert_expert_iou_percent"] == pytest.approx(before["expert_expert_iou_percent"] * 7 / 10, abs=1e-4)
+
+
+def test_an_empty_answer_of_the_page_is_a_reading_and_another_empty_sheet_a_false_start(study: Study) -> None:
+    study.rows.append(["again", "one", "anna", "student", "a8.png", "2025-01-02T00:00:00"])
+    study.succeed()
+    assert study.metrics()["presence"]["false_starts"] == 1
+    assert study.metrics()["presence"]["readings"] == 9
+    (study.own / "readings.csv").write_text("annotation,repeat\nagain,1\n")
+    study.succeed()
+    assert study.metrics()["presence"]["false_starts"] == 0
+    stored = study.array("annotations")
+    row = stored["reading_annotations"].tolist().index("again")
+    assert stored["reading_annotations"][stored["reading_first"][row]] == "a2"
+    assert study.metrics()["presence"]["readings"] == 9  # the first reading alone is compared with other readers
 
 
 def test_at_least_staple_and_weights(study: Study) -> None:
@@ -388,6 +429,7 @@ def test_finished_masks(study: Study) -> None:
     assert metrics["consensus_pixels_percent"] == pytest.approx(100 * 400 / SIDE**2, abs=1e-5)
     for name in ("annotations", "valid_annotations", "annotators", "expert_expert_iou_percent", "p_value_published"):
         assert metrics[name] is None
+    assert metrics["presence"] == metrics["place"] == {}
 
 
 def test_wrong_finished_masks_are_named_at_once(study: Study) -> None:

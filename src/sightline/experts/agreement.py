@@ -33,6 +33,8 @@ class Agreement:
     """Mean over the pairs; NaN without a pair."""
     mean_random_iou: float
     """Mean over all random masks, each with every other annotator's annotations; NaN without a pair."""
+    mean_marked_random_iou: float
+    """The same without empty annotations and without random masks of their area; NaN without a pair that marks."""
 
 
 def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
@@ -72,21 +74,25 @@ def image_agreement(
     distinct = names[first] != names[second] if len(names) else np.zeros(0, bool)
     first, second = first[distinct], second[distinct]
     if not len(first):
-        nothing = np.zeros(0)
+        nothing, nan = np.zeros(0), np.nan
         return Agreement(
-            first=first, second=second, iou=nothing, random_iou=nothing, mean_iou=np.nan, mean_random_iou=np.nan
-        )
+            first=first, second=second, iou=nothing, random_iou=nothing, mean_iou=nan, mean_random_iou=nan,
+            mean_marked_random_iou=nan,
+        )  # fmt: skip
     areas = masks_RHW.sum(axis=(1, 2))
     model = np.arange(max(num_random, len(masks_RHW))) % len(masks_RHW)
     chance = iou_matrix(masks_RHW, random_masks(rng, areas[model], *masks_RHW.shape[1:]))
     iou = iou_matrix(masks_RHW, masks_RHW)[first, second]
+    distinct_RT = names[:, None] != names[model][None, :]
+    both_marked_RT = (areas > 0)[:, None] & (areas[model] > 0)[None, :]
     return Agreement(
         first=first,
         second=second,
         iou=iou,
         random_iou=chance[first, second],
         mean_iou=mean_known(iou),
-        mean_random_iou=mean_known(chance[names[:, None] != names[model][None, :]]),
+        mean_random_iou=mean_known(chance[distinct_RT]),
+        mean_marked_random_iou=mean_known(chance[distinct_RT & both_marked_RT]),
     )
 
 

@@ -32,7 +32,9 @@ def read_annotations(
     the grid by nearest neighbour, inside above 128.
 
     Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order; an
-    empty profession becomes "unstated". Raises StudyError with all problems: an image that is not a test image, a mask
+    empty profession becomes "unstated". A column `is_answer` is added: True for those in readings.csv of the same
+    folder, the page's table of answers, where an empty annotation says that there is nothing to mark. Raises
+    StudyError with all problems: an image that is not a test image, a mask
     that is missing, broken, of another aspect or named by a path, a repeated annotation, an empty annotator.
     """
     path = folder / "annotations.csv"
@@ -65,6 +67,10 @@ def read_annotations(
     if problems:
         raise StudyError(f"{path}: {len(problems)} wrong annotations; correct or remove them", problems)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
+    answers = folder / "readings.csv"
+    table["is_answer"] = table.annotation.isin(
+        read_csv(answers, {"annotation": str}).annotation if answers.exists() else []
+    )
     place = {image: number for number, image in enumerate(index.image)}
     order = sorted(range(len(table)), key=lambda row: (place[table.image[row]], table.annotation[row]))
     return table.iloc[order].reset_index(drop=True), np.stack(masks)[order]

@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 
 from sightline.experts.agreement import Agreement, image_agreement
+from sightline.experts.crosswise import mean_of_sums, patient_sums
+from sightline.experts.place import place_agreement
+from sightline.experts.presence import presence_agreement
 from sightline.experts.votes import Votes
 from sightline.statistics.means import mean_known
 from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
@@ -84,6 +87,7 @@ def table_one(
         "expert_random_iou_percent": 100 * mean_known(np.repeat(random_iou_C, num_pairs)),
         "p_value_published": mann_whitney_greater(pairs, random_pairs),
         "p_value_permutation": sign_flip_p(iou_C - random_iou_C, np.asarray(patients), FLIPS, rng),
+        **presence_and_place(votes, by_image, patients),
         "professions": {
             str(name): {"annotators": annotators, "annotations": annotations, "pairs": num, "iou_percent": 100 * iou}
             for name, annotators, annotations, num, iou in by_profession.itertuples(index=False)
@@ -91,9 +95,46 @@ def table_one(
     }
 
 
+def presence_and_place(votes: Votes, by_image: dict[str, Agreement], patients: Sequence[str]) -> dict[str, Any]:
+    """`presence` and `place` of the readers by name, without intervals: those are of the stage reliability.
+
+    `random_iou_percent` is the mean over the random masks of the same images, for readers and masks that are not empty.
+    """
+    row_of = {image: row for row, image in enumerate(votes.rows_of)}
+    patients_C, readings = np.asarray(patients), votes.readings
+    presence = presence_agreement(readings, patients_C[[row_of[image] for image in readings.images.tolist()]])
+    rows = readings.place_rows(votes.table.annotation.to_numpy(str))
+    shown = votes.table.iloc[rows]
+    images_A = np.array([row_of[image] for image in shown.image], int)
+    place = place_agreement(votes.masks_AHW[rows], images_A, shown.annotator.to_numpy(str), patients_C)
+    patient_C = np.unique(patients_C, return_inverse=True)[1]
+    random_1C = np.array([[found.mean_marked_random_iou for found in by_image.values()]])
+    chance = mean_of_sums(patient_sums(random_1C, patient_C, alike=True).sum(axis=1))[0]
+    return {
+        "presence": {
+            "agreement_percent": 100 * presence.agreement.value,
+            "alpha": presence.alpha.value,
+            "alpha_note": presence.alpha.note if np.isnan(presence.alpha.value) else "",
+            "marked_percent": 100 * presence.marked_share,
+            "readings": presence.num_readings,
+            "empty": presence.num_empty,
+            "false_starts": votes.num_annotations - len(readings.images),
+            "pairs": presence.num_pairs,
+            "images": presence.num_images,
+        },
+        "place": {
+            "iou_percent": 100 * place.iou.value,
+            "random_iou_percent": 100 * float(chance),
+            "pairs": place.num_pairs,
+            "images": place.num_images,
+        },
+    }
+
+
 def table_one_of_finished(consensus_CHW: np.ndarray) -> dict[str, Any]:
     """Table 1 of finished masks: what needs single annotations is None."""
-    return {**dict.fromkeys(OF_ANNOTATIONS), **consensus_numbers(consensus_CHW), "professions": {}}
+    split: dict[str, Any] = {"presence": {}, "place": {}, "professions": {}}
+    return {**dict.fromkeys(OF_ANNOTATIONS), **consensus_numbers(consensus_CHW), **split}
 
 
 def consensus_numbers(consensus_CHW: np.ndarray) -> dict[str, Any]:

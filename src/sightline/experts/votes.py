@@ -14,6 +14,7 @@ import pandas as pd
 from sightline.experts.agreement import iou_matrix
 from sightline.experts.annotation_reader import COLUMNS, first_readings
 from sightline.experts.consensus import ConsensusRule
+from sightline.experts.readings import Readings, readings_of
 from sightline.study.errors import StudyError
 
 
@@ -30,7 +31,9 @@ class Votes:
     num_annotations: int
     """Of all annotations, dropped and repeated ones included."""
     self_iou: np.ndarray
-    """IoU of each repeat with the same annotator's first annotation of the image; NaN where both are empty."""
+    """IoU of each valid repeat with the same annotator's first valid one of the image; NaN where both are empty."""
+    readings: Readings
+    """Of all annotations, dropped and repeated ones included."""
 
 
 def valid_votes(table: pd.DataFrame, masks_AHW: np.ndarray, empty_votes: bool) -> Votes:
@@ -38,8 +41,10 @@ def valid_votes(table: pd.DataFrame, masks_AHW: np.ndarray, empty_votes: bool) -
 
     An annotation without a region votes if `empty_votes`, against every pixel, and is dropped otherwise. An annotator
     has one vote per image, the first valid annotation in time; later ones only tell how far annotators agree with
-    themselves.
+    themselves. A column `is_answer` of the table names annotations that are a reading even where they are empty; all
+    are if `empty_votes`.
     """
+    is_answer_A = np.full(len(table), empty_votes) | table.get("is_answer", np.zeros(len(table), bool))
     valid = np.flatnonzero(masks_AHW.any(axis=(1, 2)) | empty_votes)
     first, again = first_readings(table.iloc[valid])
     self_iou = np.array([iou_matrix(masks_AHW[[valid[a]]], masks_AHW[[valid[b]]])[0, 0] for a, b in again])
@@ -50,14 +55,14 @@ def valid_votes(table: pd.DataFrame, masks_AHW: np.ndarray, empty_votes: bool) -
         rows_of={image: np.flatnonzero(voting.image == image) for image in dict.fromkeys(table.image)},
         num_annotations=len(table),
         self_iou=self_iou,
+        readings=readings_of(table, masks_AHW, np.asarray(is_answer_A, bool)),
     )
 
 
 def no_votes(grid: tuple[int, int]) -> Votes:
     """A study without single annotations, on a grid of rows and columns."""
     table = pd.DataFrame(columns=list(COLUMNS), dtype=str)
-    masks_AHW = np.zeros((0, *grid), bool)
-    return Votes(table=table, masks_AHW=masks_AHW, rows_of={}, num_annotations=0, self_iou=np.zeros(0))
+    return valid_votes(table, np.zeros((0, *grid), bool), empty_votes=False)
 
 
 def vote_weights(votes: Votes, rule: ConsensusRule, weights: Mapping[str, float]) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""The report's section on annotations: how many, and how far the experts agree, beyond chance and by profession."""
+"""The report's section on annotations: how many, and how far the experts agree: on presence, on place, beyond chance,
+with themselves and by profession."""
 
 from __future__ import annotations
 
@@ -40,7 +41,57 @@ def agreement(study: Study, table1: Printed) -> list[str]:
             paragraph("An annotation, and a random mask of the same area (Figure 2).", "note"),
             tiles(study.random_pair),
         ]
-    return [*map(paragraph, human), *_reliability(study), *parts, charts(*drawn), *pair]
+    return [*map(paragraph, human), *presence_and_place(study), *_reliability(study), *parts, charts(*drawn), *pair]
+
+
+def presence_and_place(study: Study) -> list[str]:
+    """Whether two experts agree that there is something to mark, and where; each expert with a repeat of the image."""
+    values = study.reliability
+    if math.isnan(number_at(values, "presence", "num_readings")):
+        return []
+    marked, pairs, again = (
+        number_at(values, *names)
+        for names in (("presence", "marked_share"), ("presence", "num_pairs"), ("intra_reader", "repeats"))
+    )
+    random_iou = number_at(study.consensus, "place", "random_iou_percent") / 100
+    beside = "" if math.isnan(random_iou) else f"; an expert and a random mask {random_iou:.2f}"
+    counted = f"{shown(pairs, 0)} pairs"
+    rows = [
+        ["Presence: both or neither mark anything", *_estimate(values, ("presence", "agreement")), counted],
+        ["Presence beyond chance: Krippendorff's alpha", *_estimate(values, ("presence", "alpha")), counted],
+        ["Place: IoU where both mark something" + beside, *_estimate(values, ("place", "iou")),
+         f"{shown(number_at(values, 'place', 'num_pairs'), 0)} pairs"],
+    ]  # fmt: skip
+    if again > 0:
+        both = shown(number_at(values, "intra_reader", "both_marked"), 0)
+        rows += [
+            [
+                "Presence, the same expert again",
+                *_estimate(values, ("intra_reader", "presence")),
+                f"{again:.0f} repeats",
+            ],
+            ["Place, the same expert again", *_estimate(values, ("intra_reader", "iou")), f"{both} repeats"],
+        ]
+    prevalence = "" if math.isnan(marked) else f" Of the readings compared, {marked:.0%} mark something"
+    rare = (
+        "; where nearly all or nearly none do, alpha is near 0 or below, however often experts agree."
+        if prevalence
+        else ""
+    )
+    caption = (
+        "Two questions: do experts agree that there is something to mark (presence), and where it is (place)? Pairs of "
+        "experts within an image, then images, then patients. Intervals: 95% over patients and experts, each left out "
+        f"in turn.{prevalence}{rare} An empty annotation counts here even where the consensus drops it."
+    )
+    return [table(["Question", "Value", "Note", "Counted"], rows, caption, text_columns=["Note"])]
+
+
+def _estimate(values: Metrics, names: tuple[str, ...]) -> list[str]:
+    """Value with its interval, and the note that says what is missing."""
+    found: Any = values
+    for name in names:
+        found = found.get(name) or {}
+    return [_with_ends(number_at(found, "value"), found), str(found.get("note") or "")]
 
 
 def _reliability(study: Study) -> list[str]:
@@ -66,7 +117,7 @@ def _reliability(study: Study) -> list[str]:
             "are shuffled between images, which keeps habits and anatomy, "
             f"{shown(shuffled, 2)} remains (p {equals_p(p)})."
         )
-    return [paragraph(words), *_comparisons(values)]
+    return [paragraph(words), *comparisons(values)]
 
 
 def _with_ends(value: float, interval: Any) -> str:
@@ -75,18 +126,19 @@ def _with_ends(value: float, interval: Any) -> str:
     return f"{shown(value, 2)}{ends}"
 
 
-def _comparisons(reliability: Metrics) -> list[str]:
+def comparisons(reliability: Metrics) -> list[str]:
     rows = []
     for pair, values in reliability.get("comparisons", {}).items():
         difference, smallest = number_at(values, "difference"), number_at(values, "smallest_p")
         if math.isnan(difference):
             continue
+        note = str(values.get("note") or "")
         too_few = "" if not smallest > LEVEL else "\ntoo few people to tell"
         rows.append([
             str(pair).replace(" - ", " minus "),
             _with_ends(difference, values).replace(" [", "\n[").replace("-", "\N{MINUS SIGN}"),
             shown(number_at(values, "p_two_sided"), -1), shown(smallest, 3) + too_few,
-            shown(number_at(values, "num_images"), 0),
+            shown(number_at(values, "num_images"), 0) + (f"\n{note}" if note else ""),
         ])  # fmt: skip
     if not rows:
         return []
