@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from sightline.alignment.at_threshold import score_maps, summarise
 from sightline.inputs import CONSENSUS, INDEX, SALIENCY, read_consensus, read_maps, read_patients
 from sightline.statistics.streams import stream
@@ -24,14 +22,10 @@ from sightline.study.parameters import read_params
 class Align:
     random_maps: int
     """Random maps, each cut to the area of the map that it replaces."""
-    permutations: int
-    """Sign flips of the paired test."""
 
     def __post_init__(self) -> None:
         if self.random_maps < 1:
             raise ValueError(f"random_maps: expected at least 1, got {self.random_maps}")
-        if self.permutations < 1:
-            raise ValueError(f"permutations: expected at least 1, got {self.permutations}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +52,7 @@ def main() -> None:
     table, sweep = score_maps(maps, images, masks_MHW, params.threshold, params.align.random_maps, rng)
     write_csv("data/alignment.csv", table)
     write_csv("plots/threshold_sweep.csv", sweep)
-
-    def flips() -> np.random.Generator:
-        return stream(params.seed, "align", "sign flips")
-
-    write_json("metrics/alignment.json", summarise(table, sweep, patients, params.align.permutations, flips))
+    write_json("metrics/alignment.json", summarise(table, sweep, patients))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sightline.inputs import INDEX, PREDICTIONS, read_patients, read_probabiliti
 from sightline.statistics.calibration import CURVE_COLUMNS, calibration
 from sightline.statistics.classification import METRICS, six_metrics
 from sightline.statistics.decision import Validation, decisions
+from sightline.statistics.exact_tests import hit_rate_interval
 from sightline.statistics.means import mean_known, weighted_means
 from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
 from sightline.statistics.settings import Bootstrap, Classification
@@ -119,7 +120,11 @@ def calibration_and_decisions(
 
 
 def alignment_intervals(alignment: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """`<model>.<method>.{iou,pointing}`: mean over images and its interval, resampled by patient."""
+    """`<model>.<method>.{iou,pointing}`: mean over images and its interval.
+
+    IoU: percentiles of resampled patients. Pointing Game: exact, by patient (`exact_tests.hit_rate_interval`), since a
+    resample of no hits has no hits and would give an interval of no width.
+    """
     images = sorted(alignment["image"].unique())
     if not images:
         return {}
@@ -129,11 +134,14 @@ def alignment_intervals(alignment: pd.DataFrame, params: Params) -> dict[str, An
     results: dict[str, Any] = {}
     for (model, method), rows in alignment.groupby(["model", "method"], sort=False):
         scores = rows.set_index("image").reindex(images)
-        intervals = {}
-        for score in ("iou", "pointing"):
-            value_M = scores[score].to_numpy()
-            low, high = percentile_interval(weighted_means(value_M[None], counts_BM)[:, 0], params.bootstrap.level)
-            intervals[score] = {"value": rows[score].mean(), "low": low, "high": high}
+        iou_M, hits_M = scores["iou"].to_numpy(), scores["pointing"].to_numpy()
+        ends = {
+            "iou": percentile_interval(weighted_means(iou_M[None], counts_BM)[:, 0], params.bootstrap.level),
+            "pointing": hit_rate_interval(hits_M, patients, params.bootstrap.level),
+        }
+        intervals = {
+            score: {"value": rows[score].mean(), "low": low, "high": high} for score, (low, high) in ends.items()
+        }
         results.setdefault(str(model), {})[method] = intervals
     return results
 

@@ -2,6 +2,7 @@
 
 Families: AUROC of each pair of networks (DeLong, images clustered by patient); the ladder's primary metric of each pair
 of models, by Grad-CAM where there is one (sign flips by patient); Pointing Game of each map against its chance (exact).
+In no family: Pointing Game of each pair (McNemar's exact test; sign flips where patients have several images).
 Reads data/ladder.csv, data/consensus.npz, data/models/<key>.predictions.csv and data/prepared/index.csv; writes
 metrics/comparisons.json.
 Run: python src/compare.py
@@ -22,7 +23,7 @@ from sightline.statistics.delong import delong_clustered, delong_test
 from sightline.statistics.exact_tests import grouped_pointing_p, mcnemar_exact
 from sightline.statistics.holm import holm
 from sightline.statistics.resampling import hierarchical_weights, paired_difference
-from sightline.statistics.significance import sign_flip_p
+from sightline.statistics.significance import two_sided_sign_flip_p
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_json
@@ -56,6 +57,8 @@ def main() -> None:
         chance_M = masks_MHW.mean(axis=(1, 2))
         metrics["pointing"] = pointing_tests(hits, chance_M, patients)
         metrics["primary"] = params.ladder.primary
+        is_single = len(np.unique(patients)) == len(patients)
+        metrics["pointing_pairs_test"] = "McNemar's exact test" if is_single else "sign flips by patient"
     write_json("metrics/comparisons.json", metrics)
     families = {name: metrics[name] for name in ("auroc", "alignment", "pointing")}
     counts = {name: sum(row["p_holm"] < 0.05 for row in family.values()) for name, family in families.items()}
@@ -93,26 +96,29 @@ def auroc_pairs(networks: list[str]) -> dict[str, Any]:
 def alignment_pairs(
     values: pd.DataFrame, hits: pd.DataFrame, pairs: list[tuple[str, str]], patients: np.ndarray, params: Params
 ) -> dict[str, Any]:
-    """`<a> - <b>`: paired difference with its interval, p by sign flips, and McNemar's p for Pointing Game."""
+    """`<a> - <b>`: paired difference with its interval, p by sign flips, and `p_pointing` as said above."""
     if not pairs:
         return {}
     settings, results = params.ladder, {}
     rng = stream(params.seed, "compare", "resamples")
     weights_BM = hierarchical_weights(patients, settings.resamples, rng, deepest="patients")
     num_patients = len(np.unique(patients))
+
+    def flips() -> np.random.Generator:
+        return stream(params.seed, "compare", "sign flips")
+
     for one, other in pairs:
         a_M, b_M = values.loc[one].to_numpy(float), values.loc[other].to_numpy(float)
+        hit_a_M, hit_b_M = hits.loc[one].to_numpy(float), hits.loc[other].to_numpy(float)
         spread = paired_difference(a_M[None], b_M, weights_BM, settings.level, num_patients)
-        tails = []
-        for difference_M in (a_M - b_M, b_M - a_M):
-            flips = stream(params.seed, "compare", "sign flips")
-            tails.append(sign_flip_p(difference_M, patients, settings.permutations, flips))
         results[f"{one} - {other}"] = {
             "difference": spread.estimate[0],
             "low": spread.low[0],
             "high": spread.high[0],
-            "p": min(1.0, 2 * min(tails)),
-            "p_pointing_mcnemar": mcnemar_exact(hits.loc[one].to_numpy(float), hits.loc[other].to_numpy(float)),
+            "p": two_sided_sign_flip_p(a_M - b_M, patients, settings.permutations, flips),
+            "p_pointing": mcnemar_exact(hit_a_M, hit_b_M)
+            if num_patients == len(patients)
+            else two_sided_sign_flip_p(hit_a_M - hit_b_M, patients, settings.permutations, flips),
         }
     return adjusted(results)
 

@@ -89,7 +89,7 @@ def fabricate(
                 rows.append((image, model, method, 0.5, iou + 0.01 * order))
             sweep += [(model, method, t, iou * (1 - (t - 0.5) ** 2)) for t in np.arange(1, 46) * 0.02]
             values = {"iou": iou, "pointing": 0.6, "chance_iou": 0.071, "chance_pointing": 0.09, "random_iou": 0.064}
-            values |= {"random_pointing": 0.08, "p_iou": 0.0001, "p_pointing": 0.02, "p_iou_published": 0.2}
+            values |= {"random_pointing": 0.08, "p_pointing_exact": 0.002, "p_iou_published": 0.2}
             values |= {"p_pointing_published": 0.3, "images": num_images, "flat_maps": number}
             alignment.setdefault(model, {})[method] = values | {"best_threshold": 0.62, "best_iou": iou + 0.01}
             ends = {"iou": {"low": iou - 0.04, "high": iou + 0.05}, "pointing": {"low": 0.5, "high": 0.7}}

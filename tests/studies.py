@@ -62,7 +62,7 @@ def maps_study(folder: Path, images: list[str]) -> Path:
     """A study of external maps alone on blank 224-pixel images; the caller fills maps/ and masks/."""
     study(
         folder, data__source="folder", data__root="raw", data__height=224, data__width=224,
-        consensus__source="masks", consensus__folder="masks", align__random_maps=20, align__permutations=500,
+        consensus__source="masks", consensus__folder="masks", align__random_maps=20,
     )  # fmt: skip
     change(folder, threshold=0.765, models={"peer": {"maps": "maps", "method": "lime"}})
     for name in ("raw/test/PNEUMONIA", "maps", "masks"):

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sightline.alignment.iou_and_pointing import iou, threshold_counts
+from sightline.alignment.iou_and_pointing import chance_pointing, iou, pointing, threshold_counts
 from sightline.maps import is_flat, scaled_maps
+from sightline.statistics.exact_tests import grouped_pointing_p, hit_rate_interval
+from sightline.statistics.significance import sign_flip_p
 
 CASES = Path(__file__).parents[2] / "shared" / "data" / "paper-cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the authors' published figures are not on this machine")
@@ -34,3 +36,23 @@ def test_printed_ious_of_the_papers_figures(model):
     map_pixels, shared = threshold_counts(maps, masks, np.array([FIGURES_THRESHOLD]))
     values = iou(shared[:, 0], map_pixels[:, 0], masks.sum(axis=(1, 2)))
     np.testing.assert_allclose(values, cases[f"printed_iou_{model}"], atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "hits", "flipped", "exact"), [("vgg16", 3, 0.126, 0.017), ("resnet50", 1, 0.503, 0.324)]
+)
+def test_hits_of_the_papers_maps_by_sign_flips_and_exactly(model, hits, flipped, exact):
+    """16 images of 14 patients. Sign flips give about 2 ** -hits; the exact test uses the chance, 2.4% on average."""
+    cases = pd.read_csv(CASES / "cases.csv")
+    names = [Path(image).stem for image in cases["image"]]
+    masks = pictures("consensus", names) > 127
+    maps = scaled_maps(pictures(f"cam-{model}", names).astype(np.float32) / 255, 224, 224)
+    inside, chances = pointing(maps, masks), chance_pointing(masks.mean(axis=(1, 2)))
+    assert inside.sum() == hits
+    patients = cases["image"].str.extract(r"^(person\d+)_")[0].to_numpy()
+    flips = sign_flip_p(inside - chances, patients, 2**14, np.random.default_rng(0))
+    assert flips == pytest.approx(flipped, abs=5e-3)  # 10,000 drawn flips gave the printed number
+    assert flips == pytest.approx(2.0**-hits, abs=5e-3)
+    assert grouped_pointing_p(inside, chances, patients) == pytest.approx(exact, abs=5e-4)
+    low, high = hit_rate_interval(inside, patients, 0.95)
+    assert 0 < low < hits / 16 < high

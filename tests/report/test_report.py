@@ -73,17 +73,18 @@ def test_the_answer_comes_first_and_from_the_metrics(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = words_of(page_of(finished))
-    first = words.index("All 3 models look where the simulated annotators look")
+    first = words.index("All 3 models point where the simulated annotators look")
     assert first < words.index("How far maps and consensus agree")
     assert "an IoU of 0.31 [0.27, 0.36], while random maps reach 0.06" in words
     shutil.copytree(finished, tmp_path / "copy")
     path = tmp_path / "copy/metrics/alignment.json"
     metrics = json.loads(path.read_text())
-    metrics["alexnet-scratch-fc"]["gradcam"] |= {"p_iou": 0.42, "iou": 0.0437}
+    metrics["alexnet-scratch-fc"]["gradcam"] |= {"p_pointing_exact": 0.42, "iou": 0.0437}
     path.write_text(json.dumps(metrics))
     words = words_of(written(tmp_path / "copy", monkeypatch))
-    assert "2 of 3 models look where" in words
-    assert "Above chance by the Pointing Game only: alexnet-scratch-fc (IoU 0.04, random 0.06, p = 0.420;" in words
+    assert "2 of 3 models point where" in words
+    case = "alexnet-scratch-fc (Pointing Game 60% [50, 70], chance 9%, adjusted p = 0.420; IoU 0.04, random 0.06)"
+    assert f"more often than a random point: {case}." in words
     row = pd.read_csv(tmp_path / "copy/plots/tables/table3.csv").set_index("model").loc["alexnet-scratch-fc"]
     assert row["iou"] == pytest.approx(4.37)
 
@@ -108,6 +109,7 @@ CHANGES = [  # metrics file, where in it, new value, as the page prints it
     ),
     ("classification", ["alexnet-scratch-fc", "calibration", "slope", "high"], 8.765, "8.77]"),
     ("intervals", ["theirs", "lime", "pointing", "low"], 0.0123, "[1.2,"),
+    ("alignment", ["theirs", "lime", "p_pointing_exact"], 0.0567, "0.057"),
     ("alignment", ["theirs", "lime", "p_iou_published"], 0.0456, "0.046"),
     ("alignment", ["theirs", "lime", "best_threshold"], 0.38, "0.38"),
     ("alignment", ["resnet50-imagenet-gap", "cam", "random_pointing"], 0.2222, "22.2"),
@@ -227,7 +229,7 @@ def test_a_study_without_experts_says_so(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_study_of_external_maps_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fabricate(tmp_path, EXTERNAL, source="folder")
     words = words_of(written(tmp_path, monkeypatch))
-    assert "The one model looks where the experts look" in words
+    assert "The one model points where the experts look" in words
     assert "No model of this study has predictions" in words
     assert "Nothing was trained" in words
     assert "theirs lime, IoU 0.35" in words
@@ -246,7 +248,7 @@ def test_finished_masks_without_single_annotations(tmp_path: Path, monkeypatch: 
     words = words_of(written(tmp_path, monkeypatch))
     assert "This study has no single annotations" in words
     assert "For scale:" not in words
-    assert "All 2 models look" in words
+    assert "All 2 models point" in words
 
 
 def test_all_missing_inputs_are_named_at_once_and_nothing_is_written(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
                 },
             })  # fmt: skip
 
-    gap = {"difference": 0.123, "low": 0.05, "high": 0.19, "p": 0.004, "p_holm": 0.012, "p_pointing_mcnemar": 0.5}
+    gap = {"difference": 0.123, "low": 0.05, "high": 0.19, "p": 0.004, "p_holm": 0.012, "p_pointing": 0.5}
     pairs = [f"{first} - {second}" for first, second in itertools.combinations(names, 2)]
     write_json(root / "metrics/comparisons.json", {"primary": "mass", "alignment": dict.fromkeys(pairs, gap)})
 
@@ -137,9 +137,9 @@ def test_the_page_is_whole_and_in_the_order_a_reader_needs(finished: Path) -> No
     assert "Whatever the maps show, 2 of 2 networks use the simulated annotators' region" in words
     assert "correlation 1.00, p = 1.000" not in words  # two models have no correlation to speak of
     assert (
-        "All 3 models look where the simulated annotators look, more than chance would predict." in words
+        "All 3 models point where the simulated annotators look, more often than a random point would." in words
     )  # as published
-    first, published = (words.index(text) for text in ("1 of 3 models scores", "look, more than chance would"))
+    first, published = (words.index(text) for text in ("1 of 3 models scores", "look, more often than a random"))
     assert first < words.index("What a map must beat") < published
     assert page_of(finished).count('role="img"') >= 11
 
@@ -205,7 +205,7 @@ def test_each_file_may_be_missing(name: str, finished: Path, tmp_path: Path, mon
     shutil.rmtree(root / name) if name.endswith("faithfulness") else (root / name).unlink()
     words = whole(written(root, monkeypatch))
     if name == "metrics/ladder.json":  # then the published comparison answers
-        assert words.index("All 3 models look") < words.index("How close they come")
+        assert words.index("All 3 models point") < words.index("How close they come")
         assert "metrics/ladder.json is missing or empty" in words
 
 

@@ -31,10 +31,10 @@ def classified(**values: float) -> dict[str, Any]:
     }
 
 
-def aligned(iou: float, p_iou: float | None, images: int = 50, **others: float) -> dict[str, Any]:
+def aligned(iou: float, p_exact: float | None, images: int = 50, **others: float) -> dict[str, Any]:
     return {
         "iou": iou, "pointing": 0.4, "chance_iou": 0.05, "chance_pointing": 0.09, "random_iou": 0.06,
-        "random_pointing": 0.08, "p_iou": p_iou, "p_pointing": 0.04, "p_iou_published": 0.2,
+        "random_pointing": 0.08, "p_pointing_exact": p_exact, "p_iou_published": 0.2,
         "p_pointing_published": None, "images": images, "flat_maps": 0,
     } | others  # fmt: skip
 
@@ -94,19 +94,33 @@ def test_alignment_table_in_percent_with_the_paper_beside_its_own_variant_only()
         "fc": {"gradcam": aligned(0.1, None)},
         "theirs": {"lime": aligned(0.3, 0.0001)},
     }
-    intervals = {"gap": {"gradcam": {"iou": {"low": 0.18, "high": 0.22}}}}
+    ends = {"iou": {"low": 0.18, "high": 0.22}, "pointing": {"low": 0.0, "high": 0.206}}
+    intervals = {"gap": {"gradcam": ends}}
     frame = tables.alignment_table(alignment, intervals, models, 0.5, PAPER).set_index("model")
     assert frame.index.tolist() == ["fc", "gap", "theirs"]
     assert frame.loc["gap", ["iou", "iou_low", "iou_high"]].tolist() == pytest.approx([20, 18, 22])
     assert frame.loc["gap", "paper_iou"] == 11.46
     assert frame["paper_iou"].isna().tolist() == [True, False, True]
-    assert math.isnan(frame.loc["fc", "p_iou"])
-    _, cells = tables.alignment_cells(frame.reset_index())
-    assert cells[0][:7] == ["fc", "Grad-CAM", "10.0", "5.0", "6.0", "0.200", "–"]
+    assert math.isnan(frame.loc["fc", "p_pointing_exact"])
+    assert not {"p_iou", "p_pointing"} & {*frame}
+    header, cells = tables.alignment_cells(frame.reset_index())
+    assert header[2:] == [
+        "IoU",
+        "chance",
+        "random",
+        "p\npublished",
+        "PG",
+        "chance",
+        "random",
+        "p\npublished",
+        "p\nexact",
+    ]
+    assert cells[0] == ["fc", "Grad-CAM", "10.0", "5.0", "6.0", "0.200", "40.0", "9.0", "8.0", "–", "–"]
     assert cells[1][2] == "20.0\n[18.0, 22.0]\npaper 11.46"
     assert cells[1][5] == "0.200\npaper < 0.001"
+    assert frame.loc["gap", ["pointing_low", "pointing_high"]].tolist() == pytest.approx([0, 20.6])
     assert cells[2][1] == "lime"
-    assert cells[2][6] == "< 0.001"
+    assert [row[-1] for row in cells] == ["–", "0.010", "< 0.001"]
 
 
 @pytest.mark.parametrize(
@@ -143,30 +157,32 @@ def said(
     return published_answer.answer(frame, classification, consensus or {}, "experts")
 
 
-def test_the_count_needs_both_measures_above_random_and_significant() -> None:
+def test_the_count_needs_the_exact_test_after_holm_and_no_iou() -> None:
     alignment = {
-        "good": {"gradcam": aligned(0.2, 0.001)},
-        "chance": {"gradcam": aligned(0.07, 0.3)},
-        "below": {"gradcam": aligned(0.05, 0.01)},
-        "covers": {"gradcam": aligned(0.2, 0.001, pointing=0.03, p_pointing=0.998)},
-        "neither": {"gradcam": aligned(0.06, 0.5, pointing=0.08, p_pointing=0.5)},
-        "also": {"gradcam": aligned(0.1, 0.001, p_pointing=0.0001)},
+        "good": {"gradcam": aligned(0.1, 0.001)},
+        "large": {"gradcam": aligned(0.3, 0.3)},
+        "nearly": {"gradcam": aligned(0.2, 0.02)},
+        "also": {"gradcam": aligned(0.05, 0.0001)},
+        "unknown": {"gradcam": aligned(0.05, None)},
     }
     sentences = said(alignment, {})
-    assert sentences[0] == "2 of 6 models look where the experts look, more than chance would predict."
-    # The larger p of each: 0.04, 0.3, 0.04, 0.998, 0.5, 0.001. Holm: 0.001 * 6 < 0.05 < 0.04 * 5
-    assert "each of 6 models; 1 after Holm's correction" in sentences[1]
-    assert "good" in sentences[2]
-    assert "0.20" in sentences[2]
-    text = " ".join(sentences)
-    assert "more often than by chance: covers (IoU 0.20, random 0.06, p = 0.001; Pointing Game 3%, random 8%" in text
-    assert "Above chance by the Pointing Game only: chance (IoU 0.07, random 0.06, p = 0.300; Pointing Game 40%" in text
-    assert "Not above chance by either: neither (IoU 0.06" in text
-    assert said({"a": alignment["chance"], "b": alignment["covers"]}, {})[0].startswith(
-        "No evidence that any of the 2 models looks"
+    # Holm over the four tests: 0.0001 * 4, 0.001 * 3 < 0.05 but 0.02 * 2 < 0.05 too, 0.3 is not
+    assert sentences[0] == "3 of 5 models point where the experts look, more often than a random point would."
+    assert "one-sided exact tests by patient, p < 0.05 after Holm's correction for 5 models" in sentences[1]
+    assert "IoU is shown without a test" in sentences[1]
+    assert "The highest IoU is that of large: its map overlaps the experts' region with an IoU of 0.30" in sentences[2]
+    case = "large (Pointing Game 40%, chance 9%, adjusted p = 0.300; IoU 0.30, random 0.06)"
+    assert sentences[3].startswith(
+        f"With no evidence that the maximum lies in the region more often than a random point: {case}"
     )
-    assert said({"a": alignment["good"]}, {})[0].startswith("The one model looks")
-    assert said({"a": alignment["good"], "b": alignment["also"]}, {})[0].startswith("All 2 models look")
+    assert "unknown (Pointing Game 40%, chance 9%, adjusted p = –" in sentences[3]
+    assert said({"a": alignment["large"], "b": alignment["unknown"]}, {})[0].startswith(
+        "No evidence that any of the 2 models points where"
+    )
+    one = said({"a": alignment["nearly"]}, {})
+    assert one[0].startswith("The one model points where")
+    assert "Holm" not in " ".join(one)
+    assert said({"a": alignment["good"], "b": alignment["also"]}, {})[0].startswith("All 2 models point where")
 
 
 def test_grad_cam_is_judged_though_another_method_scores_higher() -> None:

@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score, roc
 
 import bootstrap
 from sightline.statistics.classification import METRICS
+from sightline.statistics.exact_tests import hit_rate_interval
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv
 
@@ -166,6 +167,22 @@ def test_alignment_is_resampled_by_patient():
     for end, share in (("low", 0.05), ("high", 0.95)):
         below = (means < cam["iou"][end]).mean()
         assert abs(below - share) < 6 * np.sqrt(0.05 * 0.95 * (1 / 400 + 1 / 4000))
+
+
+def test_the_interval_of_the_pointing_game_is_exact_and_by_patient():
+    """No hit on 10 images of 4 patients: the upper end is that of no hit by 4 patients, and not 0."""
+    table = pd.read_csv("data/alignment.csv")
+    table.loc[table["model"] == "net", "pointing"] = 0
+    write_csv("data/alignment.csv", table)
+    bootstrap.main()
+    intervals = read_json("metrics/intervals.json")
+    none = intervals["net"]["cam"]["pointing"]
+    assert none == {"value": 0, "low": 0, "high": pytest.approx(1 - 0.05 ** (1 / 4), abs=1e-6)}
+    some = intervals["other"]["theirs"]["pointing"]
+    own = table[table["model"] == "other"].set_index("image")["pointing"]
+    patient_of = pd.read_csv("data/prepared/index.csv").set_index("image")["patient"]
+    expected = hit_rate_interval(own.to_numpy(float), patient_of[own.index].to_numpy(), 0.9)
+    assert [some["low"], some["high"]] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_order_of_the_index_changes_nothing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from itertools import permutations, product
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import binom, binomtest
 
 from sightline.statistics.exact_tests import (
     grouped_pointing_p,
+    hit_rate_interval,
     mcnemar_exact,
     poisson_binomial_upper,
     shuffled_pointing_p,
@@ -105,6 +107,119 @@ def test_order_labels_and_nan_of_grouped_hits():
     more = grouped_pointing_p(np.r_[hits, np.nan, 1], np.r_[chances, 0.5, np.nan], np.r_[groups, 0, 0])
     assert more == pytest.approx(expected, abs=1e-12)
     assert np.isnan(grouped_pointing_p(np.array([np.nan]), np.array([0.5]), np.array([0])))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_grouped_p_by_enumeration_of_all_outcomes(seed):
+    """The larger of two sums over outcomes: of the images by themselves, and of one cut of [0, 1] per patient."""
+    groups = np.array([0, 0, 0, 1, 1, 2, 3])
+    chances = rng(seed).uniform(0.02, 0.6, 7)
+    outcomes = np.array(list(product([0, 1], repeat=7)))
+    independent = np.where(outcomes, chances, 1 - chances).prod(axis=1)
+    # a patient's draw falls between two of its chances: as many images are hit as have a larger chance
+    pieces = []
+    for group in range(4):
+        edges = np.sort(np.r_[0, chances[groups == group], 1])[::-1]
+        pieces.append([(high - low, number) for number, (high, low) in enumerate(itertools.pairwise(edges))])
+    for hits in range(8):
+        together = sum(
+            np.prod([size for size, _ in cut]) for cut in product(*pieces) if sum(number for _, number in cut) >= hits
+        )
+        expected = max(independent[outcomes.sum(axis=1) >= hits].sum(), together)
+        own = np.r_[np.ones(hits), np.zeros(7 - hits)]
+        assert grouped_pointing_p(own, chances, groups) == pytest.approx(min(1, expected), abs=1e-12)
+
+
+# ---------------------------------------------------------------------------------------------- interval of the rate
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+def test_one_image_per_patient_is_scipys_clopper_pearson(level):
+    for hits in range(22):
+        own = np.r_[np.ones(hits), np.zeros(21 - hits)]
+        expected = binomtest(hits, 21).proportion_ci(level, method="exact")
+        assert hit_rate_interval(own, np.arange(21), level) == pytest.approx(tuple(expected), abs=1e-12)
+    assert hit_rate_interval(np.zeros(16), np.arange(16), 0.95) == pytest.approx((0, 0.206), abs=5e-4)
+
+
+def test_the_ends_of_grouped_hits_are_where_the_brute_force_tails_are_a_half_of_the_rest():
+    """Patients of 1, 1, 2 and 3 images, hit or missed as a whole: 16 outcomes; and 7 independent images."""
+    sizes = np.array([1, 1, 2, 3])
+    groups = np.repeat(np.arange(4), sizes)
+    whole = np.array(list(product([0, 1], repeat=4)))
+
+    def tails(rate, hits):  # P(as many or more), the larger of the two cases; P(as few or fewer), likewise
+        weight = np.where(whole, rate, 1 - rate).prod(axis=1)
+        at_least = max(weight[whole @ sizes >= hits].sum(), binom.sf(hits - 1, 7, rate))
+        return at_least, max(weight[whole @ sizes <= hits].sum(), binom.cdf(hits, 7, rate))
+
+    for hits in range(8):
+        low, high = hit_rate_interval(np.r_[np.ones(hits), np.zeros(7 - hits)], groups, 0.9)
+        assert low <= hits / 7 <= high
+        if hits:
+            assert tails(low, hits)[0] == pytest.approx(0.05, abs=1e-9)
+        if hits < 7:
+            assert tails(high, hits)[1] == pytest.approx(0.05, abs=1e-9)
+    assert hit_rate_interval(np.zeros(7), groups, 0.9) == pytest.approx((0, 1 - 0.05 ** (1 / 4)))
+    assert hit_rate_interval(np.ones(7), groups, 0.9) == pytest.approx((0.05 ** (1 / 4), 1))
+
+
+def test_fractional_hits_widen_the_interval_to_whole_hits():
+    groups = np.arange(9)
+    own = np.r_[1, 1, 0.25, 0.5, np.zeros(5)]  # 2.75
+    low, high = hit_rate_interval(own, groups, 0.95)
+    assert low == hit_rate_interval(np.r_[1, 1, np.zeros(7)], groups, 0.95)[0]
+    assert high == hit_rate_interval(np.r_[1, 1, 1, np.zeros(6)], groups, 0.95)[1]
+    thirds = np.r_[1 / 3, 1 / 3, 1 / 3, 0.1, 0.2, 0.7, np.zeros(3)]  # 2, but for the last bits
+    assert hit_rate_interval(thirds, groups, 0.95) == hit_rate_interval(np.r_[1, 1, np.zeros(7)], groups, 0.95)
+
+
+def test_order_labels_nan_and_refusals_of_the_interval():
+    hits, groups = (rng(20).random(12) < 0.4).astype(float), rng(21).integers(0, 5, 12)
+    expected = hit_rate_interval(hits, groups, 0.95)
+    order = rng(22).permutation(12)
+    names = np.array([f"patient {9 - group}" for group in groups])
+    assert hit_rate_interval(hits[order], names[order], 0.95) == expected
+    assert hit_rate_interval(np.r_[hits, np.nan], np.r_[groups, 7], 0.95) == expected
+    low, high = hit_rate_interval(1 - hits, groups, 0.95)  # misses are the reverse
+    assert (1 - high, 1 - low) == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(hit_rate_interval(np.array([np.nan]), np.array([0]), 0.95)).all()
+    assert hit_rate_interval(np.array([1.0]), np.array([0]), 0.95) == pytest.approx((0.025, 1))
+    with pytest.raises(ValueError, match="level: expected between 0 and 1, got 95"):
+        hit_rate_interval(hits, groups, 95)
+    with pytest.raises(ValueError, match="hits: expected shares"):
+        hit_rate_interval(2 * hits, groups, 0.95)
+
+
+def covered(generator, sizes_G, together, lowest, highest, trials):
+    """Of `trials` studies, how many intervals hold the mean rate; patients' rates differ between the two ends."""
+    groups, ends, number = np.repeat(np.arange(len(sizes_G)), sizes_G), {}, 0
+    for _ in range(trials):
+        rates = generator.uniform(lowest, highest, len(sizes_G))[groups]
+        hits = correlated_hits(generator, rates, groups, together)
+        key = int(hits.sum())
+        if key not in ends:
+            ends[key] = hit_rate_interval(hits.astype(float), groups, 0.95)
+        number += ends[key][0] <= (lowest + highest) / 2 <= ends[key][1]
+    return number
+
+
+@pytest.mark.parametrize("together", [0.0, 0.5, 1.0])
+def test_coverage_of_grouped_hits_in_a_small_simulation(together):
+    trials = 400
+    number = covered(rng(23), np.resize([1, 2, 3], 16), together, 0.0, 0.4, trials)
+    assert number >= binom.ppf(1e-4, trials, 0.95)
+
+
+@pytest.mark.slow  # 3 x 2 x 3 x 4 simulations
+@pytest.mark.parametrize("num_patients", [16, 21, 50])
+@pytest.mark.parametrize("sizes", [[1], [1, 2, 3]])
+def test_coverage_is_at_least_nominal(num_patients, sizes):
+    trials = 1500
+    for together in [0.0] if sizes == [1] else [0.0, 0.5, 1.0]:
+        for lowest, highest in ((0.02, 0.02), (0.3, 0.3), (0.0, 0.3), (0.0, 1.0)):
+            number = covered(rng(24), np.resize(sizes, num_patients), together, lowest, highest, trials)
+            assert number >= binom.ppf(1e-3, trials, 0.95), (together, lowest, highest, number / trials)
 
 
 # --------------------------------------------------------------------------------------------- one model and another

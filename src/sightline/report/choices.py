@@ -67,12 +67,13 @@ def differences(study: Study) -> list[str]:
     rows = []
     for pair, values in pairs.items():
         difference, low, high = (number_at(values, name) for name in ("difference", "low", "high"))
-        p_values = [shown(number_at(values, name), -1) for name in ("p", "p_holm", "p_pointing_mcnemar")]
+        p_values = [shown(number_at(values, name), -1) for name in ("p", "p_holm", "p_pointing")]
         rows.append([pair.replace(" - ", f" {MINUS} "), lift_words(difference, low, high, primary), *p_values])
+    test = study.comparisons.get("pointing_pairs_test", "two-sided test")
     caption = (
         f"Difference in {metric.words}{' in percentage points' if metric.is_percent else ''} on the same images, with "
         f"its interval{'; lower is better' if metric.is_lower_better else ''}. p: two-sided, sign flips by patient. "
-        f"Holm: adjusted for all {len(pairs)} pairs. Pointing Game: McNemar's exact test, not adjusted, exploratory."
+        f"Holm: adjusted for all {len(pairs)} pairs. Pointing Game: {test}, not adjusted, exploratory."
     )
     words = (
         f"On the same images and by the primary measure, {metric.words}, {firm} of {len(pairs)} pairs of models differ "

@@ -151,8 +151,10 @@ def printed_tables(study: Study, numbers: Tables) -> dict[str, Printed]:
             families.with_alignment_rows(header3, rows3, study.families, {"iou": "IoU", "pointing": "PG"}),
             f"Table 3. Alignment of maps and consensus at threshold {study.threshold:g}: IoU and Pointing Game (PG), "
             f"% {interval}. Chance: independent regions of the same areas, in closed form. Random: random maps of the "
-            "map's own area. Published: Mann-Whitney U; sign flip: paired, by patient. All tests are one-sided, not "
-            "corrected for the number of rows." + (_PAPER_ROWS if study.is_compared else "") + seeds,
+            "map's own area. Published: Mann-Whitney U. Exact: hits against each image's own chance, by patient, as is "
+            "PG's interval. Tests are one-sided, not corrected for the number of rows."
+            + (_PAPER_ROWS if study.is_compared else "")
+            + seeds,
         ),
         "table4": (
             header4,

@@ -34,8 +34,8 @@ def alignment(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, tab
     if human == human:
         caption += " The dotted line is the IoU of two experts, a scale rather than a rival: it compares drawings."
     header, rows, words = table3
-    width = (len(header) - 2) // 2
-    groups = [("", 2), ("IoU with the consensus, %", width), ("Pointing Game, %", width)]
+    width = header.index("PG") - 2
+    groups = [("", 2), ("IoU with the consensus, %", width), ("Pointing Game, %", len(header) - 2 - width)]
     return [*sentences, chart(figure, caption), table(header, rows, words, groups, ("Method",)), *_flat(study)]
 
 

@@ -1,4 +1,4 @@
-"""Exact tests of the Pointing Game: against the chance of each image, and one model against another.
+"""Exact tests of the Pointing Game: against the chance of each image, and one model against another; its interval.
 
 M images, G groups (patients), D draws. A hit is 1 or 0, or the share of a tied peak that lies inside: a fraction.
 """
@@ -6,10 +6,11 @@ M images, G groups (patients), D draws. A hit is 1 or 0, or the share of a tied 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import bdtr
+from scipy.special import bdtr, betaincinv, gammaln
 
 ROUNDING = 1e-9  # sums of the same fractions in another order differ by less
 BLOCK = 4_000_000  # scores held at once
+HALVINGS = 40  # of [0, 1]: an end of an interval is known to 1e-12
 
 
 def poisson_binomial_upper(chances_M: np.ndarray, hits: float) -> float:
@@ -42,8 +43,8 @@ def grouped_pointing_p(hits_M: np.ndarray, chances_M: np.ndarray, groups_M: np.n
     negative dependence has less than the first; in simulations (3 to 40 patients of 1 to 4 images) the test rejected
     at most 4.5% at 5%. The price is power when the images of a patient are independent: with 4 images per patient it
     rejects some 0.1%, where the ungrouped test rejects 3% to 4%; but the ungrouped test rejects 14% to 19% when they
-    depend on each other. Without a model of dependence, but under symmetry, `significance.sign_flip_p(hits - chances,
-    groups)` tests the same.
+    depend on each other. Sign flips of hits minus chances are no substitute: they give about 2 ** -hits whatever the
+    chances.
 
     An image with a NaN hit or chance is left out; no image left gives NaN. The sum of fractional hits is rounded down,
     as in `poisson_binomial_upper`.
@@ -59,6 +60,65 @@ def grouped_pointing_p(hits_M: np.ndarray, chances_M: np.ndarray, groups_M: np.n
     reached_Gk = np.zeros((len(labels), int(size_G.max(initial=0))))
     reached_Gk[group[order], place] = chances[order]
     return float(max(_upper(chances[:, None], hits), _upper(reached_Gk, hits))) if len(chances) else float("nan")
+
+
+def hit_rate_interval(hits_M: np.ndarray, groups_M: np.ndarray, level: float) -> tuple[float, float]:
+    """The two-sided interval of the share of hits, (low, high) in [0, 1]: the rates that an exact test keeps.
+
+    1. With one image per patient: Clopper and Pearson 1934. low is the rate at which as many hits or more have
+       probability (1 - level) / 2, high the rate at which as few or fewer do; 0 hits give low 0, all hits high 1.
+    2. Patients with several images: the same from the distribution in which a patient's images are all hit or all
+       missed, one draw deciding for all, as in `grouped_pointing_p`. The interval covers both 1 and 2.
+    3. Fractional hits, from ties at the peak: their sum is rounded down for low and up for high.
+
+    The rate is taken as common to all images. Where it differs between images, the number of hits varies less than
+    that (Hoeffding 1956), so the interval of case 1 still covers the mean rate. Case 2 is no proof for every
+    dependence within patients and every spread of rates between them. Simulated coverage of 95% intervals (16, 21, 50
+    patients; mean rates 0.02 to 0.6, equal or spread): one image each 96.5 to 99.8%; 1 to 3 images each 95.6 to 98.4%
+    where a patient's images are hit or missed together, 97.7 to 99.4% where half of the patients are like that, and
+    99.0 to 100% where images are independent: further images of a patient hardly narrow the interval.
+
+    A NaN hit is left out; no image left gives (NaN, NaN). 0 of 16 gives 0.206 as the upper end.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected between 0 and 1, got {level}")
+    hits_M = np.asarray(hits_M, dtype=float)
+    known = ~np.isnan(hits_M)
+    if ((hits_M[known] < -ROUNDING) | (hits_M[known] > 1 + ROUNDING)).any():
+        raise ValueError("hits: expected shares of an image in [0, 1]")
+    size_G = np.unique(np.asarray(groups_M)[known], return_counts=True)[1]
+    if not len(size_G):
+        return float("nan"), float("nan")
+    tail, num_images, hits = (1 - level) / 2, int(size_G.sum()), float(hits_M[known].sum())
+    at_least, at_most = int(np.floor(hits + ROUNDING)), int(np.ceil(hits - ROUNDING))
+    # Misses are hits of the reverse question, so the upper end is the lower end of the misses.
+    return _lowest_rate(at_least, size_G, tail), 1 - _lowest_rate(num_images - at_most, size_G, tail)
+
+
+def _lowest_rate(hits: int, size_G: np.ndarray, tail: float) -> float:
+    """The lowest rate at which P(as many hits or more) is at least `tail`, whichever of the two cases is lower."""
+    if hits <= 0:
+        return 0.0
+    lowest = float(betaincinv(hits, size_G.sum() - hits + 1, tail))
+    if size_G.max() == 1:
+        return lowest
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _together_upper(size_G, middle, hits) >= tail else (middle, high)
+    return min(lowest, low)
+
+
+def _together_upper(size_G: np.ndarray, rate: float, hits: int) -> float:
+    """P(hits or more) where each group is hit as a whole, with probability `rate` in (0, 1), or missed as a whole."""
+    exactly = np.ones(1)
+    for size, num_groups in zip(*np.unique(size_G, return_counts=True), strict=True):
+        own = np.zeros(size * num_groups + 1)
+        counts = np.arange(num_groups + 1)
+        logs = gammaln(num_groups + 1) - gammaln(counts + 1) - gammaln(num_groups - counts + 1)
+        own[::size] = np.exp(logs + counts * np.log(rate) + (num_groups - counts) * np.log1p(-rate))
+        exactly = np.convolve(exactly, own)
+    return float(exactly[hits:].sum())
 
 
 def mcnemar_exact(hits_M: np.ndarray, other_hits_M: np.ndarray) -> float:

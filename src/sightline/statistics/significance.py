@@ -5,6 +5,8 @@ N images, G groups (patients), F flips.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sightline.statistics.ranks import mann_whitney_p
@@ -40,8 +42,14 @@ def sign_flip_p(differences_N: np.ndarray, groups_N: np.ndarray, flips: int, rng
     2010). If there are at most `flips` sign patterns, 2**G, they are enumerated instead and p is their exact share;
     `rng` is then not used.
 
-    Differences that are skewed to the right with mean 0 (scores minus their chance value) make the test conservative,
-    not liberal. A NaN difference is dropped; no difference left gives NaN; all 0 gives 1.
+    It tests exchange, not a mean of 0. Skewed differences with mean 0 are not as likely as their negatives: at 5%,
+    with 16 to 200 groups, it rejects 8 to 11% of studies whose differences are skewed to the left (an exponential
+    distribution, mirrored; log-normal 10 to 17%) and 2 to 4% of those skewed to the right (log-normal 1 to 2%). Hits
+    minus their chance are of the second kind: p is about 2 ** -hits whatever the chance, and power is lost. Dividing by
+    the standard error does not help, since flips leave the sum of squares as it is. Use it where labels are
+    exchangeable, as between two models on the same images.
+
+    A NaN difference is dropped; no difference left gives NaN; all 0 gives 1.
     """
     if flips < 1:
         raise ValueError(f"flips: expected at least 1, got {flips}")
@@ -64,3 +72,14 @@ def sign_flip_p(differences_N: np.ndarray, groups_N: np.ndarray, flips: int, rng
         bits_FG = rng.integers(0, 2, size=(min(block, flips - start), num_groups), dtype=np.int8)
         reached += int(np.count_nonzero((1 - 2 * bits_FG) @ sums_G >= least))
     return (1 + reached) / (1 + flips)
+
+
+def two_sided_sign_flip_p(
+    differences_N: np.ndarray, groups_N: np.ndarray, flips: int, new_rng: Callable[[], np.random.Generator]
+) -> float:
+    """Twice the smaller of the two one-sided `sign_flip_p`, at most 1: for two models on the same images.
+
+    `new_rng` makes a generator at the start of the same stream, so that both sides have the same flips; NaN as there.
+    """
+    greater, less = (sign_flip_p(sign * np.asarray(differences_N), groups_N, flips, new_rng()) for sign in (1, -1))
+    return float(np.minimum(1.0, 2 * np.minimum(greater, less)))
