@@ -16,7 +16,7 @@ import pandas as pd
 
 from sightline import inputs
 from sightline.alignment.multiverse import CROSSFIT, METRICS, Regions, merged_regions, study_choices
-from sightline.alignment.specifications import COLUMNS, CURVE_COLUMNS, Candidate, multiverse_results
+from sightline.alignment.specifications import COLUMNS, CURVE_COLUMNS, Candidate, multiverse_results, repeated_targets
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_npz, write_csv, write_json
@@ -80,6 +80,9 @@ def main() -> None:
         write(pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=CURVE_COLUMNS), {})
         return
     maps = read_candidates(models, regions.images)
+    repeated = repeated_targets(maps)
+    for (layer, method), other in repeated.items():
+        print(f"{method} at layer {layer} shows the same maps as {other[1]} at layer {other[0]}: counted once")
     choices = study_choices(
         list(maps.values()),
         regions,
@@ -91,7 +94,8 @@ def main() -> None:
     )
     if CROSSFIT not in choices.threshold_rules:
         print("a single patient: no cross-fitted threshold")
-    scores, curve, metrics = multiverse_results(list(models), list(maps), regions, choices, settings.metrics.split())
+    names = settings.metrics.split()
+    scores, curve, metrics = multiverse_results(list(models), list(maps), regions, choices, names, repeated)
     write(scores, curve, metrics)
     print(
         f"{metrics['specifications']} specifications of {len(models)} models on {len(regions.images)} images; "

@@ -16,7 +16,16 @@ import multiverse as stage
 from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold
 from sightline.alignment.iou_and_pointing import iou, threshold_counts
 from sightline.alignment.multiverse import SWEEP, crossfitted, fixed_rule, image_choices
-from sightline.alignment.specifications import curve_table, specification_means, specifications
+from sightline.alignment.specifications import (
+    curve_table,
+    family,
+    is_same_map,
+    repeated_targets,
+    specification_means,
+    specifications,
+    summary,
+    weights,
+)
 from sightline.alignment.threshold_free import image_scores
 from sightline.report.choices_figure import specification_figure
 from sightline.statistics.ranking import (
@@ -66,6 +75,85 @@ def test_specifications_by_hand():
     assert ("exact", "cam", "area_matched", "mean", "dice") in specifications(
         [("exact", "cam")], rules, ["mean"], ["dice", "ap"]
     )
+
+
+def test_families_weigh_alike_by_hand():
+    specs = specifications(
+        [("exact", "cam")], ["otsu", "area_matched"], ["mean", "union"], ["iou", "dice", "rank", "ap"]
+    )
+    score = np.tile([0.2, 0.1], (len(specs), 1))
+    names = [family(spec) for spec in specs]
+    # overlap: IoU and Dice by Otsu; rank: it, and IoU at equal area, which rises with it; ap by itself
+    assert {name: names.count(name) for name in names} == {"overlap": 4, "rank": 4, "ap": 2}
+    np.testing.assert_allclose(weights(specs, score), [1 / 6 if name == "ap" else 1 / 12 for name in names])
+    score[[name == "ap" for name in names]] = [0.1, 0.2]  # the second leads by a third of the weight
+    result = summary(specs, ["a", "b"], score)
+    assert (result["pairs"]["a > b"]["share"], result["pairs"]["b > a"]["share"]) == pytest.approx((2 / 3, 1 / 3))
+    assert result["pairs"]["a > b"]["n"] == 10
+    assert result["models"]["a"]["mean_rank"] == pytest.approx(4 / 3)
+    assert result["models"]["b"]["first"] == pytest.approx(1 / 3)
+    assert result["families"] == {"overlap": 4, "rank": 4, "ap": 2}
+    score[[name == "overlap" for name in names], 1] = NAN  # ranks nothing: the other two families have a half each
+    np.testing.assert_allclose(
+        np.bincount([("overlap", "rank", "ap").index(n) for n in names], weights(specs, score)), [0, 0.5, 0.5]
+    )
+    # Dice beside IoU, or more thresholds, change no share where they say what IoU says
+    short = specifications([("exact", "cam")], ["otsu"], ["mean"], ["iou", "ap"])
+    long = specifications([("exact", "cam")], ["otsu", "fixed_0.5"], ["mean"], ["iou", "dice", "ap"])
+    shares = []
+    for chosen in (short, long):
+        values = np.array([[0.1, 0.2] if spec.metric == "ap" else [0.2, 0.1] for spec in chosen])
+        shares.append(summary(chosen, ["a", "b"], values)["pairs"]["a > b"]["share"])
+    assert shares == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_are_repetitions(seed):
+    """A specification of weight 3 counts as three of weight 1; None weighs all alike."""
+    score, specs = random_scores(seed)
+    weight = rng(seed).integers(0, 4, len(specs))
+    rows = np.repeat(np.arange(len(specs)), weight)
+    repeated, repeated_specs = score[rows], [specs[row] for row in rows]
+    np.testing.assert_allclose(claim_shares(score, weight)[0], claim_shares(repeated)[0])
+    pooled, by_pair = factor_shares(score, specs, weight)
+    expected, expected_by_pair = factor_shares(repeated, repeated_specs)
+    assert pooled == pytest.approx(expected)
+    np.testing.assert_allclose(by_pair["metric"], expected_by_pair["metric"])
+    assert by_margin(score, weight)[1] == by_margin(repeated)[1]
+    assert ranking_agreement(score, np.full(len(specs), 2)) == pytest.approx(ranking_agreement(score))
+    pairs = [
+        (weight[one] * weight[other], tau)
+        for one, other in combinations(range(len(specs)), 2)
+        if not np.isnan(tau := ranking_agreement(score[[one, other]])) and weight[one] * weight[other]
+    ]
+    products, taus = zip(*pairs, strict=True)
+    assert ranking_agreement(score, weight) == pytest.approx(np.average(taus, weights=products))
+
+
+def test_maps_are_the_same_up_to_a_positive_factor_where_they_are_positive():
+    maps = rng(1).normal(size=(3, 4, 4))
+    factors = np.array([0.5, 1, 7])[:, None, None]
+    assert is_same_map(maps, maps * factors)
+    assert is_same_map(maps, np.where(maps > 0, maps, 9 * maps))  # negatives become 0
+    assert is_same_map(np.zeros((3, 4, 4)), -np.ones((3, 4, 4)))  # both flat
+    assert not is_same_map(maps, -maps)
+    assert not is_same_map(maps, maps + 0.1)
+    assert not is_same_map(maps, np.repeat(maps, 2, axis=1))
+    moved = maps.copy()
+    moved[2].flat[np.argsort(moved[2], axis=None)[-2]] -= 0.01 * moved[2].max()
+    assert not is_same_map(maps, moved)
+
+
+def test_a_target_repeats_another_where_every_model_of_it_has_the_same_map_there():
+    one, other = rng(2).normal(size=(2, 3, 4, 4))
+    maps = {
+        ("gap", "exact", "cam"): 2 * one, ("gap", "exact", "gradcam"): one, ("fc", "exact", "gradcam"): other,
+        ("gap", "paper", "gradcam"): one, ("fc", "paper", "gradcam"): one, ("gap", "paper", "cam"): one,
+    }  # fmt: skip
+    assert repeated_targets(maps) == {("paper", "cam"): ("exact", "gradcam"), ("exact", "cam"): ("exact", "gradcam")}
+    maps["peer", "exact", "cam"] = one  # external maps: only here can they be compared with the others
+    assert ("exact", "cam") not in repeated_targets(maps)
+    assert repeated_targets({("a", "exact", "cam"): one}) == {}
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from sightline.alignment.lifts import lifts, over_each
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.pooled_precision import BINS, binned_average_precision
 from sightline.statistics.bootstrap_t import resamples_for
+from sightline.statistics.exact_tests import hit_rate_interval
 from sightline.statistics.means import mean_known
 from sightline.statistics.resampling import hierarchical_weights, interval_with_width, paired_difference
 from sightline.statistics.streams import stream
@@ -57,9 +58,10 @@ def ladder_summary(
                 candidates[name]["binary"][rule][metric] = mean
     baselines: dict[str, Any] = {name: {} for name in scores.baselines}
     for metric in METRICS:
-        means = means_with_intervals(study, _baseline_rows(study, scores, metric), weights_BM)
-        for name, mean in zip(scores.baselines, means, strict=True):
-            baselines[name][metric] = mean
+        values = _baseline_rows(study, scores, metric)
+        means = means_with_intervals(study, values, weights_BM)
+        for name, mean, exact in zip(scores.baselines, means, _exact_ends(study, metric, values), strict=True):
+            baselines[name][metric] = mean | exact
     return {
         "candidates": candidates,
         "baselines": baselines,
@@ -99,6 +101,7 @@ def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray, f
             scores.by_metric[metric][: len(names)], _baseline_rows(study, scores, metric), fresh_AM, weights_BM,
             study.patients_M, study.settings.level, resamples, _patients_rng(study), not record.is_lower_better,
         )  # fmt: skip
+        exact = _exact_ends(study, metric, scores.by_metric[metric][: len(names)])
         for row, name in enumerate(names):
             own = [OWN] if name in study.untrained else []
             candidates[name][metric] = {
@@ -117,8 +120,17 @@ def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray, f
                     for place, rival in enumerate(rivals)
                     if rival in (*scores.baselines, *own)
                 },
+                **exact[row],
             }
     return candidates
+
+
+def _exact_ends(study: MapsAndRegions, metric: str, values_AM: np.ndarray) -> list[dict[str, float]]:
+    """`low` and `high` of each row of hits (`exact_tests.hit_rate_interval`); empty where the metric counts no hits."""
+    if METRICS[metric].family != "pointing":
+        return [{} for _ in values_AM]
+    ends = [hit_rate_interval(values_M, study.patients_M, study.settings.level) for values_M in values_AM]
+    return [{"low": low, "high": high} for low, high in ends]
 
 
 def _add_family_ends(study: MapsAndRegions, scores: Scores, candidates: dict[str, Any], family: Sequence[str]) -> None:

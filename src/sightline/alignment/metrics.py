@@ -42,6 +42,9 @@ class Metric:
     """Has a column in the report's table of the human scale."""
     may_be_primary: bool = False
     """Whether `ladder.primary` may name it."""
+    family: str = ""
+    """Of metrics that are monotone in one another or ask the same question; weighs as one metric in the multiverse.
+    Empty: the metric is a family by itself. Metrics of family `pointing` count hits, and have exact intervals."""
     row: int = LAST
     """Its place in the report's tables, from the top."""
 
@@ -58,6 +61,7 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric(
             name="area_iou",
+            family="rank",
             words="IoU at equal area",
             meaning="the overlap of the region with as many of the map's highest pixels",
             source=ARRAS,
@@ -66,6 +70,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="dice_area",
+            family="rank",
             words="Dice at equal area",
             meaning="relevance rank under another name",
             source=ARRAS,
@@ -74,6 +79,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="rank",
+            family="rank",
             words="relevance rank",
             meaning="of the map's highest pixels, as many as the region has, the share that lies inside",
             source=ARRAS,
@@ -112,6 +118,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="pointing",
+            family="pointing",
             words="Pointing Game",
             meaning="how often the map's maximum lies inside the region",
             source=ZHANG,
@@ -123,6 +130,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="pointing_near",
+            family="pointing",
             words="Pointing Game, near",
             meaning="how often the maximum lies inside or close to the region",
             source=ZHANG,

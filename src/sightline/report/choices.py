@@ -32,7 +32,9 @@ def ranking(study: Study) -> list[str]:
     known = sorted((name for name in factors if factors[name] > 0), key=lambda name: -factors[name])
     words = (
         f"Which model looks where the {study.experts} look may depend on how that is measured. So the models were "
-        f"ranked in all {number_at(multiverse, 'specifications'):.0f} combinations of reasonable choices. Two of these "
+        f"ranked in all {number_at(multiverse, 'specifications'):.0f} combinations of reasonable choices. Metrics that "
+        "ask the same question (IoU and Dice; the relevance rank and the overlap at equal area) weigh as one family, "
+        "every family weighs alike, and maps that two methods share count once. Two of these "
         f"rankings agree with a Kendall's tau of {shown(number_at(multiverse, 'ranking_agreement'), 2)} on average (1: "
         "the same order; 0: unrelated)."
     )
@@ -46,7 +48,8 @@ def ranking(study: Study) -> list[str]:
         caption = (
             "Each column is one combination of choices. Top: how far the leader stands above the runner-up; below "
             "zero, the runner-up leads. Middle: each model's rank. Bottom: which choices these were and, at the end of "
-            "each row, how often the leader is ahead with that choice. Exploratory."
+            "each row, how often the leader is ahead with that choice. Shares and means weigh families of metrics "
+            "alike. Exploratory."
         )
         parts.append(chart(figure, caption))
     return [*parts, _claims(multiverse), _flips(multiverse)]
@@ -108,8 +111,9 @@ def _claims(multiverse: Metrics) -> str:
         for number, first in enumerate(order, 1)
     ]
     caption = (
-        "The share of combinations in which the row's model ranks above the model with the column's number (ties count "
-        "half). 100% or 0%: the claim does not depend on these choices; 50%: the choices decide it."
+        "The share of combinations, families of metrics weighing alike, in which the row's model ranks above the model "
+        "with the column's number (ties count half). 100% or 0%: the claim does not depend on these choices; 50%: the "
+        "choices decide it."
     )
     return table(["Above", *(str(number) for number in range(1, len(order) + 1))], rows, caption)
 
@@ -130,7 +134,7 @@ def _flips(multiverse: Metrics) -> str:
         factor = max(spans, key=lambda name: max(spans[name].values()) - min(spans[name].values()))
         low, high = (pick(spans[factor], key=lambda level: spans[factor][level]) for pick in (min, max))
         share, count = percent(_share(multiverse, first, second), 0), number_at(pair, "n")
-        text = f"{first} above {second}: {share} of {count:.0f} combinations"
+        text = f"{first} above {second}: {share} of the weight of {count:.0f} combinations"
         if spans[factor][high] > spans[factor][low]:
             text += (
                 f"; this depends most on the {FACTORS.get(factor, factor)}: {percent(spans[factor][low], 0)} with "

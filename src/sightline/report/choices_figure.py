@@ -27,7 +27,8 @@ SMALL = 8.0  # points
 def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     """Three panels, or the empty string if `curve` ranks fewer than two models together.
 
-    `curve`: plots/multiverse.csv (`place`, the factors, `model`, `standing`, `rank`); `models`: those of the study.
+    `curve`: plots/multiverse.csv (`place`, the factors, `model`, `standing`, `rank`, `weight`); `models`: those of the
+    study. Shares and means are weighted, so that families of metrics weigh alike; columns are equally wide.
     Top: the standing of the model with the highest mean minus the runner-up's, by which the specifications are
     sorted; below zero, the claim that it leads fails. Middle: each model's rank; a full strip is first place. Bottom: a
     tick where the specification makes that choice, and at the row's end the share of these specifications in which
@@ -36,17 +37,21 @@ def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> st
     standing = curve.pivot(index="place", columns="model", values="standing") if len(curve) else pd.DataFrame()
     if standing.shape[1] < 2:
         return ""
-    means = standing.mean().round(DIGITS)[[model for model in models if model in standing]]
+    weight = curve.drop_duplicates("place").set_index("place")["weight"]
+    means = _weighted(standing, weight).round(DIGITS)[[model for model in models if model in standing]]
     order = means.sort_values(ascending=False, kind="stable").index.tolist()
     margin = (standing[order[0]] - standing[order[1]]).dropna()
     if margin.empty:
         return ""
     places = margin.index.to_numpy()  # specifications that lack one of the two leaders are left out
-    order[2:] = standing.loc[places, order[2:]].mean().sort_values(ascending=False, kind="stable").index
+    weight = weight.loc[places]
+    rest = _weighted(standing.loc[places, order[2:]], weight)
+    order[2:] = rest.sort_values(ascending=False, kind="stable").index
     ranks = curve.pivot(index="place", columns="model", values="rank").loc[places]
     choices = curve.drop_duplicates("place").set_index("place").loc[places, list(FACTORS)]
     # from ranks, which keep ties that the rounding of standings can break
     ahead = (1 + np.sign(ranks[order[1]] - ranks[order[0]]).to_numpy()) / 2
+    mean_ranks, share = _weighted(ranks, weight), float(np.average(ahead, weights=weight))
     groups = {factor: levels for factor in FACTORS if len(levels := _levels(choices[factor])) > 1}
     num_rows = sum(1 + len(levels) for levels in groups.values())
     height = TOP + MARGIN + GAP + STRIP * len(order) + GAP + ROW * num_rows + BOTTOM
@@ -64,18 +69,24 @@ def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> st
             return axes
 
         look = looks(models)
-        _draw_margin(panel(TOP, MARGIN), margin.to_numpy(), order, float(ahead.mean()), look)
-        _draw_ranks(panel(TOP + MARGIN + GAP, STRIP * len(order)), ranks, order, look)
+        _draw_margin(panel(TOP, MARGIN), margin.to_numpy(), order, share, look)
+        _draw_ranks(panel(TOP + MARGIN + GAP, STRIP * len(order)), ranks, mean_ranks, order, look)
         if groups:
             above = TOP + MARGIN + GAP + STRIP * len(order) + GAP
-            _draw_choices(panel(above, ROW * num_rows), choices, groups, ahead)
+            _draw_choices(panel(above, ROW * num_rows), choices, groups, ahead, weight.to_numpy())
         label = f"{len(places)} specifications, by the leader's margin"
         figure.text(left, 0.14 / height, label, fontsize=SMALL, va="center")
 
-    claims = "; ".join(f"{model} mean rank {ranks[model].mean():.1f}" for model in order)
-    alt = f"{order[0]} stands above {order[1]} in {100 * ahead.mean():.0f}% of {len(places)} specifications. {claims}."
+    claims = "; ".join(f"{model} mean rank {mean_ranks[model]:.1f}" for model in order)
+    alt = f"{order[0]} stands above {order[1]} in {100 * share:.0f}% of {len(places)} specifications. {claims}."
     # 2 decimals of a 72nd of an inch are enough, and make a third of the text
     return re.sub(r"(\d\.\d\d)\d+", r"\1", svg(draw, height, "specifications", alt))
+
+
+def _weighted(values: pd.DataFrame, weight: pd.Series) -> pd.Series:
+    """Each column's weighted mean over its known rows."""
+    total = values.notna().mul(weight, axis=0).sum()
+    return values.mul(weight, axis=0).sum() / total
 
 
 def _levels(choices: pd.Series) -> list[str]:
@@ -112,7 +123,7 @@ def _draw_margin(axes: Axes, margin: np.ndarray, order: Sequence[str], share: fl
     axes.set_title("leader minus runner-up, in standard deviations", loc="left", pad=5, fontsize=SMALL, color=MUTED)
 
 
-def _draw_ranks(axes: Axes, ranks: pd.DataFrame, order: Sequence[str], look: Mapping) -> None:
+def _draw_ranks(axes: Axes, ranks: pd.DataFrame, means: pd.Series, order: Sequence[str], look: Mapping) -> None:
     """One strip per model, filled to its rank: full for the first, empty for the last; the mean rank at its end."""
     lowest = max(2.0, float(ranks.count(axis=1).max()))
     at_end = blended_transform_factory(axes.transAxes, axes.transData)
@@ -122,7 +133,7 @@ def _draw_ranks(axes: Axes, ranks: pd.DataFrame, order: Sequence[str], look: Map
         top = floor - 0.84 * shares
         axes.fill_between(edges, floor, top, step="post", color=look[model]["color"], alpha=0.75, linewidth=0)
         axes.axhline(floor, color=MUTED, linewidth=0.4)
-        axes.text(1.015, row + 0.5, f"{ranks[model].mean():.1f}", transform=at_end, va="center", fontsize=SMALL)
+        axes.text(1.015, row + 0.5, f"{means[model]:.1f}", transform=at_end, va="center", fontsize=SMALL)
     axes.set_ylim(len(order), 0)
     axes.set_yticks(np.arange(len(order)) + 0.5, list(order), fontsize=8.5)
     axes.set_xticks([])
@@ -131,7 +142,9 @@ def _draw_ranks(axes: Axes, ranks: pd.DataFrame, order: Sequence[str], look: Map
     axes.text(1.0 + RIGHT, 1.0, "mean", transform=axes.transAxes, ha="right", va="bottom", fontsize=SMALL, color=MUTED)
 
 
-def _draw_choices(axes: Axes, choices: pd.DataFrame, groups: Mapping[str, list[str]], ahead: np.ndarray) -> None:
+def _draw_choices(
+    axes: Axes, choices: pd.DataFrame, groups: Mapping[str, list[str]], ahead: np.ndarray, weight: np.ndarray
+) -> None:
     """A row for each level below its factor's name: ticks where it is chosen, the leader's share at its end."""
     rows: list[str] = []
     at_end = blended_transform_factory(axes.transAxes, axes.transData)
@@ -146,7 +159,7 @@ def _draw_choices(axes: Axes, choices: pd.DataFrame, groups: Mapping[str, list[s
             axes.plot(
                 xs, ys, color=INK, linewidth=max(0.35, 0.6 * WIDTH * 72 * 0.6 / len(choices)), solid_capstyle="butt"
             )
-            share = f"{100 * ahead[chosen].mean():.0f}%"
+            share = f"{100 * np.average(ahead[chosen], weights=weight[chosen]):.0f}%"
             axes.text(1.015, middle, share, transform=at_end, va="center", fontsize=SMALL)
             rows.append(f"  {_words(level)}")
     axes.text(1.0 + RIGHT, 1.0, "ahead", transform=axes.transAxes, ha="right", va="bottom", fontsize=SMALL, color=MUTED)
