@@ -11,7 +11,7 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import nn
 
-from sightline.statistics.ranks import average_ranks
+from sightline.statistics.ranks import average_ranks, normalised_ranks
 
 
 def weighted_layers(network: nn.Module) -> list[str]:
@@ -78,10 +78,10 @@ def map_similarity(maps_MHW: np.ndarray, other_MHW: np.ndarray) -> tuple[np.ndar
     al. 2021). Spearman: mid-ranks for ties; 0, which is chance, where either map is flat (`maps.is_flat` counts them).
     SSIM: see `ssim`; maps in [0, 1], as `scaled_maps` returns them. A map with NaN gives NaN.
     """
-    ranks, others = (average_ranks(np.asarray(maps).reshape(len(maps), -1)) for maps in (maps_MHW, other_MHW))
-    ranks, others = (values - values.mean(axis=1, keepdims=True) for values in (ranks, others))
-    scale_M = np.sqrt((ranks**2).sum(axis=1) * (others**2).sum(axis=1))
-    spearman_M = (ranks * others).sum(axis=1) / np.where(scale_M == 0, 1, scale_M)
+    ranks, others = (
+        normalised_ranks(average_ranks(np.asarray(maps).reshape(len(maps), -1))) for maps in (maps_MHW, other_MHW)
+    )
+    spearman_M = (ranks * others).sum(axis=1)
     return spearman_M, ssim(maps_MHW, other_MHW)
 
 

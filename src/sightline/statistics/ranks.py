@@ -34,6 +34,16 @@ def average_ranks(values_AN: np.ndarray) -> np.ndarray:
     return ranks_AN
 
 
+def normalised_ranks(ranks_AN: np.ndarray) -> np.ndarray:
+    """The ranks of `average_ranks`, each row centred and of length 1: two rows' product is Spearman's correlation.
+
+    A constant row becomes all 0, so that it correlates 0 with every row; a row with a NaN is all NaN.
+    """
+    centred_AN = ranks_AN - ranks_AN.mean(axis=1, keepdims=True)
+    length_A = np.sqrt((centred_AN**2).sum(axis=1, keepdims=True))
+    return centred_AN / np.where(length_A == 0, 1, length_A)
+
+
 def mann_whitney_p(x_N: np.ndarray, y_K: np.ndarray) -> float:
     """One-sided p-value of "x tends to be larger than y", in (0, 1], as `scipy.stats.mannwhitneyu` computes it.
 
