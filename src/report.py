@@ -1,8 +1,8 @@
 """Writes the study's report, one offline page, and the paper's tables.
 
 Reads data/prepared, data/consensus.npz, data/annotations.npz, data/saliency, data/models (CSV), data/alignment.csv,
-metrics/, plots/ and all of params.yaml, which the page prints. The files of EVIDENCE and below metrics/faithfulness may
-be missing: the page says so. Writes plots/report.html and plots/tables/table1 to table4, each as .csv and .tex.
+metrics/, plots/ and all of params.yaml, which the page prints. The files of EVIDENCE and BY_NETWORK may be missing: the
+page says so. Writes plots/report.html and plots/tables/table1 to table4, each as .csv and .tex.
 Run: python src/report.py
 """
 
@@ -32,9 +32,10 @@ from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
 SCORES = Path("data/alignment.csv")
-PAPER, FAITHFULNESS = Path(__file__).parent / "sightline/report/paper.json", "metrics/faithfulness/{}.json"
+PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "comparisons", "families", "reliability", "shortcut", "multiverse")
+BY_NETWORK = ("consistency", "faithfulness")  # folders of metrics/ with one file per network
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},
     "calibration": {"model": str, "probability": float, "share": float, "low": float, "high": float},
@@ -76,25 +77,23 @@ def main() -> None:
     plots = {name: read_csv(f"plots/{name}.csv", columns) for name, columns in TABLES.items()}
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
+    for kind in BY_NETWORK:
+        paths = {key: Path(f"metrics/{kind}/{key}.json") for key in networks}
+        measured[kind] = {key: read_json(path) for key, path in paths.items() if path.is_file()}
     consensus = read_npz(CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
     study = Study(
-        title=params.report.title,
-        threshold=params.threshold,
-        models=params.models,
+        title=params.report.title, threshold=params.threshold, models=params.models,
         params=YAML(typ="safe").load(Path("params.yaml")),
-        paper=json.loads(PAPER.read_text()),
-        is_compared=params.report.paper_numbers,
+        paper=json.loads(PAPER.read_text()), is_compared=params.report.paper_numbers,
         index=read_csv(INDEX, {"image": str, "split": str, "label": int, "patient": str}),
         index_sha256=sha256_of(INDEX),
         **measured,
         specifications=read_specifications("plots/multiverse.csv"),
-        faithfulness={key: read_json(path) for key in networks if Path(path := FAITHFULNESS.format(key)).is_file()},
         histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
         gallery=model_tiles(params, consensus),
-        random_pair=random_pair(params.seed),
-        versions=installed_versions(PACKAGES),
-    )
+        random_pair=random_pair(params.seed), versions=installed_versions(PACKAGES),
+    )  # fmt: skip
     numbers = study_tables(study)
     for name, (header, rows, caption) in printed_tables(study, numbers).items():
         write_csv(f"plots/tables/{name}.csv", getattr(numbers, name))

@@ -24,6 +24,7 @@ ALLOWED = {
     "saliency": ("maps", "networks", "study"),
     "alignment": ("experts", "maps", "statistics"),
     "faithfulness": ("saliency", "statistics"),
+    "consistency": ("maps", "networks", "saliency", "statistics"),
     "report": ("alignment", "statistics", "study"),
     "score": ("alignment", "experts", "formats", "images", "lungs", "report", "study"),
     "annotate": ("experts", "formats", "images", "inputs", "statistics", "study"),

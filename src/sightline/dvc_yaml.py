@@ -26,6 +26,7 @@ SCRIPTS = {
     "families": "families.py",
     "shortcut": "shortcut.py",
     "faithfulness": "faithfulness.py",
+    "consistency": "consistency.py",
     "multiverse": "multiverse.py",
     "report": "report.py",
 }
@@ -51,6 +52,7 @@ FOLDERS = {
     "families": ("statistics", "study"),
     "shortcut": ("study",),
     "faithfulness": ("faithfulness", "networks", "study"),
+    "consistency": ("consistency", "networks", "study"),
     "multiverse": ("alignment", "statistics", "study"),
     "report": ("report", "statistics", "study"),
 }
@@ -66,7 +68,7 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     runs, networks = runs_of(models), entries_of_runs(models)
     external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
     stages = graph["stages"]
-    for name in ("train", "saliency", "faithfulness"):
+    for name in ("train", "saliency", "faithfulness", "consistency"):
         stages[name]["foreach"] = dict(networks)  # one mapping twice would be an anchor
     stages["import-maps"]["foreach"] = external
     maps = [f"data/saliency/{key}.npz" for key in runs]
@@ -84,9 +86,8 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "multiverse": [*maps, *others],
         "report": [*maps, *histories],
     }
-    faithful = [f"metrics/faithfulness/{key}.json" for key in networks]
-    gathered["report"] += faithful
-    listed = ("src/", "data/models/", "data/saliency/", "metrics/faithfulness/")
+    gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in ("faithfulness", "consistency") for key in networks]
+    listed = ("src/", "data/models/", "data/saliency/", "metrics/faithfulness/", "metrics/consistency/")
     for name, script in SCRIPTS.items():
         stage = stages[name].get("do", stages[name])
         kept = [dep for dep in stage["deps"] if not str(dep).startswith(listed)]

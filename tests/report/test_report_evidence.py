@@ -21,12 +21,13 @@ from reports import EXTERNAL, NETWORKS, Elements, fabricate, ladder_metrics, pag
 from sightline.alignment.specifications import CURVE_COLUMNS, curve_table, specifications, summary
 from sightline.study.files import write_csv, write_json, write_npz
 
-ORDER = ("scale", "ladder", "ranking", "accuracy", "shortcut", "faithfulness", "alignment", "gallery", "threshold",
-         "classification", "annotations", "training", "made", "departures", "limits")  # fmt: skip
+ORDER = ("scale", "ladder", "ranking", "accuracy", "shortcut", "faithfulness", "consistency", "alignment", "gallery",
+         "threshold", "classification", "annotations", "training", "made", "departures", "limits")  # fmt: skip
 FILES = (
     *(f"metrics/{name}.json" for name in ("ladder", "comparisons", "reliability", "shortcut", "multiverse")),
     "plots/multiverse.csv",
     "metrics/faithfulness",
+    "metrics/consistency",
 )
 
 
@@ -75,6 +76,16 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
                         "with": {"images": 5, "region_share": 0.07, "probability": 0.6},
                         "without": {"images": 0, "region_share": None, "probability": None},
                     },
+                },
+            })  # fmt: skip
+
+    numbers = {"correlation": 0.913, "correlation_chance": 0.402, "overlap": 0.823, "overlap_chance": 0.314}
+    for name, entry in models.items():
+        if "arch" in entry:
+            write_json(root / f"metrics/consistency/{name}.json", {
+                "model": name, "method": "gradcam", "images": 5, "rank": 0.418, "flat_maps": 0, "perturbations": {},
+                "kinds": {
+                    "shift": numbers | {"rank": 0.407}, "jpeg": numbers | {"rank": 0.399, "correlation_chance": None},
                 },
             })  # fmt: skip
 
@@ -180,6 +191,9 @@ CHANGES = [  # file, where in it, new value, as the page prints it
         "0.22 to 0.61 on the",
     ),
     ("faithfulness/alexnet-scratch-fc", ["randomisation", "spearman", 1], 0.765, "0.77"),
+    ("consistency/alexnet-scratch-fc", ["kinds", "shift", "correlation"], -0.654, "\N{MINUS SIGN}0.65 chance 0.40"),
+    ("consistency/alexnet-scratch-fc", ["kinds", "jpeg", "overlap"], 0.1234, "12.3% chance 31.4%"),
+    ("consistency/alexnet-scratch-fc", ["kinds", "jpeg", "rank"], 0.0456, "41.8% 40.7% 4.6%"),
 ]
 
 
@@ -202,7 +216,7 @@ def test_changed_evidence_changes_the_page(finished: Path, tmp_path: Path, monke
 def test_each_file_may_be_missing(name: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "copy"
     shutil.copytree(finished, root)
-    shutil.rmtree(root / name) if name.endswith("faithfulness") else (root / name).unlink()
+    shutil.rmtree(root / name) if (root / name).is_dir() else (root / name).unlink()
     words = whole(written(root, monkeypatch))
     if name == "metrics/ladder.json":  # then the published comparison answers
         assert words.index("All 3 models point") < words.index("How close they come")
@@ -221,7 +235,12 @@ def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """What the stages write then: {} and empty tables; the shortcut meter needs no experts."""
     fabricate(tmp_path, NETWORKS, num_images=0, source="folder")
     fabricate_evidence(tmp_path, NETWORKS)
-    for name in ("ladder", "reliability", "multiverse", *(f"faithfulness/{model}" for model in NETWORKS)):
+    for name in (
+        "ladder",
+        "reliability",
+        "multiverse",
+        *(f"{kind}/{model}" for kind in ("faithfulness", "consistency") for model in NETWORKS),
+    ):
         write_json(tmp_path / f"metrics/{name}.json", {})
     write_csv(tmp_path / "plots/multiverse.csv", pd.DataFrame(columns=CURVE_COLUMNS))
     words = whole(written(tmp_path, monkeypatch))
@@ -229,6 +248,7 @@ def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "No map of this study was compared with the baselines: no image has a consensus region." in words
     assert "Flagged: resnet50-imagenet-gap." in words
     assert "The ranking was not tried under other choices" in words
+    assert "Consistency was not measured: it is off by default" in words
 
 
 def test_a_study_without_single_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,8 @@ class Study:
     """plots/multiverse.csv, the specification curve"""
     faithfulness: Mapping[str, tables.Metrics] = field(default_factory=dict)
     """Per network: metrics/faithfulness/<model>.json"""
+    consistency: Mapping[str, tables.Metrics] = field(default_factory=dict)
+    """Per network: metrics/consistency/<model>.json; empty where it is not enabled"""
 
     @property
     def is_phantom(self) -> bool:
