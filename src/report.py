@@ -34,7 +34,7 @@ from sightline.study.parameters import read_params
 SCORES = Path("data/alignment.csv")
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
-EVIDENCE = ("ladder", "comparisons", "families", "reliability", "shortcut", "multiverse")
+EVIDENCE = ("ladder", "verdict", "comparisons", "families", "reliability", "shortcut", "multiverse")
 BY_NETWORK = ("consistency", "faithfulness")  # folders of metrics/ with one file per network
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},

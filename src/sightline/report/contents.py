@@ -59,6 +59,8 @@ class Study:
     versions: Mapping[str, str]
     ladder: tables.Metrics = field(default_factory=dict)
     """metrics/ladder.json: baselines, lifts and the human scale; also empty without a consensus"""
+    verdict: tables.Metrics = field(default_factory=dict)
+    """metrics/verdict.json; also empty without a consensus"""
     reliability: tables.Metrics = field(default_factory=dict)
     """metrics/reliability.json; also empty without two annotations"""
     shortcut: tables.Metrics = field(default_factory=dict)

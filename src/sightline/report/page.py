@@ -28,9 +28,10 @@ from sightline.report import (
     published,
     published_answer,
     shortcut,
+    verdict,
 )
 from sightline.report.contents import Study, Tables, printed_tables
-from sightline.report.html import bullets, document
+from sightline.report.html import bullets, document, paragraph
 
 SYNTHETIC = "The X-rays are synthetic and the annotators simulated: this tests the method, not medicine."
 FOOTER = (
@@ -47,7 +48,7 @@ def report(study: Study, numbers: Tables) -> str:
     return document(
         study.title,
         f"Does a chest X-ray classifier look where the {study.experts} look?",
-        answer(study, verdicts, standings, together),
+        answer(study, verdicts, together),
         sections(study, numbers, verdicts, standings, together),
         FOOTER,
     )
@@ -59,9 +60,15 @@ def sections(
     """Id, heading and parts of every section, in the order of the page."""
     printed = printed_tables(study, numbers)
     primary = str(study.ladder.get("primary", "ap"))
+    judged = verdict.of_study(study.verdict, study.models)
+    context = []
+    if len(standings):
+        context = ladder_answer.answer(standings, study.ladder, study.experts)
+        context.append(ladder_answer.basis(standings, study.ladder))
     return [
+        ("verdict", "The verdict on each model", verdict.parts(judged, study.models)),
         ("scale", f"How close they come to one of the {study.experts}", human_scale.human_scale(study, standings)),
-        ("ladder", "What a map must beat", ladder.ladder(study, standings)),
+        ("ladder", "What a map must beat", [*map(paragraph, context), *ladder.ladder(study, standings)]),
         ("ranking", "How far the ranking depends on choices", choices.ranking(study)),
         ("accuracy", "Accuracy against alignment", accuracy.accuracy(study, together)),
         ("shortcut", "Do they look where no disease can be?", shortcut.shortcut(study)),
@@ -82,15 +89,14 @@ def sections(
     ]  # fmt: skip
 
 
-def answer(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, together: Mapping[str, Any]) -> list[str]:
-    """The ladder's answer, or without a ladder the published comparison's; what qualifies it; how it was judged."""
-    if standings.empty:
-        first, *more = published_answer.answer(verdicts, study.classification, study.consensus, study.experts)
-        basis = []
-    else:
-        first, *more = ladder_answer.answer(standings, study.ladder, study.experts)
+def answer(study: Study, verdicts: pd.DataFrame, together: Mapping[str, Any]) -> list[str]:
+    """The verdict, or without one the published comparison's answer; then what qualifies it."""
+    judged = verdict.of_study(study.verdict, study.models)
+    if judged:
+        first, *more = verdict.answer(judged)
         more += published_answer.classifiers(study.classification)
-        basis = [ladder_answer.basis(standings, study.ladder)]
+    else:
+        first, *more = published_answer.answer(verdicts, study.classification, study.consensus, study.experts)
     return [
         first,
         *([SYNTHETIC] if study.is_phantom else []),
@@ -99,5 +105,4 @@ def answer(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, togeth
         *faithfulness.used(study),
         *choices.leaders(study.multiverse),
         *accuracy.correlation(together),
-        *basis,
     ]
