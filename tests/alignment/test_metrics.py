@@ -130,6 +130,8 @@ def test_a_metric_added_in_one_place_is_in_ladder_json_and_in_the_report(
     assert value["lift"] == pytest.approx(
         value["value"] - max(by_metric[added] for by_metric in results["baselines"].values()), abs=2e-6
     )
+    hits = results["models"]["theirs"]["lime"]["pointing"]  # all are hit: Clopper and Pearson's lower end, not 1
+    assert [hits[key] for key in ("value", "low", "high")] == pytest.approx([1, 0.05 ** (1 / len(IMAGES)), 1], abs=2e-6)
     assert added in results["human_scale"]
     assert added in pd.read_csv("data/ladder.csv").columns
     assert added in set(pd.read_csv("plots/ladder.csv")["metric"])
