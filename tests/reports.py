@@ -194,6 +194,32 @@ def ladder_metrics(
     return found
 
 
+def verdict_metrics(models: Mapping[str, tuple[str, float]], words: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """metrics/verdict.json of models with (method, contrast); `words`: their verdicts, `looks` by default."""
+
+    def mean(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 0.04, "high": value + 0.04}
+
+    found: dict[str, Any] = {"models": {}, "families": {}, "primary": "rank", "margin": 0.25, "images": 48}
+    found |= {"patients": 47, "readers": 14, "readings": 270, "family": [f"{m}.{o[0]}" for m, o in models.items()]}
+    grid = {"expert": {"kind": "positive", **mean(0.234)}, "region": {"kind": "positive", "p": 0.001, **mean(0.456)}}
+    grid |= {"own_anatomy": {"kind": "negative", "p": 0.31, **mean(0.0123)}, "power": 0.912, "patients_needed": 31.0}
+    found["controls"] = {"4x4": grid}
+    for model, (method, value) in models.items():
+        own = {**mean(value), "own": value + 0.1, "row": 0.11, "col": 0.09, "p": 0.012, "p_holm": 0.036}
+        word = (words or {}).get(model, "looks")
+        found["models"].setdefault(model, {})[method] = {
+            "verdict": word, "reason": "", "sentence": f"Sentence on {model}: {word}.", "grid": "4x4",
+            "contrast": {score: dict(own) for score in ("rank", "ap", "auroc", "mass", "pointing")},
+            "expert": mean(0.234), "ceiling": mean(0.456), "over_anatomy": mean(value - 0.0123),
+            "place": value / 0.234, "place_low": value / 0.234 - 0.2, "place_high": value / 0.234 + 0.2,
+            "images_needed": 137 if word in ("undecided", "cannot_tell") else None, "power": 0.912,
+            "mean_map": {"value": 0.0, "low": None, "high": None, "p": 1.0},
+            "true_positives": {"images": 45, "patients": 44, "p": 0.02, **mean(value)},
+        }  # fmt: skip
+    return found
+
+
 def run(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The stage in a process of its own."""
     return script("report", root, **environment)

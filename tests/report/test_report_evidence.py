@@ -17,14 +17,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import EXTERNAL, NETWORKS, Elements, fabricate, ladder_metrics, page_of, run, words_of, written
+from reports import (
+    EXTERNAL,
+    NETWORKS,
+    Elements,
+    fabricate,
+    ladder_metrics,
+    page_of,
+    run,
+    verdict_metrics,
+    words_of,
+    written,
+)
 from sightline.alignment.specifications import CURVE_COLUMNS, curve_table, specifications, summary
 from sightline.study.files import write_csv, write_json, write_npz
 
-ORDER = ("scale", "ladder", "ranking", "accuracy", "shortcut", "faithfulness", "consistency", "alignment", "gallery",
-         "threshold", "classification", "annotations", "training", "made", "departures", "limits")  # fmt: skip
+ORDER = ("verdict", "scale", "ladder", "ranking", "accuracy", "shortcut", "faithfulness", "consistency",
+         "alignment", "gallery", "threshold", "classification", "annotations", "training", "made", "departures",
+         "limits")  # fmt: skip
 FILES = (
-    *(f"metrics/{name}.json" for name in ("ladder", "comparisons", "reliability", "shortcut", "multiverse")),
+    *(f"metrics/{name}.json" for name in ("ladder", "verdict", "comparisons", "reliability", "shortcut", "multiverse")),
     "plots/multiverse.csv",
     "metrics/faithfulness",
     "metrics/consistency",
@@ -41,6 +53,9 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
         places=dict(zip(names, np.linspace(0.7, -0.2, len(names)).tolist(), strict=True)) if has_readers else None,
     )
     write_json(root / "metrics/ladder.json", ladder)
+    contrasts = dict(zip(names, np.linspace(0.21, 0.01, len(names)).tolist(), strict=True))
+    verdict = verdict_metrics({name: (methods[name], contrasts[name]) for name in names}, {names[-1]: "cannot_tell"})
+    write_json(root / "metrics/verdict.json", verdict)
 
     sign = {"excess": 0.12, "excess_p": 0.004, "row": 0.93, "col": 0.21, "concentration": 0.67, "num_flat": 0}
     sign |= {"excess_negative": -0.03, "concentration_negative": 0.07, "num_positive": 12, "num_negative": 11}
@@ -150,8 +165,10 @@ def test_the_page_is_whole_and_in_the_order_a_reader_needs(finished: Path) -> No
     assert (
         "All 3 models point where the simulated annotators look, more often than a random point would." in words
     )  # as published
-    first, published = (words.index(text) for text in ("1 of 3 models scores", "look, more often than a random"))
-    assert first < words.index("What a map must beat") < published
+    verdict, context, published = (
+        words.index(text) for text in ("2 of 3 models look where", "1 of 3 models scores", "more often than a random")
+    )
+    assert verdict < words.index("How close they come") < context < published
     assert page_of(finished).count('role="img"') >= 11
 
 
@@ -191,6 +208,20 @@ CHANGES = [  # file, where in it, new value, as the page prints it
         "0.22 to 0.61 on the",
     ),
     ("faithfulness/alexnet-scratch-fc", ["randomisation", "spearman", 1], 0.765, "0.77"),
+    (
+        "verdict",
+        ["models", "alexnet-scratch-fc", "gradcam", "sentence"],
+        "A sentence of its own.",
+        "A sentence of its own.",
+    ),
+    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "contrast", "rank", "own"], 0.6789, "67.9%"),
+    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "place_high"], 6.54, "6.54]"),
+    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "contrast", "auroc", "value"], 0.3579, "+35.8"),
+    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "images_needed"], 98765, "98,765"),
+    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "true_positives", "images"], 4747, "4747 images"),
+    ("verdict", ["controls", "4x4", "region", "value"], 0.9753, "+97.5"),
+    ("verdict", ["controls", "4x4", "power"], 0.6421, "64%"),
+    ("verdict", ["readers"], 777, "777 readers"),
     ("consistency/alexnet-scratch-fc", ["kinds", "shift", "correlation"], -0.654, "\N{MINUS SIGN}0.65 chance 0.40"),
     ("consistency/alexnet-scratch-fc", ["kinds", "jpeg", "overlap"], 0.1234, "12.3% chance 31.4%"),
     ("consistency/alexnet-scratch-fc", ["kinds", "jpeg", "rank"], 0.0456, "41.8% 40.7% 4.6%"),
@@ -218,8 +249,10 @@ def test_each_file_may_be_missing(name: str, finished: Path, tmp_path: Path, mon
     shutil.copytree(finished, root)
     shutil.rmtree(root / name) if (root / name).is_dir() else (root / name).unlink()
     words = whole(written(root, monkeypatch))
-    if name == "metrics/ladder.json":  # then the published comparison answers
+    if name == "metrics/verdict.json":  # then the published comparison answers
         assert words.index("All 3 models point") < words.index("How close they come")
+        assert "or metrics/verdict.json is missing or empty" in words
+    if name == "metrics/ladder.json":
         assert "metrics/ladder.json is missing or empty" in words
 
 
@@ -237,6 +270,7 @@ def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyP
     fabricate_evidence(tmp_path, NETWORKS)
     for name in (
         "ladder",
+        "verdict",
         "reliability",
         "multiverse",
         *(f"{kind}/{model}" for kind in ("faithfulness", "consistency") for model in NETWORKS),

@@ -74,7 +74,7 @@ def hit_rate_interval(hits_M: np.ndarray, groups_M: np.ndarray, level: float) ->
     The rate is taken as common to all images. Where it differs between images, the number of hits varies less than
     that (Hoeffding 1956), so the interval of case 1 still covers the mean rate. Case 2 is no proof for every
     dependence within patients and every spread of rates between them. Simulated coverage of 95% intervals (16, 21, 50
-    patients; mean rates 0.02 to 0.6, equal or spread): one image each 96.5 to 99.8%; 1 to 3 images each 95.6 to 98.4%
+    patients; mean rates 0.02 to 0.6, equal or spread): one image each 96.5 to 99.8%; 1 to 3 images each 95.4 to 98.4%
     where a patient's images are hit or missed together, 97.7 to 99.4% where half of the patients are like that, and
     99.0 to 100% where images are independent: further images of a patient hardly narrow the interval.
 

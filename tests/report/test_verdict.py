@@ -1,0 +1,76 @@
+"""The verdict in the report: how many of each, in words; what stands where a number is missing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reports import verdict_metrics
+from sightline.report import verdict
+from sightline.study.models import ExternalMaps, Network
+from sightline.verdict import decision, scored
+
+GAP = Network(arch="alexnet", init="scratch", head="gap")
+
+
+def judged(words: dict[str, str]) -> dict:
+    models = {name: ("gradcam", 0.1 + 0.01 * number) for number, name in enumerate(words)}
+    return verdict.of_study(verdict_metrics(models, words), dict.fromkeys(words, GAP))
+
+
+def test_every_verdict_and_control_has_words() -> None:
+    assert set(verdict.WORDS) == set(decision.WORDS)
+    assert {"expert", scored.REGION, scored.ANATOMY, scored.PRIOR, scored.GAUSSIAN} == set(verdict.CONTROLS)
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ({"a": "looks"}, "The one model looks where the experts look."),
+        ({"a": "looks", "b": "looks"}, "All 2 models look where the experts look."),
+        (
+            {"a": "as_expert", "b": "elsewhere", "c": "elsewhere", "d": "cannot_tell"},
+            "1 of 4 models looks where the experts look, as well as an expert. 2 of 4 models look elsewhere. "
+            "About 1 of 4 models this study cannot tell.",
+        ),
+        ({"a": "undecided"}, "Undecided: the one model."),
+        ({"a": "cannot_tell", "b": "cannot_tell"}, "About all 2 models this study cannot tell."),
+        ({"a": "prior", "b": "undecided"}, "1 of 2 models looks where disease usually is, not where it is in this "
+         "patient. Undecided: 1 of 2 models."),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_counts_the_verdicts(words: dict[str, str], first: str) -> None:
+    sentences = verdict.answer(judged(words))
+    assert sentences[0] == first
+    assert sentences[1:-1] == [f"Sentence on {name}: {word}." for name, word in words.items()]
+    assert "48 images of 47 patients" in sentences[-1]
+    assert ("Holm" in sentences[-1]) == (len(words) > 1)
+
+
+def test_a_model_is_judged_by_its_primary_method() -> None:
+    metrics = verdict_metrics({"a": ("cam", 0.1)})
+    metrics["models"]["a"]["gradcam"] = metrics["models"]["a"]["cam"] | {"verdict": "prior"}
+    assert verdict.of_study(metrics, {"a": GAP})["candidates"]["a"]["verdict"] == "prior"
+    assert verdict.of_study({}, {"a": GAP}) == {}
+
+
+def test_parts_show_numbers_and_leave_out_what_is_not_known() -> None:
+    results = judged({"a": "looks", "b": "cannot_tell"})
+    entry = results["candidates"]["b"]
+    entry["place"] = entry["place_low"] = entry["place_high"] = None
+    entry["contrast"]["rank"] |= {"low": None, "high": None, "p": None, "p_holm": None}
+    html = "".join(verdict.parts(results, {"a": GAP, "b": ExternalMaps(maps="x", method="lime")}))
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    assert "nan" not in words.lower()
+    assert "137" in words
+    assert "+10.0 [6.0, 14.0]" in words
+    assert "a left-out expert" in words
+    (nothing,) = verdict.parts({})
+    assert "metrics/verdict.json is missing or empty" in nothing
+
+
+def test_results_of_the_core_can_be_shown_as_they_are() -> None:
+    results = judged({"a": "looks"})
+    assert verdict.answer(results) == verdict.answer(dict(results))
+    assert len(verdict.parts(results)) == len(verdict.parts(results, {"a": GAP})) == 5
