@@ -31,7 +31,7 @@ WORDS = {
     "random_in_lungs": "random blobs in the lungs",
     "lungs": "both lungs",
     "other_region": "another patient's region",
-    "atlas": "atlas of other patients",
+    "atlas": "the experts' prior",
 }
 
 
@@ -91,7 +91,7 @@ def draw_ladder(axes: Axes, ladder: dict, metric: str) -> None:
         label.set_color(MODEL if interval else MUTED)
     names = {"ap": "average precision", "rank": "relevance rank", "mass": "relevance mass"}
     axes.set_title(
-        f"The ladder: {names.get(metric, metric)}, models (red) among maps that never saw the disease", fontsize=9
+        f"The ladder: {names.get(metric, metric)}, models (red) among maps that do not know the finding", fontsize=9
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(0)
