@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from sightline.alignment.threshold_free import image_scores
+from sightline.alignment.region_scores import region_scores, regions_of, sorted_map
 from sightline.consistency.repeatability import by_kind, overlaps, ranked, repeatability
 
 RNG = np.random.default_rng(0)
@@ -61,14 +61,14 @@ def test_one_patient_has_no_chance_and_a_flat_map_repeats_nothing() -> None:
     assert np.isnan(result.means()["overlap_chance"])
 
 
-def test_relevance_rank_is_that_of_the_ladder() -> None:
+def test_relevance_rank_is_that_of_the_verdict() -> None:
     maps = RNG.integers(0, 6, (5, 8, 8)).astype(np.float32) / 5
     maps[4] = 0
     masks = RNG.random((5, 8, 8)) < 0.3
     for image, score in enumerate(ranked(maps).relevance_rank(masks)):
-        one = masks[[image]]
-        expected = image_scores(maps[[image]], one, one.astype(float), np.zeros_like(one), 1.0)["rank"]
-        assert score == pytest.approx(expected.item())
+        assert score == pytest.approx(
+            region_scores(sorted_map(maps[image]), regions_of(masks[[image]]), ("rank",)).item()
+        )
     assert np.isnan(ranked(maps[:1]).relevance_rank(np.zeros((1, 8, 8), bool)))
 
 

@@ -108,9 +108,8 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
     names = [
         "prepare", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus", "reliability", "align",
-        "bootstrap", "ladder", "compare", "families", "shortcut", f"faithfulness {KEY}", f"consistency {KEY}",
-        "multiverse",
-        "augment_preview", "report",
+        "bootstrap", "ladder", "verdict", "compare", "families", "shortcut", f"faithfulness {KEY}",
+        f"consistency {KEY}", "multiverse", "augment_preview", "report",
     ]  # fmt: skip
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:

@@ -48,7 +48,7 @@ class RankedMaps:
     def relevance_rank(self, masks_MHW: np.ndarray) -> np.ndarray:
         """float64 M: of each map's |G| highest pixels, the share inside its region G; NaN where that is empty.
 
-        The same number as `rank` of `alignment.threshold_free.image_scores`, which a test compares.
+        The same number as `rank` of `alignment.region_scores`, which a test compares.
         """
         scores_M = np.full(len(masks_MHW), np.nan)
         for row, mask_P in enumerate(masks_MHW.reshape(len(masks_MHW), -1)):
