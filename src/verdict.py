@@ -1,30 +1,34 @@
 """The verdict: does each model look where the experts look in this patient, as far as this study can tell?
 
 Reads data/consensus.npz, data/annotations.npz, data/lungs.npz, data/prepared/index.csv, data/saliency/<key>.npz and, of
-networks, data/saliency/<key>.others.npz and data/models/<key>.predictions.csv; writes data/verdict.csv (own, row, col
-and d of each map, score and image), metrics/verdict.json and plots/verdict.csv. No threshold of a map is involved.
+networks, data/saliency/<key>.others.npz, data/models/<key>.predictions.csv and data/consistency/<key>.npz; writes
+data/verdict.csv (own, row, col and d of each map, score and image), metrics/verdict.json and plots/verdict.csv. No
+threshold of a map is involved.
 Run: python src/verdict.py
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sightline import inputs
 from sightline.study.errors import run_stage
-from sightline.study.files import write_csv, write_json
+from sightline.study.files import read_npz, write_csv, write_json
 from sightline.study.models import Entry, Network, families_of, primary_method, runs_of
 from sightline.study.parameters import read_params
 from sightline.verdict.films import Films
+from sightline.verdict.repeatability import verdict_repeatability
 from sightline.verdict.results import verdicts
 from sightline.verdict.scored import score_films
 from sightline.verdict.settings import Verdict
 from sightline.verdict.tables import CONTRAST_COLUMNS, by_model, contrast_table, plot_table
 
 Key = tuple[str, str]  # model and method
+CONSISTENCY = "data/consistency/{}.npz"
 CALLED_POSITIVE = 0.5  # least probability
 
 
@@ -70,6 +74,8 @@ def main() -> None:
         films, scored, params.verdict, [candidate(key) for key in primary.values()], seeds,
         {candidate(key): called[key[0]] for key in maps if key[0] in called}, names_of(list(maps), primary),
     )  # fmt: skip
+    for name, repeated in perturbed(networks, films, params.verdict).items():
+        results["candidates"][name]["repeatability"] = repeated
     write_csv("data/verdict.csv", contrast_table(films, scored, params.verdict))
     write_csv("plots/verdict.csv", plot_table(results))
     write_json("metrics/verdict.json", {**by_model(results, list(maps)), "lungs": inputs.WORDS[kind]})
@@ -92,6 +98,18 @@ def primary_of(keys: list[Key]) -> dict[str, Key]:
 def names_of(keys: list[Key], primary: dict[str, Key]) -> dict[str, str]:
     """A model's primary map goes by the model's name."""
     return {candidate(key): key[0] if primary[key[0]] == key else f"{key[0]} ({key[1]})" for key in keys}
+
+
+def perturbed(networks: list[str], films: Films, settings: Verdict) -> dict[str, dict[str, Any]]:
+    """By candidate, how often the verdict stays under the perturbations of the stage consistency, where it is on."""
+    found = {}
+    for key in networks:
+        stored = read_npz(CONSISTENCY.format(key))
+        images = stored.pop("images").tolist()
+        if images:
+            height, width = stored.pop("cells").tolist()
+            found[candidate((key, "gradcam"))] = verdict_repeatability(films, settings, images, stored, (height, width))
+    return found
 
 
 def called_positive(networks: list[str], images: list[str]) -> dict[str, np.ndarray]:

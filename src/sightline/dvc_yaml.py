@@ -75,11 +75,12 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     others = [f"data/saliency/{key}.others.npz" for key in networks]
     predictions = [f"data/models/{key}.predictions.csv" for key in networks]
     histories = [f"data/models/{key}.history.csv" for key in networks]
+    perturbed = [f"data/consistency/{key}.npz" for key in networks]
     gathered = {
         "align": maps,
         "bootstrap": predictions,
         "ladder": [*maps, *others],
-        "verdict": [*maps, *others, *predictions],
+        "verdict": [*maps, *others, *predictions, *perturbed],
         "compare": predictions,
         "families": predictions,
         "shortcut": [*maps, *predictions],
@@ -87,7 +88,14 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "report": [*maps, *histories],
     }
     gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in ("faithfulness", "consistency") for key in networks]
-    listed = ("src/", "data/models/", "data/saliency/", "metrics/faithfulness/", "metrics/consistency/")
+    listed = (
+        "src/",
+        "data/models/",
+        "data/saliency/",
+        "data/consistency/",
+        "metrics/faithfulness/",
+        "metrics/consistency/",
+    )
     for name, script in SCRIPTS.items():
         stage = stages[name].get("do", stages[name])
         kept = [dep for dep in stage["deps"] if not str(dep).startswith(listed)]

@@ -17,6 +17,7 @@ from sightline.experts.consensus import consensus_mask, left_out_consensus, pixe
 from sightline.maps import scaled_maps
 from sightline.verdict.decision import WORDS
 from sightline.verdict.films import Films
+from sightline.verdict.repeatability import verdict_repeatability
 from sightline.verdict.results import verdicts
 from sightline.verdict.scored import score_films
 from sightline.verdict.settings import Verdict
@@ -197,6 +198,14 @@ def test_the_lungs_frame_takes_away_what_follows_the_lungs() -> None:
     assert anatomy["in_frame_lungs"] == pytest.approx(anatomy["value"])
 
 
+def test_the_lung_mask_as_a_map_never_gets_a_yes() -> None:
+    study = phantom_study(50, 224)
+    assert study.films.lungs_MHW is not None
+    entry = judged(replace(study.films, maps={"lungs": study.films.lungs_MHW.astype(float)}))["candidates"]["lungs"]
+    assert entry["over_anatomy"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert entry["verdict"] not in ("looks", "as_expert")
+
+
 def smallest_studies() -> Iterator[tuple[str, Films]]:
     films = small_films(1, ["a", "b", "c", "d"])
     one = small_films(1, ["a"])
@@ -292,3 +301,19 @@ def test_a_study_of_more_patients_than_a_block_scores_each_in_its_block() -> Non
     entry = verdicts(films, scored, SETTINGS, ["model"])["candidates"]["model"]
     assert math.isfinite(entry["contrast"]["rank"]["value"])
     assert entry["verdict"] in WORDS
+
+
+def test_a_verdict_repeats_where_maps_do_and_not_where_they_turn_to_noise() -> None:
+    study = phantom_study(50, 224)
+    good = on_cells(study.lesions_MHW, 4)
+    noise = np.random.default_rng(0).random(good.shape)
+    order = list(reversed(range(1, len(good))))
+    images = [study.films.images[row] for row in order]
+    maps = {"unperturbed": good[order], "same": good[order], "noise": noise[order]}
+    result = verdict_repeatability(study.films, SETTINGS, images, maps, (4, 4))
+    assert result["images"] == len(good) - 1
+    assert result["perturbations"]["same"] == {key: result[key] for key in ("verdict", "contrast")}
+    assert (result["same"], result["of"]) == (1, 2)
+    assert result["verdict"] == "as_expert"
+    assert result["perturbations"]["noise"]["verdict"] not in ("as_expert", "looks")
+    assert verdict_repeatability(study.films, SETTINGS, [], {}, (4, 4)) == {}

@@ -47,7 +47,18 @@ def consistency(study: Study) -> list[str]:
                "Of the map's highest pixels, as many as the region of the consensus has, the share that is also among "
                "the highest after the perturbation. Second line: chance."),
         _scores(by_model, kinds),
+        *_verdicts(study),
     ]  # fmt: skip
+
+
+def _verdicts(study: Study) -> list[str]:
+    """How often the verdict stays the same; nothing where no verdict was repeated."""
+    counts = []
+    for model, methods in study.verdict.get("models", {}).items():
+        for values in methods.values():
+            if repeated := values.get("repeatability"):
+                counts.append(f"{model} under {repeated['same']} of {repeated['of']}")
+    return [paragraph(f"The verdict stays the same: {listed(counts)} perturbations.")] if counts else []
 
 
 def _table(

@@ -68,7 +68,8 @@ def sections(
     return [
         ("verdict", "The verdict on each model", verdict.parts(judged, study.models)),
         ("scale", f"How close they come to one of the {study.experts}", human_scale.human_scale(study, standings)),
-        ("ladder", "What a map must beat", [*map(paragraph, context), *ladder.ladder(study, standings)]),
+        ("ladder", "Beside maps that know nothing of the finding",
+         [*map(paragraph, context), *ladder.ladder(study, standings)]),
         ("ranking", "How far the ranking depends on choices", choices.ranking(study)),
         ("accuracy", "Accuracy against alignment", accuracy.accuracy(study, together)),
         ("shortcut", "Do they look where no disease can be?", shortcut.shortcut(study)),

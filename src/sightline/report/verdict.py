@@ -59,7 +59,8 @@ def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None) -> list[
     """The HTML of the section: chart, candidates, controls, and what stands behind them."""
     if not verdicts:
         return [paragraph("No verdict: no image has a region and a map, or metrics/verdict.json is missing or empty.")]
-    entries = {**(verdicts.get("families") or {}), **verdicts["candidates"]}
+    families = {f"{name}, all seeds": entry for name, entry in (verdicts.get("families") or {}).items()}
+    entries = {**families, **verdicts["candidates"]}
     known = dict(models or {})
     return [
         chart(
@@ -161,8 +162,8 @@ def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics) -> str:
     caption = (
         f"{measure(str(verdicts['primary'])).words} on the own patient's region and on other patients', and their "
         "contrast in points with its interval. p: regions permuted among patients, one-sided, Holm. Place: the "
-        "contrast over that of a left-out expert, 0 blind to the patient and 1 an expert. Images needed: where nothing "
-        "is decided."
+        "contrast over that of a left-out expert, 0 blind to the patient and 1 an expert; without experts over that of "
+        "the region itself. Images needed: where nothing is decided."
     )
     return table(header, rows, caption, text_columns=("Verdict",))
 
@@ -176,6 +177,10 @@ def _controls(verdicts: Metrics) -> str:
             own = controls[name]
             must = "be found" if own["kind"] == "positive" else "stay near 0"
             rows.append([words, _grid(grid), must, _points(own), shown(number_at(own, "p"), -1)])
+            for frame in ("image", "lungs"):
+                if (value := number_at(own, f"in_frame_{frame}")) == value:
+                    where = f"{words}, other regions moved to its lungs" if frame == "lungs" else f"{words}, none moved"
+                    rows.append([where, _grid(grid), "stay near 0", _points({"value": value}), ""])
         rows.append(["power for half an expert", _grid(grid), "", percent(number_at(controls, "power"), 0), ""])
     for name, entry in verdicts["candidates"].items():
         for control, words in (("mean_map", "its mean map on every image"), ("untrained", "the same untrained")):
@@ -215,7 +220,7 @@ def _meanings(verdicts: Metrics) -> list[str]:
     margin = percent(float(verdicts["margin"]), 0)
     return [
         "This study cannot tell: the positive control is itself not found, or cannot be told from the patient's own "
-        "lungs or body, or a map half as good as it would be found too rarely.",
+        "lungs or body, or a map half as good as it would be found too rarely; or there are fewer than two patients.",
         f"As well as an expert: the contrast exceeds {percent(1 - float(verdicts['margin']), 0)} of a left-out "
         "expert's by its interval, with patients and readers resampled crosswise.",
         "Where the experts look: the contrast is above 0, and above that of the patient's own anatomy.",

@@ -72,7 +72,14 @@ class Judge:
         matrices = [mine - theirs for mine, theirs in zip(own, other, strict=True)]
         value = contrast(self.scored.blocks, matrices, self.films.patients_M, self.settings.weigh).value
         low, high = self.interval(matrices)
+        if np.isnan(low):  # no spread: the same maps, or scores that differ by the same on every film
+            low = high = value
         return {"value": value, "low": low, "high": high}
+
+    @property
+    def num_read(self) -> int:
+        """Patients with a left-out reader."""
+        return len(np.unique(self.films.patients_M[self.scored.readings.image_N]))
 
     def draws(self) -> Draws:
         """Patients and readers crosswise, the same for models and experts."""
@@ -118,7 +125,8 @@ def grid_controls(judge: Judge, grid: str, draws: Draws) -> GridControls:
     primary, scored, settings = judge.settings.primary, judge.scored, judge.settings
     numbers: dict[str, Any] = {}
     value, expert_B = judge.on_readings(scored.experts[grid], True, draws)
-    has_experts = not np.isnan(value)
+    # a few films with several readers would decide for all: then the region itself is the control
+    has_experts = not np.isnan(value) and 2 * judge.num_read >= judge.films.num_patients
     for control, by_score in scored.controls[grid].items():
         numbers[control] = {"kind": KINDS.get(control, "negative"), **judge.value_of(by_score[primary])}
     if len(scored.anatomy_by_frame) > 1:  # both frames are known
@@ -126,13 +134,13 @@ def grid_controls(judge: Judge, grid: str, draws: Draws) -> GridControls:
             numbers[ANATOMY][f"in_frame_{frame}"] = judge.value_of(by_grid[grid])["value"]
     block, patients_M = scored.blocks[0], judge.films.patients_M
     if has_experts:
-        low, high = crossed_interval(value, expert_B, settings.level, judge.films.num_patients)
+        low, high = crossed_interval(value, expert_B, settings.level, judge.num_read)
         numbers["expert"] = {"kind": "positive", "value": value, "low": low, "high": high}
         image_N = scored.readings.image_N
         scores_NN, patients_N = scored.experts[grid][0], patients_M[image_N[np.isin(image_N, block)]]
     else:
         scores_NN, patients_N = scored.controls[grid][REGION][primary][0], patients_M[block]
-    over_anatomy = _over_anatomy(judge, grid, value, expert_B, draws)
+    over_anatomy = _over_anatomy(judge, grid, has_experts, value, expert_B, draws)
     numbers["expert" if has_experts else REGION]["over_anatomy"] = over_anatomy
 
     def power(share: float) -> Power:
@@ -149,15 +157,17 @@ def grid_controls(judge: Judge, grid: str, draws: Draws) -> GridControls:
     )
 
 
-def _over_anatomy(judge: Judge, grid: str, value: float, expert_B: np.ndarray, draws: Draws) -> dict[str, float]:
+def _over_anatomy(
+    judge: Judge, grid: str, has_experts: bool, value: float, expert_B: np.ndarray, draws: Draws
+) -> dict[str, float]:
     """The positive control minus the patients' own anatomy, value, low and high; NaN where that is not known."""
     scored, settings = judge.scored, judge.settings
     anatomy = scored.controls[grid].get(ANATOMY)
     if anatomy is None:
         return {"value": NAN, "low": NAN, "high": NAN}
-    if np.isnan(value):
+    if not has_experts:
         region = scored.controls[grid][REGION][settings.primary]
         return judge.difference(region, anatomy[settings.primary])
     own, own_B = judge.on_readings(scored.anatomy_on_readings[grid], False, draws)
-    low, high = crossed_interval(value - own, expert_B - own_B, settings.level, judge.films.num_patients)
+    low, high = crossed_interval(value - own, expert_B - own_B, settings.level, judge.num_read)
     return {"value": value - own, "low": low, "high": high}

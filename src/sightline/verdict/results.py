@@ -233,11 +233,11 @@ def _place(
     value, value_B = judge.on_readings(candidate.on_readings, False, draws)
     gap_B = value_B - (1 - margin) * control.expert_B
     gap = value - (1 - margin) * expert
-    near_low, _ = candidate.ends(*crossed_interval(gap, gap_B, level, judge.films.num_patients), gap)
+    near_low, _ = candidate.ends(*crossed_interval(gap, gap_B, level, judge.num_read), gap)
     if not expert > 0:
         return dict.fromkeys(("place", "place_low", "place_high"), NAN), near_low
     ratio_B = np.divide(value_B, control.expert_B, out=np.full(len(value_B), NAN), where=control.expert_B > 0)
-    low, high = crossed_interval(value / expert, ratio_B, level, judge.films.num_patients)
+    low, high = crossed_interval(value / expert, ratio_B, level, judge.num_read)
     low, high = replace(candidate, spread=candidate.spread / expert).ends(low, high, value / expert)
     return {"place": value / expert, "place_low": low, "place_high": high}, near_low
 
@@ -292,8 +292,9 @@ def _images_needed(
             yes += max(_needed_above(judge, over_anatomy) - yes, 0)  # the larger, NaN if one is
         options.append(yes)
         if main["value"] < evidence.bar:
-            ends = (main["value"] - evidence.bar, main["low"] - evidence.bar, main["high"] - evidence.bar)
-            options.append(needed_for_end(ends, settings.level, patients, settings.power))
+            below = main["value"] - evidence.bar
+            ends = (below, below - (evidence.high_90 - main["value"]), evidence.high_90 - evidence.bar)
+            options.append(needed_for_end(ends, 2 * settings.level - 1, patients, settings.power))
     known = [option for option in options if not math.isnan(option)]
     if not known:
         return None
