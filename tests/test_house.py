@@ -26,7 +26,7 @@ ALLOWED = {
     "faithfulness": ("saliency", "statistics"),
     "consistency": ("maps", "networks", "saliency", "statistics"),
     "report": ("alignment", "statistics", "study"),
-    "score": ("alignment", "experts", "formats", "images", "lungs", "report", "study"),
+    "score": ("alignment", "experts", "formats", "images", "lungs", "report", "study", "verdict"),
     "annotate": ("experts", "formats", "images", "inputs", "statistics", "study"),
     "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("study",),

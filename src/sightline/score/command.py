@@ -2,7 +2,8 @@
 
 sightline score MAPS MASKS [--also NAME=MAPS ...] [--images FOLDER] [--lungs FOLDER] [--patients REGEX] ...
 
-Writes OUT/scores.csv (image x candidate), OUT/scores.json and OUT/report.html. One rule for sizes: a map and a mask
+Writes OUT/scores.csv (image x candidate), OUT/verdict.csv (image x candidate x score), OUT/scores.json and
+OUT/report.html. One rule for sizes: a map and a mask
 both show the whole image, and everything is brought to one grid, maps bilinearly, masks by nearest neighbour. One
 rule for names: files with the same stem belong together; images that lack a region, or a map of any model, are left
 out and named.
@@ -21,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
-from sightline.alignment.metrics import METRICS
+from sightline.alignment.region_scores import SCORES
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.images.decode import decoded
 from sightline.images.split import patients_of
@@ -30,6 +31,8 @@ from sightline.report.gallery import data_uri, spread_images, tile
 from sightline.score.inputs import Size, read_maps, read_mask_files, read_regions
 from sightline.score.page import printed_table, score_report
 from sightline.score.results import IN_BODY, RULES, Origin, image_table, results, settings
+from sightline.score.verdict import judged
+from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_json, written_whole
 
@@ -52,7 +55,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.5,
         help="share of a map's range at or above which it is salient (default 0.5)",
     )
-    add("--primary", choices=tuple(METRICS), default="ap", help="metric of the tests, chosen in advance (default ap)")
+    add(
+        "--primary",
+        choices=SCORES,
+        default="rank",
+        help="score that decides the verdict and orders the ladder, chosen in advance (default rank)",
+    )
+    add(
+        "--margin",
+        type=float,
+        default=0.25,
+        help='share of the experts\' contrast that "as well as an expert" may fall short by (default 0.25)',
+    )
+    add(
+        "--frame",
+        choices=("image", "lungs"),
+        default="image",
+        help="frame in which other patients' regions are laid on a map (default image)",
+    )
+    add(
+        "--grid",
+        type=int,
+        nargs=2,
+        metavar=("ROWS", "COLS"),
+        help="cells of the maps' own grid, where maps were brought to a larger size",
+    )
     add(
         "--size", type=int, nargs=2, metavar=("ROWS", "COLS"), help="common grid (default: the masks' most common size)"
     )
@@ -71,19 +98,26 @@ def run(arguments: argparse.Namespace) -> None:
     """Scores and writes everything; StudyError lists all problems with the inputs."""
     if not 0 < arguments.threshold <= 1:
         raise StudyError(f"--threshold: expected a number above 0 and at most 1, got {arguments.threshold}")
-    if arguments.seed < 0 or (arguments.size and min(arguments.size) < 1):
-        raise StudyError("--seed: 0 or more; --size: 1 or more, twice")
+    if not 0 < arguments.margin < 1:
+        raise StudyError(f"--margin: expected a number between 0 and 1, got {arguments.margin}")
+    if arguments.seed < 0 or min(*(arguments.size or (1,)), *(arguments.grid or (1,))) < 1:
+        raise StudyError("--seed: 0 or more; --size and --grid: 1 or more, twice")
+    if arguments.frame == "lungs" and not (arguments.lungs or arguments.images):
+        raise StudyError("--frame lungs: needs --lungs or, for the body in their place, --images")
     study, origin = gather(arguments)
     scores = score_images(study, RULES, arguments.threshold)
-    summary = results(study, scores, origin)
+    chosen = verdict_settings(arguments.primary, arguments.margin, arguments.frame)
+    verdict = judged(study, chosen, (arguments.grid[0], arguments.grid[1]) if arguments.grid else None)
+    summary = results(study, scores, verdict, origin)
     summary["command"] = shlex.join(["sightline", *sys.argv[1:]])
     summary["threshold"] = arguments.threshold
     write_csv(arguments.out / "scores.csv", image_table(study, scores))
+    write_csv(arguments.out / "verdict.csv", verdict.table)
     write_json(arguments.out / "scores.json", summary)
     with written_whole(arguments.out / "report.html") as beside:
         beside.write_text(score_report(summary, _pictures(study, scores, arguments.threshold)), encoding="utf-8")
     print(printed_table(summary))
-    print(f"{arguments.out}: scores.csv, scores.json, report.html")
+    print(f"{arguments.out}: scores.csv, verdict.csv, scores.json, report.html")
 
 
 def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
@@ -105,12 +139,16 @@ def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
     regions = read_regions(Path(arguments.masks), size, arguments.finding, arguments.cleanup, sources, problems)
     with_maps = [set(maps) for maps in raw_maps.values()] or [set()]
     images = sorted(set(regions.masks).intersection(*with_maps))
+    if arguments.grid:
+        problems += _coarser(raw_maps, (arguments.grid[0], arguments.grid[1]))
     for candidate, maps in raw_maps.items():
         left_out[f"maps of {candidate} without a region"] = sorted(set(maps) - set(regions.masks))
         left_out[f"regions without a map of {candidate}"] = sorted(set(regions.masks) - set(maps))
     if not images and not problems:
         cases = [f"a map: {min(names)}" for names in with_maps if names] + [f"a region: {i}" for i in regions.masks][:1]
         raise StudyError("no region has a map of every model; they are matched by file stem", cases)
+    if images and not problems and not any(regions.masks[image].any() for image in images):
+        raise StudyError("no image has a region: nothing to score")
     pixels_MHW = _read_pictures(images, pictures, regions.grid, problems) if arguments.images else None
     anatomy_MHW, anatomy = _read_anatomy(images, arguments.lungs, pixels_MHW, regions.grid, problems)
     if problems:
@@ -134,6 +172,7 @@ def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
         shares_MHW=np.array([pixel_share(masks_RHW) for masks_RHW in readers]),
         readers_MRHW=readers,
         others_MRHW=[left_out_consensus(masks_RHW) for masks_RHW in readers],
+        reader_names_MR=None if regions.names is None else [regions.names[image] for image in images],
         maps={candidate: [maps[image] for image in images] for candidate, maps in raw_maps.items()},
         pixels_MHW=pixels_MHW,
         lungs_MHW=anatomy_MHW,
@@ -141,6 +180,20 @@ def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
     )
     named = {reason: names for reason, names in left_out.items() if names}
     return study, Origin(anatomy=anatomy, is_single=regions.is_single, left_out=named)
+
+
+def _coarser(raw_maps: dict[str, dict[str, np.ndarray]], cells: Size) -> list[str]:
+    """One line per candidate with a map of fewer cells than --grid says."""
+    problems = []
+    for candidate, maps in raw_maps.items():
+        for image, map_hw in maps.items():
+            if map_hw.shape[0] < cells[0] or map_hw.shape[1] < cells[1]:
+                rows, cols = map_hw.shape
+                problems.append(
+                    f"--grid {cells[0]} {cells[1]}: the map of {candidate} on {image} has fewer cells, {rows} x {cols}"
+                )
+                break
+    return problems
 
 
 def named_path(text: str) -> tuple[str, Path]:

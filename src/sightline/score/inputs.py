@@ -46,6 +46,8 @@ class Regions:
     """By image bool R x H x W, one mask per reader, empty ones left out; finished regions: R is 1."""
     is_single: bool
     """Whether these are single readers' annotations, which need a consensus, rather than finished regions."""
+    names: dict[str, list[str]] | None = None
+    """By image who drew each mask of `masks`; None: finished regions."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
     """Names of unused inputs, by reason."""
 
@@ -239,13 +241,18 @@ def _by_image(table: pd.DataFrame, mask_of: Callable[[int], np.ndarray], grid: S
     valid = [row for row in in_time if mask_of_row[row].any()]
     images = table["image"].tolist()
     first, again = first_readings(table.iloc[valid])
+    annotators = table["annotator"].tolist()
     masks: dict[str, list[np.ndarray]] = {image: [] for image in images}
-    for place in first.tolist():
-        masks[images[valid[place]]].append(mask_of_row[valid[place]])
+    names: dict[str, list[str]] = {image: [] for image in images}
+    for row in (valid[place] for place in first.tolist()):
+        masks[images[row]].append(mask_of_row[row])
+        names[images[row]].append(annotators[row])
+    is_single = any(len(drawn) > 1 for drawn in masks.values())
     return Regions(
         grid=grid,
         masks={image: np.array(drawn, bool).reshape(-1, *grid) for image, drawn in masks.items()},
-        is_single=any(len(drawn) > 1 for drawn in masks.values()),
+        is_single=is_single,
+        names=names if is_single else None,
         left_out={
             "annotations without a region": [images[row] for row in in_time if not mask_of_row[row].any()],
             "second annotations of an image by one reader": [

@@ -1,4 +1,4 @@
-"""The page and the printed table of `sightline score`, from its results alone: the ladder and what stands beside it."""
+"""The page and the printed table of `sightline score`, from its results alone: the verdict, then its context."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import numpy as np
 import pandas as pd
 
 from sightline.alignment.metrics import scale_metric, table_order
+from sightline.report import verdict
 from sightline.report.html import bullets, chart, details, document, paragraph, picture_rows, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
-from sightline.report.words import (
-    in_units,
-    lift_words,
-    measure,
-)
+from sightline.report.words import in_units, lift_words, measure
 from sightline.score.answer import answer, mean_words, named_baseline, place_words
+from sightline.score.results import verdicts_of
 from sightline.study.models import ExternalMaps
 
 Gallery = Sequence[tuple[str, list[tuple[str, str, str]]]]
@@ -28,6 +26,7 @@ SHOWN_NAMES = 20  # of those left out; all are in scores.json
 def score_report(results: dict[str, Any], gallery: Gallery) -> str:
     """The page; `gallery` has pictures by image, as `html.picture_rows` takes them."""
     parts: list[tuple[str, str, Sequence[str]]] = [
+        ("verdict", "The verdict", verdict.parts(verdicts_of(results))),
         ("ladder", "Against maps that know nothing of the finding", _ladder(results)),
         ("human", "Against the experts themselves", _human(results)),
         ("gallery", "Where they look", _gallery(gallery, results["threshold"])),
@@ -78,13 +77,21 @@ def _over_each(results: dict[str, Any]) -> str:
 
 
 def printed_table(results: dict[str, Any]) -> str:
-    """The ladder as text for a terminal; baselines in parentheses."""
-    header = ["", measure(results["primary"]).words, "lift", "over"]
-    lines = [header, *_rows(results)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    """The ladder, with baselines in parentheses, what was left out, and the verdicts, as text for a terminal."""
+    primary = results["primary"]
+    ladder = [["", measure(primary).words, "lift", "over"], *_rows(results)]
     left_out = [f"{reason}: {case['count']}" for reason, case in results["left_out"].items()]
-    return "\n".join([f"{results['images']} images, {results['patients']} patients", *body, *left_out])
+    verdicts = [["", "verdict", "place"]]
+    for name, entry in results["candidates"].items():
+        place = {"value": entry["place"], "low": entry["place_low"], "high": entry["place_high"]}
+        verdicts.append([name, verdict.WORDS[entry["verdict"]], place_words(place)])
+    head = f"{results['images']} images, {results['patients']} patients"
+    return "\n".join([head, *_aligned(ladder), *left_out, "", *_aligned(verdicts)])
+
+
+def _aligned(lines: list[list[str]]) -> list[str]:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def _ladder(results: dict[str, Any]) -> list[str]:
@@ -207,7 +214,7 @@ def _left_out(results: dict[str, Any]) -> list[str]:
 
 
 def _made(results: dict[str, Any]) -> list[str]:
-    settings = results["settings"]
+    settings, verdict_of = results["settings"], results["verdict_settings"]
     rows, cols = results["grid"]
     return [
         bullets(
@@ -219,6 +226,9 @@ def _made(results: dict[str, Any]) -> list[str]:
                 + (" (at least half of the readers)." if results["human_scale"] else ", taken as they are."),
                 f"Random baselines: mean score of {settings['draws']} maps per image. The atlas and other patients' "
                 "regions leave out all images of the image's patient.",
+                f"Verdict: {verdict_of['images']} images with a region, {verdict_of['permutations']:,} permutations of "
+                f"regions among patients, {verdict_of['resamples']:,} resamples of patients and readers crosswise; "
+                f"other patients' regions in the frame of the {verdict_of['frame']}.",
                 f"{settings['resamples']} resamples by patient, seed "
                 f"{settings['seed']}; a flat map scores chance, ties score their expectation, and an empty region has "
                 "no score.",

@@ -16,6 +16,7 @@ from sightline.alignment.ladder import MapsAndRegions, Scores, score_table
 from sightline.alignment.ladder_summary import ladder_summary, minus_first, resampled_images
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
+from sightline.score.verdict import Judged
 
 RULES: tuple[Rule, ...] = ("fixed", "otsu", "area_matched")
 TOLERANCE = 15 / 224  # share of the shorter side, of Pointing Game with tolerance (Zhang et al. 2018: 15 pixels)
@@ -51,8 +52,11 @@ def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
     return table
 
 
-def results(study: MapsAndRegions, scores: Scores, origin: Origin) -> dict[str, Any]:
-    """Means over images with intervals by patient, lifts over each baseline, what was left out."""
+def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origin) -> dict[str, Any]:
+    """The verdicts, means over images with intervals by patient, lifts over each baseline, what was left out.
+
+    `candidates.<name>` has the keys of the verdict and, by metric, those of `ladder_summary`.
+    """
     names, weights_BM = list(study.maps), resampled_images(study)
     summary = ladder_summary(study, scores, weights_BM, family=names)
     for name in names:
@@ -60,7 +64,9 @@ def results(study: MapsAndRegions, scores: Scores, origin: Origin) -> dict[str, 
             del summary["candidates"][name][metric]["untrained"]  # maps made elsewhere come without their network
     chosen = study.settings
     return {
-        "candidates": summary["candidates"],
+        "candidates": {name: {**judged.candidates[name], **summary["candidates"][name]} for name in names},
+        "controls": judged.controls,
+        "verdict_settings": judged.settings,
         "baselines": summary["baselines"],
         "first": names[0],
         "minus_first": minus_first(study, scores, weights_BM),
@@ -78,6 +84,12 @@ def results(study: MapsAndRegions, scores: Scores, origin: Origin) -> dict[str, 
             "seed": study.seed, "draws": chosen.draws, "resamples": chosen.resamples, "level": chosen.level,
         },
     }  # fmt: skip
+
+
+def verdicts_of(summary: dict[str, Any]) -> dict[str, Any]:
+    """What `report.verdict` prints, of the results."""
+    parts = {name: summary[name] for name in ("candidates", "controls", "primary")}
+    return {**summary["verdict_settings"], **parts, "families": {}}
 
 
 def _human_scale(by_metric: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""The verdict of `sightline score`: the ladder's arrays handed to the core of the verdict, and its results' shape.
+
+M images, R readers, H W common grid, h w cells of a map's own grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from sightline.alignment.ladder import MapsAndRegions
+from sightline.verdict.films import Films
+from sightline.verdict.results import verdicts
+from sightline.verdict.scored import Cells, score_films
+from sightline.verdict.settings import Verdict
+from sightline.verdict.tables import contrast_table
+
+SETTINGS = ("level", "power", "resamples", "permutations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The verdict on every candidate."""
+
+    candidates: dict[str, dict[str, Any]]
+    """Keys of `verdict.results.verdicts`; none of them is a metric's name."""
+    controls: dict[str, Any]
+    settings: dict[str, Any]
+    """What the verdict rests on: its settings, and the images, patients, readers and readings that it counts."""
+    table: pd.DataFrame
+    """Long: own, row, col and d of each candidate, score and image."""
+
+
+def settings(primary: Any, margin: float, frame: Literal["image", "lungs"]) -> Verdict:
+    """The same for every user but for these; ValueError for a margin that is not between 0 and 1."""
+    return Verdict(
+        primary=primary, margin=margin, weigh="patients", frame=frame,
+        level=0.95, power=0.8, resamples=2000, permutations=50_000,
+    )  # fmt: skip
+
+
+def films_of(study: MapsAndRegions) -> Films:
+    """The study's images with a region; the lungs, or the body in their place, are the patient's own anatomy."""
+    rows = np.flatnonzero(study.masks_MHW.any(axis=(1, 2))).tolist()
+    names_MR = study.reader_names_MR
+    return Films(
+        seed=study.seed,
+        images=[study.images[row] for row in rows],
+        patients_M=study.patients_M[rows],
+        masks_MHW=study.masks_MHW[rows],
+        shares_MHW=study.shares_MHW[rows],
+        readers_MRHW=[study.readers_MRHW[row] for row in rows],
+        others_MRHW=[study.others_MRHW[row] for row in rows],
+        reader_names_MR=None if names_MR is None else [names_MR[row] for row in rows],
+        maps={name: [raws[row] for row in rows] for name, raws in study.maps.items()},
+        lungs_MHW=None if study.lungs_MHW is None else study.lungs_MHW[rows],
+    )
+
+
+def judged(study: MapsAndRegions, chosen: Verdict, cells: Cells | None) -> Judged:
+    """All candidates are one family of tests. `cells`: of all maps, where these were brought to a larger size."""
+    films, names = films_of(study), list(study.maps)
+    scored = score_films(films, chosen, None if cells is None else dict.fromkeys(names, cells))
+    results = verdicts(films, scored, chosen, names)
+    candidates, controls = results.pop("candidates"), results.pop("controls")
+    del results["families"], results["primary"]  # maps come without seeds; the primary score stands beside
+    return Judged(
+        candidates=candidates,
+        controls=controls,
+        settings={**results, **{name: getattr(chosen, name) for name in SETTINGS}},
+        table=contrast_table(films, scored, chosen),
+    )
