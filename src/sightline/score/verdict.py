@@ -34,7 +34,9 @@ class Judged:
     """Long: own, row, col and d of each candidate, score and image."""
 
 
-def settings(primary: Any, margin: float, frame: Literal["image", "lungs"]) -> Verdict:
+def settings(
+    primary: Literal["rank", "ap", "auroc", "mass", "pointing"], margin: float, frame: Literal["image", "lungs"]
+) -> Verdict:
     """The same for every user but for these; ValueError for a margin that is not between 0 and 1."""
     return Verdict(
         primary=primary, margin=margin, weigh="patients", frame=frame,
