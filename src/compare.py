@@ -27,7 +27,7 @@ from sightline.statistics.significance import two_sided_sign_flip_p
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_json
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Entry, Network, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 
@@ -50,7 +50,7 @@ def main() -> None:
         values = scored.pivot(index="candidate", columns="image", values=params.ladder.primary)[images]
         hits = scored.pivot(index="candidate", columns="image", values="pointing")[images]
         by_model = candidates_by_model(list(values.index), list(runs_of(params.models)))
-        chosen = [chosen_method(candidates) for candidates in by_model.values() if candidates]
+        chosen = [chosen_candidate(model, candidates) for model, candidates in by_model.items() if candidates]
         metrics["alignment"] = alignment_pairs(values, hits, list(combinations(chosen, 2)), patients, params)
         within = [pair for candidates in by_model.values() for pair in combinations(candidates, 2)]
         metrics["methods"] = alignment_pairs(values, hits, within, patients, params)
@@ -73,9 +73,9 @@ def candidates_by_model(candidates: list[str], models: list[str]) -> dict[str, l
     return by_model
 
 
-def chosen_method(candidates: list[str]) -> str:
-    """Grad-CAM, which every network has, or else the first by name."""
-    return next((name for name in candidates if name.endswith(".gradcam")), sorted(candidates)[0])
+def chosen_candidate(model: str, candidates: list[str]) -> str:
+    """The model's map by its primary method."""
+    return f"{model}.{primary_method([name.removeprefix(f'{model}.') for name in candidates])}"
 
 
 def auroc_pairs(networks: list[str]) -> dict[str, Any]:

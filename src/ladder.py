@@ -21,7 +21,7 @@ from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_csv, write_json
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Entry, Network, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 BOUNDARY = ("hd95", "assd", "nsd")
@@ -96,11 +96,11 @@ def read_untrained(models: dict[str, Entry], images: list[str]) -> dict[Key, np.
 
 
 def family(keys: list[Key]) -> list[str]:
-    """The tests of the family: one per model, of Grad-CAM, which every network has; other methods are exploratory."""
+    """One map per model, by its primary method; other methods are exploratory."""
     methods: dict[str, list[str]] = {}
     for model, method in keys:
         methods.setdefault(model, []).append(method)
-    return [candidate((model, "gradcam" if "gradcam" in own else own[0])) for model, own in methods.items()]
+    return [candidate((model, primary_method(own))) for model, own in methods.items()]
 
 
 def summarise(study: MapsAndRegions, keys: list[Key], summary: dict[str, Any]) -> dict[str, Any]:

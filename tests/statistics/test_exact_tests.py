@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from sightline.statistics.exact_tests import (
     hit_rate_interval,
     mcnemar_exact,
     poisson_binomial_upper,
-    shuffled_pointing_p,
 )
 
 
@@ -252,43 +251,6 @@ def test_a_tied_peak_counts_for_the_larger_share():
 # --------------------------------------------------------------------------------------------- others' regions
 
 
-def test_shuffled_regions_by_enumeration():
-    scores, groups = rng(10).random((7, 7)), np.array([0, 1, 2, 3, 4, 3, 4])
-    scores += 0.3 * np.eye(7)
-    singles, pairs = [0, 1, 2], [[3, 5], [4, 6]]
-    sums = []
-    for dealt in permutations(range(3)):
-        single = sum(scores[m, singles[k]] for m, k in zip(singles, dealt, strict=True))
-        for exchanged in permutations(range(2)):
-            pair = sum(scores[pairs[g][i], pairs[exchanged[g]][i]] for g in range(2) for i in range(2))
-            sums.append(single + pair)
-    exact = (np.array(sums) >= sums[0] - 1e-9).mean()
-    drawn = shuffled_pointing_p(scores, groups, 20_000, rng(11)) * 20_001 - 1
-    assert binom.ppf(1e-6, 20_000, exact) <= drawn <= binom.isf(1e-6, 20_000, exact)
-
-
-def test_shuffled_regions_at_the_edges(monkeypatch):
-    assert shuffled_pointing_p(np.eye(30), np.arange(30), 999, rng()) == 1 / 1000
-    assert shuffled_pointing_p(np.ones((5, 5)), np.arange(5), 99, rng()) == 1
-    assert shuffled_pointing_p(np.eye(3), np.array([0, 1, 1]), 99, rng()) == 1  # nothing can be exchanged
-    assert np.isnan(shuffled_pointing_p(np.full((2, 2), np.nan), np.arange(2), 9, rng()))
-    scores = rng(12).random((6, 6))
-    scores[2], scores[:, 2] = np.nan, np.nan
-    left = np.delete(np.delete(scores, 2, axis=0), 2, axis=1)
-    expected = shuffled_pointing_p(left, np.array([0, 1, 3, 4, 5]), 500, rng(1))
-    assert shuffled_pointing_p(scores, np.arange(6), 500, rng(1)) == expected
-    monkeypatch.setattr("sightline.statistics.exact_tests.BLOCK", 35)
-    assert shuffled_pointing_p(left, np.arange(5), 500, rng(1)) == expected
-    left[0, 1] = np.nan
-    with pytest.raises(ValueError, match="a score is NaN"):
-        shuffled_pointing_p(left, np.arange(5), 9, rng())
-    with pytest.raises(ValueError, match="draws: expected at least 1, got 0"):
-        shuffled_pointing_p(np.eye(2), np.arange(2), 0, rng())
-
-
-# --------------------------------------------------------------------------------------------- level under the null
-
-
 def correlated_hits(generator, chances, groups, together):
     """Hits with exactly these chances; each patient's images share one draw with probability `together`."""
     own, shared = generator.random(len(chances)), generator.random(groups.max() + 1)[groups]
@@ -352,16 +314,3 @@ def test_level_of_mcnemar():
     rejected = sum(mcnemar_exact(*both) <= 0.05 for both in hits)
     assert rejected / trials >= 0.02
     assert rejected <= binom.isf(1e-3, trials, 0.05)
-
-
-@pytest.mark.slow
-def test_level_of_shuffled_regions():
-    """Scores that share a centre and depend within patients, but know nothing of whose region it is."""
-    generator, trials, rejected = rng(18), 2000, 0
-    groups = np.repeat(np.arange(24), np.resize([1, 2], 24))
-    for _ in range(trials):
-        maps = generator.normal(0, 1, (24, 2))[groups] + generator.normal(0, 0.3, (36, 2))
-        regions = generator.normal(0, 1, (24, 2))[groups] + generator.normal(0, 0.3, (36, 2))
-        scores = (((maps[:, None] - regions[None]) ** 2).sum(axis=2) < 1).astype(float)
-        rejected += shuffled_pointing_p(scores, groups, 199, generator) <= 0.05
-    assert 0.03 <= rejected / trials <= 0.07

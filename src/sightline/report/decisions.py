@@ -20,9 +20,9 @@ RATES = {
     "npv": "NPV",
 }
 RECIPE = (
-    "The paper has one network per row. In one run here specificity was 69, 98, 72 and 86% after four successive "
-    "epochs, and the paper's values lie within what one more seed of ours could give (docs/results.md). So a "
-    "difference from the paper in specificity says little about the recipe."
+    "The paper has one network per row. In one run of an independent check specificity was 69, 98, 72 and 86% "
+    "after four successive epochs, and the paper's values lie within what one more seed of ours could give "
+    "(docs/results.md). So a difference from the paper in specificity says little about the recipe."
 )
 
 

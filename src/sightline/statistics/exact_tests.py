@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import bdtr, betaincinv, gammaln
 
 ROUNDING = 1e-9  # sums of the same fractions in another order differ by less
-BLOCK = 4_000_000  # scores held at once
 HALVINGS = 40  # of [0, 1]: an end of an interval is known to 1e-12
 
 
@@ -137,48 +136,6 @@ def mcnemar_exact(hits_M: np.ndarray, other_hits_M: np.ndarray) -> float:
         return float("nan")
     more, fewer = int((differences > ROUNDING).sum()), int((differences < -ROUNDING).sum())
     return min(1.0, 2 * float(bdtr(min(more, fewer), more + fewer, 0.5)))  # none: P(0 of 0) is 1
-
-
-def shuffled_pointing_p(scores_MM: np.ndarray, groups_M: np.ndarray, draws: int, rng: np.random.Generator) -> float:
-    """One-sided p-value, in (0, 1], of "maps score higher on their own image's region than on other patients'".
-
-    `scores_MM`: row m, column k: the score of image m's map against image k's region; hits or any other metric. The
-    regions are exchanged between patients with equally many images, those of one patient together and in their order;
-    the statistic is the mean over images. Null hypothesis: a patient's maps know nothing of whose regions they are
-    compared with, so that what all images share (lungs, centre) gives no credit; images of one patient may depend on
-    each other. p = (1 + #{drawn >= observed}) / (1 + draws).
-
-    A patient stays in place and adds nothing if no other patient has as many images; if no patient can be exchanged,
-    p is 1. An image without a region or map (diagonal NaN) is left out with its row and column; any other NaN raises
-    ValueError. No image left gives NaN.
-    """
-    if draws < 1:
-        raise ValueError(f"draws: expected at least 1, got {draws}")
-    scores_MM = np.asarray(scores_MM, dtype=float)
-    known = ~np.isnan(np.diagonal(scores_MM))
-    scores_MM = scores_MM[np.ix_(known, known)]
-    if np.isnan(scores_MM).any():
-        raise ValueError("scores_MM: a score is NaN though both its map and its region have one on their own image")
-    num_images = len(scores_MM)
-    if not num_images:
-        return float("nan")
-    _, group_M, size_G = np.unique(np.asarray(groups_M)[known], return_inverse=True, return_counts=True)
-    order_M = np.argsort(group_M, kind="stable")
-    starts_G = np.cumsum(size_G) - size_G
-    observed = np.trace(scores_MM)
-    least = observed - ROUNDING * max(1.0, np.abs(scores_MM).sum() / num_images)
-    reached = 0
-    block = max(1, BLOCK // num_images)
-    for start in range(0, draws, block):
-        size = min(block, draws - start)
-        sums_D = np.zeros(size)
-        for num_own in np.unique(size_G):
-            images_gn = order_M[starts_G[size_G == num_own][:, None] + np.arange(num_own)]
-            blocks_gg = scores_MM[images_gn[:, None, :], images_gn[None, :, :]].sum(axis=2)
-            rows = np.arange(len(blocks_gg))
-            sums_D += blocks_gg[rows, rng.permuted(np.tile(rows, (size, 1)), axis=1)].sum(axis=1)
-        reached += int(np.count_nonzero(sums_D >= least))
-    return (1 + reached) / (1 + draws)
 
 
 def _known_chances(chances_M: np.ndarray) -> np.ndarray:
