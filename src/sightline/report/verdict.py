@@ -91,7 +91,7 @@ def _basis(verdicts: Metrics) -> str:
     family = len(verdicts.get("family") or [])
     readers = verdicts.get("readers") or 0
     return (
-        f"Judged by {_lower(measure(primary).words)} ({measure(primary).meaning}) on {verdicts['images']} images of "
+        f"Judged by {measure(primary).words} ({measure(primary).meaning}) on {verdicts['images']} images of "
         f"{verdicts['patients']} patients: regions permuted among patients"
         + (f", Holm over {family} tests" if family > 1 else "")
         + (
@@ -157,13 +157,13 @@ def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics) -> str:
             _points(entry.get("over_anatomy") or {}),
             _whole(entry.get("images_needed")),
         ])  # fmt: skip
-    header = ["Model", "Verdict", "Own region", "Others' regions", "Contrast", "p", "Place", "Over own anatomy"]
+    header = ["Model", "Verdict", "Own region", "Others' regions", "Contrast", "p", "Place", "Over anatomy"]
     header.append("Images needed")
     caption = (
-        f"{measure(str(verdicts['primary'])).words} on the own patient's region and on other patients', and their "
-        "contrast in points with its interval. p: regions permuted among patients, one-sided, Holm. Place: the "
-        "contrast over that of a left-out expert, 0 blind to the patient and 1 an expert; without experts over that of "
-        "the region itself. Images needed: where nothing is decided."
+        f"{measure(str(verdicts['primary'])).words.capitalize()} on the own patient's region and on other patients', "
+        "and their contrast in points with its interval. p: regions permuted among patients, one-sided, Holm. Place: "
+        "the contrast over that of a left-out expert, 0 blind to the patient and 1 an expert; without experts over "
+        "that of the region itself. Images needed: where nothing is decided."
     )
     return table(header, rows, caption, text_columns=("Verdict",))
 
@@ -181,7 +181,7 @@ def _controls(verdicts: Metrics) -> str:
                 if (value := number_at(own, f"in_frame_{frame}")) == value:
                     where = f"{words}, other regions moved to its lungs" if frame == "lungs" else f"{words}, none moved"
                     rows.append([where, _grid(grid), "stay near 0", _points({"value": value}), ""])
-        rows.append(["power for half an expert", _grid(grid), "", percent(number_at(controls, "power"), 0), ""])
+        rows.append(["power for a map half as good", _grid(grid), "", percent(number_at(controls, "power"), 0), ""])
     for name, entry in verdicts["candidates"].items():
         for control, words in (("mean_map", "its mean map on every image"), ("untrained", "the same untrained")):
             if entry.get(control):
@@ -249,7 +249,3 @@ def _whole(number: Any) -> str:
 
 def _grid(grid: str) -> str:
     return "image" if grid == "image" else grid.replace("x", " x ")
-
-
-def _lower(words: str) -> str:
-    return words[0].lower() + words[1:]

@@ -283,6 +283,8 @@ def _images_needed(
         options.append(control.power.patients_needed)
     elif reason == "control_is_anatomy":
         options.append(_needed_above(judge, control.over_anatomy))
+    elif reason == "own_anatomy":
+        options.append(_needed_above(judge, over_anatomy))
     elif word == "undecided":
         rng = stream(judge.films.seed, "verdict", "images needed")
         patients_m = judge.films.patients_M[judge.scored.blocks[0]]

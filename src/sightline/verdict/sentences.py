@@ -19,10 +19,9 @@ def sentence(
     scale = "a left-out expert" if has_experts else "the region itself"
     own = entry["contrast"][primary]
     others = (own["row"] + own["col"]) / 2
-    words = METRICS[primary].words[0].lower() + METRICS[primary].words[1:]
     evidence = (
-        f"{words} {share(own['own'])} on its own patient's region and {share(others)} on other patients' "
-        f"(contrast {points(own)}; {scale} through the same grid: {points(_positive(entry, has_experts))})"
+        f"{METRICS[primary].words} {share(own['own'])} on its own patient's region and {share(others)} on other "
+        f"patients' (contrast {points(own)}; {scale} through the same grid: {points(_positive(entry, has_experts))})"
     )
     needed = images_words(entry["images_needed"])
     return {
@@ -87,7 +86,7 @@ def _undecided(entry: Mapping[str, Any], margin: float, scale: str) -> str:
 def _unable(entry: Mapping[str, Any], has_experts: bool) -> str:
     control = "a left-out expert's drawing" if has_experts else "the experts' region itself"
     if entry["reason"] == "too_few":
-        return "it needs regions of two patients or more, and a map for each"
+        return "it needs regions of two patients or more that differ, and a map for each"
     if entry["reason"] == "control_fails":
         return (
             f"{control}, seen {_grid(entry)}, is not found either "
