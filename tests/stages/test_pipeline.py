@@ -108,8 +108,8 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
     names = [
         "prepare", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus", "reliability", "align",
-        "bootstrap", "ladder", "verdict", "compare", "families", "shortcut", f"faithfulness {KEY}",
-        f"consistency {KEY}", "multiverse", "augment_preview", "report",
+        "bootstrap", "ladder", f"consistency {KEY}", "verdict", "compare", "families", "shortcut",
+        f"faithfulness {KEY}", "multiverse", "augment_preview", "report",
     ]  # fmt: skip
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:
@@ -187,5 +187,5 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(text)
     change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
     own = {f"{name}@alexnet-scratch-fc" for name in ("train", "saliency", "faithfulness", "consistency")}
-    judged = {"ladder", "compare", "shortcut", "multiverse"}
+    judged = {"ladder", "verdict", "compare", "shortcut", "multiverse"}
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*own, *judged, *late}

@@ -31,7 +31,7 @@ def two_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose one network has two seeds, all stages run."""
     folder = study(
         tmp_path_factory.mktemp("seeds"), train__epochs=1, train__batch_size=8, phantom__train_images=16,
-        phantom__test_images=16, phantom__annotated_images=4, align__random_maps=5, align__permutations=100,
+        phantom__test_images=16, phantom__annotated_images=4, align__random_maps=5,
         bootstrap__resamples=50, ladder__draws=1, ladder__resamples=50, ladder__permutations=100, shortcut__draws=20,
         faithfulness__images=1, faithfulness__controls=1, faithfulness__steps=2, multiverse__consensus_rules="mean",
         multiverse__thresholds="0.5", multiverse__metrics="iou ap", saliency__methods="", consensus__random_masks=5,
