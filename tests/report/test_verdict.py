@@ -73,4 +73,4 @@ def test_parts_show_numbers_and_leave_out_what_is_not_known() -> None:
 def test_results_of_the_core_can_be_shown_as_they_are() -> None:
     results = judged({"a": "looks"})
     assert verdict.answer(results) == verdict.answer(dict(results))
-    assert len(verdict.parts(results)) == len(verdict.parts(results, {"a": GAP})) == 5
+    assert len(verdict.parts(results)) == len(verdict.parts(results, {"a": GAP})) == 6

@@ -32,6 +32,7 @@ CONTROLS = {
     "centred_gaussian": "a blob in the middle",
 }
 ROW = 0.3  # inches
+ZERO = 5e-4
 OTHER = ExternalMaps(maps="", method="")  # drawn as maps made elsewhere are
 
 
@@ -71,6 +72,7 @@ def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None) -> list[
         ),
         _candidates(entries, verdicts),
         _controls(verdicts),
+        details_html("Each model's mean map and untrained network", _own_controls(verdicts["candidates"])),
         details_html("The same by other scores", _scores(entries)),
         details_html("What the words mean", bullets(_meanings(verdicts))),
     ]
@@ -148,13 +150,13 @@ def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics) -> str:
         others = (number_at(own, "row") + number_at(own, "col")) / 2
         rows.append([
             name,
-            WORDS[entry["verdict"]],
+            WORDS[entry["verdict"]].replace(", ", ",\n"),
             percent(number_at(own, "own")),
             percent(others),
-            _points(own),
+            _points(own).replace(" [", "\n["),
             shown(number_at(own, "p") if math.isnan(p) else p, -1),
-            _ends(entry, "place", "place_low", "place_high"),
-            _points(entry.get("over_anatomy") or {}),
+            _ends(entry, "place", "place_low", "place_high").replace(" [", "\n["),
+            _points(entry.get("over_anatomy") or {}).replace(" [", "\n["),
             _whole(entry.get("images_needed")),
         ])  # fmt: skip
     header = ["Model", "Verdict", "Own region", "Others' regions", "Contrast", "p", "Place", "Over anatomy"]
@@ -177,26 +179,23 @@ def _controls(verdicts: Metrics) -> str:
             own = controls[name]
             must = "be found" if own["kind"] == "positive" else "stay near 0"
             rows.append([words, _grid(grid), must, _points(own), shown(number_at(own, "p"), -1)])
-            for frame in ("image", "lungs"):
-                if (value := number_at(own, f"in_frame_{frame}")) == value:
-                    where = f"{words}, other regions moved to its lungs" if frame == "lungs" else f"{words}, none moved"
-                    rows.append([where, _grid(grid), "stay near 0", _points({"value": value}), ""])
+            if (moved := number_at(own, "in_frame_lungs")) == moved:
+                at_rest = shown(100 * number_at(own, "in_frame_image"))
+                words = f"the same, other regions moved to its lungs (not moved: {at_rest})"
+                rows.append([words, _grid(grid), must, _points({"value": moved}), ""])
         rows.append(["power for a map half as good", _grid(grid), "", percent(number_at(controls, "power"), 0), ""])
-    for name, entry in verdicts["candidates"].items():
-        for control, words in (("mean_map", "its mean map on every image"), ("untrained", "the same untrained")):
-            if entry.get(control):
-                own = entry[control]
-                rows.append(
-                    [
-                        f"{name}: {words}",
-                        _grid(entry["grid"]),
-                        "stay near 0",
-                        _points(own),
-                        shown(number_at(own, "p"), -1),
-                    ]
-                )
     caption = "Controls, scored as the models are and seen through the same grid: contrast in points with its interval."
     return table(["Control", "Grid", "Must", "Contrast", "p"], rows, caption, text_columns=("Grid", "Must"))
+
+
+def _own_controls(candidates: Mapping[str, Metrics]) -> str:
+    rows = []
+    for name, entry in candidates.items():
+        for control, words in (("mean_map", "its mean map on every image"), ("untrained", "the network untrained")):
+            if own := entry.get(control):
+                rows.append([name, words, _points(own), shown(number_at(own, "p"), -1)])
+    caption = "Each model's own negative controls, which must stay near 0: contrast in points with its interval."
+    return table(["Model", "Control", "Contrast", "p"], rows, caption, text_columns=("Control",))
 
 
 def _scores(entries: Mapping[str, Metrics]) -> str:
@@ -232,6 +231,8 @@ def _meanings(verdicts: Metrics) -> list[str]:
 
 def _points(mean: Metrics) -> str:
     value, low, high = (number_at(mean, end) for end in ("value", "low", "high"))
+    if all(math.isnan(number) or abs(number) < ZERO for number in (low, high)) and abs(value) < ZERO:
+        return "0.0"  # the same map on every image, and rounding
     return lift_words(value, low, high, "rank")
 
 
