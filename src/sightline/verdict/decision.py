@@ -56,10 +56,10 @@ def decided(evidence: Evidence) -> tuple[Word, Reason]:
         return "cannot_tell", "control_is_anatomy"
     if not evidence.power >= evidence.least_power:
         return "cannot_tell", "low_power"
-    if evidence.p <= evidence.alpha and (evidence.low > 0 or not evidence.is_family):
-        if evidence.over_anatomy_low <= 0:
-            return "undecided", "own_anatomy"
+    is_above_0 = evidence.p <= evidence.alpha and (evidence.low > 0 or not evidence.is_family)
+    if is_above_0 and not evidence.over_anatomy_low <= 0:
         return ("as_expert" if evidence.near_expert_low > 0 else "looks"), ""
+    # Above 0, but no more than the patient's anatomy gives and negligible beside an expert's contrast, is a no too.
     if evidence.high_90 < evidence.bar:
         return ("prior" if evidence.is_over_chance else "elsewhere"), ""
-    return "undecided", "between"
+    return "undecided", "own_anatomy" if is_above_0 else "between"

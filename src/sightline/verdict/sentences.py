@@ -45,13 +45,20 @@ def share(value: float) -> str:
 
 
 def points(mean: Mapping[str, float]) -> str:
-    """A contrast in percentage points with its interval: 12 [8, 16]."""
+    """A contrast in percentage points with its interval: 12 [8, 16], or below 2 points 0.4 [-0.1, 0.9]."""
     if math.isnan(mean["value"]):
         return "not known"
-    text = f"{100 * mean['value']:.0f}"
-    if not (math.isnan(mean["low"]) or math.isnan(mean["high"])):
-        text += f" [{100 * mean['low']:.0f}, {100 * mean['high']:.0f}]"
-    return f"{text} points".replace("-0 ", "0 ").replace("-", MINUS)
+    numbers = [100 * mean[end] for end in ("value", "low", "high")]
+    decimals = 0 if max(abs(number) for number in numbers if number == number) >= 2 else 1
+    value, low, high = (_plain(number, decimals) for number in numbers)
+    ends = "" if math.isnan(mean["low"]) or math.isnan(mean["high"]) else f" [{low}, {high}]"
+    return f"{value}{ends} points"
+
+
+def _plain(number: float, decimals: int) -> str:
+    """With a true minus, and none before a zero."""
+    text = f"{number:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
 def _place(entry: Mapping[str, Any], scale: str) -> str:
