@@ -24,11 +24,10 @@ from sightline.maps import scaled_maps
 from sightline.report import gallery, page, tables
 from sightline.report.contents import Study, Tile, printed_tables, require_models, study_tables
 from sightline.report.versions import PACKAGES, installed_versions
-from sightline.report.words import primary_method
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_text
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Entry, Network, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 SCORES = Path("data/alignment.csv")

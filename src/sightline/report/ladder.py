@@ -20,9 +20,9 @@ from sightline.report.words import (
     measure,
     method_words,
     number_at,
-    primary_method,
     with_ends,
 )
+from sightline.study.models import primary_method
 
 
 def ladder(study: Study, standings: pd.DataFrame) -> list[str]:

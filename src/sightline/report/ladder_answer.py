@@ -28,11 +28,10 @@ from sightline.report.words import (
     measure,
     method_words,
     number_at,
-    primary_method,
     standing,
     unit,
 )
-from sightline.study.models import Entry
+from sightline.study.models import Entry, primary_method
 
 COLUMNS = (
     "model", "method", "value", "low", "high", "untrained", "baseline", "baseline_value",

@@ -18,12 +18,11 @@ from sightline.report.words import (
     listed,
     method_words,
     number_at,
-    primary_method,
     range_words,
     shown,
 )
 from sightline.statistics.holm import holm
-from sightline.study.models import Entry
+from sightline.study.models import Entry, primary_method
 
 SAME_ANSWER = 0.05  # recall or specificity below this: the network gives nearly every image the same answer
 COLUMNS = (

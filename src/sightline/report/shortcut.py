@@ -18,9 +18,9 @@ from sightline.report.words import (
     method_words,
     number_at,
     percent,
-    primary_method,
     shown,
 )
+from sightline.study.models import primary_method
 
 UNKNOWN = "cannot tell"
 

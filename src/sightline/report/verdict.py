@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from sightline.report.chart import INK, MUTED, label_margin, looks, svg
 from sightline.report.html import bullets, chart, details_html, paragraph, table
-from sightline.report.words import Metrics, lift_words, measure, number_at, percent, primary_method, shown
-from sightline.study.models import Entry, ExternalMaps
+from sightline.report.words import Metrics, lift_words, measure, number_at, percent, shown
+from sightline.study.models import Entry, ExternalMaps, primary_method
 
 WORDS = {
     "as_expert": "where the experts look, as well as an expert",

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from sightline.alignment.metrics import METRICS, Metric
-from sightline.study.models import primary_method as primary_method
 
 BASELINES = {
     "uniform": "a uniform map",
