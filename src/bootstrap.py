@@ -1,4 +1,4 @@
-"""Intervals of the results: classification on the test images, alignment on the images with a consensus.
+"""Intervals of the results: classification on the test and external images, alignment on the images with a consensus.
 
 Reads data/models/<key>.predictions.csv of every network, data/prepared/index.csv and data/alignment.csv; writes
 metrics/classification.json, metrics/intervals.json, plots/classification.csv and plots/calibration.csv.
@@ -16,10 +16,10 @@ import pandas as pd
 
 from sightline.inputs import INDEX, PREDICTIONS, read_patients, read_probabilities, read_split
 from sightline.statistics.calibration import CURVE_COLUMNS, calibration
-from sightline.statistics.classification import METRICS, six_metrics
+from sightline.statistics.classification import metric_intervals
 from sightline.statistics.decision import Validation, decisions
 from sightline.statistics.exact_tests import hit_rate_interval
-from sightline.statistics.means import mean_known, weighted_means
+from sightline.statistics.means import weighted_means
 from sightline.statistics.resampling import percentile_interval, resample_counts, resample_patient_counts
 from sightline.statistics.settings import Bootstrap, Classification
 from sightline.statistics.streams import stream
@@ -58,7 +58,9 @@ def main() -> None:
     ]
     write_csv("plots/classification.csv", pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"]))
     points: list[dict[Any, Any]] = []
+    external = external_intervals(networks, params)
     for model, probability_N in probabilities.items():
+        classification[model] |= external.get(model, {})
         more, curve = calibration_and_decisions(probability_N, test, on_validation[model], validation, params)
         classification[model] |= more
         points += curve.assign(model=model).to_dict("records")
@@ -68,38 +70,30 @@ def main() -> None:
 
 
 def classification_intervals(
-    probabilities: dict[str, np.ndarray], test: pd.DataFrame, params: Params
+    probabilities: dict[str, np.ndarray], images: pd.DataFrame, params: Params, *split: str
 ) -> dict[str, Any]:
-    """`<model>.<metric>`: value on the test images, intervals by image and by patient, and the bootstrap mean.
-
-    Paper: prints the bootstrap mean and half the interval's width. The resamples are the same for every model.
-    """
-    if not probabilities:
-        return {}
-    resamples, level = params.bootstrap.resamples, params.bootstrap.level
-    label_N = test["label"].to_numpy()
-    by_image_BN = resample_counts(len(test), resamples, stream(params.seed, "bootstrap", "by image"))
+    """The six metrics of each model on `images`, by resamples that all models share; `split`: its name if not test."""
+    patients_N, resamples = images["patient"].to_numpy(), params.bootstrap.resamples
+    by_image_BN = resample_counts(len(images), resamples, stream(params.seed, "bootstrap", "by image", *split))
     by_patient_BN = resample_patient_counts(
-        test["patient"].to_numpy(), resamples, stream(params.seed, "bootstrap", "by patient")
+        patients_N, resamples, stream(params.seed, "bootstrap", "by patient", *split)
     )
-    weights_BN = np.concatenate([np.ones((1, len(test)), dtype=int), by_image_BN, by_patient_BN])
-    results: dict[str, Any] = {}
-    for model, probability_N in probabilities.items():
-        values_B6 = six_metrics(weights_BN, label_N, probability_N)
-        results[model] = {}
-        for metric, values_B in zip(METRICS, values_B6.T, strict=True):
-            image_B, patient_B = values_B[1 : resamples + 1], values_B[resamples + 1 :]
-            low, high = percentile_interval(image_B, level)
-            patient_low, patient_high = percentile_interval(patient_B, level)
-            results[model][metric] = {
-                "value": values_B[0],
-                "low": low,
-                "high": high,
-                "bootstrap_mean": mean_known(image_B),
-                "patient_low": patient_low,
-                "patient_high": patient_high,
-            }
-    return results
+    label_N, level = images["label"].to_numpy(), params.bootstrap.level
+    return metric_intervals(probabilities, label_N, by_image_BN, by_patient_BN, level)
+
+
+def external_intervals(networks: list[str], params: Params) -> dict[str, Any]:
+    """`<model>.external`: number of images, accuracy and AUROC on the external films; {} in a study without any."""
+    external = read_split(INDEX, "external")
+    if external.empty:
+        return {}
+    measured = classification_intervals(
+        read_probabilities(networks, external, PREDICTIONS, "external"), external, params, "external"
+    )
+    return {
+        model: {"external": {"images": len(external), **{name: metrics[name] for name in ("accuracy", "auroc")}}}
+        for model, metrics in measured.items()
+    }
 
 
 def calibration_and_decisions(

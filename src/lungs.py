@@ -15,12 +15,12 @@ from sightline.lungs import read_lungs
 from sightline.study.errors import run_stage
 from sightline.study.files import write_npz
 
-FOLDER, TRUTH = Path("data/lungs"), PREPARED / "truth.npz"
+FOLDER, PHANTOM = Path("data/lungs"), PREPARED / "lungs.npz"
 
 
 def main() -> None:
     images = read_test_images(INDEX).index.tolist()
-    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), FOLDER, TRUTH)
+    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), FOLDER, PHANTOM)
     write_npz(LUNGS, images=np.array(images, str), lungs=masks_NHW, kind=np.array(kind))
     print(f"{len(images)} test images: {WORDS[kind]}; {100 * masks_NHW.mean():.1f}% of the pixels")
 

@@ -1,6 +1,6 @@
 """Images and labels from a source -> one uint8 array and one index; for the phantom also its readers and its truth.
 
-Writes images.npy, index.csv, truth.npz and annotations/ to data/prepared.
+Writes images.npy, index.csv, truth.npz, lungs.npz (of all phantoms) and annotations/ to data/prepared.
 Run: python src/prepare.py
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from sightline.images.annotators import write_annotations
 from sightline.images.folder import ImageFile, folder_files
@@ -51,15 +53,21 @@ def prepare_folder(params: Params) -> None:
     write_index(params, files, patients, hashes)
     write_annotations(OUT / "annotations", [])
     write_npz(OUT / "truth.npz", **truth_arrays({}, data))
+    write_lungs([], np.zeros((0, data.height, data.width), bool))
 
 
 def prepare_phantom(params: Params) -> None:
     data, phantom, seed = params.data, params.phantom, params.seed
     files = phantom_files(phantom)
-    hashes, truth = write_phantoms(OUT / "images.npy", files, phantom, data, seed)
+    hashes, truth, lungs_NHW = write_phantoms(OUT / "images.npy", files, phantom, data, seed)
     write_index(params, files, [file.image for file in files], hashes)
     write_npz(OUT / "truth.npz", **truth_arrays(truth, data))
+    write_lungs([file.image for file in files], lungs_NHW)
     write_annotations(OUT / "annotations", phantom_annotations(files, truth, phantom, seed))
+
+
+def write_lungs(images: list[str], lungs_NHW: np.ndarray) -> None:
+    write_npz(OUT / "lungs.npz", images=np.array(images, str), lungs=lungs_NHW)
 
 
 def write_index(params: Params, files: list[ImageFile], patients: list[str], hashes: list[str]) -> None:

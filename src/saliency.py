@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sightline.films import FILMS
 from sightline.networks.architectures import build_network, training_seed
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import saliency_machine
@@ -64,7 +65,7 @@ def main() -> None:
     untrained = machine.placed(build_network(entry.arch, entry.head, training_seed(params.seed, number))).eval()
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
     rows = np.flatnonzero(index.split == "test")
-    images_N = np.load(PREPARED / "images.npy", mmap_mode="r")
+    images_N = np.load(FILMS[entry.input], mmap_mode="r")
     layer = params.saliency.target_layer
     other_layer: Layer = "paper" if layer == "exact" else "exact"
     generator = torch.Generator(machine.device).manual_seed(stream_seed(params.seed, "saliency", "maps"))

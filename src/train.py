@@ -1,7 +1,8 @@
-"""Trains one network from one seed, keeps the best validation epoch's weights, predicts validation and test images.
+"""Trains one network from one seed, keeps the best validation epoch's weights, predicts the other images.
 
-Reads data/prepared/; writes data/models/<key>.safetensors, <key>.history.csv and <key>.predictions.csv. An interrupted
-run resumes from data/checkpoints/<key>.safetensors.
+Reads data/prepared/, and data/lung_films.npy for a network that sees the lungs alone; writes
+data/models/<key>.safetensors, <key>.history.csv and <key>.predictions.csv. An interrupted run resumes from
+data/checkpoints/<key>.safetensors.
 
 Run: python src/train.py alexnet-scratch-gap, or, where that model has several seeds, alexnet-scratch-gap-seed2
 """
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sightline.films import FILMS
 from sightline.networks.architectures import build_network, training_seed
 from sightline.networks.augment import Augment
 from sightline.networks.checkpoint import fingerprint
@@ -26,9 +28,9 @@ from sightline.networks.weights_file import write_network
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_csv
 from sightline.study.models import read_network
-from sightline.study.parameters import read_params
+from sightline.study.parameters import read_changed, read_params
 
-IMAGES, INDEX = Path("data/prepared/images.npy"), Path("data/prepared/index.csv")
+INDEX = Path("data/prepared/index.csv")
 MODELS = Path("data/models")
 CHECKPOINTS = Path("data/checkpoints")
 
@@ -46,12 +48,14 @@ def main() -> None:
     key = sys.argv[1]
     params = read_params(Params)
     entry, number = read_network(key)
+    params = replace(params, train=read_changed(Train, "train", entry.train, f"models.{key}.train"))
+    films = FILMS[entry.input]
     seed = training_seed(params.seed, number)
     machine = this_machine().to_train(entry.arch)
     index = read_csv(INDEX, {"image": str, "split": str, "label": int})
     if not (index.split == "train").any():
         raise StudyError(f"{INDEX}: no training image; this study has only test images")
-    images_N = torch.from_numpy(np.load(IMAGES)).to(machine.device)
+    images_N = torch.from_numpy(np.load(films)).to(machine.device)
     labels_N = torch.tensor(index.label.to_numpy(), device=machine.device)
     split = {
         name: torch.tensor(np.flatnonzero(index.split == name), device=machine.device) for name in ("train", "val")
@@ -62,7 +66,7 @@ def main() -> None:
     run = {**asdict(params), "precision": str(machine.precision), "device": machine.device.type}
     run |= {"seed_number": number} if number > 1 else {}
     checkpoint = CHECKPOINTS / f"{key}.safetensors"
-    stamp = fingerprint({"model": entry.variant, **run}, [IMAGES, INDEX])
+    stamp = fingerprint({"model": entry.variant, **run}, [films, INDEX])
     best, history = fit(
         key, network, images_N, labels_N, split, params.train, params.augment, seed, machine, checkpoint, stamp
     )

@@ -15,13 +15,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from sightline.dvc_yaml import FOLDERS, SCRIPTS, sync
-from sightline.study.models import Models
+from sightline.films import FILMS
+from sightline.study.models import Models, Network
 from sightline.study.parameters import SECTIONS, read_params
 
 ROOT = Path(__file__).parents[1]
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 CODE = "src/"
-KEYED = ("train", "saliency", "import-maps", "augment-preview", "faithfulness", "consistency")
+KEYED = ("lung-films", "train", "saliency", "import-maps", "augment-preview", "faithfulness", "consistency")
 NETWORK = ("augment-preview", "train", "saliency", "faithfulness")
 LIGHT = [name for name in SCRIPTS if name not in NETWORK]  # no torch in them, or only once there is work for it
 LATE = {"consistency": ("sightline.consistency.network_maps", "sightline.networks.weights_file")}  # imported in main
@@ -91,7 +92,8 @@ def test_params_are_what_the_stage_reads(name: str) -> None:
         "faithfulness",
         "consistency",
     ):  # not the number of seeds: one more trains no other again
-        assert keyed == {f"models.${{item}}.{part}" for part in ("arch", "init", "head")}
+        changes = {"${item.tracked}"} if name == "train" else set()  # of section train, for this network alone
+        assert keyed == {f"models.${{item.model}}.{part}" for part in {"arch", "init", "head"} | changes}
     else:
         assert keyed == ({"models.${key}"} if name == "import-maps" else set())
     if name == "report":  # prints the whole file
@@ -121,7 +123,7 @@ def test_dvc_yaml_is_in_step() -> None:
 def test_every_stage_that_gathers_lists_each_model() -> None:
     models = read_params(Models, ROOT / "params.yaml").models
     for name in ("train", "saliency", "faithfulness", "consistency"):
-        assert GRAPH["stages"][name]["foreach"] == {key: key for key in models}
+        assert {key: item["model"] for key, item in GRAPH["stages"][name]["foreach"].items()} == {k: k for k in models}
     gathered = {
         "align": ("maps",), "bootstrap": ("p",), "compare": ("p",), "ladder": ("maps", "others"),
         "shortcut": ("maps", "p"),
@@ -146,6 +148,7 @@ def test_every_output_of_the_cache_is_git_ignored_and_small_ones_are_not() -> No
         stage = stage_of(name)
         for out in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]:
             path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
+            path = path.replace("${item.films}", str(FILMS["lungs"]))
             covered = any(f"/{path}" == line or f"/{path}".startswith(f"{line}/") for line in ignored)
             assert covered == options.get("cache", True), path
 
@@ -168,12 +171,12 @@ def test_use_and_sync(tmp_path: Path) -> None:
     before = (tmp_path / "dvc.yaml").read_bytes()
     assert sightline("sync").returncode == 0
     assert (tmp_path / "dvc.yaml").read_bytes() == before  # in step, whichever profile the user has chosen
-    assert sightline("use", "phantom").returncode == 0
+    assert sightline("use", "demo").returncode == 0
     before = (tmp_path / "dvc.yaml").read_bytes()
     assert sightline("use", "paper").returncode == 0
     assert len(graph()["stages"]["train"]["foreach"]) == 12
     assert "data/saliency/resnet50-imagenet-gap.npz" in graph()["stages"]["align"]["deps"]
-    assert sightline("use", "phantom").returncode == 0
+    assert sightline("use", "demo").returncode == 0
     assert (tmp_path / "dvc.yaml").read_bytes() == before
     wrong = sightline("use", "papr")
     assert wrong.returncode == 1
@@ -189,3 +192,20 @@ def test_use_and_sync(tmp_path: Path) -> None:
     kept = (tmp_path / "dvc.yaml").read_bytes()
     assert "models.bad.head: missing" in sightline("sync").stderr
     assert (tmp_path / "dvc.yaml").read_bytes() == kept
+
+
+def test_what_a_network_sees_and_its_own_values_of_train() -> None:
+    """The films that a network sees are its dependency, its changes of section train a parameter of its training."""
+    graph = YAML(typ="safe").load(ROOT / "dvc.yaml")
+    kind = {"arch": "alexnet", "init": "scratch", "head": "gap"}
+    models = {"a": Network(**kind), "b": Network(**kind, input="lungs", train={"epochs": 3})}
+    sync(graph, models, ROOT / "src")
+    items = graph["stages"]["train"]["foreach"]
+    assert items["a"] == {"model": "a", "films": "data/prepared/images.npy", "tracked": "arch"}
+    assert items["b"] == {"model": "b", "films": "data/lung_films.npy", "tracked": "train"}
+    assert graph["stages"]["lung-films"]["foreach"] == {"lung_films": {"films": "data/lung_films.npy"}}
+    for name in ("train", "saliency", "faithfulness", "consistency"):
+        assert "${item.films}" in graph["stages"][name]["do"]["deps"]
+        assert "data/prepared/images.npy" not in graph["stages"][name]["do"]["deps"]
+    sync(graph, {"a": models["a"]}, ROOT / "src")
+    assert graph["stages"]["lung-films"]["foreach"] == {}

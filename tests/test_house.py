@@ -14,6 +14,7 @@ LIBRARY = SRC / "sightline"
 ALLOWED = {
     "study": (),
     "statistics": (),
+    "films": (),
     "maps": (),
     "inputs": ("maps", "study"),
     "formats": ("study",),
@@ -29,7 +30,7 @@ ALLOWED = {
     "score": ("alignment", "experts", "formats", "images", "lungs", "report", "study", "verdict"),
     "annotate": ("experts", "formats", "images", "inputs", "statistics", "study"),
     "verdict": ("alignment", "maps", "statistics"),
-    "dvc_yaml": ("study",),
+    "dvc_yaml": ("films", "study"),
     "cli": ("annotate", "dvc_yaml", "score", "study"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units

@@ -6,7 +6,10 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from sightline.study.models import Entry, ExternalMaps, entries_of_runs, runs_of
+from ruamel.yaml.comments import CommentedMap
+
+from sightline.films import FILMS
+from sightline.study.models import Entry, ExternalMaps, Network, entries_of_runs, runs_of
 
 # dvc stage -> its script; the stages that run once per model included
 SCRIPTS = {
@@ -16,6 +19,7 @@ SCRIPTS = {
     "saliency": "saliency.py",
     "import-maps": "import_maps.py",
     "lungs": "lungs.py",
+    "lung-films": "lung_films.py",
     "consensus": "consensus.py",
     "reliability": "reliability.py",
     "align": "align.py",
@@ -42,6 +46,7 @@ FOLDERS = {
     "saliency": ("networks", "saliency", "study"),
     "import-maps": ("study",),
     "lungs": ("study",),
+    "lung-films": ("study",),
     "consensus": ("experts", "statistics", "study"),
     "reliability": ("experts", "statistics", "study"),
     "align": ("statistics", "study"),
@@ -62,15 +67,19 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
 
     Stage deps become: the stage's code in sorted order, then the data deps that stand there, then the files of each
-    model for the stages that gather them. The stages of one network run once per seed: `${key}` is the run, `${item}`
-    the entry of `models`. Everything else of the file stays.
+    model for the stages that gather them. The stages of one network run once per seed: `${key}` is the run,
+    `${item.model}` the entry of `models`, `${item.films}` what it sees and `${item.tracked}` its key that holds
+    changes of section `train`, if any. Everything else of the file stays.
     """
     runs, networks = runs_of(models), entries_of_runs(models)
+    items = {key: _item(name, models[name]) for key, name in networks.items()}
     external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
     stages = graph["stages"]
     for name in ("train", "saliency", "faithfulness", "consistency"):
-        stages[name]["foreach"] = dict(networks)  # one mapping twice would be an anchor
+        stages[name]["foreach"] = {key: _on_one_line(item) for key, item in items.items()}
     stages["import-maps"]["foreach"] = external
+    seen = {str(item["films"]) for item in items.values()} - {str(FILMS["film"])}
+    stages["lung-films"]["foreach"] = {Path(films).stem: {"films": films} for films in sorted(seen)}
     maps = [f"data/saliency/{key}.npz" for key in runs]
     others = [f"data/saliency/{key}.others.npz" for key in networks]
     predictions = [f"data/models/{key}.predictions.csv" for key in networks]
@@ -104,6 +113,19 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         ]
         stage["deps"] = [*code_deps(source / script, FOLDERS[name]), *kept, *own, *gathered.get(name, [])]
     graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")
+
+
+def _item(name: str, entry: Entry) -> dict[str, str]:
+    """What dvc.yaml says of one network; DVC refuses a missing parameter; `arch` is one that it tracks anyway."""
+    assert isinstance(entry, Network)
+    return {"model": name, "films": str(FILMS[entry.input]), "tracked": "train" if entry.train else "arch"}
+
+
+def _on_one_line(item: dict[str, str]) -> CommentedMap:
+    """A copy that YAML writes in braces; a copy, since one mapping written twice would be an anchor."""
+    line = CommentedMap(item)
+    line.fa.set_flow_style()
+    return line
 
 
 def code_deps(script: Path, folders: tuple[str, ...]) -> list[str]:

@@ -25,7 +25,7 @@ SALIENCY, OTHERS = "data/saliency/{}.npz", "data/saliency/{}.others.npz"
 PREDICTIONS = "data/models/{}.predictions.csv"
 
 LungKind = Literal["masks", "phantom", "body"]
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "external"]
 
 WORDS: dict[LungKind, str] = {
     "masks": "the lung masks given",
@@ -64,10 +64,13 @@ def read_patients(images: Sequence[str], path: Path, source: Path) -> list[str]:
     return index["patient"].iloc[rows_of(images, index["image"], path, source)].tolist()
 
 
-def prepared_pixels(images: Sequence[str], folder: Path, source: Path) -> np.ndarray:
-    """The prepared images in the order asked for, uint8 M x H x W, or M x H x W x 3 in a study of colour images."""
+def prepared_pixels(images: Sequence[str], folder: Path, source: Path, films: Path | None = None) -> np.ndarray:
+    """The prepared images in the order asked for, uint8 M x H x W, or M x H x W x 3 in a study of colour images.
+
+    `films`: another array with a row for each row of the index, such as what a network sees (`sightline.films`).
+    """
     rows = rows_of(images, read_csv(folder / "index.csv", {"image": str})["image"], folder / "index.csv", source)
-    return np.asarray(_stored_images(folder)[rows])
+    return np.asarray(_stored_images(films or folder / "images.npy")[rows])
 
 
 def prepared_images(images: Sequence[str], folder: Path, source: Path) -> np.ndarray:
@@ -80,19 +83,18 @@ def prepared_images(images: Sequence[str], folder: Path, source: Path) -> np.nda
 
 def prepared_grid(folder: Path) -> tuple[int, int]:
     """Rows and columns of the prepared images."""
-    height, width = _stored_images(folder).shape[1:3]
+    height, width = _stored_images(folder / "images.npy").shape[1:3]
     return height, width
 
 
-def _stored_images(folder: Path) -> np.ndarray:
-    """All prepared images, read from disk only where they are used."""
-    path = folder / "images.npy"
+def _stored_images(path: Path) -> np.ndarray:
+    """All images of an array, read from disk only where they are used."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
     except (ValueError, OSError, EOFError) as error:
-        raise StudyError(f"{path}: not a readable array ({error}); run the stage prepare again") from error
+        raise StudyError(f"{path}: not a readable array ({error}); run the stage that writes it again") from error
 
 
 def stored_lungs(images: Sequence[str], path: Path, source: Path) -> tuple[np.ndarray, LungKind]:
@@ -184,7 +186,7 @@ def read_probabilities(
 ) -> dict[str, np.ndarray]:
     """Each network's probabilities of label 1, float64 N in the order of `images`, which `read_split` returns.
 
-    `pattern`: the path of a network's predictions, with {} for the network; train writes those of validation and test
+    `pattern`: the path of a network's predictions, with {} for the network; train writes those of all but training
     images. StudyError that lists every image of the split that is missing, listed twice, of another label or without a
     probability in [0, 1].
     """

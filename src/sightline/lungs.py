@@ -100,11 +100,11 @@ def _closed(mask_hw: np.ndarray) -> np.ndarray:
     return ndimage.binary_closing(padded, disc)[pad:-pad, pad:-pad]
 
 
-def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: Path) -> tuple[np.ndarray, LungKind]:
+def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, phantom: Path) -> tuple[np.ndarray, LungKind]:
     """Lung masks of the images, bool M x H x W, and where they come from.
 
     `folder`: white-on-black PNGs, one per image, named by the image's stem and of its aspect; a folder without PNGs
-    does not count. `truth`: the NPZ that prepare writes, which has the lungs of a phantom. `pixels_MHW`: uint8, the
+    does not count. `phantom`: the NPZ that prepare writes, which has the lungs of a phantom. `pixels_MHW`: uint8, the
     prepared images, gray. StudyError that lists every image whose mask is missing, broken or of another shape.
     """
     grid = pixels_MHW.shape[1:]
@@ -124,7 +124,7 @@ def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, truth: P
         if problems:
             raise StudyError(f"{folder}: lung masks are wrong or missing; correct them or empty the folder", problems)
         return np.array(masks, dtype=bool).reshape(-1, *grid), "masks"
-    stored = read_npz(truth)
+    stored = read_npz(phantom)
     row_of = {name: row for row, name in enumerate(stored["images"].tolist())}
     if len(images) and all(image in row_of for image in images):
         return stored["lungs"][[row_of[image] for image in images]], "phantom"

@@ -15,6 +15,7 @@ from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
 
 VARIANTS = [("alexnet", "fc"), ("alexnet", "gap"), ("vgg16", "gap"), ("googlenet", "gap"), ("resnet50", "gap")]
+VARIANTS += [("resnet18", "gap"), ("squeezenet1_1", "gap")]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,8 @@ VARIANTS = [("alexnet", "fc"), ("alexnet", "gap"), ("vgg16", "gap"), ("googlenet
         ("vgg16", "gap", 14.7, (512, 7, 7)),
         ("googlenet", "gap", 5.6, (1024, 7, 7)),
         ("resnet50", "gap", 23.5, (2048, 7, 7)),
+        ("resnet18", "gap", 11.2, (512, 7, 7)),
+        ("squeezenet1_1", "gap", 0.72, (512, 13, 13)),
     ],
 )
 def test_parameter_counts_and_feature_maps(arch: str, head: str, millions: float, grid: tuple[int, int, int]) -> None:
@@ -54,8 +57,10 @@ def test_forward_equals_torchvision_with_the_head_in_place(arch: str, head: str)
     last = network.last_linear
     if head == "fc":
         whole.classifier[-1] = last
-    elif arch in ("googlenet", "resnet50"):
+    elif arch in ("googlenet", "resnet50", "resnet18"):
         whole.fc = last
+    elif arch == "squeezenet1_1":
+        whole.classifier = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), last)
     else:
         whole.avgpool = torch.nn.AdaptiveAvgPool2d(1)
         whole.classifier = last
@@ -146,5 +151,7 @@ def test_names_and_hashes_are_torchvisions() -> None:
         ("vgg16", "VGG16"),
         ("googlenet", "GoogLeNet"),
         ("resnet50", "ResNet50"),
+        ("resnet18", "ResNet18"),
+        ("squeezenet1_1", "SqueezeNet1_1"),
     ):
         assert imagenet.URLS[arch] == getattr(models, f"{name}_Weights").IMAGENET1K_V1.url

@@ -13,7 +13,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 class ImageFile(NamedTuple):
     image: str  # file stem, unique in the study
-    part: str  # train or test, the folder it lies in
+    part: str  # train or test, the folder it lies in, or external
     label: int  # 0 or 1
     path: Path
 

@@ -16,14 +16,14 @@ from sightline.study.errors import StudyError
 def study_index(
     files: Sequence[ImageFile], patients: Sequence[str], hashes: Sequence[str], data: Data, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """One row per file, in their order: image, split (train, val or test), label, patient, source and sha256.
+    """One row per file, in their order: image, split (train, val, test or external), label, patient, source and sha256.
 
     `rng` draws the validation images from the training images. A class without an image in a split is a StudyError
     that lists all of them; a study without training images may lack classes.
     """
     train_N = np.array([file.part == "train" for file in files])
     labels_N = np.array([file.label for file in files])
-    split_N = np.where(train_N, "train", "test").astype("U5")
+    split_N = np.array([file.part for file in files], dtype="U8")
     rows = np.flatnonzero(train_N)
     if len(rows):
         chosen = validation_mask(
@@ -62,6 +62,6 @@ def index_lines(index: pd.DataFrame, data: Data) -> list[str]:
         f"{part}: {', '.join(f'{count} {kind}' for kind, count in by_class.items())}"
         for part, by_class in counts.iterrows()
     ]
-    is_test = index.split == "test"
-    both = set(index.patient[is_test]) & set(index.patient[~is_test])
+    is_train = index.split.isin(["train", "val"])
+    both = set(index.patient[is_train]) & set(index.patient[~is_train])
     return [*lines, f"patients on both sides of train and test: {len(both)}"]

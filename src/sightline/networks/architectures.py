@@ -1,4 +1,4 @@
-"""The paper's 12 variants as backbone -> feature map -> head -> one logit.
+"""The paper's 12 variants, and two smaller networks, as backbone -> feature map -> head -> one logit.
 
 Shapes: B images, K channels, H W image grid, h w feature grid.
 """
@@ -19,6 +19,8 @@ ARCHITECTURES = {
     "vgg16": models.vgg16,
     "googlenet": models.googlenet,
     "resnet50": models.resnet50,
+    "resnet18": models.resnet18,
+    "squeezenet1_1": models.squeezenet1_1,
 }
 # Modules in forward order up to the map that pooling sees, for architectures without a single `features` module.
 STAGES = {
@@ -27,8 +29,16 @@ STAGES = {
         "inception4b", "inception4c", "inception4d", "inception4e", "maxpool4", "inception5a", "inception5b",
     ),
     "resnet50": ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"),
+    "resnet18": ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"),
 }  # fmt: skip
-CHANNELS = {"alexnet": 256, "vgg16": 512, "googlenet": 1024, "resnet50": 2048}
+CHANNELS = {
+    "alexnet": 256,
+    "vgg16": 512,
+    "googlenet": 1024,
+    "resnet50": 2048,
+    "resnet18": 512,
+    "squeezenet1_1": 512,
+}
 
 
 class GlobalAveragePool(nn.Module):
@@ -73,8 +83,9 @@ def build_network(arch: str, head: str, seed: int, imagenet: Mapping[str, Tensor
     `imagenet` is torchvision's state dictionary of the whole architecture. Weights for which the variant has no place
     (the 1,000-class layer, auxiliary classifiers, the classifier under a gap head) are dropped; any other mismatch is
     a StudyError. The architectures are exactly torchvision's; `gap` puts global average pooling and one linear layer
-    after the last pooling of AlexNet and VGG-16, and is the original head of GoogLeNet and ResNet-50. The global
-    random state is left as it was.
+    after the last pooling of AlexNet and VGG-16, and is the original head of GoogLeNet and the ResNets. SqueezeNet has
+    a convolution of 1 x 1, ReLU and pooling in its place; here pooling comes first, so that the logit keeps its sign
+    and CAM is defined. The global random state is left as it was.
     Paper: GoogLeNet's auxiliary heads are off, also from scratch, and so is its input transform: every network sees
     the same [0, 1] images.
     """

@@ -9,18 +9,14 @@ from urllib.error import URLError
 
 import torch
 from torch import Tensor
-from torchvision.models import AlexNet_Weights, GoogLeNet_Weights, ResNet50_Weights, VGG16_Weights
+from torchvision.models import get_model_weights
 
+from sightline.networks.architectures import ARCHITECTURES
 from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
 
-# ResNet-50 has two sets; V1 follows the recipe of the architecture's paper, as the other three do.
-URLS = {
-    "alexnet": AlexNet_Weights.IMAGENET1K_V1.url,
-    "vgg16": VGG16_Weights.IMAGENET1K_V1.url,
-    "googlenet": GoogLeNet_Weights.IMAGENET1K_V1.url,
-    "resnet50": ResNet50_Weights.IMAGENET1K_V1.url,
-}
+# ResNet-50 has two sets; V1 follows the recipe of the architecture's paper, as the others do.
+URLS = {arch: get_model_weights(arch)["IMAGENET1K_V1"].url for arch in ARCHITECTURES}
 
 
 def imagenet_weights(arch: str) -> dict[str, Tensor]:

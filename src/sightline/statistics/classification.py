@@ -5,7 +5,13 @@ B resamples, N images, G patients. A resample is a row of counts: how often it d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+
+from sightline.statistics.means import mean_known
+from sightline.statistics.resampling import percentile_interval
 
 METRICS = ("accuracy", "precision", "recall", "f1", "auroc", "specificity")
 DECISION_THRESHOLD = 0.5  # Paper: section on statistics
@@ -56,3 +62,36 @@ def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.nda
     positive_BP = weights_BN[:, positive_N]
     right_B = np.einsum("bp,bp->b", positive_BP, weight_BQ[:, below_P] + weight_BQ[:, upto_P]) / 2
     return right_B / (positive_BP.sum(axis=1) * weight_BQ[:, -1])
+
+
+def metric_intervals(
+    probabilities: Mapping[str, np.ndarray],
+    label_N: np.ndarray,
+    by_image_BN: np.ndarray,
+    by_patient_BN: np.ndarray,
+    level: float,
+) -> dict[str, dict[str, Any]]:
+    """`<model>.<metric>`: value, percentile intervals by image and by patient, and the bootstrap mean, fractions.
+
+    `probabilities`: by model, N each; `by_image_BN`, `by_patient_BN`: counts of the resamples, which all models share.
+    Paper: prints the bootstrap mean and half the interval's width.
+    """
+    resamples = len(by_image_BN)
+    weights_BN = np.concatenate([np.ones((1, len(label_N)), dtype=int), by_image_BN, by_patient_BN])
+    results: dict[str, dict[str, Any]] = {}
+    for model, probability_N in probabilities.items():
+        values_B6 = six_metrics(weights_BN, label_N, probability_N)
+        results[model] = {}
+        for metric, values_B in zip(METRICS, values_B6.T, strict=True):
+            image_B, patient_B = values_B[1 : resamples + 1], values_B[resamples + 1 :]
+            low, high = percentile_interval(image_B, level)
+            patient_low, patient_high = percentile_interval(patient_B, level)
+            results[model][metric] = {
+                "value": values_B[0],
+                "low": low,
+                "high": high,
+                "bootstrap_mean": mean_known(image_B),
+                "patient_low": patient_low,
+                "patient_high": patient_high,
+            }
+    return results

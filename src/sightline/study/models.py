@@ -7,9 +7,9 @@ the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_entry, read_params
@@ -17,24 +17,29 @@ from sightline.study.parameters import read_entry, read_params
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """One of the paper's networks: architecture, init and head."""
+    """A network to train: architecture, init and head, and what it sees."""
 
-    arch: Literal["alexnet", "vgg16", "googlenet", "resnet50"]
+    arch: Literal["alexnet", "vgg16", "googlenet", "resnet50", "resnet18", "squeezenet1_1"]
     init: Literal["scratch", "imagenet"]
     head: Literal["fc", "gap"]
     seeds: int = 1
     """Trainings, each from random numbers of its own."""
+    input: Literal["film", "lungs"] = "film"
+    """What the network sees: the whole film, or the film with all but the lung fields black."""
+    train: dict[str, Any] = field(default_factory=dict)
+    """Values that replace those of section `train`, for this network alone; checked where it is trained."""
 
     def __post_init__(self) -> None:
-        if self.head == "fc" and self.arch in ("googlenet", "resnet50"):
+        if self.head == "fc" and self.arch not in ("alexnet", "vgg16"):
             raise ValueError(f"head: {self.arch} has no fc head of its own; use gap")
         if self.seeds < 1:
             raise ValueError(f"seeds: expected at least 1, got {self.seeds}")
 
     @property
     def variant(self) -> dict[str, str]:
-        """Architecture, init and head: what all seeds share, and what a weights file says of itself."""
-        return {"arch": self.arch, "init": self.init, "head": self.head}
+        """What all seeds share and a weights file says of itself: architecture, init, head, and `input` if not film."""
+        seen = {"input": self.input} if self.input != "film" else {}
+        return {"arch": self.arch, "init": self.init, "head": self.head, **seen}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,17 @@ def read_entry(kind: Any, section: str, key: str, path: str | Path = "params.yam
     return value
 
 
+def read_changed(
+    kind: type[T], section: str, changes: dict[str, Any], where: str, path: str | Path = "params.yaml"
+) -> T:
+    """The section as `kind`, with the values that `changes` replaces; a wrong one is an error below `where`."""
+    problems: list[str] = []
+    value = _build(kind, {**(_load(path).get(section) or {}), **changes}, where, problems)
+    if problems:
+        raise StudyError(f"{path}: {len(problems)} wrong {'key' if len(problems) == 1 else 'keys'}", problems)
+    return value  # type: ignore[no-any-return]
+
+
 def _load(path: str | Path) -> dict[str, Any]:
     try:
         mapping = YAML(typ="safe").load(Path(path))
@@ -73,6 +84,8 @@ def _build(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
         if not isinstance(value, dict):
             return _wrong(where, "a mapping", value, problems)
         item = typing.get_args(kind)[1]
+        if item is Any:
+            return dict(value)
         return {str(key): _build(item, part, f"{where}.{key}", problems) for key, part in value.items()}
     if origin in (types.UnionType, typing.Union):
         return _build(_choose(typing.get_args(kind), value), value, where, problems)
@@ -99,7 +112,11 @@ def _build_dataclass(kind: Any, value: Any, where: str, problems: list[str]) -> 
     dot = f"{where}." if where else ""
     before = len(problems)
     problems += [f"{dot}{name}: unknown{_nearest(str(name), names)}" for name in value if name not in names]
-    optional = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+    optional = {
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    }
     problems += [f"{dot}{name}: missing" for name in names if name not in value and name not in optional]
     parts = {name: _build(hints[name], value[name], f"{dot}{name}", problems) for name in names if name in value}
     if len(problems) > before:
