@@ -20,6 +20,7 @@ import numpy as np
 from sightline import inputs
 from sightline.consistency.perturbations import STILL, Move, brought_back, variants
 from sightline.consistency.repeatability import RankedMaps, by_kind, ranked, repeatability
+from sightline.films import FILMS
 from sightline.maps import scaled_maps
 from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
@@ -98,7 +99,7 @@ def perturbed_maps(key: str, images: list[str], params: Params) -> dict[str, np.
     layer: Layer = read_entry(Layer, "saliency", "target_layer")
     machine = saliency_machine()
     network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
-    pixels = inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS)
+    pixels = inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS, FILMS[entry.input])
     height, width = pixels.shape[1:3]
     grain = np.stack([
         stream(params.seed, "consistency", "noise", image).standard_normal(pixels.shape[1:]) for image in images

@@ -23,6 +23,7 @@ from sightline.faithfulness.deletion import average_drop_increase, deletion_inse
 from sightline.faithfulness.fill import Fill
 from sightline.faithfulness.randomisation import cascade
 from sightline.faithfulness.regions import effect_summary, expert_necessity, removed_energy, sufficiency
+from sightline.films import FILMS
 from sightline.maps import scaled_maps
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import this_machine
@@ -79,7 +80,7 @@ def main() -> None:
         return
     machine = replace(this_machine(), precision=torch.float32)
     network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
-    pixels = torch.from_numpy(inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS))
+    pixels = torch.from_numpy(inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS, FILMS[entry.input]))
     batch = three_channels(unit_images(pixels.to(machine.device)))
     maps_MHW = scaled_maps(inputs.read_maps([key], images, inputs.SALIENCY)[key, METHOD], *masks_MHW.shape[1:])
 
