@@ -26,7 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         phantom__shortcut=1.0, ladder__draws=6, ladder__resamples=1000, shortcut__draws=500,
     )  # fmt: skip
     run(folder, "prepare")
-    truth = np.load(folder / "data/prepared/truth.npz")
+    truth, fields = (np.load(folder / f"data/prepared/{name}.npz") for name in ("truth", "lungs"))
+    lungs_of = dict(zip(fields["images"].tolist(), fields["lungs"], strict=True))
     token = np.zeros((SIDE, SIDE))
     token[3:12, 3:12] = 1
     rng = np.random.default_rng(0)
@@ -38,9 +39,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for name, map_of in made.items():
         (folder / name).mkdir()
-        for image, lesions, lungs in zip(truth["images"], truth["lesions"], truth["lungs"], strict=True):
+        for image, lesions in zip(truth["images"].tolist(), truth["lesions"], strict=True):
             is_blank = name == "token" and not lesions.any()
-            map_HW = rng.random((6, 6)) if is_blank else map_of(lesions, lungs)
+            map_HW = rng.random((6, 6)) if is_blank else map_of(lesions, lungs_of[image])
             np.save(folder / name / f"{image}.npy", np.asarray(map_HW, float))
     change(folder, models={name: {"maps": name, "method": "made"} for name in made})
     run(folder, *(f"import_maps {name}" for name in made), "lungs", "consensus", "reliability", "ladder", "shortcut")
