@@ -2,13 +2,14 @@
 
 Reads data/prepared, data/consensus.npz, data/annotations.npz, data/saliency, data/models (CSV), data/alignment.csv,
 metrics/, plots/ and all of params.yaml, which the page prints. The files of EVIDENCE and BY_NETWORK may be missing: the
-page says so. Writes plots/report.html and plots/tables/table1 to table4, each as .csv and .tex.
+page says so. Writes plots/report.html, plots/tables/table1 to table4, each as .csv and .tex, and metrics/summary.json.
 Run: python src/report.py
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +22,12 @@ from ruamel.yaml import YAML
 from sightline.experts.agreement import random_masks
 from sightline.inputs import ANNOTATIONS, CONSENSUS, INDEX, PREPARED, SALIENCY, prepared_pixels, read_maps
 from sightline.maps import scaled_maps
-from sightline.report import gallery, page, tables
+from sightline.report import gallery, page, summary, tables
 from sightline.report.contents import Study, Tile, printed_tables, require_models, study_tables
 from sightline.report.versions import PACKAGES, installed_versions
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
-from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_text
+from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_json, write_text
 from sightline.study.models import Entry, Network, primary_method, runs_of
 from sightline.study.parameters import read_params
 
@@ -77,20 +78,17 @@ def main() -> None:
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
     for kind in BY_NETWORK:
-        paths = {key: Path(f"metrics/{kind}/{key}.json") for key in networks}
-        measured[kind] = {key: read_json(path) for key, path in paths.items() if path.is_file()}
+        paths = {key: f"metrics/{kind}/{key}.json" for key in networks}
+        measured[kind] = {key: read_json(path) for key, path in paths.items() if Path(path).is_file()}
     consensus = read_npz(CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
     study = Study(
-        title=params.report.title, threshold=params.threshold, models=params.models,
-        params=YAML(typ="safe").load(Path("params.yaml")),
-        paper=json.loads(PAPER.read_text()), is_compared=params.report.paper_numbers,
+        title=params.report.title, threshold=params.threshold, models=params.models, index_sha256=sha256_of(INDEX),
+        params=YAML(typ="safe").load(Path("params.yaml")), is_compared=params.report.paper_numbers,
+        paper=json.loads(PAPER.read_text()), **measured,
         index=read_csv(INDEX, {"image": str, "split": str, "label": int, "patient": str}),
-        index_sha256=sha256_of(INDEX),
-        **measured,
-        specifications=read_specifications("plots/multiverse.csv"),
         histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
-        gallery=model_tiles(params, consensus),
+        specifications=read_specifications("plots/multiverse.csv"), gallery=model_tiles(params, consensus),
         random_pair=random_pair(params.seed), versions=installed_versions(PACKAGES),
     )  # fmt: skip
     numbers = study_tables(study)
@@ -98,6 +96,9 @@ def main() -> None:
         write_csv(f"plots/tables/{name}.csv", getattr(numbers, name))
         write_text(f"plots/tables/{name}.tex", tables.latex(header, rows, caption.split(". ", 1)[1], f"tab:{name}"))
     write_text("plots/report.html", page.report(study, numbers))
+    write_json("metrics/summary.json", short := summary.numbers(params.models, measured))
+    if "SIGHTLINE_QUIET" not in os.environ:  # `make repro` prints these lines below DVC's last words
+        print(summary.ending(short))
 
 
 def require_files(models: list[str], networks: list[str]) -> None:

@@ -171,15 +171,23 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     assert first.returncode == -signal.SIGKILL, begun
     both = ["alexnet-scratch-gap", "alexnet-scratch-fc"]
     late = ["align", "bootstrap", "families", "report"]
-    done = stages_run(dvc(tmp_path, "repro"))
+    printed = dvc(tmp_path, "repro")
+    done = stages_run(printed)
+    lines = printed.splitlines()
+    end = lines.index("open plots/report.html")  # a run ends with a line per model, then DVC says what it always says
+    assert [line.split()[0] for line in lines[end - 2 : end]] == both
     assert set(done) >= {*(f"saliency@{key}" for key in both), "consensus", *late}
     for name in ("alignment", "classification", "consensus", "intervals"):
         assert json.loads((tmp_path / f"metrics/{name}.json").read_text())
+    shown = json.loads(dvc(tmp_path, "metrics", "show", "--json"))[""]["data"]
+    assert {path: set(values["data"]) for path, values in shown.items()} == {"metrics/summary.json": {*both, "study"}}
 
     assert stages_run(dvc(tmp_path, "repro")) == []
     change(tmp_path, threshold=0.4)
+    assert stages_run(dvc(tmp_path, "repro", "--dry", "--force-downstream")) == late
     assert stages_run(dvc(tmp_path, "repro")) == late
-    # a dry run names the stages that are stale now; what follows them is known when they have run
+    # a dry run names the stages that are stale now; what follows them, of which --force-downstream names all that may
+    # run, is known when they have run
     text = (tmp_path / "params.yaml").read_text()
     assert "learning_rate: 0.0003" in text
     (tmp_path / "params.yaml").write_text(text.replace("learning_rate: 0.0003", "learning_rate: 0.0001"))
