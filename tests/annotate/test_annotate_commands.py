@@ -32,7 +32,7 @@ from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.images.decode import decoded
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
-from studies import study
+from studies import ROOT, study
 
 READERS = 2
 NAMES = ("Zoë Özdemir", "Łukasz Quux-Brown")
@@ -467,6 +467,22 @@ def test_nobodys_name_is_in_what_is_exported(filled: Filled, exports: Exports) -
 
 
 # withdraw
+
+
+def test_git_sees_nothing_that_is_exported(exports: Exports, tmp_path: Path) -> None:
+    """With the checkout's .gitignore, `git add -A` takes no annotation, no reading and no record of a reader."""
+    folder = Path(shutil.copytree(exports.folder, tmp_path / "study"))
+    for name in (".gitignore", "data/annotations/README.md"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "data/.annotations.partial/masks").mkdir(parents=True)  # what a killed export leaves
+    (folder / "data/.annotations.partial/masks/a.png").touch()
+    assert (folder / "records.jsonl").is_file()
+    assert (folder / "data/annotations/controls/masks").is_dir()
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    seen = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert set(seen.stdout.split()) == {".gitignore", "data/annotations/README.md", "params.yaml"}
 
 
 def test_who_withdraws_is_out_of_the_next_export(own: Filled, folder: Path) -> None:
