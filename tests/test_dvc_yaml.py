@@ -142,6 +142,25 @@ def test_every_stage_that_gathers_lists_each_model() -> None:
         assert found == expected, name
 
 
+def test_dvc_compares_the_summary_alone() -> None:
+    """All other results are plain outputs in Git, so that `dvc metrics diff` fits a screen."""
+    outputs = {name: (stage_of(name).get("metrics", []), stage_of(name).get("outs", [])) for name in SCRIPTS}
+    assert {name: metrics for name, (metrics, _) in outputs.items() if metrics} == {
+        "report": [{"metrics/summary.json": {"cache": False}}]
+    }
+    assert "metrics" not in GRAPH
+    plain = [out for _, outs in outputs.values() for out in outs if isinstance(out, dict)]
+    assert all(options == {"cache": False} for out in plain for options in out.values())
+
+
+def test_clean_removes_every_output_of_the_cache() -> None:
+    recipe = (ROOT / "study.mk").read_text().partition("\nclean:")[2]
+    removed = recipe.partition("rm -rf ")[2].split()
+    outs = [out for name in SCRIPTS for out in stage_of(name).get("outs", []) if isinstance(out, str)]
+    outs = [str(FILMS["lungs"]) if out == "${item.films}" else out for out in outs]
+    assert [out for out in outs if not out.startswith(tuple(removed))] == []
+
+
 def test_every_output_of_the_cache_is_git_ignored_and_small_ones_are_not() -> None:
     ignored = (ROOT / ".gitignore").read_text().split()
     for name in SCRIPTS:
@@ -171,7 +190,7 @@ def test_use_and_sync(tmp_path: Path) -> None:
     before = (tmp_path / "dvc.yaml").read_bytes()
     assert sightline("sync").returncode == 0
     assert (tmp_path / "dvc.yaml").read_bytes() == before  # in step, whichever profile the user has chosen
-    assert sightline("use", "demo").returncode == 0
+    assert sightline("use", "demo", "--force").returncode == 0  # whatever the user has made of params.yaml
     before = (tmp_path / "dvc.yaml").read_bytes()
     assert sightline("use", "paper").returncode == 0
     assert len(graph()["stages"]["train"]["foreach"]) == 12

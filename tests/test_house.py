@@ -31,7 +31,8 @@ ALLOWED = {
     "annotate": ("experts", "formats", "images", "inputs", "statistics", "study"),
     "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("films", "study"),
-    "cli": ("annotate", "dvc_yaml", "score", "study"),
+    "study_folder": ("dvc_yaml", "study"),
+    "cli": ("annotate", "report", "score", "study", "study_folder"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

@@ -1,8 +1,10 @@
 """The command `sightline`: chooses a study, keeps dvc.yaml in step with it, scores maps, serves the experts' page.
 
+sightline new FOLDER        start a study in a folder of its own, from a profile or from params.yaml as it stands
 sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then sync
 sightline sync              update dvc.yaml to params.yaml's models and the stages' imports
 sightline profiles          list the profiles
+sightline summary           print the verdict of each model in one line
 sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
 sightline annotate ...      the experts' drawing page: serve, invite, status, people, export, withdraw, import
 """
@@ -10,27 +12,27 @@ sightline annotate ...      the experts' drawing page: serve, invite, status, pe
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from sightline.dvc_yaml import sync
 from sightline.study.errors import StudyError, run_stage
-from sightline.study.files import written_whole
-from sightline.study.models import Models, runs_of
-from sightline.study.parameters import read_params
+from sightline.study.files import read_json
+from sightline.study_folder import new, sync_file, use
 
 
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(prog="sightline", description="Does a classifier look where experts look?")
     commands = parser.add_subparsers(dest="command", required=True)
+    new_parser = commands.add_parser("new", help="start a study in a folder of its own")
+    new_parser.add_argument("folder", type=Path, help="new folder outside this one; becomes a Git and DVC repository")
+    new_parser.add_argument("--profile", help="its params.yaml (default: this folder's params.yaml as it stands)")
     use_parser = commands.add_parser("use", help="copy profiles/<profile>.yaml over params.yaml and sync dvc.yaml")
-    use_parser.add_argument("profile")
+    use_parser.add_argument("profile", help="a name that sightline profiles lists")
+    use_parser.add_argument("--force", action="store_true", help="overwrite a params.yaml that is nowhere else")
     commands.add_parser("sync", help="update dvc.yaml to params.yaml's models and the stages' imports")
     commands.add_parser("profiles", help="list the profiles")
+    commands.add_parser("summary", help="print the verdict of each model in one line, and where the report is")
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
     score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
     # the imports of these two commands are slow, so each loads its own only
@@ -39,10 +41,14 @@ def main() -> None:
     if sys.argv[1:2] == ["score"]:
         _add_score(score_parser)
     arguments = parser.parse_args()
-    if arguments.command == "use":
-        run_stage(lambda: use(arguments.profile))
+    if arguments.command == "new":
+        run_stage(lambda: new(arguments.folder, arguments.profile))
+    elif arguments.command == "use":
+        run_stage(lambda: use(arguments.profile, arguments.force))
     elif arguments.command == "sync":
-        run_stage(sync_file)
+        run_stage(sync_here)
+    elif arguments.command == "summary":
+        run_stage(print_summary)
     elif arguments.command in ("annotate", "score"):
         run_stage(lambda: arguments.run(arguments))
     else:
@@ -64,34 +70,17 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def use(profile: str) -> None:
-    """Copies profiles/<profile>.yaml over params.yaml and syncs dvc.yaml; a wrong profile changes nothing."""
-    path = Path("profiles") / f"{profile}.yaml"
-    if not path.is_file():
-        names = sorted(file.stem for file in Path("profiles").glob("*.yaml"))
-        close = difflib.get_close_matches(profile, names, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise StudyError(f"profiles: no profile {profile!r}{hint}; available: {', '.join(names) or 'none'}")
-    runs_of(read_params(Models, path).models)
-    with written_whole("params.yaml") as beside:
-        beside.write_bytes(path.read_bytes())
-    sync_file()
-    print(f"params.yaml is now {path}")
-
-
-def sync_file() -> None:
+def sync_here() -> None:
     """Rewrites dvc.yaml to fit params.yaml and the stages' imports."""
-    path = Path("dvc.yaml")
-    if not path.is_file():
-        raise StudyError("dvc.yaml: not found; run from the project's root")
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    graph = yaml.load(path)
-    sync(graph, read_params(Models).models, Path("src"))
-    with written_whole(path) as beside, open(beside, "w") as file:
-        yaml.dump(graph, file)
+    sync_file(Path())
     print("dvc.yaml fits params.yaml")
+
+
+def print_summary() -> None:
+    """Prints the verdict of each model in one line, from the last run."""
+    from sightline.report.summary import ending
+
+    print(ending(read_json("metrics/summary.json")))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+# What make does in any study's folder: the checkout's Makefile includes it, and so does that of `sightline new`.
+# PYTHON is any Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro experiments fresh setup clean
+
+repro: setup ## run what is stale of the study in params.yaml; ends with the verdict on each model
+	@SIGHTLINE_QUIET=1 dvc repro
+	@sightline summary
+
+fresh: setup ## do metrics/ and plots/ belong to this code and params.yaml? are they the committed ones?
+	@if [ -e data/prepared/images.npy ]; then dvc status --quiet; else dvc repro --dry --allow-missing > /dev/null; fi \
+	  || { echo "error: metrics/, plots/ or dvc.lock are not those of this code and params.yaml; run make repro and commit them" >&2; exit 1; }
+	@if ! git rev-parse --quiet --verify HEAD > /dev/null 2>&1 || git diff --quiet HEAD -- metrics plots; then exit 0; \
+	elif git diff --quiet HEAD -- src params.yaml dvc.yaml; then \
+	  echo "metrics/ and plots/ were computed on this machine; the committed ones are another machine's: git diff HEAD -- metrics shows by how much they differ, git checkout HEAD -- dvc.lock metrics plots brings those back"; \
+	else echo "metrics/ and plots/ belong to code or params.yaml that are not committed yet: commit them together"; fi
+
+setup: .venv/.installed
+
+# the stamp is written last, so a broken installation is done again
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Sightline needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean: ## what the stages made, not the environment
+	rm -rf data/prepared data/models data/saliency data/checkpoints data/consistency data/consensus.npz data/annotations.npz data/lungs.npz data/lung_films.npy \
+	  data/alignment.csv data/ladder.csv data/verdict.csv data/multiverse.csv
