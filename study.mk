@@ -10,6 +10,9 @@ repro: setup ## run what is stale of the study in params.yaml; ends with the ver
 	@SIGHTLINE_QUIET=1 dvc repro
 	@sightline summary
 
+experiments: setup ## what each `dvc exp run` changed, and its numbers per model
+	@sightline experiments
+
 fresh: setup ## do metrics/ and plots/ belong to this code and params.yaml? are they the committed ones?
 	@if [ -e data/prepared/images.npy ]; then dvc status --quiet; else dvc repro --dry --allow-missing > /dev/null; fi \
 	  || { echo "error: metrics/, plots/ or dvc.lock are not those of this code and params.yaml; run make repro and commit them" >&2; exit 1; }

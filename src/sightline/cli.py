@@ -5,6 +5,7 @@ sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then 
 sightline sync              update dvc.yaml to params.yaml's models and the stages' imports
 sightline profiles          list the profiles
 sightline summary           print the verdict of each model in one line
+sightline experiments       compare this study with its last commit and the experiments since (dvc exp run)
 sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
 sightline annotate ...      the experts' drawing page: serve, invite, status, people, export, withdraw, import
 """
@@ -12,11 +13,15 @@ sightline annotate ...      the experts' drawing page: serve, invite, status, pe
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 from pathlib import Path
 
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_json
+from sightline.study.models import Models, runs_of
+from sightline.study.parameters import read_params
 from sightline.study_folder import new, sync_file, use
 
 
@@ -35,6 +40,7 @@ def main() -> None:
     commands.add_parser("summary", help="print the verdict of each model in one line, and where the report is")
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
     score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
+    commands.add_parser("experiments", help="compare this study with its last commit and the experiments since")
     # the imports of these two commands are slow, so each loads its own only
     if sys.argv[1:2] == ["annotate"]:
         run_stage(lambda: _add_annotate(annotate_parser))
@@ -49,6 +55,8 @@ def main() -> None:
         run_stage(sync_here)
     elif arguments.command == "summary":
         run_stage(print_summary)
+    elif arguments.command == "experiments":
+        run_stage(print_experiments)
     elif arguments.command in ("annotate", "score"):
         run_stage(lambda: arguments.run(arguments))
     else:
@@ -80,7 +88,20 @@ def print_summary() -> None:
     """Prints the verdict of each model in one line, from the last run."""
     from sightline.report.summary import ending
 
-    print(ending(read_json("metrics/summary.json")))
+    stored = read_json("metrics/summary.json")
+    models = [model for model in runs_of(read_params(Models).models) if model in stored]  # in the order of params.yaml
+    print(ending({model: stored[model] for model in models} | stored))
+
+
+def print_experiments() -> None:
+    """Prints what `dvc exp show` knows, with one line per model."""
+    from sightline.report.experiments import table
+
+    command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise StudyError("dvc exp show failed; see above")
+    print(table(json.loads(done.stdout)))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sightline.report.summary import ending, numbers
 from sightline.study.errors import StudyError
+from sightline.study.files import write_json
 from sightline.study.models import Entry, ExternalMaps, Network
+from studies import change, sightline, study
 
 NETWORK = Network(arch="alexnet", init="scratch", head="gap")
 MODELS: dict[str, Entry] = {"honest": NETWORK, "cheat": NETWORK, "theirs": ExternalMaps(maps="maps", method="lime")}
@@ -70,6 +73,18 @@ def test_a_run_ends_with_one_line_per_model(measured: dict[str, dict[str, Any]])
         "theirs  this study cannot tell",
         "open plots/report.html",
     ]
+
+
+def test_the_command_prints_what_the_last_run_ended_with(measured: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """In the order of params.yaml, though the file has its keys sorted; a model that is no longer in it comes last."""
+    summary = numbers(MODELS, measured)
+    write_json(tmp_path / "metrics/summary.json", summary)
+    entry = {"arch": "alexnet", "init": "scratch", "head": "gap"}
+    change(study(tmp_path), models={"honest": entry, "cheat": entry})
+    done = sightline(tmp_path, "summary")
+    assert (done.returncode, done.stdout) == (0, f"{ending(summary)}\n")
+    (tmp_path / "metrics/summary.json").unlink()
+    assert "run the stage that writes it (dvc repro)" in sightline(tmp_path, "summary").stderr
 
 
 def test_without_a_verdict_the_line_says_why_and_the_accuracy_stays(measured: dict[str, dict[str, Any]]) -> None:
