@@ -107,7 +107,7 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     networks = {KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}}
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
     names = [
-        "prepare", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus", "reliability", "align",
+        "prepare", "lung_films", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus", "reliability", "align",
         "bootstrap", "ladder", f"consistency {KEY}", "verdict", "compare", "families", "shortcut",
         f"faithfulness {KEY}", "multiverse", "augment_preview", "report",
     ]  # fmt: skip

@@ -67,7 +67,7 @@ def _load(path: str | Path) -> dict[str, Any]:
     try:
         mapping = YAML(typ="safe").load(Path(path))
     except FileNotFoundError:
-        raise StudyError(f"{path}: not there; run from the project's root, or `sightline use phantom`") from None
+        raise StudyError(f"{path}: not there; run from the project's root, or `sightline use demo`") from None
     except YAMLError as error:
         raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(mapping, dict):
