@@ -107,9 +107,9 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     networks = {KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}}
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
     names = [
-        "prepare", "lung_films", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus", "reliability", "align",
-        "bootstrap", "ladder", f"consistency {KEY}", "verdict", "compare", "families", "shortcut",
-        f"faithfulness {KEY}", "multiverse", "augment_preview", "report",
+        "prepare", "lung_films", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus",
+        "reliability", "align", "bootstrap", "ladder", f"consistency {KEY}", "verdict", "compare", "families",
+        "shortcut", f"faithfulness {KEY}", "multiverse", "augment_preview", "report",
     ]  # fmt: skip
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:
