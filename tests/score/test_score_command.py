@@ -357,7 +357,7 @@ def test_the_page_asks_no_host_and_escapes_names(tmp_path, folders):
     assert "https://" not in page
     assert "<b>x</b>" not in page
     assert (
-        page.index('class="answer"')
+        page.index('class="first"')
         < page.index('id="verdict"')
         < page.index('id="ladder"')
         < page.index('id="metrics"')

@@ -9,85 +9,39 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from sightline.report.style import CSS, PRINT
+
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-CSS = """
-:root{color-scheme:light dark;--paper:#fdfdfb;--card:#f3f4f1;--ink:#1b1f24;--muted:#59626d;--rule:#d4d8dd;
---s1:#0069ab;--s2:#bb4700;--s3:#00745a;--s4:#94397a;--s5:#6e5f00;--s6:#4a5560}
-@media (prefers-color-scheme:dark){:root{--paper:#14171a;--card:#1d2226;--ink:#e8eaec;--muted:#a3adb8;--rule:#3a4148;
---s1:#6bbcf2;--s2:#ff9a5c;--s3:#45cfa4;--s4:#e79bcb;--s5:#d9c84a;--s6:#b5c0cc}}
-*{box-sizing:border-box}
-html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",sans-serif}
-main,header,footer{max-width:76rem;margin:0 auto;padding:0 clamp(1rem,4vw,3rem)}
-header{padding-top:clamp(1.5rem,5vw,4rem)}
-h1{font-size:clamp(1.7rem,4.5vw,2.7rem);line-height:1.15;letter-spacing:-.015em;margin:0 0 .4em;text-wrap:balance}
-h2{font-size:1.4rem;line-height:1.25;margin:3.2rem 0 .6rem;padding-top:1rem;border-top:1px solid var(--rule)}
-h3{font-size:1.05rem;margin:1.6rem 0 .4rem}
-p,li{max-width:68ch;overflow-wrap:break-word}
-a{color:var(--s1)}
-a:focus-visible,summary:focus-visible,.wide:focus-visible{outline:2px solid var(--s1);outline-offset:2px}
-nav ul{display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;list-style:none;padding:0;margin:1.4rem 0 0;font-size:.95rem}
-nav li{padding:.25rem 0}
-.question{font-size:1.2rem;color:var(--muted);margin:0 0 1.4rem}
-.answer{font-size:1.2rem;line-height:1.5;background:var(--card);border-left:4px solid var(--s1);
-padding:1.1rem clamp(1rem,3vw,1.8rem);border-radius:0 6px 6px 0}
-.answer p{margin:.5em 0;max-width:78ch}.answer p+p{font-size:1.0625rem}
-.note,figcaption,caption{color:var(--muted);font-size:.92rem;line-height:1.45}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.2rem 2.5rem}
-figure{margin:1rem 0;min-width:0}
-.chart{max-width:34rem}
-@media (min-width:64rem){section>.chart{max-width:none;display:grid;grid-template-columns:34rem 1fr;gap:2.5rem;
-align-items:start}}
-@media (min-width:64rem){section>.chart figcaption{padding-top:1.2rem}}
-.chart svg{display:block;width:100%;height:auto;overflow:visible;color:var(--ink)}
-figcaption{margin-top:.4rem;max-width:68ch}
-.wide{overflow-x:auto;margin:1rem 0;-webkit-overflow-scrolling:touch}
-table{border-collapse:separate;border-spacing:0;font-size:.9rem;line-height:1.35;font-variant-numeric:tabular-nums}
-caption{text-align:left;padding-bottom:.5rem;max-width:min(68ch,calc(100vw - 2*clamp(1rem,4vw,3rem)))}
-th,td{padding:.38rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule);vertical-align:top}
-thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bottom}
-thead th[colspan]{text-align:center;border-bottom:1px solid var(--rule)}
-th:first-child{text-align:left;padding-left:0}
-tbody th{font-weight:500;position:sticky;left:0;background:var(--paper)}
-@media (max-width:40rem){tbody th{white-space:normal;min-width:7.5rem;overflow-wrap:break-word}}
-td small{color:var(--muted);font-size:.86em}
-.text{text-align:left}
-.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(clamp(6.2rem,10vw,8.4rem),1fr));
-gap:.7rem .6rem;margin:.4rem 0 1.6rem}
-.tiles figure{margin:0}
-.tiles img{display:block;width:100%;height:auto;border-radius:3px;background:#000}
-.tiles figcaption{font-size:.78rem;line-height:1.3;margin-top:.25rem;overflow-wrap:anywhere;color:var(--ink)}
-.tiles b{font-weight:600}
-pre{overflow-x:auto;background:var(--card);padding:1rem;font-size:.82rem;line-height:1.45;border-radius:6px}
-code{overflow-wrap:anywhere;font-size:.9em}
-summary{cursor:pointer;padding:.4rem 0}
-footer{padding-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.9rem}
-@media print{:root{--paper:#fff;--card:#fff;--ink:#000;--muted:#444;--rule:#bbb}body{font-size:10pt}nav{display:none}
-figure,tr,.answer{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}table{font-size:7.5pt}
-th,td{padding:.2rem .3rem}.tiles{grid-template-columns:repeat(7,1fr)}pre{white-space:pre-wrap}}
-"""
-# Closed details are not printed otherwise; without scripts they can be opened by hand.
-SCRIPT = "addEventListener('beforeprint',()=>document.querySelectorAll('details').forEach(d=>d.open=true))"
+ON_PAPER = "Folded details are not printed. Open on the screen what the print should have."
+Section = tuple[str, str, Sequence[str]]  # id, heading, HTML of its parts
 
 
 def document(
-    title: str, question: str, answer: Sequence[str], sections: Sequence[tuple[str, str, Sequence[str]]], footer: str
+    title: str,
+    question: str,
+    first_screen: Sequence[str],
+    sections: Sequence[Section],
+    footer: str,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
 ) -> str:
-    """A whole page: title and question, the answer's paragraphs, links to the sections, the sections, the footer.
+    """A whole page: title and question, the HTML of the first screen, links to the sections, the sections, the footer.
 
-    A section is an id, a heading and the HTML of its parts.
+    `styles` and `scripts` are the CSS and the JavaScript of parts that need more than the page's own.
     """
     links = "".join(f'<li><a href="#{name}">{escaped(heading)}</a></li>' for name, heading, _ in sections)
     body_html = "\n".join(section(name, heading, *parts_html) for name, heading, parts_html in sections)
+    script_html = f"<script>{';'.join(scripts)}</script>\n" if scripts else ""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaped(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{CSS}</style>\n</head>\n<body>\n<header><h1>{escaped(title)}</h1>"
-        f'<p class="question">{escaped(question)}</p></header>\n<main>\n'
-        f'<div class="answer">{"".join(map(paragraph, answer))}</div>\n'
+        f"<style>{''.join((CSS, *styles, PRINT))}</style>\n</head>\n<body>\n"
+        f'<header><p class="study">{escaped(title)}</p><h1>{escaped(question)}</h1></header>\n<main>\n'
+        f'<div class="first">{"".join(first_screen)}</div>\n'
         f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n{body_html}\n</main>\n'
-        f"<footer>{escaped(footer)}</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        f'<footer>{escaped(footer)} <span class="on-paper">{ON_PAPER}</span></footer>\n'
+        f"{script_html}</body>\n</html>\n"
     )
 
 
@@ -182,6 +136,31 @@ def details(summary: str, text: str) -> str:
     return f"<details><summary>{escaped(summary)}</summary><pre>{escaped(text)}</pre></details>"
 
 
-def details_html(summary: str, body_html: str) -> str:
+def details_html(summary: str, *parts_html: str) -> str:
     """Anything that opens on demand."""
-    return f"<details><summary>{escaped(summary)}</summary>{body_html}</details>"
+    return f"<details><summary>{escaped(summary)}</summary>{''.join(parts_html)}</details>"
+
+
+def part(heading: str, *parts_html: str) -> str:
+    """A part of a section, with a heading of its own; nothing where it has no parts."""
+    inside = "\n".join(filter(None, parts_html))
+    return f'<div class="part"><h3>{escaped(heading)}</h3>\n{inside}\n</div>' if inside else ""
+
+
+def figure_first(figure_html: str, words: str, *folded_html: str) -> list[str]:
+    """The shape of every piece of evidence: what is to be seen, one paragraph, and folded what stands behind it.
+
+    `folded_html`: from `details_html`; empty ones are left out.
+    """
+    return [figure_html, paragraph(words), *filter(None, folded_html)]
+
+
+def multiples(*charts_html: str) -> str:
+    """Small charts of one kind, as many side by side as fit."""
+    return f'<div class="multiples">{"".join(charts_html)}</div>'
+
+
+def terms(meanings: Sequence[tuple[str, str]]) -> str:
+    """A glossary: terms and what they mean."""
+    items = "".join(f"<div><dt>{escaped(term)}</dt><dd>{escaped(words)}</dd></div>" for term, words in meanings)
+    return f"<dl>{items}</dl>" if meanings else ""

@@ -48,7 +48,7 @@ def report(study: Study, numbers: Tables) -> str:
     return document(
         study.title,
         f"Does a chest X-ray classifier look where the {study.experts} look?",
-        answer(study, verdicts, together),
+        [*map(paragraph, answer(study, verdicts, together))],
         sections(study, numbers, verdicts, standings, together),
         FOOTER,
     )

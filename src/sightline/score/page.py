@@ -38,7 +38,7 @@ def score_report(results: dict[str, Any], gallery: Gallery) -> str:
     return document(
         "Where the maps look",
         "Do these saliency maps look where the experts look?",
-        answer(results),
+        [*map(paragraph, answer(results))],
         parts,
         "Made by Sightline. Research, not a medical device.",
     )

@@ -1,0 +1,106 @@
+"""The look of a page: colours for light and dark, type, tables, figures, and how it prints.
+
+Colours are variables, which charts use too (`chart.CSS_COLOURS`); every text colour has a contrast of 4.5:1 or more.
+"""
+
+from __future__ import annotations
+
+CSS = """
+:root{color-scheme:light dark;--paper:#fdfdfb;--card:#f4f4f1;--ink:#1b1f24;--muted:#59626d;--rule:#d9dce0;
+--s1:#0069ab;--s2:#bb4700;--s3:#00745a;--s4:#94397a;--s5:#6e5f00;--s6:#4a5560}
+@media (prefers-color-scheme:dark){:root{--paper:#14171a;--card:#1d2226;--ink:#e8eaec;--muted:#a3adb8;--rule:#363d44;
+--s1:#6bbcf2;--s2:#ff9a5c;--s3:#45cfa4;--s4:#e79bcb;--s5:#d9c84a;--s6:#b5c0cc}}
+*{box-sizing:border-box}
+html{scroll-behavior:smooth;scroll-padding-top:3.4rem;-webkit-text-size-adjust:100%}
+body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",sans-serif}
+main,header,footer{max-width:78rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
+header{padding-top:clamp(1.2rem,2.6vw,2rem)}
+.study{margin:0;color:var(--muted);font-size:.92rem;letter-spacing:.01em}
+h1{font-size:clamp(1.55rem,3.1vw,2.15rem);line-height:1.18;letter-spacing:-.017em;margin:.1em 0 .35em;font-weight:650;
+text-wrap:balance}
+h2{font-size:1.4rem;line-height:1.25;margin:3.4rem 0 .6rem;padding-top:1.1rem;border-top:1px solid var(--rule)}
+h3{font-size:1.08rem;line-height:1.35;margin:2.2rem 0 .5rem}
+p,li{max-width:68ch;overflow-wrap:break-word}
+a{color:var(--s1)}
+a:focus-visible,summary:focus-visible,.wide:focus-visible{outline:2px solid var(--s1);outline-offset:2px}
+nav{position:sticky;top:0;z-index:5;background:var(--paper);border-bottom:1px solid var(--rule);margin-top:1.6rem}
+nav ul{display:flex;gap:0 1.15rem;list-style:none;padding:0;margin:0;font-size:.86rem;overflow-x:auto;
+scrollbar-width:none}
+nav ul::-webkit-scrollbar{display:none}
+nav li{flex:none}
+nav a{display:block;padding:.6rem 0;color:var(--muted);text-decoration:none}
+nav a:hover{color:var(--ink);text-decoration:underline}
+.note,figcaption,caption{color:var(--muted);font-size:.92rem;line-height:1.45}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.2rem 2.5rem}
+.multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1rem 1.6rem}
+.multiples .chart{margin:0}
+figure{margin:1rem 0;min-width:0}
+.chart{max-width:34rem}
+@media (min-width:64rem){:is(section,.part)>.chart{max-width:none;display:grid;grid-template-columns:34rem 1fr;
+gap:2.5rem;align-items:start}
+:is(section,.part)>.chart figcaption{padding-top:1.2rem}}
+.chart svg{display:block;width:100%;height:auto;overflow:visible;color:var(--ink)}
+figcaption{margin-top:.4rem;max-width:68ch}
+.wide{overflow-x:auto;margin:1rem 0;-webkit-overflow-scrolling:touch}
+table{border-collapse:separate;border-spacing:0;font-size:.9rem;line-height:1.35;font-variant-numeric:tabular-nums}
+caption{text-align:left;padding-bottom:.5rem;max-width:min(68ch,calc(100vw - 2*clamp(1rem,4vw,2.5rem)))}
+th,td{padding:.38rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule);vertical-align:top}
+thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bottom}
+thead th[colspan]{text-align:center;border-bottom:1px solid var(--rule)}
+th:first-child{text-align:left;padding-left:0}
+.wide tbody th{font-weight:500;position:sticky;left:0;background:var(--paper)}
+@media (max-width:40rem){.wide tbody th{white-space:normal;min-width:7.5rem;overflow-wrap:break-word}}
+td small{color:var(--muted);font-size:.86em}
+.text{text-align:left}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(clamp(6.2rem,10vw,8.4rem),1fr));
+gap:.7rem .6rem;margin:.4rem 0 1.6rem}
+.tiles figure{margin:0}
+.tiles img{display:block;width:100%;height:auto;border-radius:3px;background:#000}
+.tiles figcaption{font-size:.78rem;line-height:1.3;margin-top:.25rem;overflow-wrap:anywhere;color:var(--ink)}
+.tiles b{font-weight:600}
+pre{overflow-x:auto;background:var(--card);padding:1rem;font-size:.82rem;line-height:1.45;border-radius:6px}
+code{overflow-wrap:anywhere;font-size:.9em}
+details{margin:.35rem 0;max-width:100%}
+summary{cursor:pointer;padding:.35rem 0;color:var(--s1);font-size:.97rem;width:fit-content;max-width:100%}
+details[open]>summary{color:var(--ink);font-weight:600}
+dl{margin:0;columns:2 26rem;column-gap:2.5rem;font-size:.95rem;line-height:1.45}
+dl>div{break-inside:avoid;padding:.3rem 0}
+dt{font-weight:600;display:inline}
+dd{display:inline;margin:0 0 0 .5em;color:var(--muted)}
+.on-paper{display:none}
+footer{padding-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.9rem}
+"""
+# What is folded is not printed, but for what a reader opened: a print of the fresh page is figures and paragraphs.
+PRINT = """
+@media print{
+@page{size:A4;margin:14mm 13mm 15mm}
+:root{color-scheme:light;--paper:#fff;--card:#f6f6f4;--ink:#000;--muted:#444;--rule:#bbb;
+--s1:#0069ab;--s2:#bb4700;--s3:#00745a;--s4:#94397a;--s5:#6e5f00;--s6:#4a5560}
+*{-webkit-print-color-adjust:exact;print-color-adjust:exact}
+html{scroll-behavior:auto}
+body{font-size:9.5pt;line-height:1.45}
+main,header,footer{max-width:none;padding:0}
+header{padding-top:0}
+nav,.on-screen{display:none}
+.on-paper{display:inline}
+h1{font-size:17pt}
+h2{font-size:13pt;margin:1.7em 0 .4em;padding-top:.7em}
+h3{font-size:10.5pt;margin:1.2em 0 .3em}
+h2,h3,summary{break-after:avoid}
+p,li{max-width:none;orphans:3;widows:3}
+a{color:inherit;text-decoration:none}
+figure,tr,img,svg,.chart,dl>div{break-inside:avoid}
+thead{display:table-header-group}
+.chart,section>.chart,.part>.chart{display:block;max-width:13cm}
+.charts,.multiples{grid-template-columns:1fr 1fr;gap:.5rem 1rem}
+.wide{overflow:visible}
+.wide table{font-size:7.2pt;max-width:100%}
+.wide th,.wide td{padding:.16rem .3rem;white-space:normal}
+.wide tbody th,.wide thead th{position:static}
+.tiles{grid-template-columns:repeat(7,1fr)}
+pre{white-space:pre-wrap;font-size:7pt;padding:.5rem}
+details:not([open]){display:none}
+summary{list-style:none;color:inherit;font-weight:600}
+footer{padding:1rem 0 0}
+}
+"""
