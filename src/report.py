@@ -22,8 +22,8 @@ from ruamel.yaml import YAML
 from sightline.experts.agreement import random_masks
 from sightline.inputs import ANNOTATIONS, CONSENSUS, INDEX, PREPARED, SALIENCY, prepared_pixels, read_maps
 from sightline.maps import scaled_maps
-from sightline.report import gallery, page, summary, tables
-from sightline.report.contents import Study, Tile, printed_tables, require_models, study_tables
+from sightline.report import gallery, page, strip, summary, tables
+from sightline.report.contents import Strip, Study, Tile, printed_tables, require_models, study_tables
 from sightline.report.versions import PACKAGES, installed_versions
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
@@ -32,7 +32,6 @@ from sightline.study.models import Entry, Network, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 SCORES = Path("data/alignment.csv")
-PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "verdict", "comparisons", "families", "reliability", "shortcut", "multiverse")
 BY_NETWORK = ("consistency", "faithfulness")  # folders of metrics/ with one file per network
@@ -69,8 +68,7 @@ class Params:
 
 
 def main() -> None:
-    params = read_params(Params)
-    params = replace(params, models=runs_of(params.models))
+    params = replace(given := read_params(Params), models=runs_of(given.models))
     networks = [model for model, entry in params.models.items() if isinstance(entry, Network)]
     require_files([*params.models], networks)
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
@@ -78,21 +76,20 @@ def main() -> None:
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
     for kind in BY_NETWORK:
-        paths = {key: f"metrics/{kind}/{key}.json" for key in networks}
-        measured[kind] = {key: read_json(path) for key, path in paths.items() if Path(path).is_file()}
+        measured[kind] = {k: read_json(path) for k in networks if Path(path := f"metrics/{kind}/{k}.json").is_file()}
     consensus = read_npz(CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
+    tiles, first = films(params, consensus)
     study = Study(
         title=params.report.title, threshold=params.threshold, models=params.models, index_sha256=sha256_of(INDEX),
         params=YAML(typ="safe").load(Path("params.yaml")), is_compared=params.report.paper_numbers,
-        paper=json.loads(PAPER.read_text()), **measured,
+        paper=json.loads((Path(__file__).parent / "sightline/report/paper.json").read_text()), **measured,
         index=read_csv(INDEX, {"image": str, "split": str, "label": int, "patient": str}),
         histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
-        specifications=read_specifications("plots/multiverse.csv"), gallery=model_tiles(params, consensus),
+        specifications=read_specifications("plots/multiverse.csv"), gallery=tiles, strip=first,
         random_pair=random_pair(params.seed), versions=installed_versions(PACKAGES),
     )  # fmt: skip
-    numbers = study_tables(study)
-    for name, (header, rows, caption) in printed_tables(study, numbers).items():
+    for name, (header, rows, caption) in printed_tables(study, numbers := study_tables(study)).items():
         write_csv(f"plots/tables/{name}.csv", getattr(numbers, name))
         write_text(f"plots/tables/{name}.tex", tables.latex(header, rows, caption.split(". ", 1)[1], f"tab:{name}"))
     write_text("plots/report.html", page.report(study, numbers))
@@ -120,17 +117,20 @@ def read_specifications(path: str) -> pd.DataFrame:
         return pd.DataFrame()
 
 
-def model_tiles(params: Params, consensus: Mapping[str, np.ndarray]) -> list[tuple[str, list[Tile]]]:
-    """The gallery: each model's map by its primary method on images spread over the scores."""
+def films(params: Params, consensus: Mapping[str, np.ndarray]) -> tuple[list[tuple[str, list[Tile]]], Strip]:
+    """The gallery, of images spread over the scores, and the first screen's films, by each model's primary method."""
     scores = read_csv(SCORES, {"image": str, "model": str, "method": str, "iou": float})
-    if not (images := gallery.spread_images(scores, params.report.gallery)):
-        return []
-    pixels = prepared_pixels(images, PREPARED, SCORES)
-    raw = read_maps(params.models, images, SALIENCY)
+    spread, few = gallery.spread_images(scores, params.report.gallery), strip.quartile_images(scores)
+    if not (images := list(dict.fromkeys([*few, *spread]))):
+        return [], strip.strip_of([])
+    pixels, raw = prepared_pixels(images, PREPARED, SCORES), read_maps(params.models, images, SALIENCY)
     chosen = [(model, primary_method([method for name, method in raw if name == model])) for model in params.models]
     maps = {key: scaled_maps(raw[key], *pixels.shape[1:3]) for key in chosen}
     regions = dict(zip(consensus["images"].tolist(), consensus["consensus"], strict=True))
-    return gallery.model_tiles(images, pixels, regions, maps, scores, params.threshold)
+    tiles = dict(gallery.model_tiles(images, pixels, regions, maps, scores, params.threshold))
+    by_image = [{model: own[n] for (model, _), own in maps.items()} for n in range(len(few))]
+    first = strip.strip_of((image, pixels[n], regions[image], by_image[n]) for n, image in enumerate(few))
+    return [(image, tiles[image]) for image in spread], first
 
 
 def random_pair(seed: int) -> list[Tile]:

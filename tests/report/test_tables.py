@@ -180,7 +180,7 @@ def test_the_count_needs_the_exact_test_after_holm_and_no_iou() -> None:
         "No evidence that any of the 2 models points where"
     )
     one = said({"a": alignment["nearly"]}, {})
-    assert one[0].startswith("The one model points where")
+    assert one[0].startswith("a points where")
     assert "Holm" not in " ".join(one)
     assert said({"a": alignment["good"], "b": alignment["also"]}, {})[0].startswith("All 2 models point where")
 

@@ -27,17 +27,17 @@ def test_every_verdict_and_control_has_words() -> None:
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        ({"a": "looks"}, "The one model looks where the experts look."),
-        ({"a": "looks", "b": "looks"}, "All 2 models look where the experts look."),
+        ({"a": "looks"}, "a looks where the experts look."),
+        ({"a": "looks", "b": "looks"}, "a and b look where the experts look."),
         (
             {"a": "as_expert", "b": "elsewhere", "c": "elsewhere", "d": "cannot_tell"},
-            "1 of 4 models looks where the experts look, as well as an expert. 2 of 4 models look elsewhere. "
-            "About 1 of 4 models this study cannot tell.",
+            "a looks where the experts look, as well as an expert. b and c look elsewhere. "
+            "This study cannot tell about d.",
         ),
-        ({"a": "undecided"}, "Undecided: the one model."),
-        ({"a": "cannot_tell", "b": "cannot_tell"}, "About all 2 models this study cannot tell."),
-        ({"a": "prior", "b": "undecided"}, "1 of 2 models looks where disease usually is, not where it is in this "
-         "patient. Undecided: 1 of 2 models."),
+        ({"a": "undecided"}, "Undecided: a."),
+        ({"a": "cannot_tell", "b": "cannot_tell"}, "This study cannot tell about a and b."),
+        ({"a": "prior", "b": "undecided"}, "a looks where disease usually is, not where it is in this patient. "
+         "Undecided: b."),
     ],
 )  # fmt: skip
 def test_the_first_sentence_counts_the_verdicts(words: dict[str, str], first: str) -> None:
@@ -46,6 +46,16 @@ def test_the_first_sentence_counts_the_verdicts(words: dict[str, str], first: st
     assert sentences[1:-1] == [f"Sentence on {name}: {word}." for name, word in words.items()]
     assert "48 images of 47 patients" in sentences[-1]
     assert ("Holm" in sentences[-1]) == (len(words) > 1)
+
+
+def test_many_models_are_counted_in_one_sentence() -> None:
+    words = ["as_expert", "looks", "prior", "elsewhere", "elsewhere", "undecided", "cannot_tell", ""]
+    assert verdict.headline(dict(zip("abcdefgh", words, strict=True)), "simulated readers") == (
+        "Of 8 models: 2 look where the simulated readers look (1 of them as well as one of these); 1 where disease "
+        "usually is, not where it is in this patient; 2 elsewhere; 1 undecided; about 1 this study cannot tell; "
+        "1 without a verdict."
+    )
+    assert verdict.headline(dict.fromkeys("abcdef", "elsewhere")) == "Of 6 models: 6 elsewhere."
 
 
 def test_a_model_is_judged_by_its_primary_method() -> None:
@@ -73,4 +83,4 @@ def test_parts_show_numbers_and_leave_out_what_is_not_known() -> None:
 def test_results_of_the_core_can_be_shown_as_they_are() -> None:
     results = judged({"a": "looks"})
     assert verdict.answer(results) == verdict.answer(dict(results))
-    assert len(verdict.parts(results)) == len(verdict.parts(results, {"a": GAP})) == 6
+    assert len(verdict.parts(results)) == len(verdict.parts(results, {"a": GAP})) == 8

@@ -20,6 +20,17 @@ Printed = tuple[list[str], list[list[str]], str]  # header, rows, caption
 
 
 @dataclass(frozen=True, kw_only=True)
+class Strip:
+    """The films of the first screen as data URIs, one per image in the order of `images`."""
+
+    images: Sequence[str]
+    regions: Sequence[str]
+    """The films with their regions."""
+    maps: Mapping[str, Sequence[str]]
+    """By model the same with its maps."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """Everything that the page shows, as the stages wrote it; metrics are nested JSON, null where undefined.
 
@@ -77,6 +88,8 @@ class Study:
     """Per network: metrics/faithfulness/<model>.json"""
     consistency: Mapping[str, tables.Metrics] = field(default_factory=dict)
     """Per network: metrics/consistency/<model>.json; empty where it is not enabled"""
+    strip: Strip | None = None
+    """The films of the first screen; None where no image was scored"""
 
     @property
     def is_phantom(self) -> bool:
@@ -84,7 +97,13 @@ class Study:
 
     @property
     def experts(self) -> str:
-        return "simulated annotators" if self.is_phantom else "experts"
+        """Who marked the regions."""
+        return "simulated readers" if self.is_phantom else "experts"
+
+    @property
+    def expert(self) -> str:
+        """One of them."""
+        return "a reader" if self.is_phantom else "an expert"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from sightline.report.style import CSS, PRINT
+from sightline.report.style import CSS, FIRST_SCREEN, PRINT
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 ON_PAPER = "Folded details are not printed. Open on the screen what the print should have."
@@ -24,25 +24,32 @@ def document(
     footer: str,
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
+    policy: str = POLICY,
 ) -> str:
     """A whole page: title and question, the HTML of the first screen, links to the sections, the sections, the footer.
 
-    `styles` and `scripts` are the CSS and the JavaScript of parts that need more than the page's own.
+    `styles` and `scripts` are the CSS and the JavaScript of parts that need more than the page's own, `policy` what the
+    page may load.
     """
-    links = "".join(f'<li><a href="#{name}">{escaped(heading)}</a></li>' for name, heading, _ in sections)
+    links = "".join(f'<li><a href="#{name}">{escaped(short(name))}</a></li>' for name, *_ in sections)
     body_html = "\n".join(section(name, heading, *parts_html) for name, heading, parts_html in sections)
     script_html = f"<script>{';'.join(scripts)}</script>\n" if scripts else ""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaped(title)}</title>\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{''.join((CSS, *styles, PRINT))}</style>\n</head>\n<body>\n"
+        f"<style>{''.join((CSS, FIRST_SCREEN, *styles, PRINT))}</style>\n</head>\n<body>\n"
         f'<header><p class="study">{escaped(title)}</p><h1>{escaped(question)}</h1></header>\n<main>\n'
         f'<div class="first">{"".join(first_screen)}</div>\n'
         f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n{body_html}\n</main>\n'
         f'<footer>{escaped(footer)} <span class="on-paper">{ON_PAPER}</span></footer>\n'
         f"{script_html}</body>\n</html>\n"
     )
+
+
+def short(name: str) -> str:
+    """A section's id as the links at the top of the page name it."""
+    return name.replace("-", " ").capitalize()
 
 
 def escaped(text: str) -> str:
@@ -60,6 +67,11 @@ def section(name: str, heading: str, *parts_html: str) -> str:
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph, with a CSS class if given."""
     return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
+
+
+def finding(sentences: Sequence[str]) -> str:
+    """What a section found, in large type below its heading; nothing where there is nothing to say."""
+    return paragraph(" ".join(sentences), "finding") if sentences else ""
 
 
 def bullets(items: Sequence[str]) -> str:

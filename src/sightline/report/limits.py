@@ -17,7 +17,7 @@ def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[s
     data, train = params.get("data", {}), params.get("train", {})
     if data.get("source") == "phantom":
         differences.append(
-            "Images, lesions and annotators are synthetic (the phantom), not the paper's X-rays and experts."
+            "Images, lesions and readers are synthetic (the phantom), not the paper's X-rays and experts."
         )
     size = (data.get("height"), data.get("width"))
     if size != (224, 224):
@@ -64,8 +64,8 @@ def _trainings(params: Mapping[str, Any]) -> str:
     )
 
 
-def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics) -> list[str]:
-    """What this study cannot show."""
+def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics, agreement: pd.DataFrame) -> list[str]:
+    """What this study cannot show. `frame` is from `published_answer.verdicts`, `agreement` is plots/agreement.csv."""
     sentences = []
     if params.get("data", {}).get("source") == "phantom":
         sentences.append(
@@ -83,9 +83,18 @@ def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics) -
         "best threshold is chosen on the images that it is scored on, so its IoU is too favourable.",
         "Agreement with experts is not correctness. A finding outside the marked region may be real.",
     ]
-    if number_at(consensus, "annotators") > 0:
+    readers = int(number_at(consensus, "annotators")) if number_at(consensus, "annotators") > 0 else 0
+    if readers:
+        rule = params.get("consensus", {})
+        is_half = rule.get("rule", "mean") == "mean" and rule.get("min_share", 0.5) <= 0.5
+        twice = int((agreement["annotations"] == 2).sum()) if is_half else 0
         sentences.append(
-            f"The consensus of {number_at(consensus, 'annotators'):.0f} annotators is a majority of drawings, not a "
-            "biopsy; it is empty or small where they disagree."
+            f"The consensus of {readers} readers is what most of them drew, not a biopsy; it is empty or small where "
+            "they disagree."
+            if readers > 1
+            else "The region is what one reader drew, not a biopsy."
         )
+        if twice:
+            where = f"{twice} image{'s' if twice > 1 else ''} with two annotations"
+            sentences.append(f"Half or more of two is either of them: on {where} the region is their union.")
     return sentences

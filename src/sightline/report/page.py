@@ -1,4 +1,4 @@
-"""The report as one HTML page: the order of its sections and of the sentences of its answer.
+"""The report as one HTML page: its first screen, then the films and the evidence by theme.
 
 A section is a function in the file of its theme that returns the HTML of its parts; where a study lacks its inputs,
 it says so in a sentence. Its place on the page is its line in `sections`. Numbers come from the arguments only.
@@ -6,7 +6,7 @@ it says so in a sentence. Its place on the page is its line in `sections`. Numbe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from sightline.report import (
     faithfulness,
     families,
     gallery,
+    glossary,
     human_scale,
     ladder,
     ladder_answer,
@@ -28,12 +29,15 @@ from sightline.report import (
     published,
     published_answer,
     shortcut,
+    strip,
+    subjects,
     verdict,
 )
 from sightline.report.contents import Study, Tables, printed_tables
-from sightline.report.html import bullets, document, paragraph
+from sightline.report.first_screen import first_screen, limits_of
+from sightline.report.html import Section, bullets, document, finding, paragraph, part
 
-SYNTHETIC = "The X-rays are synthetic and the annotators simulated: this tests the method, not medicine."
+SYNTHETIC = "The X-rays are synthetic and the readers simulated: this tests the method, not medicine."
 FOOTER = (
     "Made by Sightline, after Beltrame and Ciro, “Do AI and Human Experts See Pneumonia the Same Way?” (2025). "
     "Research, not a medical device."
@@ -41,69 +45,101 @@ FOOTER = (
 
 
 def report(study: Study, numbers: Tables) -> str:
-    """The page: the answer, what it rests on, how far it can be trusted, then the details."""
+    """The page: question and verdicts on one screen, the films, then the evidence."""
     verdicts = published_answer.verdicts(study.alignment, study.intervals, study.classification, study.models)
     standings = ladder_answer.standings(study.ladder, study.classification, study.models)
     together = accuracy.together(study, verdicts, standings)
+    judged = verdict.of_study(study.verdict, study.models)
     return document(
         study.title,
-        f"Does a chest X-ray classifier look where the {study.experts} look?",
-        [*map(paragraph, answer(study, verdicts, together))],
-        sections(study, numbers, verdicts, standings, together),
+        question(study),
+        top(study, judged, verdicts),
+        with_glossary(sections(study, numbers, judged, verdicts, standings, together)),
         FOOTER,
     )
 
 
+def question(study: Study) -> str:
+    """What the study asks, with its own name of those who marked the regions."""
+    classifier = "a chest X-ray classifier" if len(study.models) == 1 else "chest X-ray classifiers"
+    verb = "Does" if len(study.models) == 1 else "Do"
+    return f"{verb} {classifier} look where the {study.experts} look?"
+
+
+def top(study: Study, judged: Mapping[str, Any], verdicts: pd.DataFrame) -> list[str]:
+    """The first screen; without a verdict its sentence is the published comparison's."""
+    names = subjects.names_of(study)
+    lead = ""
+    if not judged:
+        lead, *_ = published_answer.answer(verdicts, study.classification, study.consensus, study.experts)
+    return first_screen(
+        subjects.subjects_of(study, judged),
+        judged,
+        names,
+        limits_of(judged, names, SYNTHETIC if study.is_phantom else ""),
+        [] if study.strip is None else strip.region_films(study.strip, study.experts),
+        lead,
+    )
+
+
 def sections(
-    study: Study, numbers: Tables, verdicts: pd.DataFrame, standings: pd.DataFrame, together: Mapping[str, Any]
-) -> list[tuple[str, str, Sequence[str]]]:
-    """Id, heading and parts of every section, in the order of the page."""
+    study: Study,
+    numbers: Tables,
+    judged: Mapping[str, Any],
+    verdicts: pd.DataFrame,
+    standings: pd.DataFrame,
+    together: Mapping[str, Any],
+) -> list[Section]:
+    """Id, heading and parts of every section, in the order of the page: what a theme found, then its evidence."""
     printed = printed_tables(study, numbers)
     primary = str(study.ladder.get("primary", "ap"))
-    judged = verdict.of_study(study.verdict, study.models)
-    context = []
-    if len(standings):
-        context = ladder_answer.answer(standings, study.ladder, study.experts)
-        context.append(ladder_answer.basis(standings, study.ladder))
+    context = ladder_answer.answer(standings, study.ladder, study.experts) if len(standings) else []
+    basis = [ladder_answer.basis(standings, study.ladder)] if len(standings) else []
     return [
-        ("verdict", "The verdict on each model", verdict.parts(judged, study.models)),
-        ("scale", f"How close they come to one of the {study.experts}", human_scale.human_scale(study, standings)),
-        ("ladder", "Beside maps that know nothing of the finding",
-         [*map(paragraph, context), *ladder.ladder(study, standings)]),
-        ("ranking", "How far the ranking depends on choices", choices.ranking(study)),
-        ("accuracy", "Accuracy against alignment", accuracy.accuracy(study, together)),
-        ("shortcut", "Do they look where no disease can be?", shortcut.shortcut(study)),
-        ("faithfulness", "Do the maps show what the networks use?", faithfulness.faithfulness(study)),
-        ("consistency", "Do the maps stay the same?", consistency.consistency(study)),
-        ("alignment", "How far maps and consensus agree, as published",
-         published.alignment(study, verdicts, standings, printed["table3"])),
-        ("gallery", "Where they look", gallery.gallery(study)),
-        ("threshold", "What the threshold does", published.threshold(study)),
-        ("classification", "How well they classify", classification.classification(study, numbers, printed)),
-        ("annotations", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
-        ("training", "How they were trained", classification.training(study)),
-        *([("seeds", "How far results depend on the seed", families.families(study.families, primary))]
-          if study.families else []),
-        ("made", "How it was made", made.made(study)),
-        ("departures", "What departs from the paper", [bullets(limits.departures(study.params, study.models))]),
-        ("limits", "Limits", [bullets(limits.limits(verdicts, study.params, study.consensus))]),
+        ("films", "The films", gallery.gallery(study)),
+        ("verdict", "The ruler and its controls", verdict.parts(judged, study.models, study.experts)),
+        ("ladder", "Beside maps that know nothing of the finding", [
+            *ladder.ladder(study, standings),
+            *map(paragraph, [*context, *basis]),
+            part(f"How close they come to one of the {study.experts}", *human_scale.human_scale(study, standings)),
+        ]),
+        ("faithfulness", "Do the maps show what the networks use?", [
+            finding(faithfulness.used(study)),
+            *faithfulness.faithfulness(study),
+            part("Do the maps stay the same?", *consistency.consistency(study)),
+        ]),
+        ("shortcut", "Do they look where no disease can be?", [
+            finding(shortcut.flagged(study.shortcut, list(study.models))),
+            *shortcut.shortcut(study),
+        ]),
+        ("choices", "How far the ranking depends on choices", [
+            finding(choices.leaders(study.multiverse)),
+            *choices.ranking(study),
+        ]),
+        ("classification", "How well they classify", [
+            finding(published_answer.classifiers(study.classification)),
+            *classification.classification(study, numbers, printed),
+            part("Accuracy against alignment", finding(accuracy.correlation(together)),
+                 *accuracy.accuracy(study, together)),
+            part("How they were trained", *classification.training(study)),
+        ]),
+        ("experts", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
+        ("published", "As published", [
+            *published.alignment(study, verdicts, standings, printed["table3"]),
+            part("What the threshold does", *published.threshold(study)),
+            paragraph("Table 1 is below Experts, Tables 2 and 4 are below Classification.", "note"),
+        ]),
+        ("made", "How it was made", [
+            *made.made(study),
+            part("Limits", bullets(limits.limits(verdicts, study.params, study.consensus, study.agreement))),
+            part("How far results depend on the seed",
+                 *(families.families(study.families, primary) if study.families else [])),
+            part("What departs from the paper", bullets(limits.departures(study.params, study.models))),
+        ]),
     ]  # fmt: skip
 
 
-def answer(study: Study, verdicts: pd.DataFrame, together: Mapping[str, Any]) -> list[str]:
-    """The verdict, or without one the published comparison's answer; then what qualifies it."""
-    judged = verdict.of_study(study.verdict, study.models)
-    if judged:
-        first, *more = verdict.answer(judged)
-        more += published_answer.classifiers(study.classification)
-    else:
-        first, *more = published_answer.answer(verdicts, study.classification, study.consensus, study.experts)
-    return [
-        first,
-        *([SYNTHETIC] if study.is_phantom else []),
-        *more,
-        *shortcut.flagged(study.shortcut, list(study.models)),
-        *faithfulness.used(study),
-        *choices.leaders(study.multiverse),
-        *accuracy.correlation(together),
-    ]
+def with_glossary(evidence: list[Section]) -> list[Section]:
+    """The sections, and after them the terms that they use."""
+    words = glossary.glossary(" ".join(text for _, heading, parts in evidence for text in (heading, *parts)))
+    return [*evidence, *([("glossary", "Glossary", [words])] if words else [])]

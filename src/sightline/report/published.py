@@ -6,24 +6,23 @@ import pandas as pd
 
 from sightline.report import figures, published_answer
 from sightline.report.contents import Printed, Study
-from sightline.report.html import chart, charts, paragraph, table
+from sightline.report.html import chart, charts, details_html, figure_first, paragraph, table
 from sightline.report.words import METHOD_WORDS, listed, method_words, number_at, shown
 from sightline.study.models import Network
 
 
 def alignment(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, table3: Printed) -> list[str]:
-    """The paper's comparison as chart and table; in words, too, where the answer above does not rest on it."""
+    """The paper's comparison: chart, its result in words, Table 3."""
     if verdicts.empty:
         return [paragraph("No image of this study has a consensus region, so no map could be scored.")]
-    sentences = []
+    sentences = published_answer.published(verdicts, study.experts)
     if len(standings):
         words = (
             "The paper compares maps with random maps of the same area, at one threshold. A map that shows the lungs "
-            "and knows nothing of the disease can pass that comparison, so the answer above does not rest on it. "
-            "Its result: "
+            "and knows nothing of the disease can pass that comparison, so no verdict rests on it. Its result: "
         )
-        first, *more = published_answer.published(verdicts, study.experts)
-        sentences = [paragraph(words + first), *map(paragraph, more)]
+        sentences[0] = words + sentences[0]
+    scale = published_answer.human_scale(verdicts, study.consensus, study.experts)
     human = number_at(study.consensus, "expert_expert_iou_percent") / 100
     figure = figures.alignment_figure(verdicts, study.models, human)
     methods = listed([method_words(method) for method in dict.fromkeys(verdicts["method"])])
@@ -36,7 +35,16 @@ def alignment(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, tab
     header, rows, words = table3
     width = header.index("PG") - 2
     groups = [("", 2), ("IoU with the consensus, %", width), ("Pointing Game, %", len(header) - 2 - width)]
-    return [*sentences, chart(figure, caption), table(header, rows, words, groups, ("Method",)), *_flat(study)]
+    return figure_first(
+        chart(figure, caption),
+        " ".join(sentences),
+        details_html(
+            "Table 3: IoU and Pointing Game",
+            table(header, rows, words, groups, ("Method",)),
+            *_flat(study),
+            *map(paragraph, scale),
+        ),
+    )
 
 
 def _flat(study: Study) -> list[str]:
@@ -68,7 +76,12 @@ def threshold(study: Study) -> list[str]:
         drawn.append(
             chart(figure, f"{method_words(method)}: mean IoU by threshold; the line marks the chosen threshold.")
         )
-    return [charts(*drawn), _best_thresholds(study)]
+    words = (
+        f"The paper cuts every map at {study.threshold:g} of its range. The IoU of a model depends on that cut, and "
+        "so does which model is best."
+    )
+    best = details_html("The best threshold of each model", _best_thresholds(study))
+    return figure_first(charts(*drawn), words, best)
 
 
 def _best_thresholds(study: Study) -> str:

@@ -95,7 +95,8 @@ def _count(frame: pd.DataFrame, experts: str) -> list[str]:
         else f"No evidence that any of the {len(frame)} models points"
     )
     if len(frame) == 1:
-        count = "The one model points" if len(above) else "No evidence that the one model points"
+        (name,) = frame["model"]
+        count = f"{name} points" if len(above) else f"No evidence that {name} points"
     elif len(above) == len(frame):
         count = f"All {len(frame)} models point"
     methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])

@@ -16,7 +16,7 @@ body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.6 system
 main,header,footer{max-width:78rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem)}
 header{padding-top:clamp(1.2rem,2.6vw,2rem)}
 .study{margin:0;color:var(--muted);font-size:.92rem;letter-spacing:.01em}
-h1{font-size:clamp(1.55rem,3.1vw,2.15rem);line-height:1.18;letter-spacing:-.017em;margin:.1em 0 .35em;font-weight:650;
+h1{font-size:clamp(1.5rem,2.75vw,1.95rem);line-height:1.18;letter-spacing:-.017em;margin:.1em 0 .35em;font-weight:650;
 text-wrap:balance}
 h2{font-size:1.4rem;line-height:1.25;margin:3.4rem 0 .6rem;padding-top:1.1rem;border-top:1px solid var(--rule)}
 h3{font-size:1.08rem;line-height:1.35;margin:2.2rem 0 .5rem}
@@ -30,6 +30,7 @@ nav ul::-webkit-scrollbar{display:none}
 nav li{flex:none}
 nav a{display:block;padding:.6rem 0;color:var(--muted);text-decoration:none}
 nav a:hover{color:var(--ink);text-decoration:underline}
+.finding{font-size:1.12rem;line-height:1.45;max-width:74ch}
 .note,figcaption,caption{color:var(--muted);font-size:.92rem;line-height:1.45}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.2rem 2.5rem}
 .multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1rem 1.6rem}
@@ -70,6 +71,81 @@ dd{display:inline;margin:0 0 0 .5em;color:var(--muted)}
 .on-paper{display:none}
 footer{padding-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.9rem}
 """
+FIRST_SCREEN = """
+.first{margin-top:-.1rem}
+.lead{font-size:1.12rem;line-height:1.42;margin:0 0 .7rem;max-width:86ch}
+.first .note{font-size:.8rem;line-height:1.4;margin:.55rem 0 0;max-width:none}
+.limits{margin:.55rem 0 0;padding:0;list-style:none;font-size:.95rem;line-height:1.42}
+.limits li{max-width:none;margin:.12rem 0}
+.verdicts{width:100%;font-size:.9rem;table-layout:auto;border-bottom:1px solid var(--rule)}
+.verdicts th,.verdicts td{white-space:normal;text-align:left;vertical-align:middle;padding:.3rem 1.1rem .3rem 0;
+border-bottom:0;border-top:1px solid var(--rule)}
+.verdicts thead th{border:0;vertical-align:bottom;font-weight:500;font-size:.8rem;color:var(--muted);
+padding-bottom:.3rem}
+.verdicts .model{width:13.2rem}
+.verdicts .said{width:15.5rem}
+.verdicts .accuracy{width:9rem}
+.verdicts .films{width:calc(3*var(--film) + 8px);min-width:calc(3*var(--film) + 8px);padding-right:0}
+.verdicts .place{position:relative;padding:0;min-width:15rem}
+.verdicts thead .place{padding-bottom:0}
+.verdicts .place>svg{display:block;overflow:visible}
+.verdicts td.place>svg{position:absolute;inset:0}
+.verdicts .accuracy{padding-left:1.2rem}
+.verdicts svg svg{overflow:visible}
+.verdicts .name{display:block;font-weight:650;font-size:1rem;line-height:1.25;overflow-wrap:anywhere}
+.sees,.why{display:block;color:var(--muted);font-weight:400;font-size:.8rem;line-height:1.32;text-wrap:balance}
+.why b{color:var(--ink);font-weight:600}
+.why.sign,.why.sign b{color:var(--s2);font-weight:600}
+.big{display:block;font-size:1.35rem;line-height:1.15;font-weight:600;letter-spacing:-.01em}
+.chip{display:inline-flex;align-items:center;gap:.4rem;font-weight:700;font-size:1.12rem;line-height:1.3;
+padding:.05rem .65rem .05rem .4rem;margin:0 0 .22rem -.1rem;border-radius:99px;color:var(--mark);
+background:color-mix(in srgb,var(--mark) 12%,transparent)}
+.yes{--mark:var(--s3)}.no{--mark:var(--s2)}.prior{--mark:var(--s4)}.open{--mark:var(--s6)}.control{--mark:var(--muted)}
+.chip svg *,.mark *{fill:var(--mark);stroke:var(--mark);stroke-width:1}
+.chip.no svg *,.scale.no .mark *{fill:none;stroke-width:3.2;stroke-linecap:round}
+.chip svg .hollow,.mark .hollow{fill:var(--paper);stroke-width:2.4}
+.bar{fill:color-mix(in srgb,var(--mark) 34%,transparent)}
+.reach{stroke:var(--mark);stroke-width:1.8}
+.scale text,.axis text{fill:var(--muted);font-size:12px;font-weight:400}
+.scale .number{fill:var(--ink);font-size:12px;font-variant-numeric:tabular-nums}
+.strong{font-weight:700;fill:var(--ink)}
+.zero{stroke:var(--ink);stroke-width:1.2}
+.one{stroke:var(--muted);stroke-width:1.2;stroke-dasharray:2 3}
+.narrow{display:none}
+.strip{display:grid;grid-template-columns:repeat(3,minmax(0,var(--film)));gap:4px}
+.verdicts{--film:5.6rem}
+.verdicts.many{--film:2.8rem}
+.strip img{display:block;width:100%;aspect-ratio:1;object-fit:cover;border-radius:3px;background:#000}
+.verdicts .control{color:var(--muted);font-size:.84rem}
+.verdicts .control th{font-weight:400}
+.verdicts .control td,.verdicts .control th{padding-top:.28rem;padding-bottom:.28rem;height:1.9rem}
+.verdicts.many .name{font-size:.94rem}
+.verdicts.many .chip{font-size:.92rem;margin-bottom:0}
+.verdicts.many .sees{font-size:.75rem}
+.verdicts.many .said .why{display:inline;margin-left:.4rem}
+.verdicts.many .sign{display:block!important;margin-left:0!important}
+.verdicts.many .big{display:inline;font-size:1.05rem}
+.verdicts.many .accuracy .why{display:inline;margin-left:.45rem}
+.verdicts.many th,.verdicts.many td{padding-top:.2rem;padding-bottom:.2rem}
+@media screen and (max-width:60rem){
+.verdicts,.verdicts tbody{display:block}
+.verdicts thead{display:none}
+.verdicts,.verdicts.many{--film:1fr;border:0}
+.verdicts tr{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:.1rem 1rem;padding:.8rem 0;
+border-top:1px solid var(--rule)}
+.verdicts th,.verdicts td,.verdicts .control td,.verdicts .control th{display:block;
+border:0;padding:0;width:auto;height:auto}
+.verdicts .model{grid-column:1}
+.verdicts .accuracy{grid-column:2;grid-row:1;text-align:right;max-width:10rem;padding:0}
+.verdicts .said,.verdicts .place,.verdicts .films{grid-column:1/-1;width:auto;min-width:0}
+.verdicts td.place{height:4.9rem;margin:.2rem 0;min-width:0}
+.verdicts .control td.place{height:2.6rem}
+.verdicts .control .said:empty,.verdicts .control .accuracy,.verdicts .films:empty{display:none}
+.narrow{display:inline}
+.control .narrow{display:none}
+}
+@media screen and (min-width:40rem) and (max-width:60rem){.verdicts .films{max-width:24rem}}
+"""
 # What is folded is not printed, but for what a reader opened: a print of the fresh page is figures and paragraphs.
 PRINT = """
 @media print{
@@ -77,7 +153,7 @@ PRINT = """
 :root{color-scheme:light;--paper:#fff;--card:#f6f6f4;--ink:#000;--muted:#444;--rule:#bbb;
 --s1:#0069ab;--s2:#bb4700;--s3:#00745a;--s4:#94397a;--s5:#6e5f00;--s6:#4a5560}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
-html{scroll-behavior:auto}
+html{scroll-behavior:auto;font-size:10.5px}
 body{font-size:9.5pt;line-height:1.45}
 main,header,footer{max-width:none;padding:0}
 header{padding-top:0}
@@ -99,6 +175,12 @@ thead{display:table-header-group}
 .wide tbody th,.wide thead th{position:static}
 .tiles{grid-template-columns:repeat(7,1fr)}
 pre{white-space:pre-wrap;font-size:7pt;padding:.5rem}
+.verdicts{--film:1.5cm;font-size:7.5pt}
+.verdicts .model{width:3.2cm}
+.verdicts .said{width:3.7cm}
+.verdicts .accuracy{width:2.1cm;padding-left:.3cm}
+.verdicts .place{min-width:3.5cm}
+.scale text,.axis text,.scale .number{font-size:8.5px}
 details:not([open]){display:none}
 summary{list-style:none;color:inherit;font-weight:600}
 footer{padding:1rem 0 0}

@@ -6,14 +6,14 @@ A verdict's candidate and its controls are those of docs/metrics.md#verdict; not
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from sightline.report.chart import INK, MUTED, label_margin, looks, svg
-from sightline.report.html import bullets, chart, details_html, paragraph, table
-from sightline.report.words import Metrics, lift_words, measure, number_at, percent, shown
+from sightline.report.html import bullets, chart, details_html, figure_first, paragraph, table
+from sightline.report.words import Metrics, counted, lift_words, listed, measure, number_at, percent, shown
 from sightline.study.models import Entry, ExternalMaps, primary_method
 
 WORDS = {
@@ -27,11 +27,12 @@ WORDS = {
 CONTROLS = {
     "expert": "a left-out expert",
     "region": "the region itself (the ceiling)",
-    "own_anatomy": "the patient's own lungs or body",
+    "own_anatomy": "the patient's own {anatomy}",
     "experts_prior": "the experts' prior",
     "centred_gaussian": "a blob in the middle",
 }
 ROW = 0.3  # inches
+FEW = 5  # models: no more than that are named, more are counted
 ZERO = 5e-4
 OTHER = ExternalMaps(maps="", method="")  # drawn as maps made elsewhere are
 
@@ -43,49 +44,96 @@ def of_study(verdict: Metrics, models: Mapping[str, Entry]) -> dict[str, Any]:
     return {**verdict, "candidates": chosen} if chosen else {}
 
 
+def words_of(word: str, experts: str = "experts") -> str:
+    """The verdict in words, with the study's name of its experts."""
+    words = WORDS[word]
+    if experts == "experts":
+        return words
+    return words.replace("the experts", f"the {experts}").replace("as well as an expert", "as well as one of them")
+
+
+def headline(words: Mapping[str, str], experts: str = "experts") -> str:
+    """Which models look where the experts look, and which do not, from their verdicts: by name, or where many, counted.
+
+    An empty verdict is none.
+    """
+    if len(words) > FEW:
+        return _counts(list(words.values()), experts)
+    sentences = []
+    for word in (*WORDS, ""):
+        if own := [name for name, other in words.items() if other == word]:
+            who = listed(own)
+            verb = "looks" if len(own) == 1 else "look"
+            special = {
+                "undecided": f"Undecided: {who}.",
+                "cannot_tell": f"This study cannot tell about {who}.",
+                "": f"No verdict on {who}.",
+            }
+            sentences.append(special[word] if word in special else f"{who} {verb} {words_of(word, experts)}.")
+    return " ".join(sentences)
+
+
+def _counts(words: Sequence[str], experts: str) -> str:
+    """In one sentence how many models have each verdict."""
+    num = {word: words.count(word) for word in (*WORDS, "") if word in words}
+    parts = []
+    if looks := num.get("looks", 0) + num.get("as_expert", 0):
+        expertly = f" ({num['as_expert']} of them as well as one of these)" if "as_expert" in num else ""
+        parts.append(f"{looks} {'look' if looks > 1 else 'looks'} where the {experts} look{expertly}")
+    parts += [
+        text.format(num[word])
+        for word, text in {
+            "prior": "{} where disease usually is, not where it is in this patient",
+            "elsewhere": "{} elsewhere",
+            "undecided": "{} undecided",
+            "cannot_tell": "about {} this study cannot tell",
+            "": "{} without a verdict",
+        }.items()
+        if word in num
+    ]
+    return f"Of {len(words)} models: {'; '.join(parts)}."
+
+
 def answer(verdicts: Metrics) -> list[str]:
-    """The count of verdicts, then one sentence for each family and candidate, and how they were judged."""
+    """The headline, then one sentence for each family and candidate, and how they were judged."""
     candidates = verdicts["candidates"]
     families = verdicts.get("families") or {}
-    named = [name for name in WORDS if any(entry["verdict"] == name for entry in candidates.values())]
-    counts = {name: sum(entry["verdict"] == name for entry in candidates.values()) for name in named}
     return [
-        " ".join(_count(name, counts[name], len(candidates)) for name in named),
+        headline({name: entry["verdict"] for name, entry in candidates.items()}),
         *(entry["sentence"] for entry in (*families.values(), *candidates.values())),
         _basis(verdicts),
     ]
 
 
-def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None) -> list[str]:
-    """The HTML of the section: chart, candidates, controls, and what stands behind them."""
+def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None, experts: str = "experts") -> list[str]:
+    """The HTML of the section: chart, on what the verdicts rest, and folded the sentences, numbers and controls."""
     if not verdicts:
         return [paragraph("No verdict: no image has a region and a map, or metrics/verdict.json is missing or empty.")]
     families = {f"{name}, all seeds": entry for name, entry in (verdicts.get("families") or {}).items()}
     entries = {**families, **verdicts["candidates"]}
     known = dict(models or {})
-    return [
-        chart(
-            _figure(entries, str(verdicts["primary"]), {name: known.get(name, OTHER) for name in entries}),
-            "Contrast: the score on the own patient's region minus that on other patients', with its interval. A map "
-            "that is the same on every image stands at 0. Ticks: a left-out expert (tall) and the region itself "
-            "(short), seen through the same grid.",
-        ),
-        _candidates(entries, verdicts),
-        _controls(verdicts),
+    sentences = [entry["sentence"] for entry in entries.values()]
+    figure = chart(
+        _figure(entries, str(verdicts["primary"]), {name: known.get(name, OTHER) for name in entries}),
+        "Contrast: the score on the own patient's region minus that on other patients', with its interval. A map "
+        "that is the same on every image stands at 0. Ticks: a left-out expert (tall) and the region itself "
+        "(short), seen through the same grid.",
+    )
+    return figure_first(
+        figure,
+        _basis(verdicts),
+        details_html("In a sentence for each model", bullets(sentences)),
+        details_html("The numbers of each model", _candidates(entries, verdicts, experts)),
+        details_html("The controls", _controls(verdicts)),
         details_html("Each model's mean map and untrained network", _own_controls(verdicts["candidates"])),
         details_html("The same by other scores", _scores(entries)),
-        details_html("What the words mean", bullets(_meanings(verdicts))),
-    ]
+        details_html("What the verdicts mean", bullets(_meanings(verdicts))),
+    )
 
 
-def _count(name: str, count: int, total: int) -> str:
-    who = "The one model" if total == 1 else f"All {total} models" if count == total else f"{count} of {total} models"
-    verb = "looks" if count == 1 else "look"
-    of = "the one model" if total == 1 else f"all {total} models" if count == total else f"{count} of {total} models"
-    return {
-        "undecided": f"Undecided: {of}.",
-        "cannot_tell": f"About {of} this study cannot tell.",
-    }.get(name, f"{who} {verb} {WORDS[name]}.")
+def anatomy(verdicts: Metrics) -> str:
+    """What stands for the patient's own anatomy: lungs, or body where lungs are not known."""
+    return "body" if "body" in str(verdicts.get("lungs", "")) else "lungs"
 
 
 def _basis(verdicts: Metrics) -> str:
@@ -93,12 +141,12 @@ def _basis(verdicts: Metrics) -> str:
     family = len(verdicts.get("family") or [])
     readers = verdicts.get("readers") or 0
     return (
-        f"Judged by {measure(primary).words} ({measure(primary).meaning}) on {verdicts['images']} images of "
-        f"{verdicts['patients']} patients: regions permuted among patients"
+        f"Judged by {measure(primary).words} ({measure(primary).meaning}) on {counted(verdicts['images'], 'image')} of "
+        f"{counted(verdicts['patients'], 'patient')}: regions permuted among patients"
         + (f", Holm over {family} tests" if family > 1 else "")
         + (
             f"; the positive control is each of {readers} readers, left out in turn."
-            if readers
+            if readers > 1
             else "; the positive control is the region itself, as no image has several readers."
         )
     )
@@ -142,7 +190,7 @@ def _main(entry: Metrics, score: str) -> list[float]:
     return [number_at(primary, end) for end in ("value", "low", "high")]
 
 
-def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics) -> str:
+def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics, experts: str) -> str:
     rows = []
     for name, entry in entries.items():
         own = entry["contrast"][str(verdicts["primary"])]
@@ -150,7 +198,7 @@ def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics) -> str:
         others = (number_at(own, "row") + number_at(own, "col")) / 2
         rows.append([
             name,
-            WORDS[entry["verdict"]].replace(", ", ",\n"),
+            words_of(entry["verdict"], experts).replace(", ", ",\n"),
             percent(number_at(own, "own")),
             percent(others),
             _points(own).replace(" [", "\n["),
@@ -177,13 +225,16 @@ def _controls(verdicts: Metrics) -> str:
             if name not in controls:
                 continue
             own = controls[name]
+            words = words.format(anatomy=anatomy(verdicts))
             must = "be found" if own["kind"] == "positive" else "stay near 0"
-            rows.append([words, _grid(grid), must, _points(own), shown(number_at(own, "p"), -1)])
+            rows.append([words, grid_words(grid), must, _points(own), shown(number_at(own, "p"), -1)])
             if (moved := number_at(own, "in_frame_lungs")) == moved:
                 at_rest = shown(100 * number_at(own, "in_frame_image"))
-                words = f"the same, other regions moved to its lungs (not moved: {at_rest})"
-                rows.append([words, _grid(grid), must, _points({"value": moved}), ""])
-        rows.append(["power for a map half as good", _grid(grid), "", percent(number_at(controls, "power"), 0), ""])
+                words = f"the same, other regions moved to its {anatomy(verdicts)} (not moved: {at_rest})"
+                rows.append([words, grid_words(grid), must, _points({"value": moved}), ""])
+        rows.append(
+            ["power for a map half as good", grid_words(grid), "", percent(number_at(controls, "power"), 0), ""]
+        )
     caption = "Controls, scored as the models are and seen through the same grid: contrast in points with its interval."
     return table(["Control", "Grid", "Must", "Contrast", "p"], rows, caption, text_columns=("Grid", "Must"))
 
@@ -219,7 +270,8 @@ def _meanings(verdicts: Metrics) -> list[str]:
     margin = percent(float(verdicts["margin"]), 0)
     return [
         "This study cannot tell: the positive control is itself not found, or cannot be told from the patient's own "
-        "lungs or body, or a map half as good as it would be found too rarely; or there are fewer than two patients.",
+        f"{anatomy(verdicts)}, or a map half as good as it would be found too rarely; or there "
+        "are fewer than two patients.",
         f"As well as an expert: the contrast exceeds {percent(1 - float(verdicts['margin']), 0)} of a left-out "
         "expert's by its interval, with patients and readers resampled crosswise.",
         "Where the experts look: the contrast is above 0, and above that of the patient's own anatomy.",
@@ -248,5 +300,6 @@ def _whole(number: Any) -> str:
     return "" if number is None or number != number else f"{number:,.0f}"
 
 
-def _grid(grid: str) -> str:
+def grid_words(grid: str) -> str:
+    """3 x 4, or image where maps have the image's own grid."""
     return "image" if grid == "image" else grid.replace("x", " x ")

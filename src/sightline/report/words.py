@@ -135,6 +135,11 @@ def listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """1 image, 2 images."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def range_words(numbers: pd.Series) -> str:
     """The least and the greatest of whole numbers: 40 to 50, or 50 if they are equal."""
     low, high = int(numbers.min()), int(numbers.max())

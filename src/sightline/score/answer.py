@@ -1,4 +1,4 @@
-"""The results of `sightline score` in sentences, the verdicts first, and its numbers in words."""
+"""The results of `sightline score` in sentences beside the verdicts, and its numbers in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from sightline.report import verdict
 from sightline.report.words import (
     ABOVE,
     BELOW,
@@ -19,15 +18,14 @@ from sightline.report.words import (
     standing,
     unit,
 )
-from sightline.score.results import verdicts_of
 
 WORDS = {"body": "the estimated body", "random_in_body": "random blobs in the body"}
 MINUS = "\N{MINUS SIGN}"
 
 
-def answer(results: dict[str, Any]) -> list[str]:
-    """The verdicts, then as context the ladder and the difference from the first model."""
-    return [*verdict.answer(verdicts_of(results)), _ladder(results), *_minus_first(results), _limits(results)]
+def context(results: dict[str, Any]) -> list[str]:
+    """Where the models stand on the ladder, and how far they differ from the first."""
+    return [_ladder(results), *_minus_first(results)]
 
 
 def _ladder(results: dict[str, Any]) -> str:
@@ -55,7 +53,8 @@ def _minus_first(results: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _limits(results: dict[str, Any]) -> str:
+def limits(results: dict[str, Any]) -> str:
+    """What the baselines know of the patients, and whether these are few."""
     few = "So few patients show only large differences. " if results["patients"] < 30 else ""
     return few + _anatomy(results)
 

@@ -27,7 +27,9 @@ from sightline.experts.consensus import consensus_mask, left_out_consensus, pixe
 from sightline.images.decode import decoded
 from sightline.images.split import patients_of
 from sightline.lungs import estimated_body
+from sightline.report.contents import Strip
 from sightline.report.gallery import data_uri, spread_images, tile
+from sightline.report.strip import quartile_images, strip_of
 from sightline.score.inputs import Size, read_maps, read_mask_files, read_regions
 from sightline.score.page import printed_table, score_report
 from sightline.score.results import IN_BODY, RULES, Origin, image_table, results, settings
@@ -115,7 +117,8 @@ def run(arguments: argparse.Namespace) -> None:
     write_csv(arguments.out / "verdict.csv", verdict.table)
     write_json(arguments.out / "scores.json", summary)
     with written_whole(arguments.out / "report.html") as beside:
-        beside.write_text(score_report(summary, _pictures(study, scores, arguments.threshold)), encoding="utf-8")
+        pictures = _pictures(study, scores, arguments.threshold)
+        beside.write_text(score_report(summary, pictures, _strip(study, scores)), encoding="utf-8")
     print(printed_table(summary))
     print(f"{arguments.out}: scores.csv, verdict.csv, scores.json, report.html")
 
@@ -250,9 +253,8 @@ def _pictures(study: MapsAndRegions, scores: Scores, threshold: float) -> list[t
     if study.pixels_MHW is None:
         return []
     iou_AM = scores.binary["fixed"]["iou"]
-    table = pd.DataFrame({"image": study.images, "iou": iou_AM.mean(axis=0)})
     shown = []
-    for image in spread_images(table, SHOWN):
+    for image in spread_images(_mean_iou(study, scores), SHOWN):
         row = study.images.index(image)
         mask_HW, picture = study.masks_MHW[row], study.pixels_MHW[row]
         pictures = [(data_uri(tile(picture, mask_HW)), f"{image} with the experts' region", "Experts")]
@@ -261,3 +263,18 @@ def _pictures(study: MapsAndRegions, scores: Scores, threshold: float) -> list[t
             pictures.append((drawn, f"map of {name} on {image}", f"{name}\nIoU {iou:.2f}"))
         shown.append((image, pictures))
     return shown
+
+
+def _strip(study: MapsAndRegions, scores: Scores) -> Strip | None:
+    """The films of the first screen; None without X-rays."""
+    if (pixels_MHW := study.pixels_MHW) is None:
+        return None
+    rows = [(image, study.images.index(image)) for image in quartile_images(_mean_iou(study, scores))]
+    return strip_of(
+        (image, pixels_MHW[row], study.masks_MHW[row], dict(zip(study.maps, study.maps_AHW(row), strict=True)))
+        for image, row in rows
+    )
+
+
+def _mean_iou(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
+    return pd.DataFrame({"image": study.images, "iou": scores.binary["fixed"]["iou"].mean(axis=0)})

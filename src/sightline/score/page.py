@@ -10,10 +10,14 @@ import pandas as pd
 
 from sightline.alignment.metrics import scale_metric, table_order
 from sightline.report import verdict
-from sightline.report.html import bullets, chart, details, document, paragraph, picture_rows, table
+from sightline.report.contents import Strip
+from sightline.report.first_screen import Names, Subject, first_screen, limits_of
+from sightline.report.html import Section, bullets, chart, details, document, paragraph, picture_rows, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
+from sightline.report.strip import films_of, region_films
 from sightline.report.words import in_units, lift_words, measure
-from sightline.score.answer import answer, mean_words, named_baseline, place_words
+from sightline.score import answer
+from sightline.score.answer import mean_words, named_baseline, place_words
 from sightline.score.results import verdicts_of
 from sightline.study.models import ExternalMaps
 
@@ -23,13 +27,14 @@ OVERLAPS = {"iou": "IoU", "dice": "Dice", "hd95": "HD95, px", "assd": "ASSD, px"
 SHOWN_NAMES = 20  # of those left out; all are in scores.json
 
 
-def score_report(results: dict[str, Any], gallery: Gallery) -> str:
-    """The page; `gallery` has pictures by image, as `html.picture_rows` takes them."""
-    parts: list[tuple[str, str, Sequence[str]]] = [
-        ("verdict", "The verdict", verdict.parts(verdicts_of(results))),
-        ("ladder", "Against maps that know nothing of the finding", _ladder(results)),
-        ("human", "Against the experts themselves", _human(results)),
-        ("gallery", "Where they look", _gallery(gallery, results["threshold"])),
+def score_report(results: dict[str, Any], gallery: Gallery, strip: Strip | None = None) -> str:
+    """The page; `gallery` has pictures by image, as `html.picture_rows` takes them; `strip`: the first films."""
+    context = [paragraph(sentence) for sentence in answer.context(results)]
+    parts: list[Section] = [
+        ("films", "Where they look", _gallery(gallery, results["threshold"])),
+        ("verdict", "The ruler and its controls", verdict.parts(verdicts_of(results))),
+        ("ladder", "Beside maps that know nothing of the finding", [*_ladder(results), *context]),
+        ("human", "Beside the experts themselves", _human(results)),
         ("metrics", "All measures", [_metrics(results)]),
         ("binary", "Cut to a region", [_binary(results)]),
         ("left-out", "What was left out", _left_out(results)),
@@ -37,11 +42,30 @@ def score_report(results: dict[str, Any], gallery: Gallery) -> str:
     ]
     return document(
         "Where the maps look",
-        "Do these saliency maps look where the experts look?",
-        [*map(paragraph, answer(results))],
+        "Do these saliency maps look where the experts look?"
+        if len(results["candidates"]) > 1
+        else "Does this model look where the experts look?",
+        _first(results, strip),
         parts,
         "Made by Sightline. Research, not a medical device.",
     )
+
+
+def _first(results: dict[str, Any], strip: Strip | None) -> list[str]:
+    """The first screen, which is that of a study's report, without accuracy."""
+    judged, names = verdicts_of(results), Names()
+    subjects = [
+        Subject(
+            name=name,
+            sees="one value per pixel" if entry["grid"] == "image" else f"{verdict.grid_words(entry['grid'])} cells",
+            judged=entry,
+            films=[] if strip is None else films_of(strip, name),
+        )
+        for name, entry in judged["candidates"].items()
+    ]
+    regions = [] if strip is None else region_films(strip, names.experts)
+    limits = [*limits_of(judged, names), answer.limits(results)]
+    return first_screen(subjects, judged, names, limits, regions)
 
 
 def _rows(results: dict[str, Any]) -> list[list[str]]:

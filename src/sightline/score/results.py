@@ -88,7 +88,7 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
 
 def verdicts_of(summary: dict[str, Any]) -> dict[str, Any]:
     """What `report.verdict` prints, of the results."""
-    parts = {name: summary[name] for name in ("candidates", "controls", "primary")}
+    parts = {name: summary[name] for name in ("candidates", "controls", "primary")} | {"lungs": summary["anatomy"]}
     return {**summary["verdict_settings"], **parts, "families": {}}
 
 

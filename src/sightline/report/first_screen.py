@@ -1,0 +1,287 @@
+"""The first screen of a page: each model's verdict in one small table, and what the study can tell.
+
+Each model is a row: its verdict in words, its place between blind to the patient and an expert, its accuracy, the same
+few films as every other model's. Below, in grey, the controls on the same axis. A study and `sightline score` use it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sightline.report import scale, strip, verdict
+from sightline.report.html import escaped, paragraph
+from sightline.report.scale import Axis, Place
+from sightline.report.words import Metrics, counted, listed, number_at, percent
+
+ANSWERS = {  # by verdict: how it is marked (scale.MARKS), and the answer in a word
+    "as_expert": ("yes", "Yes"),
+    "looks": ("yes", "Yes"),
+    "prior": ("prior", "No"),
+    "elsewhere": ("no", "No"),
+    "undecided": ("open", "Undecided"),
+    "cannot_tell": ("open", "Cannot tell"),
+    "": ("open", "No verdict"),
+}
+BLIND = "blind to the patient"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model, or the seeds of a family together."""
+
+    name: str
+    sees: str
+    """What it sees, and how its maps were made."""
+    judged: Metrics
+    """Its entry in metrics/verdict.json; {} without a verdict."""
+    films: Sequence[tuple[str, str]] = ()
+    """Data URI and alternative text of its films."""
+    accuracy: Metrics = field(default_factory=dict)
+    """value, low and high; {} without predictions."""
+    external: Metrics = field(default_factory=dict)
+    """The same on external films; {} without any."""
+    sign: str = ""
+    """What the shortcut meter flags, in words; empty where it flags nothing."""
+
+    @property
+    def falls(self) -> bool:
+        """Whether its accuracy on external films lies below that on test films, interval below interval."""
+        return number_at(self.external, "high") < number_at(self.accuracy, "low")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What the study calls its people and its external films."""
+
+    experts: str = "experts"
+    expert: str = "an expert"
+    external: str = "on external films"
+
+
+def first_screen(
+    subjects: Sequence[Subject],
+    verdicts: Metrics,
+    names: Names,
+    limits: Sequence[str],
+    region_films: Sequence[tuple[str, str]] = (),
+    lead: str = "",
+) -> list[str]:
+    """The HTML: one sentence, the table, its caption, and up to three sentences on what the study can tell.
+
+    `verdicts`: metrics/verdict.json, {} without a verdict, where `lead` is the sentence. `region_films`: the films with
+    the experts' regions alone.
+    """
+    sentence = " ".join([headline(subjects, names), *fallen(subjects, names)]) if verdicts else lead
+    return [
+        paragraph(sentence, "lead"),
+        _table(subjects, verdicts, names, region_films),
+        _caption(verdicts, names, bool(region_films)),
+        f'<ul class="limits">{"".join(f"<li>{escaped(limit)}</li>" for limit in limits)}</ul>',
+    ]
+
+
+def headline(subjects: Sequence[Subject], names: Names) -> str:
+    """Which models look where the experts look, and which do not: by name, or counted where there are many."""
+    return verdict.headline(
+        {subject.name: str(subject.judged.get("verdict", "")) for subject in subjects}, names.experts
+    )
+
+
+def fallen(subjects: Sequence[Subject], names: Names) -> list[str]:
+    """Whose accuracy falls on external films, in a sentence."""
+    lost = [subject for subject in subjects if subject.falls]
+    if not lost:
+        return []
+    if len(lost) == 1:
+        before, after = (percent(number_at(mean, "value"), 0) for mean in (lost[0].accuracy, lost[0].external))
+        return [f"The accuracy of {lost[0].name} falls from {before} to {after} {names.external}."]
+    who = listed([subject.name for subject in lost]) if len(subjects) <= verdict.FEW else f"{len(lost)} models"
+    return [f"The accuracy of {who} falls {names.external}."]
+
+
+def limits_of(verdicts: Metrics, names: Names, synthetic: str = "") -> list[str]:
+    """On what the verdicts rest, how likely they find what is there, and what more images would decide."""
+    if not verdicts:
+        return [synthetic] if synthetic else []
+    images, patients, readers = (int(verdicts.get(name) or 0) for name in ("images", "patients", "readers"))
+    films = f"{counted(images, 'image')} of {counted(patients, 'patient')}"
+    by = f", marked by {readers:,} {names.experts}" if readers else ""
+    sentences = [f"Judged on {films}{by}.{_power(verdicts, names)}"]
+    needed = {
+        name: int(entry["images_needed"])
+        for name, entry in verdicts["candidates"].items()
+        if not math.isnan(number_at(entry, "images_needed"))
+    }
+    if needed:
+        least, most = min(needed.values()), max(needed.values())
+        about = listed(list(needed)) if len(needed) <= 2 else f"the {len(needed)} open verdicts"
+        count = f"{least}" if least == most else f"{least} to {most}"
+        sentences.append(f"About {count} images would decide about {about}.")
+    return [*sentences, *([synthetic] if synthetic else [])]
+
+
+def _power(verdicts: Metrics, names: Names) -> str:
+    by_grid = {grid: number_at(controls, "power") for grid, controls in verdicts["controls"].items()}
+    known = {grid: power for grid, power in by_grid.items() if power == power}
+    if not known:
+        return ""
+    half = names.expert if verdicts.get("readers") else "the region itself"
+    if len(known) == 1:
+        found = percent(next(iter(known.values())), 0)
+    else:
+        found = listed([f"{percent(power, 0)} ({verdict.grid_words(grid)} cells)" for grid, power in known.items()])
+    return f" A map half as good as {half} would be found in {found} of such studies."
+
+
+def _table(
+    subjects: Sequence[Subject], verdicts: Metrics, names: Names, region_films: Sequence[tuple[str, str]]
+) -> str:
+    one = names.expert if verdicts.get("readers") or not verdicts else "the region itself"
+    controls = _controls(verdicts, names) if verdicts else []
+    places = [_place(subject.judged) for subject in subjects]
+    axis = scale.axis_of([*places, *(Place.without_ends(place.value) for _, _, own in controls for place in own)])
+    has_accuracy = any(subject.accuracy for subject in subjects)
+    has_films = bool(region_films) or any(subject.films for subject in subjects)
+    is_many = len(subjects) > verdict.FEW
+    after = f", then {names.external}" if is_many and any(subject.external for subject in subjects) else ""
+    heads = [("model", "Model"), ("said", "Verdict")]
+    heads += [("place", scale.axis_head(axis, BLIND, one))] if verdicts else []
+    heads += [("accuracy", f"Accuracy{after}")] if has_accuracy else []
+    heads += [("films", "Where it looks")] if has_films else []
+    head = "".join(
+        f'<th role="columnheader" scope="col" class="{kind}">{words if kind == "place" else escaped(words)}</th>'
+        for kind, words in heads
+    )
+    kinds = [kind for kind, _ in heads]
+    rows = [
+        _row(kinds, _cells(subject, axis, place, one, names, is_many))
+        for subject, place in zip(subjects, places, strict=True)
+    ]
+    for number, (words, must, own) in enumerate(controls):
+        cells = {
+            "model": f"<span>{escaped(words)}</span>",
+            "said": f'<span class="why">{escaped(must)}</span>',
+            "place": scale.row(axis, "control", own, BLIND, one),
+            "films": "" if number or not region_films else _films(region_films),
+        }
+        rows.append(_row(kinds, cells, "control"))
+    size = " many" if is_many else ""
+    return (
+        f'<table role="table" class="verdicts{size}"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>'
+    )
+
+
+def _row(kinds: Sequence[str], cells: Mapping[str, str], kind: str = "") -> str:
+    inside = "".join(
+        f'<th role="rowheader" scope="row" class="{name}">{cells.get(name, "")}</th>'
+        if name == "model"
+        else f'<td role="cell" class="{name}">{cells.get(name, "")}</td>'
+        for name in kinds
+    )
+    return f'<tr role="row" class="{kind}">{inside}</tr>\n'
+
+
+def _cells(subject: Subject, axis: Axis, place: Place, one: str, names: Names, is_many: bool) -> dict[str, str]:
+    word = str(subject.judged.get("verdict", ""))
+    answer, chip = ANSWERS[word]
+    said = [
+        f'<span class="chip {answer}"><svg viewBox="-9 -9 18 18" width="18" height="18" aria-hidden="true">'
+        f"{scale.MARKS[answer]}</svg>{escaped(chip)}</span>"
+    ]
+    if why := _why(subject.judged, names, is_many):
+        said.append(f'<span class="why">{escaped(why)}</span>')
+    if subject.sign:
+        said.append(f'<span class="why sign">{escaped(subject.sign)}</span>')
+    return {
+        "model": f'<span class="name">{escaped(subject.name)}</span><span class="sees">{escaped(subject.sees)}</span>',
+        "said": "".join(said),
+        "place": scale.row(axis, answer, [place], BLIND, one),
+        "accuracy": _accuracy(subject, "" if is_many else names.external),
+        "films": _films(subject.films),
+    }
+
+
+def _why(judged: Metrics, names: Names, is_many: bool) -> str:
+    word = str(judged.get("verdict", ""))
+    if is_many:
+        return {"as_expert": f"as well as {names.expert}", "prior": "the usual place", "elsewhere": word}.get(word, "")
+    if word in ("undecided", "cannot_tell"):
+        needed = number_at(judged, "images_needed")
+        return "" if math.isnan(needed) else f"about {needed:,.0f} images would decide"
+    return f"looks {verdict.words_of(word, names.experts)}" if word else ""
+
+
+def _accuracy(subject: Subject, external: str) -> str:
+    if not subject.accuracy:
+        return '<span class="why">–</span>'
+    words = f'<span class="big">{percent(number_at(subject.accuracy, "value"), 0)}</span>'
+    if subject.external:
+        kind = "why sign" if subject.falls else "why"
+        after = percent(number_at(subject.external, "value"), 0)
+        words += f'<span class="{kind}"><b>{after}</b> {escaped(external)}</span>'
+    return words
+
+
+def _films(films: Sequence[tuple[str, str]]) -> str:
+    pictures = "".join(f'<img src="{escaped(uri)}" alt="{escaped(alt)}">' for uri, alt in films)
+    return f'<span class="strip">{pictures}</span>' if films else ""
+
+
+def _place(judged: Metrics) -> Place:
+    value, low, high = (number_at(judged, name) for name in ("place", "place_low", "place_high"))
+    return Place(value=value, low=low, high=high)
+
+
+def _controls(verdicts: Metrics, names: Names) -> list[tuple[str, str, list[Place]]]:
+    """Name, what it must do, and places of each known control: its contrast over that of 1 on the same grid."""
+    has_readers = bool(verdicts.get("readers"))
+    top = "expert" if has_readers else "region"
+    grids = verdicts["controls"].values()
+    rows = [
+        (
+            f"{names.expert} left out" if has_readers else "the region itself",
+            "control: is 1 by definition",
+            [_over(controls.get(top), controls.get(top)) for controls in grids],
+        ),
+        (
+            f"the {names.experts}' prior",
+            "control: must stay near 0",
+            [_over(controls.get("experts_prior"), controls.get(top)) for controls in grids],
+        ),
+        (
+            "the network untrained",
+            "control: must stay near 0",
+            [
+                _over(entry["untrained"], entry.get("expert" if has_readers else "ceiling"))
+                for entry in verdicts["candidates"].values()
+                if entry.get("untrained")
+            ],
+        ),
+    ]
+    return [row for row in rows if any(place.value == place.value for place in row[2])]
+
+
+def _over(control: Any, one: Any) -> Place:
+    """A control's contrast with its interval, in units of the contrast that is 1; NaN where that is not above 0."""
+    unit = number_at(one or {}, "value")
+    numbers = [number_at(control or {}, end) / unit if unit > 0 else math.nan for end in ("value", "low", "high")]
+    return Place(value=numbers[0], low=numbers[1], high=numbers[2])
+
+
+def _caption(verdicts: Metrics, names: Names, has_films: bool) -> str:
+    words = []
+    if has_films:
+        words.append(
+            f"Films: {strip.RULE}. Blue: the {names.experts}' region. Colours: the map, brightest at its maximum."
+        )
+    if verdicts:
+        one = names.expert if verdicts.get("readers") else "the region itself"
+        words.append(
+            f"Scale: how much better a map scores on its own patient than on others, over the same of {one} on the "
+            "same grid, with its interval."
+        )
+    return paragraph(" ".join(words), "note") if words else ""
