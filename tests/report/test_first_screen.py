@@ -38,7 +38,7 @@ def judged(words: dict[str, str] = WORDS) -> dict[str, Any]:
 def subjects(verdicts: dict[str, Any]) -> list[Subject]:
     films = [(PIXEL, f"map {number}") for number in range(3)]
     return [
-        Subject(name=name, sees="sees the film", judged=entry, accuracy=mean(0.9), films=films)
+        Subject(name=name, sees=["sees the film"], judged=entry, accuracy=mean(0.9), films=films)
         for name, entry in verdicts["candidates"].items()
     ]  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_what_the_study_can_tell_is_three_sentences_at_most() -> None:
         "Synthetic.",
     ]
     verdicts["controls"]["7x7"] = verdicts["controls"]["4x4"] | {"power": 0.5}
-    assert "found in 91% (4 x 4 cells) and 50% (7 x 7 cells) of" in limits_of(verdicts, Names())[0]
+    assert "found in 91% (4 x 4 cells) and 50% (7 x 7 cells) of" in " ".join(limits_of(verdicts, Names())[0].split())
     alone = verdicts | {"images": 1, "patients": 1, "readers": 0, "controls": {}}
     assert limits_of(alone, Names())[0] == "Judged on 1 image of 1 patient."
     assert limits_of({}, Names()) == []
@@ -98,7 +98,7 @@ def test_without_experts_1_is_the_region_itself_and_without_a_verdict_nothing_is
     html = " ".join(first_screen(subjects(verdicts), verdicts, Names(), []))
     assert "to 1, the region itself" in html
     assert "left out" not in html
-    nothing = [Subject(name="a", sees="", judged={}, accuracy=mean(0.9))]
+    nothing = [Subject(name="a", sees=[], judged={}, accuracy=mean(0.9))]
     html = " ".join(first_screen(nothing, {}, Names(), [], lead="The question stays open."))
     assert "The question stays open." in html
     assert "No verdict" in html

@@ -51,8 +51,8 @@ def test_the_first_sentence_counts_the_verdicts(words: dict[str, str], first: st
 def test_many_models_are_counted_in_one_sentence() -> None:
     words = ["as_expert", "looks", "prior", "elsewhere", "elsewhere", "undecided", "cannot_tell", ""]
     assert verdict.headline(dict(zip("abcdefgh", words, strict=True)), "simulated readers") == (
-        "Of 8 models: 2 look where the simulated readers look (1 of them as well as one of these); 1 where disease "
-        "usually is, not where it is in this patient; 2 elsewhere; 1 undecided; about 1 this study cannot tell; "
+        "Of 8 models: 2 look where the simulated readers look (1 as well as one of them); 1 where disease usually "
+        "is, not where it is in this patient; 2 elsewhere; 1 undecided; about 1 this study cannot tell; "
         "1 without a verdict."
     )
     assert verdict.headline(dict.fromkeys("abcdef", "elsewhere")) == "Of 6 models: 6 elsewhere."

@@ -33,8 +33,8 @@ class Subject:
     """A model, or the seeds of a family together."""
 
     name: str
-    sees: str
-    """What it sees, and how its maps were made."""
+    sees: Sequence[str]
+    """What it sees, and how its maps were made: a line each."""
     judged: Metrics
     """Its entry in metrics/verdict.json; {} without a verdict."""
     films: Sequence[tuple[str, str]] = ()
@@ -44,7 +44,7 @@ class Subject:
     external: Metrics = field(default_factory=dict)
     """The same on external films; {} without any."""
     sign: str = ""
-    """What the shortcut meter flags, in words; empty where it flags nothing."""
+    """What the shortcut meter flags, in words, a short one before a colon; empty where it flags nothing."""
 
     @property
     def falls(self) -> bool:
@@ -132,7 +132,7 @@ def _power(verdicts: Metrics, names: Names) -> str:
     if len(known) == 1:
         found = percent(next(iter(known.values())), 0)
     else:
-        found = listed([f"{percent(power, 0)} ({verdict.grid_words(grid)} cells)" for grid, power in known.items()])
+        found = listed([f"{percent(power, 0)} ({verdict.cells_words(grid)})" for grid, power in known.items()])
     return f" A map half as good as {half} would be found in {found} of such studies."
 
 
@@ -195,9 +195,11 @@ def _cells(subject: Subject, axis: Axis, place: Place, one: str, names: Names, i
     if why := _why(subject.judged, names, is_many):
         said.append(f'<span class="why">{escaped(why)}</span>')
     if subject.sign:
-        said.append(f'<span class="why sign">{escaped(subject.sign)}</span>')
+        words = subject.sign.partition(":")[0] if is_many else subject.sign
+        said.append(f'<span class="why sign">{escaped(words)}</span>')
+    sees = "".join(f'<span class="sees">{escaped(line)}</span>' for line in subject.sees)
     return {
-        "model": f'<span class="name">{escaped(subject.name)}</span><span class="sees">{escaped(subject.sees)}</span>',
+        "model": f'<span class="name">{escaped(subject.name)}</span>{sees}',
         "said": "".join(said),
         "place": scale.row(axis, answer, [place], BLIND, one),
         "accuracy": _accuracy(subject, "" if is_many else names.external),

@@ -121,9 +121,8 @@ background:color-mix(in srgb,var(--mark) 12%,transparent)}
 .verdicts .control td,.verdicts .control th{padding-top:.28rem;padding-bottom:.28rem;height:1.9rem}
 .verdicts.many .name{font-size:.94rem}
 .verdicts.many .chip{font-size:.92rem;margin-bottom:0}
-.verdicts.many .sees{font-size:.75rem}
+.verdicts.many .sees{font-size:.75rem;line-height:1.25}
 .verdicts.many .said .why{display:inline;margin-left:.4rem}
-.verdicts.many .sign{display:block!important;margin-left:0!important}
 .verdicts.many .big{display:inline;font-size:1.05rem}
 .verdicts.many .accuracy .why{display:inline;margin-left:.45rem}
 .verdicts.many th,.verdicts.many td{padding-top:.2rem;padding-bottom:.2rem}
@@ -165,7 +164,8 @@ h3{font-size:10.5pt;margin:1.2em 0 .3em}
 h2,h3,summary{break-after:avoid}
 p,li{max-width:none;orphans:3;widows:3}
 a{color:inherit;text-decoration:none}
-figure,tr,img,svg,.chart,dl>div{break-inside:avoid}
+figure,tr,img,svg,.chart,.wide,.tiles,dl>div{break-inside:avoid}
+caption{break-after:avoid}
 thead{display:table-header-group}
 .chart,section>.chart,.part>.chart{display:block;max-width:13cm}
 .charts,.multiples{grid-template-columns:1fr 1fr;gap:.5rem 1rem}

@@ -10,7 +10,6 @@ from sightline.report.first_screen import Names, Subject
 from sightline.report.words import Metrics, method_words, number_at, percent
 from sightline.study.models import Entry, Network, primary_method
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
 WITHOUT_MARKER = "on films without the marker"
 
 
@@ -53,13 +52,13 @@ def names_of(study: Study) -> Names:
     return Names(experts=study.experts, expert=study.expert, external=external)
 
 
-def sees(entry: Entry, judged: Metrics, methods: Sequence[str]) -> str:
-    """What a model sees, and how its maps were made: sees the lungs · Grad-CAM, 13 x 13 cells."""
+def sees(entry: Entry, judged: Metrics, methods: Sequence[str]) -> list[str]:
+    """What a model sees, and how its maps were made: sees the lungs; Grad-CAM, 13 x 13 cells."""
     what = f"sees the {entry.input}" if isinstance(entry, Network) else "maps made elsewhere"
     grid = judged.get("grid")
     how = [method_words(primary_method(methods))] if methods else []
-    how += [f"{verdict.grid_words(grid)} cells".replace(" ", NO_BREAK)] if grid and grid != "image" else []
-    return " · ".join(filter(None, [what, ", ".join(how)]))
+    how += [verdict.cells_words(grid)] if grid and grid != "image" else []
+    return list(filter(None, [what, ", ".join(how)]))
 
 
 def sign(shortcut: Metrics, model: str) -> str:

@@ -78,7 +78,7 @@ def _counts(words: Sequence[str], experts: str) -> str:
     num = {word: words.count(word) for word in (*WORDS, "") if word in words}
     parts = []
     if looks := num.get("looks", 0) + num.get("as_expert", 0):
-        expertly = f" ({num['as_expert']} of them as well as one of these)" if "as_expert" in num else ""
+        expertly = f" ({num['as_expert']} as well as one of them)" if "as_expert" in num else ""
         parts.append(f"{looks} {'look' if looks > 1 else 'looks'} where the {experts} look{expertly}")
     parts += [
         text.format(num[word])
@@ -298,6 +298,11 @@ def _ends(entry: Metrics, *names: str) -> str:
 
 def _whole(number: Any) -> str:
     return "" if number is None or number != number else f"{number:,.0f}"
+
+
+def cells_words(grid: str) -> str:
+    """3 x 4 cells, in one piece; or one value per pixel."""
+    return "one value per pixel" if grid == "image" else f"{grid_words(grid)} cells".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def grid_words(grid: str) -> str:

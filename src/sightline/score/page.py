@@ -57,7 +57,7 @@ def _first(results: dict[str, Any], strip: Strip | None) -> list[str]:
     subjects = [
         Subject(
             name=name,
-            sees="one value per pixel" if entry["grid"] == "image" else f"{verdict.grid_words(entry['grid'])} cells",
+            sees=[verdict.cells_words(entry["grid"])],
             judged=entry,
             films=[] if strip is None else films_of(strip, name),
         )
