@@ -26,6 +26,7 @@ ANSWERS = {  # by verdict: how it is marked (scale.MARKS), and the answer in a w
     "": ("open", "No verdict"),
 }
 BLIND = "blind to the patient"
+PLACE = ' aria-label="Place on the scale"'  # what the head of the column draws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,9 @@ def _table(
     heads += [("accuracy", f"Accuracy{after}")] if has_accuracy else []
     heads += [("films", "Where it looks")] if has_films else []
     head = "".join(
-        f'<th role="columnheader" scope="col" class="{kind}">{words if kind == "place" else escaped(words)}</th>'
+        f'<th role="columnheader" scope="col" class="{kind}"{PLACE}>{words}</th>'
+        if kind == "place"
+        else f'<th role="columnheader" scope="col" class="{kind}">{escaped(words)}</th>'
         for kind, words in heads
     )
     kinds = [kind for kind, _ in heads]
@@ -283,7 +286,7 @@ def _caption(verdicts: Metrics, names: Names, has_films: bool) -> str:
     if verdicts:
         one = names.expert if verdicts.get("readers") else "the region itself"
         words.append(
-            f"Scale: how much better a map scores on its own patient than on others, over the same of {one} on the "
-            "same grid, with its interval."
+            f"Scale: how much better a map scores on its own patient than on others, as a share of what {one} reaches "
+            "through the same grid, with its interval."
         )
     return paragraph(" ".join(words), "note") if words else ""

@@ -19,6 +19,7 @@ header{padding-top:clamp(1.2rem,2.6vw,2rem)}
 h1{font-size:clamp(1.5rem,2.75vw,1.95rem);line-height:1.18;letter-spacing:-.017em;margin:.1em 0 .35em;font-weight:650;
 text-wrap:balance}
 h2{font-size:1.4rem;line-height:1.25;margin:3.4rem 0 .6rem;padding-top:1.1rem;border-top:1px solid var(--rule)}
+nav+section h2{border-top:0;margin-top:1.2rem}
 h3{font-size:1.08rem;line-height:1.35;margin:2.2rem 0 .5rem}
 p,li{max-width:68ch;overflow-wrap:break-word}
 a{color:var(--s1)}
@@ -85,7 +86,9 @@ padding-bottom:.3rem}
 .verdicts .model{width:13.2rem}
 .verdicts .said{width:15.5rem}
 .verdicts .accuracy{width:9rem}
-.verdicts .films{width:calc(3*var(--film) + 8px);min-width:calc(3*var(--film) + 8px);padding-right:0}
+.verdicts .films{width:calc(3*var(--film) + 8px);min-width:calc(3*var(--film) + 8px);
+padding-right:0}
+.verdicts .place+.films{padding-left:1.2rem}
 .verdicts .place{position:relative;padding:0;min-width:15rem}
 .verdicts thead .place{padding-bottom:0}
 .verdicts .place>svg{display:block;overflow:visible}
@@ -99,7 +102,7 @@ padding-bottom:.3rem}
 .big{display:block;font-size:1.35rem;line-height:1.15;font-weight:600;letter-spacing:-.01em}
 .chip{display:inline-flex;align-items:center;gap:.4rem;font-weight:700;font-size:1.12rem;line-height:1.3;
 padding:.05rem .65rem .05rem .4rem;margin:0 0 .22rem -.1rem;border-radius:99px;color:var(--mark);
-background:color-mix(in srgb,var(--mark) 12%,transparent)}
+background:color-mix(in srgb,var(--mark) 8%,transparent)}
 .yes{--mark:var(--s3)}.no{--mark:var(--s2)}.prior{--mark:var(--s4)}.open{--mark:var(--s6)}.control{--mark:var(--muted)}
 .chip svg *,.mark *{fill:var(--mark);stroke:var(--mark);stroke-width:1}
 .chip.no svg *,.scale.no .mark *{fill:none;stroke-width:3.2;stroke-linecap:round}
@@ -136,7 +139,8 @@ border-top:1px solid var(--rule)}
 border:0;padding:0;width:auto;height:auto}
 .verdicts .model{grid-column:1}
 .verdicts .accuracy{grid-column:2;grid-row:1;text-align:right;max-width:10rem;padding:0}
-.verdicts .said,.verdicts .place,.verdicts .films{grid-column:1/-1;width:auto;min-width:0}
+.verdicts .said,.verdicts .place,.verdicts .place+.films,.verdicts .films{grid-column:1/-1;width:auto;min-width:0;
+padding:0}
 .verdicts td.place{height:4.9rem;margin:.2rem 0;min-width:0}
 .verdicts .control td.place{height:2.6rem}
 .verdicts .control .said:empty,.verdicts .control .accuracy,.verdicts .films:empty{display:none}
