@@ -64,12 +64,12 @@ def main() -> None:
     )
     scores = score_images(study, rules=["area_matched"])
     metrics = summarise(study, list(maps), ladder_summary(study, scores, resampled_images(study), family(list(maps))))
-    metrics["lungs"] = inputs.WORDS[kind]
+    metrics |= (facts := inputs.lungs_facts(lungs_MHW, kind))
     write_csv("data/ladder.csv", score_table(study, scores))
     write_json("metrics/ladder.json", metrics)
     write_csv("plots/ladder.csv", plot_table(metrics))
     counts = f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines"
-    print(f"{counts}; lungs: {inputs.WORDS[kind]}")
+    print(f"{counts}; lungs: {facts['lungs']}")
 
 
 def candidate(key: Key) -> str:

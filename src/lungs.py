@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.inputs import INDEX, LUNGS, PREPARED, WORDS, prepared_images, read_test_images
+from sightline.inputs import INDEX, LUNGS, PREPARED, lungs_facts, prepared_images, read_test_images
 from sightline.lungs import read_lungs
 from sightline.study.errors import run_stage
 from sightline.study.files import write_npz
@@ -22,7 +22,8 @@ def main() -> None:
     images = read_test_images(INDEX).index.tolist()
     masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), FOLDER, PHANTOM)
     write_npz(LUNGS, images=np.array(images, str), lungs=masks_NHW, kind=np.array(kind))
-    print(f"{len(images)} test images: {WORDS[kind]}; {100 * masks_NHW.mean():.1f}% of the pixels")
+    facts = lungs_facts(masks_NHW, kind)
+    print(f"{len(images)} test images: {facts['lungs']}; {100 * facts['lungs_share']:.1f}% of the pixels")
 
 
 if __name__ == "__main__":

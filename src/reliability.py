@@ -22,7 +22,7 @@ from sightline.experts.professions import profession_agreement, profession_diffe
 from sightline.experts.readings import stored_readings
 from sightline.experts.reliability import alpha_iou, pixel_kappa
 from sightline.experts.shuffled_masks import shuffled_agreement_p
-from sightline.inputs import ANNOTATIONS, INDEX, LUNGS, WORDS, read_patients, stored_lungs
+from sightline.inputs import ANNOTATIONS, INDEX, LUNGS, lungs_facts, read_patients, stored_lungs
 from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
@@ -94,7 +94,7 @@ def beyond_chance(params: Params, stored: dict[str, np.ndarray]) -> dict[str, An
     return {
         "alpha_iou": asdict(alpha_iou(iou, image_A, annotators, patients, level)),
         "kappa_in_lungs": asdict(kappa),
-        "lungs": WORDS[kind],
+        **lungs_facts(lungs_MHW, kind),
         "beyond_anatomy": {"iou": shuffled.observed, "shuffled_iou": shuffled.null_mean, "p": shuffled.p},
         "professions": {name: asdict(agreement) for name, agreement in by_profession.items()},
         "comparisons": comparisons,

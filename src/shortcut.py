@@ -1,7 +1,9 @@
 """Where maps look, without annotations: relevance outside the lungs, in corners and borders, on all test images.
 
 The signs of a shortcut compare the images that a network calls positive, at probability 0.5, with the others. Maps made
-elsewhere come without answers: there the images' labels stand in for them (`called_by` says which).
+elsewhere come without answers: there the images' labels stand in for them (`called_by` says which). Without lung masks
+the estimated body stands in, and no model is judged: a marker on the patient lies inside the body, and what lies
+outside is mostly air, so neither a flag nor its absence would mean anything.
 
 Reads data/saliency/<key>.npz, data/models/<key>.predictions.csv of the networks, data/lungs.npz and
 data/prepared/index.csv; writes metrics/shortcut.json.
@@ -49,12 +51,11 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     test = inputs.read_test_images(inputs.INDEX)
-    lungs = {}
-    metrics: dict[str, Any] = {"models": {}}
+    all_lungs_NHW, kind = inputs.stored_lungs(test.index.tolist(), inputs.LUNGS, inputs.INDEX)
+    metrics: dict[str, Any] = {"models": {}, **inputs.lungs_facts(all_lungs_NHW, kind)}
     for model, entry in runs_of(params.models).items():
         images = test.index.tolist() if isinstance(entry, Network) else mapped_images(model, test)
-        lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.INDEX)
-        lungs[kind] = inputs.WORDS[kind]
+        lungs_MHW, _ = inputs.stored_lungs(images, inputs.LUNGS, inputs.INDEX)
         rows = test.loc[images]
         predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Network) else {}
         labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
@@ -71,9 +72,8 @@ def main() -> None:
                 "uniform": uniform,
                 "by_outcome": by_outcome(shares, labels_M, predicted[model], CUT) if predicted else None,
                 "called_by": "network" if predicted else "label",
-                "suspicion": asdict(signs) | {name: getattr(signs, name) for name in VERDICTS},
+                "suspicion": asdict(signs) | {name: kind != "body" and getattr(signs, name) for name in VERDICTS},
             }
-    metrics["lungs"] = ", ".join(lungs.values())
     write_json("metrics/shortcut.json", metrics)
     flagged = [
         f"{model}.{method}"

@@ -78,7 +78,7 @@ def main() -> None:
         results["candidates"][name]["repeatability"] = repeated
     write_csv("data/verdict.csv", contrast_table(films, scored, params.verdict))
     write_csv("plots/verdict.csv", plot_table(results))
-    write_json("metrics/verdict.json", {**by_model(results, list(maps)), "lungs": inputs.WORDS[kind]})
+    write_json("metrics/verdict.json", {**by_model(results, list(maps)), **inputs.lungs_facts(lungs_MHW, kind)})
     for key in primary.values():
         print(results["candidates"][candidate(key)]["sentence"])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ Split = Literal["train", "val", "test", "external"]
 WORDS: dict[LungKind, str] = {
     "masks": "the lung masks given",
     "phantom": "the phantom's own lungs",
-    "body": "the estimated body, as there are no lung masks",
+    "body": "the estimated body ({:.0%} of the film), as there are no lung masks",
 }
 
 
@@ -102,6 +102,15 @@ def stored_lungs(images: Sequence[str], path: Path, source: Path) -> tuple[np.nd
     stored = read_npz(path)
     kind: LungKind = stored["kind"].item()
     return stored["lungs"][rows_of(images, stored["images"].tolist(), path, source)], kind
+
+
+def lungs_facts(lungs_MHW: np.ndarray, kind: LungKind) -> dict[str, Any]:
+    """What results say of the lungs: `lungs` in words, `lungs_kind`, and `lungs_share`, the mean share of the film.
+
+    `lungs_MHW`, `kind`: as `stored_lungs` returns them; without images the share is NaN.
+    """
+    share = float(lungs_MHW.mean()) if lungs_MHW.size else float("nan")
+    return {"lungs": WORDS[kind].format(share), "lungs_kind": kind, "lungs_share": share}
 
 
 def read_consensus(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:

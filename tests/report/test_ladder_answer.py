@@ -10,7 +10,7 @@ import pytest
 
 from reports import BASELINES, ladder_metrics
 from sightline.alignment.metrics import METRICS, table_order
-from sightline.report import accuracy, choices, ladder_answer, ladder_figures, shortcut, words
+from sightline.report import accuracy, choices, ladder_answer, ladder_figures, words
 from sightline.statistics.ranking import FACTORS
 from sightline.study.models import Entry, ExternalMaps, Network
 
@@ -24,7 +24,12 @@ THREE = {"good": ("gradcam", 0.4), "same": ("gradcam", 0.31), "poor": ("gradcam"
 def said(ladder: dict[str, Any], models: Mapping[str, Entry] | None = None) -> list[str]:
     entries = models or dict.fromkeys(ladder["models"], GAP)
     standings = ladder_answer.standings(ladder, {}, entries)
-    return [*ladder_answer.answer(standings, ladder, "experts"), ladder_answer.basis(standings, ladder)]
+    return [
+        *ladder_answer.answer(standings, ladder),
+        ladder_answer.scale(standings, ladder, "experts"),
+        ladder_answer.baselines(ladder, "experts"),
+        ladder_answer.basis(standings, ladder, {"verdict": {"primary": "rank"}}),
+    ]
 
 
 def test_words_cover_every_metric_baseline_and_choice_and_know_the_better_side() -> None:
@@ -39,9 +44,9 @@ def test_values_and_lifts_in_their_units() -> None:
     assert words.in_units(0.1234, "ap") == "0.12"
     assert words.in_units(12.34, "distance") == "12.3"
     assert words.in_units(math.nan, "mass") == "–"
-    assert words.lift_words(0.062, 0.031, 0.09, "mass") == "+6.2 [3.1, 9.0]"
+    assert words.lift_words(0.062, 0.031, 0.09, "mass") == "+6 [3, 9]"
     assert words.lift_words(-0.062, -0.09, math.nan, "mass") == "\N{MINUS SIGN}6.2"
-    assert words.lift_words(-0.5, -1, 0.25, "ap") == "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}1.00, 0.25]"
+    assert words.lift_words(-0.5, -1, 0.25, "ap") == "\N{MINUS SIGN}0.5 [\N{MINUS SIGN}1.0, 0.2]"
     assert words.lift_words(math.nan, 0, 1, "ap") == "–"
     assert words.in_units(0.5, "new") == "0.50"
 
@@ -64,13 +69,16 @@ def test_the_first_sentence_counts_and_claims_no_more() -> None:
         return said(ladder_metrics({model: ("gradcam", value) for model, value in values.items()}))[0]
 
     goal = "higher than every baseline."
-    assert first(a=0.4, b=0.3) == f"1 of 2 models scores {goal}"
-    assert first(a=0.4, b=0.4, c=0.3) == f"2 of 3 models score {goal}"
-    assert first(a=0.4, b=0.4) == f"All 2 models score {goal}"
-    assert first(a=0.4) == f"The one model scores {goal}"
-    assert first(a=0.32, b=0.3) == f"No evidence that any of the 2 models scores {goal}"
-    assert first(a=0.32) == f"No evidence that the one model scores {goal}"
-    assert first(a=0.2, b=0.2) == "All 2 models score lower than the experts' prior."
+    assert first(a=0.4, b=0.3) == f"a scores {goal}"
+    assert first(a=0.4, b=0.4, c=0.3) == f"a and b score {goal}"
+    assert first(a=0.4, b=0.4) == f"a and b score {goal}"
+    assert first(a=0.32, b=0.3) == f"No evidence that a or b scores {goal}"
+    assert first(a=0.32) == f"No evidence that a scores {goal}"
+    assert first(a=0.2, b=0.2) == "a and b score lower than the experts' prior."
+    many = dict.fromkeys("abcdefgh", 0.4)
+    assert first(**many, i=0.3) == f"8 of 9 models score {goal}"
+    assert first(**dict.fromkeys("abcdefgh", 0.32)) == f"No evidence that any of the 8 models scores {goal}"
+    assert first(a=0.28, b=0.3) == f"No evidence that a or b scores {goal}"  # below the prior, but not by its interval
 
 
 def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
@@ -79,6 +87,7 @@ def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
     text = " ".join(sentences)
     assert "are 5 maps that know nothing of what the experts saw" in text  # four, and the untrained network
     assert "both lungs, the experts' prior, another patient's region and the same network untrained" in text
+    assert "it has not seen this patient" in text
     assert "its relevance mass is 40.0%, that of its best baseline (the experts' prior) is 30.0%" in text
     assert "a difference of +10.0 points." in text  # chosen by these images: no interval, no p
     assert "Neither above every baseline nor below the experts' prior, as far as these images show: same." in sentences
@@ -89,14 +98,15 @@ def test_the_sentences_carry_the_numbers_and_what_they_rest_on() -> None:
     assert "not better than a human" not in text
     assert "Grad-CAM on 5 images" in sentences[-1]
     assert "at 95%, widened so that they hold for all 3 models together" in sentences[-1]
-    assert sentences[-1].endswith("All other measures on this page are exploratory.")
+    assert sentences[-1].endswith("All other measures of the ladder are exploratory.")
+    assert "which ladder.primary names; the verdict is judged by relevance rank, which verdict.primary names" in text
 
 
 @pytest.mark.parametrize(("primary", "told"), [("mass", "relevance mass"), ("ap", "relevance rank")])
 def test_above_one_is_no_boast_and_a_graded_measure_is_replaced(primary: str, told: str) -> None:
     ladder = ladder_metrics({"a": ("lime", 0.4)}, places={"a": 1.3}, primary=primary)
     text = " ".join(said(ladder, {"a": LIME}))
-    assert "it stands at 1.30 [1.10, 1.50]. That is not better than a human" in text
+    assert "a stands at 1.30 [1.10, 1.50]. That is not better than a human" in text
     assert f"On the human scale, by {told}, 0 is the score of a region" in text
     assert "lime on 5 images" in text
 
@@ -133,15 +143,6 @@ def test_figures_show_every_model_and_baseline_and_stand_nan() -> None:
     assert "a left-out expert" not in ladder_figures.ladder_figure(frame, {}, math.nan, "distance", models)
     frame[["place_low", "place_high"]] = math.nan
     assert "another patient's region" in ladder_figures.scale_figure(frame, models).replace("&#x27;", "'")
-
-
-def test_the_flag_is_named_by_the_models_one_method() -> None:
-    def meter(**flags: bool) -> dict[str, Any]:
-        return {"m": {method: {"suspicion": {"is_flagged": flag}} for method, flag in flags.items()}}
-
-    assert shortcut.flagged({"models": meter(gradcam=False, cam=True)}, ["m"]) == []
-    assert "flags m:" in shortcut.flagged({"models": meter(gradcam=True, cam=False)}, ["m"])[0]
-    assert shortcut.flagged({}, ["m"]) == []
 
 
 def test_accuracy_and_alignment_are_judged_with_the_smallest_p() -> None:

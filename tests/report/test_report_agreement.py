@@ -30,7 +30,8 @@ def words(values: dict[str, Any], consensus: dict[str, Any] | None = None) -> st
 def test_presence_and_place_are_two_numbers_with_intervals() -> None:
     found = words({"presence": PRESENCE, "place": PLACE, "intra_reader": {}}, {"place": {"random_iou_percent": 2.9}})
     for part in (
-        "0.89 [0.79, 0.95]", "-0.03 [-0.12, 0.06]", "0.21 [0.16, 0.28]", "a random mask 0.03", "94% mark something",
+        "0.89 [0.79, 0.95]", "\N{MINUS SIGN}0.03 [\N{MINUS SIGN}0.12, 0.06]",
+        "0.21 [0.16, 0.28]", "a random mask 0.03", "94% mark something",
         "820 pairs", "727 pairs",
     ):  # fmt: skip
         assert part in found, found

@@ -372,13 +372,13 @@ def test_the_answer_says_above_only_where_every_interval_does(tmp_path):
     results, _, page = score(tmp_path, perfect, tmp_path / "masks", "--also", flat)
     assert min(gap["family_low"] for gap in results["candidates"]["perfect"]["mass"]["over"].values()) > 0
     assert "perfect scores higher than every baseline." in page
-    assert "No evidence that flat scores above every baseline." in page
+    assert "No evidence that flat scores higher than every baseline." in page
     few = {image: masks[image] for image in ("i0", "i1", "i2", "i3")}
     for image in set(masks) - set(few):
         (tmp_path / "masks" / f"{image}.png").unlink()
     patients = ["--patients", r"(i)"]  # all images of one patient: nothing is known of others
     _, _, page = score(tmp_path, perfect, tmp_path / "masks", *patients)
-    assert "No evidence that perfect scores above every baseline." in page
+    assert "No evidence that perfect scores higher than every baseline." in page
 
 
 # -------------------------------------------------------------------------------------------------- the authors' maps

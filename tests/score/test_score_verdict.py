@@ -22,6 +22,7 @@ from sightline.experts.consensus import consensus_mask, left_out_consensus, pixe
 from sightline.formats.annotations import Annotation
 from sightline.formats.coco import coco_document
 from sightline.report.verdict import WORDS
+from sightline.report.words import place_words
 from sightline.score.command import add_arguments
 from sightline.score.inputs import read_regions
 from sightline.verdict.films import Films
@@ -248,7 +249,7 @@ def test_the_printed_table_ends_with_the_verdicts(tmp_path, study, capsys):
         entry = results["candidates"][name]
         assert line.startswith(name)
         assert WORDS[entry["verdict"]] in line
-        assert f"{entry['place']:.2f}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}") in line
+        assert place_words(*(entry[name] for name in ("place", "place_low", "place_high"))) in line
 
 
 # --------------------------------------------------------------------------------------------------- smallest studies

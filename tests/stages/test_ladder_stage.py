@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,23 @@ def test_the_meter_flags_the_token_and_nothing_else(folder: Path) -> None:
     }  # fmt: skip
     assert found["token"]["row"] < 0.2
     assert found["token"]["col"] < 0.2
+
+
+def test_without_lungs_the_meter_judges_no_model(folder: Path, tmp_path: Path) -> None:
+    """The same masks called a body: the numbers stay, and no model is flagged or cleared."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    with np.load(copy / "data/lungs.npz") as stored:
+        np.savez(copy / "data/lungs.npz", **{**stored, "kind": np.array("body")})
+    run(copy, "shortcut")
+    found, before = metrics(copy, "shortcut"), metrics(folder, "shortcut")
+    share = found["lungs_share"]
+    assert found["lungs"] == f"the estimated body ({share:.0%} of the film), as there are no lung masks"
+    assert (found["lungs_kind"], before["lungs_kind"]) == ("body", "phantom")
+    for model, methods in found["models"].items():
+        sign, known = methods["made"]["suspicion"], before["models"][model]["made"]["suspicion"]
+        verdicts = ("can_tell", "by_excess", "by_concentration", "is_flagged")
+        assert not any(sign[name] for name in verdicts), model
+        assert {**sign, **dict.fromkeys(verdicts)} == {**known, **dict.fromkeys(verdicts)}
 
 
 def test_experts_agree_beyond_anatomy(folder: Path) -> None:

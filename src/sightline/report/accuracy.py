@@ -15,7 +15,7 @@ import pandas as pd
 from sightline.report import figures
 from sightline.report.contents import Study
 from sightline.report.decisions import accuracy_at_youden
-from sightline.report.html import chart, paragraph
+from sightline.report.html import bullets, chart, details_html, paragraph
 from sightline.report.words import LEVEL, equals_p, listed, measure, shown
 from sightline.statistics.rank_correlation import pareto_front, spearman_exact
 from sightline.statistics.streams import stream
@@ -110,17 +110,18 @@ def accuracy(study: Study, together: Mapping[str, Any]) -> list[str]:
     """
     if not together["points"]:
         return [paragraph("No model of this study has both predictions and scored maps.")]
+    names = [point["model"] for point in together["points"]]
     figure = figures.scatter_figure(pd.DataFrame(together["points"]), together["words"], study.models)
     caption = (
         "Right is more accurate, up is closer to the consensus; lines are intervals. Filled: gap head; hollow: fc head."
     )
-    parts = [chart(figure, caption)]
-    if len(together["points"]) > 1:
-        parts[0] = chart(figure, caption + " Dotted: the Pareto front, the models that no other beats on both.")
-        front = f"No other model beats {listed(together['pareto'])} on both accuracy and alignment."
-        parts.append(paragraph(" ".join([front, *correlation(together)])))
-    parts += map(paragraph, accuracy_at_youden(study))
+    words = [f"{listed(names)} has both values, so there is nothing to compare."] if len(names) == 1 else []
+    if len(names) > 1:
+        caption += " Dotted: the Pareto front, the models that no other beats on both."
+        beaten = f"No other model beats {listed(together['pareto'])} on both accuracy and alignment."
+        words += [beaten, *correlation(together)]
+    notes = accuracy_at_youden(study)
     if together["left_out"]:
-        words = f"Not shown, because one of the two values is missing: {listed(together['left_out'])}."
-        parts.append(paragraph(words, "note"))
-    return parts
+        notes.append(f"Not shown, because one of the two values is missing: {listed(together['left_out'])}.")
+    folded = [details_html("Other thresholds, and models not shown", bullets(notes))] if notes else []
+    return [chart(figure, caption), paragraph(" ".join(words)), *folded]

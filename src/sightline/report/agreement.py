@@ -8,17 +8,16 @@ from typing import Any
 
 from sightline.report import agreement_figures, published_answer
 from sightline.report.contents import Printed, Study
-from sightline.report.html import chart, charts, paragraph, table, tiles
-from sightline.report.words import LEVEL, Metrics, equals_p, number_at, shown
+from sightline.report.digits import below, with_ends
+from sightline.report.html import chart, charts, details_html, paragraph, table, tiles
+from sightline.report.words import LEVEL, Metrics, consensus_words, counted, equals_p, is_body, number_at, shown
 
 
 def agreement(study: Study, table1: Printed) -> list[str]:
-    """Table 1, the agreement of pairs, its reliability, and who annotated; Table 1 alone without annotations."""
-    parts = [table(*table1)]
-    human = published_answer.agreement(study.consensus, study.experts)
+    """The charts of Figures 3 to 5, the agreement in words, and folded: presence and place, reliability, Table 1."""
     if study.agreement.empty or math.isnan(number_at(study.consensus, "valid_annotations")):
         words = "This study has no single annotations, so agreement between experts is unknown."
-        return [paragraph(words), *parts]
+        return [paragraph(words), details_html("Table 1", table(*table1))]
     drawn = [
         chart(agreement_figures.count_figure(study.agreement), "Valid annotations per image (Figure 4 of the paper).")
     ]
@@ -27,7 +26,7 @@ def agreement(study: Study, table1: Printed) -> list[str]:
             "Mean IoU per image over pairs of experts, and of experts with random masks; the dotted lines are means "
             "over images (Figure 5)."
         )
-        drawn.append(chart(agreement_figures.agreement_figure(study.agreement), caption))
+        drawn.insert(0, chart(agreement_figures.agreement_figure(study.agreement), caption))
     if len(study.professions):
         drawn.append(
             chart(
@@ -35,13 +34,21 @@ def agreement(study: Study, table1: Printed) -> list[str]:
                 "Experts by profession, and how far colleagues agree (Figure 3).",
             )
         )
-    pair = []
+    pair = ""
     if study.random_pair:
-        pair = [
-            paragraph("An annotation, and a random mask of the same area (Figure 2).", "note"),
-            tiles(study.random_pair),
-        ]
-    return [*map(paragraph, human), *presence_and_place(study), *_reliability(study), *parts, charts(*drawn), *pair]
+        note = paragraph("An annotation, and a random mask of the same area (Figure 2).", "note")
+        pair = details_html("An annotation and a random mask", note + tiles(study.random_pair))
+    rule = consensus_words(study.params.get("consensus") or {}, study.experts)
+    sentences = [*published_answer.agreement(study.consensus, study.experts), *([rule] if rule else [])]
+    asked = presence_and_place(study)
+    return [
+        charts(*drawn),
+        *([paragraph(" ".join(sentences))] if sentences else []),
+        *([details_html("On presence, on place, and with themselves", "".join(asked))] if asked else []),
+        *_reliability(study),
+        details_html("Table 1", table(*table1)),
+        pair,
+    ]
 
 
 def presence_and_place(study: Study) -> list[str]:
@@ -55,22 +62,22 @@ def presence_and_place(study: Study) -> list[str]:
     )
     random_iou = number_at(study.consensus, "place", "random_iou_percent") / 100
     beside = "" if math.isnan(random_iou) else f"; an expert and a random mask {random_iou:.2f}"
-    counted = f"{shown(pairs, 0)} pairs"
+    compared = counted(pairs, "pair")
     rows = [
-        ["Presence: both or neither mark anything", *_estimate(values, ("presence", "agreement")), counted],
-        ["Presence beyond chance: Krippendorff's alpha", *_estimate(values, ("presence", "alpha")), counted],
+        ["Presence: both or neither mark anything", *_estimate(values, ("presence", "agreement")), compared],
+        ["Presence beyond chance: Krippendorff's alpha", *_estimate(values, ("presence", "alpha")), compared],
         ["Place: IoU where both mark something" + beside, *_estimate(values, ("place", "iou")),
-         f"{shown(number_at(values, 'place', 'num_pairs'), 0)} pairs"],
+         counted(number_at(values, "place", "num_pairs"), "pair")],
     ]  # fmt: skip
     if again > 0:
-        both = shown(number_at(values, "intra_reader", "both_marked"), 0)
+        both = number_at(values, "intra_reader", "both_marked")
         rows += [
             [
                 "Presence, the same expert again",
                 *_estimate(values, ("intra_reader", "presence")),
-                f"{again:.0f} repeats",
+                counted(again, "repeat"),
             ],
-            ["Place, the same expert again", *_estimate(values, ("intra_reader", "iou")), f"{both} repeats"],
+            ["Place, the same expert again", *_estimate(values, ("intra_reader", "iou")), counted(both, "repeat")],
         ]
     prevalence = "" if math.isnan(marked) else f" Of the readings compared, {marked:.0%} mark something"
     rare = (
@@ -104,10 +111,11 @@ def _reliability(study: Study) -> list[str]:
         for names in (("alpha_iou", "value"), ("kappa_in_lungs", "value"), ("beyond_anatomy", "iou"),
                       ("beyond_anatomy", "shuffled_iou"))
     )  # fmt: skip
+    pixels = "the body's pixels" if is_body(values) else "the lungs' pixels"
     words = (
         f"Beyond chance: Krippendorff's alpha of whole regions is {_with_ends(alpha, values.get('alpha_iou'))} (1: all "
         "experts mark the same region; 0: two annotations of one image agree no more than annotations of different "
-        f"images), and kappa of the lungs' pixels is {_with_ends(kappa, values.get('kappa_in_lungs'))} "
+        f"images), and kappa of {pixels} is {_with_ends(kappa, values.get('kappa_in_lungs'))} "
         f"({values.get('lungs', 'lungs')})."
     )
     if iou == iou:
@@ -117,13 +125,14 @@ def _reliability(study: Study) -> list[str]:
             "are shuffled between images, which keeps habits and anatomy, "
             f"{shown(shuffled, 2)} remains (p {equals_p(p)})."
         )
-    return [paragraph(words), *comparisons(values)]
+    return [
+        details_html("Beyond chance and anatomy, and by profession", paragraph(words) + "".join(comparisons(values)))
+    ]
 
 
 def _with_ends(value: float, interval: Any) -> str:
     low, high = (number_at(interval or {}, name) for name in ("low", "high"))
-    ends = "" if math.isnan(low) or math.isnan(high) else f" [{low:.2f}, {high:.2f}]"
-    return f"{shown(value, 2)}{ends}"
+    return with_ends(value, low, high, 2)
 
 
 def comparisons(reliability: Metrics) -> list[str]:
@@ -136,7 +145,7 @@ def comparisons(reliability: Metrics) -> list[str]:
         too_few = "" if not smallest > LEVEL else "\ntoo few people to tell"
         rows.append([
             str(pair).replace(" - ", " minus "),
-            _with_ends(difference, values).replace(" [", "\n[").replace("-", "\N{MINUS SIGN}"),
+            below(_with_ends(difference, values)),
             shown(number_at(values, "p_two_sided"), -1), shown(smallest, 3) + too_few,
             shown(number_at(values, "num_images"), 0) + (f"\n{note}" if note else ""),
         ])  # fmt: skip

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sightline.report.chart import SERIES, label_margin, svg
+from sightline.report.words import counted
 
 
 def count_figure(agreement: pd.DataFrame) -> str:
@@ -17,14 +18,17 @@ def count_figure(agreement: pd.DataFrame) -> str:
         axes = figure.add_axes((0.115, 0.19, 0.86, 0.74))
         axes.bar(counts.index, counts.to_numpy(), color=SERIES[0], width=0.75)
         for number, images in zip(counts.index.tolist(), counts.tolist(), strict=True):
-            axes.text(number, images, f"{images}", ha="center", va="bottom", fontsize=8.5)
+            axes.text(number, images, f"{images}", ha="center", va="bottom", fontsize=9)
         axes.set_xlim(-0.6, counts.index.max() + 0.6)
         axes.locator_params(integer=True)
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("valid annotations per image")
         axes.set_ylabel("images")
 
-    alt = "; ".join(f"{images} images with {number} annotations" for number, images in counts.items())
+    alt = "; ".join(
+        f"{counted(images, 'image')} with {counted(number, 'annotation')}"
+        for number, images in zip(counts.index.tolist(), counts.tolist(), strict=True)
+    )
     return svg(draw, 2.6, "counts", alt)
 
 
@@ -56,16 +60,20 @@ def profession_figure(professions: pd.DataFrame) -> str:
     """Figure 3: experts per profession, most first; beside the bar their annotations and agreement."""
     frame = professions.sort_values(["annotators", "profession"], ascending=[False, True])
     height = 0.6 + 0.3 * len(frame)
-    alt = "; ".join(f"{row['profession']}: {row['annotators']} experts" for row in frame.to_dict("records"))
+    alt = "; ".join(
+        f"{row['profession']}: {counted(row['annotators'], 'expert')}, {counted(row['annotations'], 'annotation')}, "
+        f"{counted(row['pairs'], 'pair')}"
+        for row in frame.to_dict("records")
+    )
 
     def draw(figure: Figure) -> None:
         left = label_margin(list(frame["profession"]))
         axes = figure.add_axes((left, 0.5 / height, 0.97 - left, 1 - 0.55 / height))
         axes.barh(np.arange(len(frame)), frame["annotators"], color=SERIES[0], height=0.62)
         for row, record in enumerate(frame.to_dict("records")):
-            iou = "" if np.isnan(record["iou"]) else f", IoU {record['iou']:.2f} over {record['pairs']:.0f} pairs"
-            note = f" {record['annotators']:.0f} ({record['annotations']:.0f} annotations{iou})"
-            axes.text(record["annotators"], row, note, va="center", fontsize=8.5)
+            iou = "" if np.isnan(record["iou"]) else f", IoU {record['iou']:.2f}"
+            note = f" {record['annotators']:.0f} ({counted(record['annotations'], 'annotation')}{iou})"
+            axes.text(record["annotators"], row, note, va="center", fontsize=9)
         axes.set_yticks(np.arange(len(frame)), list(frame["profession"]))
         axes.set_ylim(len(frame) - 0.5, -0.5)
         # Room for the notes, which are longer than the bars.

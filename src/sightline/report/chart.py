@@ -26,8 +26,12 @@ SERIES = ("#0069ab", "#bb4700", "#00745a", "#94397a", "#6e5f00", "#4a5560")
 CSS_COLOURS = {INK: "currentColor", MUTED: "var(--muted,#59626d)", RULE: "var(--rule,#d4d8dd)"} | {
     colour: f"var(--s{number},{colour})" for number, colour in enumerate(SERIES, 1)
 }
-ARCHITECTURES = {"alexnet": (0, "o"), "vgg16": (1, "s"), "googlenet": (2, "^"), "resnet50": (3, "D")}
-OTHER = (5, "v")  # an architecture that the paper lacks
+ARCHITECTURES = {
+    "alexnet": (0, "o"), "vgg16": (1, "s"), "googlenet": (2, "^"), "resnet50": (3, "D"),
+    "squeezenet1_1": (2, "v"), "resnet18": (3, "d"),
+}  # fmt: skip
+OTHER = (5, "h")  # an architecture that is not listed
+FURTHER = ("X", "*", "p", "H")  # markers where an architecture's colour is taken
 WIDTH = 4.8  # inches; about a phone's width at 72 units an inch, so 9-unit text stays readable there
 STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "sightline", "text.parse_math": False,
@@ -63,10 +67,11 @@ def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> s
 def looks(models: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
     """Per model: `color`, `marker`, `linestyle`, `markerfacecolor`."""
     result = {}
+    drawn = _drawn(models)
     external = 0
     for model, entry in models.items():
         if isinstance(entry, Network):
-            colour, marker = ARCHITECTURES.get(entry.arch, OTHER)
+            colour, marker = drawn[entry.arch, entry.input]
             dashed, hollow = entry.init == "scratch", entry.head == "fc"
         else:
             colour, marker, dashed, hollow = 4 + external % 2, "P", False, external % 4 > 1
@@ -75,6 +80,28 @@ def looks(models: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
             "color": SERIES[colour], "marker": marker, "linestyle": (0, (4, 2)) if dashed else "-",
             "markerfacecolor": "none" if hollow else SERIES[colour],
         }  # fmt: skip
+    return result
+
+
+def _drawn(models: Mapping[str, Entry]) -> dict[tuple[str, str], tuple[int, str]]:
+    """Colour and marker of each architecture, and others where it sees something else or its colour is taken.
+
+    So a network of whole films differs from the same network of lungs alone, also in a grey print. Where no colour is
+    free, the architecture's own is used again.
+    """
+    kinds = dict.fromkeys((entry.arch, entry.input) for entry in models.values() if isinstance(entry, Network))
+    result: dict[tuple[str, str], tuple[int, str]] = {}
+    for kind in kinds:  # first those that can have their own
+        colour, marker = ARCHITECTURES.get(kind[0], OTHER)
+        if colour not in {taken for taken, _ in result.values()}:
+            result[kind] = colour, marker
+    for kind in kinds:
+        if kind not in result:
+            colours, markers = {colour for colour, _ in result.values()}, {marker for _, marker in result.values()}
+            colour, marker = ARCHITECTURES.get(kind[0], OTHER)
+            free = [number for number in range(len(SERIES)) if number not in colours]
+            others = [other for other in (marker, *FURTHER) if other not in markers]
+            result[kind] = (free or [colour])[0], (others or [marker])[0]
     return result
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sightline.report.choices_figure import specification_figure
 from sightline.report.contents import Study
 from sightline.report.html import bullets, chart, details_html, paragraph, table
-from sightline.report.words import LEVEL, Metrics, lift_words, listed, measure, number_at, percent, shown
+from sightline.report.words import LEVEL, Metrics, counted, lift_words, listed, measure, number_at, percent, shown
 
 FACTORS = {
     "layer": "layer of the network", "method": "saliency method", "threshold_rule": "threshold rule",
@@ -22,51 +22,87 @@ MINUS = "\N{MINUS SIGN}"
 def ranking(study: Study) -> list[str]:
     """The specification curve, the share of specifications in which each claim holds, and what flips it."""
     multiverse = study.multiverse
-    differing = differences(study)
     if not multiverse.get("pairs"):
-        reason = "with one model there is nothing to rank"
+        reason = f"with {next(iter(study.models), 'no model')} alone there is nothing to rank"
         if len(study.models) > 1:
             reason = "no image was scored by several choices (metrics/multiverse.json is missing or empty)"
-        return [*differing, paragraph(f"The ranking was not tried under other choices: {reason}.")]
+        untried = f"The ranking was not tried under other choices: {reason}."
+        return [paragraph(" ".join([*_differing(study), untried])), *_pairs(study)]
+    figure = specification_figure(study.specifications, study.models)
+    caption = (
+        "Each column is one combination of choices. Top: how far the leader stands above the runner-up; below zero, "
+        "the runner-up leads. Middle: each model's rank. Bottom: which choices these were and, at the end of each row, "
+        "how often the leader is ahead with that choice."
+    )
+    words = " ".join(
+        [*leaders(multiverse), *_differing(study), "Exploratory: the verdicts rest on one choice, made before."]
+    )
+    return [
+        *([chart(figure, caption)] if figure else []),
+        paragraph(words),
+        details_html("What was tried", bullets(_tried(study))),
+        details_html("How often each model ranks above each other one", _claims(multiverse) + _flips(multiverse)),
+        *_pairs(study),
+    ]
+
+
+def _tried(study: Study) -> list[str]:
+    """The combinations, how they are weighed, and how much each choice matters."""
+    multiverse = study.multiverse
     factors = {name: number_at(multiverse, "factors", name) for name in multiverse.get("factors", {})}
     known = sorted((name for name in factors if factors[name] > 0), key=lambda name: -factors[name])
-    words = (
+    count = number_at(multiverse, "specifications")
+    items = [
         f"Which model looks where the {study.experts} look may depend on how that is measured. So the models were "
-        f"ranked in all {number_at(multiverse, 'specifications'):.0f} combinations of reasonable choices. Metrics that "
-        "ask the same question (IoU and Dice; the relevance rank and the overlap at equal area) weigh as one family, "
-        "every family weighs alike, and maps that two methods share count once. Two of these "
-        f"rankings agree with a Kendall's tau of {shown(number_at(multiverse, 'ranking_agreement'), 2)} on average (1: "
-        "the same order; 0: unrelated)."
-    )
+        f"ranked in {counted(count, 'combination')} of reasonable choices.",
+        "Metrics that ask the same question (IoU and Dice; the relevance rank and the overlap at equal area) weigh as "
+        "one family, every family weighs alike, and maps that two methods share count once.",
+        "Two of these rankings agree with a Kendall's tau of "
+        f"{shown(number_at(multiverse, 'ranking_agreement'), 2)} on average (1: the same order; 0: unrelated).",
+    ]
     if known:
         shares = [f"{FACTORS.get(name, name)} {percent(factors[name], 0)}" for name in known]
-        words += (
-            f" Each choice alone explains a share of the variation in how far apart two models lie: {listed(shares)}."
+        items.append(
+            f"Each choice alone explains a share of the variation in how far apart two models lie: {listed(shares)}."
         )
-    parts = [*differing, paragraph(words)]
-    if figure := specification_figure(study.specifications, study.models):
-        caption = (
-            "Each column is one combination of choices. Top: how far the leader stands above the runner-up; below "
-            "zero, the runner-up leads. Middle: each model's rank. Bottom: which choices these were and, at the end of "
-            "each row, how often the leader is ahead with that choice. Shares and means weigh families of metrics "
-            "alike. Exploratory."
-        )
-        parts.append(chart(figure, caption))
-    return [*parts, _claims(multiverse), _flips(multiverse)]
+    return items
 
 
-def differences(study: Study) -> list[str]:
-    """Which pairs of models differ by the primary measure, and the pairs in full; nothing if none was tested."""
-    pairs = {
+def _tested(study: Study) -> dict[str, Metrics]:
+    """The pairs of models whose difference was tested."""
+    return {
         str(pair): values
         for pair, values in study.comparisons.get("alignment", {}).items()
         if not math.isnan(number_at(values, "difference"))
     }
+
+
+def _differing(study: Study) -> list[str]:
+    """How many pairs of models differ by the primary measure, in a sentence; nothing if none was tested."""
+    pairs = _tested(study)
+    if not pairs:
+        return []
+    firm = sum(number_at(values, "p_holm") < LEVEL for values in pairs.values())
+    words = measure(str(study.comparisons.get("primary"))).words
+    if len(pairs) == 1:
+        verb = "differ" if firm else "cannot be told apart"
+        return [
+            f"On the same images and by {words}, {listed(next(iter(pairs)).split(' - '))} {verb} (sign flips by "
+            "patient)."
+        ]
+    return [
+        f"On the same images and by {words}, {firm} of {len(pairs)} pairs of models "
+        f"{'differs' if firm == 1 else 'differ'} (sign flips by patient, adjusted p < {LEVEL})."
+    ]
+
+
+def _pairs(study: Study) -> list[str]:
+    """The difference of each pair of models; nothing if none was tested."""
+    pairs = _tested(study)
     if not pairs:
         return []
     primary = str(study.comparisons.get("primary"))
     metric = measure(primary)
-    firm = sum(number_at(values, "p_holm") < LEVEL for values in pairs.values())
     rows = []
     for pair, values in pairs.items():
         difference, low, high = (number_at(values, name) for name in ("difference", "low", "high"))
@@ -75,15 +111,12 @@ def differences(study: Study) -> list[str]:
     test = study.comparisons.get("pointing_pairs_test", "two-sided test")
     caption = (
         f"Difference in {metric.words}{' in percentage points' if metric.is_percent else ''} on the same images, with "
-        f"its interval{'; lower is better' if metric.is_lower_better else ''}. p: two-sided, sign flips by patient. "
-        f"Holm: adjusted for all {len(pairs)} pairs. Pointing Game: {test}, not adjusted, exploratory."
-    )
-    words = (
-        f"On the same images and by the primary measure, {metric.words}, {firm} of {len(pairs)} pairs of models differ "
-        f"(sign flips by patient, adjusted p < {LEVEL})."
+        f"its interval{'; lower is better' if metric.is_lower_better else ''}. p: two-sided, sign flips by patient"
+        + (f"; Holm: adjusted for all {len(pairs)} pairs" if len(pairs) > 1 else "")
+        + f". Pointing Game: {test}, not adjusted, exploratory."
     )
     header = ["Pair", "Difference", "p", "p\nHolm", "p\nPointing Game"]
-    return [paragraph(words), details_html("All pairs of models", table(header, rows, caption))]
+    return [details_html("The difference of each pair", table(header, rows, caption))]
 
 
 def _share(multiverse: Metrics, first: str, second: str) -> float:
@@ -134,7 +167,7 @@ def _flips(multiverse: Metrics) -> str:
         factor = max(spans, key=lambda name: max(spans[name].values()) - min(spans[name].values()))
         low, high = (pick(spans[factor], key=lambda level: spans[factor][level]) for pick in (min, max))
         share, count = percent(_share(multiverse, first, second), 0), number_at(pair, "n")
-        text = f"{first} above {second}: {share} of the weight of {count:.0f} combinations"
+        text = f"{first} above {second}: {share} of the weight of {counted(count, 'combination')}"
         if spans[factor][high] > spans[factor][low]:
             text += (
                 f"; this depends most on the {FACTORS.get(factor, factor)}: {percent(spans[factor][low], 0)} with "
@@ -158,6 +191,6 @@ def leaders(multiverse: Metrics) -> list[str]:
         return []
     firm = "hardly depends" if share >= 0.95 else "depends" if share >= 0.75 else "depends heavily"
     return [
-        f"The ranking of the models {firm} on how alignment is measured: in {count:.0f} combinations of reasonable "
-        f"choices, {first} ranks above the next model, {second}, in {percent(share, 0)}."
+        f"The ranking of the models {firm} on how alignment is measured: in {counted(count, 'combination')} of "
+        f"reasonable choices, {first} ranks above the next model, {second}, in {percent(share, 0)}."
     ]

@@ -18,10 +18,10 @@ from sightline.report.chart import INK, MUTED, WIDTH, label_margin, looks, svg
 from sightline.statistics.ranking import DIGITS, FACTORS
 from sightline.study.models import Entry
 
-MARGIN, STRIP, ROW = 0.95, 0.21, 0.14  # inches: the leaders' panel, a model's strip, a row of choices
+MARGIN, STRIP, ROW = 0.95, 0.21, 0.155  # inches: the leaders' panel, a model's strip, a row of choices
 TOP, GAP, BOTTOM = 0.3, 0.34, 0.42
 RIGHT = 0.09  # share of the width, for the numbers at the end of rows
-SMALL = 8.0  # points
+SMALL = 8.8  # points
 
 
 def specification_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
@@ -111,14 +111,14 @@ def _draw_margin(axes: Axes, margin: np.ndarray, order: Sequence[str], share: fl
         axes.fill_between(edges, side, step="post", color=colour, alpha=0.75, linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.8)
     reach = 1.15 * float(np.abs(margin).max()) or 1.0
-    axes.set_ylim(-reach, reach)
+    axes.set_ylim(-reach, 1.5 * reach)  # room above the area for the leader's label
     axes.locator_params(axis="y", nbins=4)
     axes.tick_params(axis="y", labelsize=SMALL)
     axes.set_xticks([])
     for place, (model, part, colour) in enumerate(zip(order, (share, 1 - share), colours, strict=False)):
         axes.text(
             (0.99, 0.01)[place], (0.97, 0.03)[place], f"{model} ahead in {100 * part:.0f}%", color=colour,
-            transform=axes.transAxes, ha=("right", "left")[place], va=("top", "bottom")[place], fontsize=8.5,
+            transform=axes.transAxes, ha=("right", "left")[place], va=("top", "bottom")[place], fontsize=9,
         )  # fmt: skip
     axes.set_title("leader minus runner-up, in standard deviations", loc="left", pad=5, fontsize=SMALL, color=MUTED)
 
@@ -135,7 +135,7 @@ def _draw_ranks(axes: Axes, ranks: pd.DataFrame, means: pd.Series, order: Sequen
         axes.axhline(floor, color=MUTED, linewidth=0.4)
         axes.text(1.015, row + 0.5, f"{means[model]:.1f}", transform=at_end, va="center", fontsize=SMALL)
     axes.set_ylim(len(order), 0)
-    axes.set_yticks(np.arange(len(order)) + 0.5, list(order), fontsize=8.5)
+    axes.set_yticks(np.arange(len(order)) + 0.5, list(order), fontsize=9)
     axes.set_xticks([])
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.set_title("rank: a full strip is first place", loc="left", pad=4, fontsize=SMALL, color=MUTED)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sightline.report import figures
 from sightline.report.contents import Study
-from sightline.report.html import chart, paragraph, table
-from sightline.report.tables import shown_interval
+from sightline.report.digits import below, with_ends
+from sightline.report.html import chart, details_html, paragraph, table
 from sightline.report.words import Metrics, listed, number_at, percent, shown
 
 ENDS = ("value", "low", "high")
@@ -32,7 +32,7 @@ def networks(study: Study, key: str) -> list[str]:
 
 
 def decisions(study: Study) -> list[str]:
-    """Sensitivity, specificity and the rest at 0.5 and at the two thresholds chosen on validation images."""
+    """Folded: sensitivity, specificity and the rest at 0.5 and at the two thresholds chosen on validation images."""
     models = networks(study, "decision")
     if not models:
         return []
@@ -57,8 +57,9 @@ def decisions(study: Study) -> list[str]:
         f"{prevalence(study)} of the test images are positive."
     )
     header = ["Model", "Decision", "Threshold", *RATES.values()]
-    text = [paragraph(sentence) for sentence in specificity(study, models)]
-    return [*text, table(header, rows, caption, text_columns=("Decision",))]
+    words = paragraph(" ".join(specificity(study, models)))
+    printed = table(header, rows, caption, text_columns=("Decision",))
+    return [details_html("Other decision thresholds", words + printed)]
 
 
 def specificity(study: Study, models: Sequence[str]) -> list[str]:
@@ -98,10 +99,10 @@ def _between(metrics: Metrics, rate: str) -> tuple[float, float]:
 
 
 def calibration(study: Study) -> list[str]:
-    """Whether the probabilities are as often right as they say: the curves, a table, and who is off."""
+    """The section: whether the probabilities are as often right as they say; the curves, who is off, a table."""
     models = networks(study, "calibration")
     if not models:
-        return []
+        return [paragraph("Calibration is not known: no model of this study has probabilities.")]
     rows, off = [], []
     for model in models:
         found = study.classification[model]["calibration"]
@@ -124,7 +125,8 @@ def calibration(study: Study) -> list[str]:
     sentence = (
         f"More than chance would make a calibrated model's probabilities, those of {listed(off)} are off."
         if off
-        else "No network's probabilities are off by more than those of a calibrated model would be by chance."
+        else f"There is no evidence that the probabilities of {listed(models, 'or')} are off by more than those of a "
+        "calibrated model would be by chance."
     )
     if f"{50:.1f}%" != prevalence(study):
         sentence += (
@@ -132,13 +134,13 @@ def calibration(study: Study) -> list[str]:
             "That alone moves the intercept."
         )
     header = ["Model", "Brier", "ECE", "ECE\nif calibrated", "p", "Intercept", "Slope"]
-    parts = [paragraph(sentence), table(header, rows, caption)]
+    parts = [paragraph(sentence), details_html("Calibration in numbers", table(header, rows, caption))]
     if len(study.calibration):
         words = (
             "Each point is a bin of test images with its exact interval. On the dotted line a network is calibrated; "
             "above it, more images are positive than it says."
         )
-        parts.insert(1, chart(figures.calibration_figure(study.calibration, study.models), words))
+        parts.insert(0, chart(figures.calibration_figure(study.calibration, study.models), words))
     return parts
 
 
@@ -147,7 +149,7 @@ def prevalence(study: Study) -> str:
     return percent(float(study.index.loc[study.index["split"] == "test", "label"].mean()))
 
 
-def shown_ends(found: Metrics, name: str, decimals: int, factor: float = 1) -> str:
+def shown_ends(found: Metrics, name: str, most: int, factor: float = 1) -> str:
     """Value and interval below `name`, as printed; an en dash without a value."""
-    value, low, high = (factor * number_at(found, name, end) for end in ENDS)
-    return shown_interval(value, low, high, decimals)
+    value, low, high = (number_at(found, name, end) for end in ENDS)
+    return below(with_ends(value, low, high, most, factor=factor))

@@ -9,8 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from sightline.report.html import paragraph, table
-from sightline.report.words import Metrics, in_units, measure, method_words, number_at, percent
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sightline.report.chart import INK, dots, label_margin, looks, svg
+from sightline.report.digits import below, decimals, plain, with_ends
+from sightline.report.html import chart, details_html, paragraph, table
+from sightline.report.words import Metrics, measure, method_words, number_at
+from sightline.study.models import Entry, primary_method
 
 CLASSIFICATION = {"accuracy": "Accuracy", "auroc": "AUROC", "specificity": "Specificity"}  # in the section
 ALIGNMENT = {"iou": "IoU", "pointing": "Pointing Game"}
@@ -57,8 +63,8 @@ def with_alignment_rows(
     return result
 
 
-def families(summaries: Metrics, primary: str) -> list[str]:
-    """The section: accuracy, alignment and the ladder's `primary` metric of each family, with their spread."""
+def families(summaries: Metrics, primary: str, models: Mapping[str, Entry]) -> list[str]:
+    """The section: the ladder's `primary` metric of each family as a chart, then all of it with its spread."""
     rows = []
     for key, family in summaries.items():
         for metric, words in CLASSIFICATION.items():
@@ -73,14 +79,62 @@ def families(summaries: Metrics, primary: str) -> list[str]:
         "Means over seeds with t intervals, over trainings and images together. SD and range: between trainings, on "
         "the same images. With two or three seeds the intervals are wide and cover more than their level says."
     )
+    frame = _frame(summaries, primary)
+    words = (
+        f"{measure(primary).words.capitalize()} by each model's primary method. Dot and line: mean over seeds with its "
+        "interval; ticks: the least and the greatest training."
+    )
     return [
+        *([chart(spread_figure(frame, measure(primary).words, models), words)] if len(frame) else []),
         paragraph(
             "Trained again from other random numbers (initial weights, order of the images, augmentation, dropout), a "
             "network is another network. Everywhere else on this page each training is a model of its own; here, and "
             "in the rows of means in Tables 2 to 4, the trainings of one entry are taken together."
         ),
-        table(header, rows, caption, text_columns=("Measure", "Method")),
+        details_html("All measures over the seeds", table(header, rows, caption, text_columns=("Measure", "Method"))),
     ]
+
+
+def _frame(summaries: Metrics, primary: str) -> pd.DataFrame:
+    """`model`, `value`, `low`, `high`, `smallest`, `largest` of each family by its primary method, in printed units."""
+    factor = 100.0 if measure(primary).is_percent else 1.0
+    rows = []
+    for key, family in summaries.items():
+        methods = family["ladder"]
+        if not methods:
+            continue
+        value, low, high, _, *ends = _numbers(methods[primary_method(list(methods))].get(primary, {}))
+        if value == value:
+            rows.append((key, *(factor * number for number in (value, low, high, *ends))))
+    return pd.DataFrame(rows, columns=["model", "value", "low", "high", "smallest", "largest"])
+
+
+def spread_figure(frame: pd.DataFrame, words: str, models: Mapping[str, Entry]) -> str:
+    """A row per family: the mean over seeds with its interval, and ticks at the least and the greatest training."""
+    height = 0.85 + 0.3 * len(frame)
+
+    def draw(figure: Figure) -> None:
+        left = label_margin(list(frame["model"]))
+        axes = figure.add_axes((left, 0.5 / height, 0.95 - left, 1 - 0.6 / height))
+        dots(axes, frame, ("value", "low", "high"), looks(models))
+        for end in ("smallest", "largest"):
+            axes.plot(
+                frame[end],
+                range(len(frame)),
+                linestyle="none",
+                marker="|",
+                markersize=10,
+                color=INK,
+                markeredgewidth=1.4,
+            )
+        axes.set_yticks(range(len(frame)), list(frame["model"]))
+        axes.set_xlabel(words)
+
+    alt = f"{words} over seeds: " + "; ".join(
+        f"{row['model']} {row['value']:.3g}, from {row['smallest']:.3g} to {row['largest']:.3g}"
+        for row in frame.to_dict("records")
+    )
+    return svg(draw, height, "seeds", alt)
 
 
 def _label(family: Metrics) -> str:
@@ -108,14 +162,17 @@ def _cell(summary: Metrics) -> str:
 
 def _spread(summary: Metrics, metric: str) -> list[str]:
     """Number of seeds, mean with interval, SD and range, in the units of a ladder's `metric` or else in percent."""
+    is_percent = not metric or measure(metric).is_percent
+    factor, sign, most = (100, "%", 1) if is_percent else (1, "", measure(metric).decimals)
+    value, low, high, sd, smallest, largest = _numbers(summary)
 
     def printed(number: float) -> str:
-        return in_units(number, metric) if metric else percent(number)
+        text = plain(factor * number, decimals(factor * low, factor * high, most))
+        return text if math.isnan(number) else text + sign
 
-    value, low, high, sd, smallest, largest = _numbers(summary)
-    interval = "" if math.isnan(low) else f"\n[{printed(low)}, {printed(high)}]"
     ends = "–" if math.isnan(smallest) else f"{printed(smallest)} to {printed(largest)}"
-    return [f"{number_at(summary, 'seeds'):.0f}", printed(value) + interval, printed(sd), ends]
+    mean = below(with_ends(value, low, high, most, factor=factor, unit=sign))
+    return [f"{number_at(summary, 'seeds'):.0f}", mean, printed(sd), ends]
 
 
 def _capital(words: str) -> str:

@@ -38,7 +38,7 @@ def alignment_figure(verdicts: pd.DataFrame, models: Mapping[str, Entry], human_
         if not np.isnan(human_iou):
             axes.axvline(human_iou, color=MUTED, linestyle=":", linewidth=1.4)
             side = "right" if human_iou > 0.6 * reach else "center"
-            axes.text(human_iou, -0.75, "experts among themselves", ha=side, va="bottom", fontsize=8.5)
+            axes.text(human_iou, -0.75, "experts among themselves", ha=side, va="bottom", fontsize=9)
         axes.set_yticks(rows, list(frame["model"]))
         axes.set_xlabel("IoU with the consensus")
 
@@ -64,7 +64,7 @@ def threshold_figure(sweep: pd.DataFrame, models: Mapping[str, Entry], threshold
         for model, part in curves:
             axes.plot(part["threshold"], part["iou"], color=look[model]["color"], linestyle=look[model]["linestyle"])
         axes.axvline(threshold, color=INK, linewidth=0.8)
-        axes.text(threshold, 1.01, f"{threshold:g}", transform=axes.get_xaxis_transform(), ha="center", fontsize=8.5)
+        axes.text(threshold, 1.01, f"{threshold:g}", transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
         axes.set_ylim(bottom=0)
         axes.set_xlim(0, max(0.92, float(sweep["threshold"].max())))
         axes.set_xlabel("threshold (share of the map's range)")
@@ -77,7 +77,7 @@ def threshold_figure(sweep: pd.DataFrame, models: Mapping[str, Entry], threshold
             colour = look[model]["color"]
             last = float(part["threshold"].iloc[-1])
             axes.plot([last, reach * 1.03], [end, place], color=colour, linewidth=0.6, clip_on=False)
-            axes.text(reach * 1.04, place, model, color=colour, va="center", fontsize=8.5)
+            axes.text(reach * 1.04, place, model, color=colour, va="center", fontsize=9)
 
     return svg(draw, height, name, alt)
 
@@ -114,9 +114,12 @@ def scatter_figure(points: pd.DataFrame, words: str, models: Mapping[str, Entry]
             edge = reach + 0.03 * (reach - first)
             line = {"color": colour, "linewidth": 0.5, "linestyle": ":", "clip_on": False}
             axes.plot([row["accuracy"], edge], [row["alignment"], place], **line)
-            axes.text(edge, place, row["model"], color=colour, va="center", fontsize=8.5)
+            axes.text(edge, place, row["model"], color=colour, va="center", fontsize=9)
 
-    return svg(draw, height, "scatter", f"Accuracy against {words}, one point per model.")
+    alt = f"Accuracy against {words}: " + "; ".join(
+        f"{row['model']} {row['accuracy']:.2f} and {row['alignment']:.2f}" for row in frame.to_dict("records")
+    )
+    return svg(draw, height, "scatter", alt)
 
 
 def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metrics: Sequence[str]) -> str:
@@ -137,14 +140,17 @@ def classification_figure(table: pd.DataFrame, models: Mapping[str, Entry], metr
             if f"{metric}_paper" in table:
                 axes.plot(table[f"{metric}_paper"], np.arange(len(table)), "x", color=INK, markersize=4.5)
             if column == 0:
-                axes.set_yticks(np.arange(len(table)), list(table["model"]), fontsize=8.5)
+                axes.set_yticks(np.arange(len(table)), list(table["model"]), fontsize=9)
             else:
                 axes.set_yticks([])
-            axes.tick_params(axis="x", labelsize=8.5)
+            axes.tick_params(axis="x", labelsize=9)
             axes.locator_params(axis="x", nbins=4)
             axes.set_title(f"{METRIC_WORDS[metric]} (%)", loc="left", pad=3)
 
-    return svg(draw, height, "intervals", "Classification metrics with their intervals; the numbers are in Table 4.")
+    alt = "Accuracy and AUROC per model, %: " + "; ".join(
+        f"{row['model']} {row['accuracy']:.0f} and {row['auroc']:.0f}" for row in table.to_dict("records")
+    )
+    return svg(draw, height, "intervals", f"{alt}. The other numbers are in Table 4.")
 
 
 def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
@@ -154,7 +160,7 @@ def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     perfect calibration.
     """
     drawn = [(model, part) for model in models if len(part := curve[curve["model"] == model])]
-    columns, side = 3, 1.22
+    columns, side = 2, 1.75
     rows = -(-len(drawn) // columns)
     height = 0.35 + (side + 0.42) * rows
     look = looks(models)
@@ -162,7 +168,7 @@ def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     def draw(figure: Figure) -> None:
         for number, (model, part) in enumerate(drawn):
             row, column = divmod(number, columns)
-            corner = (0.38 + 1.5 * column) / WIDTH, (height - 0.25 - side - (side + 0.42) * row) / height
+            corner = (0.42 + 2.4 * column) / WIDTH, (height - 0.25 - side - (side + 0.42) * row) / height
             axes = figure.add_axes((*corner, side / WIDTH, side / height))
             style = look[model]
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
@@ -172,9 +178,9 @@ def calibration_figure(curve: pd.DataFrame, models: Mapping[str, Entry]) -> str:
             axes.set_ylim(-0.03, 1.03)
             axes.set_xticks([0, 0.5, 1])
             axes.set_yticks([0, 0.5, 1])
-            axes.tick_params(labelsize=8)
-            axes.set_title(model, loc="left", color=style["color"], pad=3, fontsize=7)
-        figure.text(0.05, 0.08 / height, "x: mean probability of the bin; y: share of positive images", fontsize=8.5)
+            axes.tick_params(labelsize=9)
+            axes.set_title(model, loc="left", color=style["color"], pad=3, fontsize=9)
+        figure.text(0.05, 0.08 / height, "x: mean probability of the bin; y: share of positive images", fontsize=9)
 
     alt = "Calibration curves on the test images: " + ", ".join(model for model, _ in drawn)
     return svg(draw, height, "calibration", alt)
@@ -207,43 +213,8 @@ def training_figure(histories: Mapping[str, pd.DataFrame], models: Mapping[str, 
             axes.set_xlim(min(1, int(history["epoch"].min())) - 0.2, last + 0.2)
             axes.locator_params(axis="y", nbins=3)
             axes.locator_params(axis="x", integer=True, nbins=6)
-            axes.tick_params(labelsize=8)
-            axes.set_title(model, loc="left", color=colour, pad=2, fontsize=8.5)
-        figure.text(0.09, 0.02, "x: epoch, y: loss; thick: validation, thin: training", fontsize=8.5)
+            axes.tick_params(labelsize=9)
+            axes.set_title(model, loc="left", color=colour, pad=2, fontsize=9)
+        figure.text(0.09, 0.02, "x: epoch, y: loss; thick: validation, thin: training", fontsize=9)
 
     return svg(draw, height, "training", "Training and validation loss by epoch for " + ", ".join(m for m, _ in drawn))
-
-
-def outside_figure(shares: pd.DataFrame, models: Mapping[str, Entry]) -> str:
-    """Each model's share of relevance outside the lungs, and a tick at a uniform map's share.
-
-    `shares` has `model`, `outside`, `uniform` (fractions).
-    """
-    frame = shares.dropna(subset=["outside"]).sort_values("outside", ascending=False, kind="stable")
-    height = 0.75 + 0.27 * len(frame)
-    look = looks(models)
-
-    def draw(figure: Figure) -> None:
-        left = label_margin(list(frame["model"]))
-        axes = figure.add_axes((left, 0.5 / height, 0.96 - left, 1 - 0.6 / height))
-        for row, record in enumerate(frame.to_dict("records")):
-            style = look[record["model"]]
-            axes.plot(
-                [100 * record["uniform"], 100 * record["outside"]], [row, row], color=style["color"], linewidth=1.6
-            )
-            axes.plot([100 * record["outside"]], [row], **{**style, "linestyle": "none"}, markersize=5.5)
-        rows = np.arange(len(frame))
-        axes.plot(
-            100 * frame["uniform"], rows, linestyle="none", marker="|", markersize=11, color=INK, markeredgewidth=1.6
-        )
-        axes.set_xlim(0, 1.08 * 100 * float(np.nanmax(frame[["outside", "uniform"]].to_numpy())))
-        axes.set_ylim(len(frame) - 0.4, -0.6)
-        axes.grid(axis="y", visible=False)
-        axes.set_yticks(rows, list(frame["model"]))
-        axes.set_xlabel("relevance outside the lungs (%)")
-
-    alt = "Relevance outside the lungs: " + "; ".join(
-        f"{row['model']} {100 * row['outside']:.0f}%, uniform {100 * row['uniform']:.0f}%"
-        for row in frame.to_dict("records")
-    )
-    return svg(draw, height, "outside", alt)

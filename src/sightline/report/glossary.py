@@ -20,8 +20,8 @@ TERMS = {
     "Pointing Game": "whether the map's maximum lies in the region",
     "chance": "the score of a map that knows nothing",
     "baseline": "a map made without knowledge of this patient's finding, which shows what a score is worth",
-    "experts' prior": "the baseline that marks where experts mark other patients; it has seen their marks, "
-    "so it is more than anatomy",
+    "experts' prior": "the baseline that marks where experts mark other patients; it has not seen this patient, "
+    "but their marks, so it is more than anatomy",
     "body": "the estimated outline of the patient, where lungs are unknown",
     "lift": "how far a model's mean lies above that of a named baseline, on the same images",
     "ladder": "baselines and models in order of one metric: context, not the bar",

@@ -7,17 +7,17 @@ import math
 import pandas as pd
 
 from sightline.alignment.metrics import scale_metric, table_order
-from sightline.report import ladder_figures
+from sightline.report import ladder_answer, ladder_figures
 from sightline.report.contents import Study
-from sightline.report.html import chart, paragraph, table
-from sightline.report.ladder_answer import no_ladder, place_words
-from sightline.report.words import in_units, measure, number_at
+from sightline.report.digits import below
+from sightline.report.html import bullets, chart, details_html, paragraph, table
+from sightline.report.words import Metrics, consensus_words, counted, in_units, measure, number_at, place_words
 
 
 def human_scale(study: Study, standings: pd.DataFrame) -> list[str]:
-    """The scale in words, the models' places as a chart and, by several measures, as a table."""
+    """The models' places as a chart, the highest in words; how the scale is made and the places by several measures."""
     if standings.empty:
-        return [paragraph(no_ladder(study))]
+        return [paragraph(ladder_answer.no_ladder(study))]
     primary = str(study.ladder["primary"])
     told = scale_metric(primary)
     scale = study.ladder.get("human_scale", {}).get(told, {})
@@ -25,28 +25,41 @@ def human_scale(study: Study, standings: pd.DataFrame) -> list[str]:
         return [
             paragraph(
                 "The human scale needs images that two or more experts marked. This study has none, so only the "
-                "baselines below show what a number is worth."
+                "baselines show what a number is worth."
             )
         ]
-    words = (
-        f"Each of the {study.experts} is left out in turn, and the others' consensus is the truth for three rivals: "
-        "the annotation left out, which sets 1; annotations of other patients' images, which set 0 (they know the "
-        "anatomy and where disease tends to be, not this patient); and the model's map. "
-        f"{number_at(scale, 'readings'):.0f} annotations of {number_at(scale, 'images'):.0f} images count"
-    )
-    few, none = (int(_count(scale, f"left_out_{name}")) for name in ("few_annotators", "no_consensus"))
-    if few or none:
-        words += (
-            f"; left out are {few} images with fewer than two experts and {none} where the others have no consensus"
-        )
-    parts = [paragraph(words + ".")]
+    placed = []
     if standings["place"].notna().any():
         caption = (
             f"Place on the human scale by {measure(told).words}, with its interval, which draws patients and "
             f"{_drawn_experts(scale)}."
         )
-        parts.append(chart(ladder_figures.scale_figure(standings, study.models), caption))
-    return [*parts, _scale_table(study, standings)]
+        placed = [chart(ladder_figures.scale_figure(standings, study.models), caption)]
+    return [
+        *placed,
+        paragraph(ladder_answer.scale(standings, study.ladder, study.experts)),
+        details_html("How the scale is made", bullets(_made(study, scale))),
+        details_html("Places by several measures", _scale_table(study, standings)),
+    ]
+
+
+def _made(study: Study, scale: Metrics) -> list[str]:
+    few, none = (int(_count(scale, f"left_out_{name}")) for name in ("few_annotators", "no_consensus"))
+    rule = consensus_words(study.params.get("consensus") or {}, study.experts)
+    return [
+        f"Each of the {study.experts} is left out in turn, and the others' consensus is the truth for three rivals: "
+        "the annotation left out, which sets 1; annotations of other patients' images, which set 0 (they know the "
+        "anatomy and where disease tends to be, not this patient); and the model's map.",
+        *([rule] if rule else []),
+        f"{counted(number_at(scale, 'readings'), 'annotation')} of {counted(number_at(scale, 'images'), 'image')} "
+        "count."
+        + (
+            f" Left out: {counted(few, 'image')} with fewer than two experts, {counted(none, 'image')} where the "
+            "others have no consensus."
+            if few or none
+            else ""
+        ),
+    ]
 
 
 def _scale_table(study: Study, standings: pd.DataFrame) -> str:
@@ -65,8 +78,7 @@ def _scale_table(study: Study, standings: pd.DataFrame) -> str:
         for metric in metrics:
             where = (by_metric, metric, "models", str(row["model"]), str(row["method"]))
             place, low, high = (number_at(*where, name) for name in ("value", "low", "high"))
-            words = place_words({"place": place, "place_low": low, "place_high": high})
-            cells.append("–" if math.isnan(place) else words.replace(" [", "\n["))
+            cells.append(below(place_words(place, low, high)))
         rows.append(cells)
     caption = (
         "Places on the human scale, described, not tested. Below each measure: the scores of another patient's "
@@ -77,14 +89,14 @@ def _scale_table(study: Study, standings: pd.DataFrame) -> str:
     return table(header, rows, caption)
 
 
-def _drawn_experts(scale: object) -> str:
+def _drawn_experts(scale: Metrics) -> str:
     """What the intervals draw besides patients."""
-    people = number_at(scale, "readers") if isinstance(scale, dict) else math.nan
+    people = number_at(scale, "readers")
     if math.isnan(people):
         return "each image's experts, who have no names here, as if every image had its own"
     return f"the {people:.0f} experts, each at once on all images that they marked"
 
 
-def _count(scale: object, name: str) -> float:
-    value = number_at(scale, name) if isinstance(scale, dict) else math.nan
+def _count(scale: Metrics, name: str) -> float:
+    value = number_at(scale, name)
     return 0 if math.isnan(value) else value

@@ -8,19 +8,21 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sightline.alignment.metrics import table_order
-from sightline.report import ladder_figures
+from sightline.report import ladder_answer, ladder_figures
 from sightline.report.contents import Study
+from sightline.report.digits import below
 from sightline.report.html import bullets, chart, details_html, paragraph, table
 from sightline.report.ladder_answer import no_ladder
 from sightline.report.words import (
     baseline_words,
     in_units,
+    is_body,
     lift_words,
     listed,
     measure,
     method_words,
     number_at,
-    with_ends,
+    value_words,
 )
 from sightline.study.models import primary_method
 
@@ -32,7 +34,7 @@ def ladder(study: Study, standings: pd.DataFrame) -> list[str]:
     primary = str(study.ladder["primary"])
     metric = measure(primary)
     names = list(study.ladder.get("baselines", {}))
-    baselines = {name: number_at(study.ladder, "baselines", name, primary) for name in names}
+    drawn = {baseline_words(name, study.ladder): number_at(study.ladder, "baselines", name, primary) for name in names}
     human = number_at(study.ladder, "human_scale", primary, "human")
     caption = (
         f"{metric.words.capitalize()}, {metric.meaning}, with its interval. Below the line: maps that know nothing of "
@@ -44,37 +46,41 @@ def ladder(study: Study, standings: pd.DataFrame) -> list[str]:
         )
         + ". A short tick beside a model is the same network with random weights."
     )
+    first, furthest, *others = ladder_answer.answer(standings, study.ladder)
+    judged = [*others, ladder_answer.basis(standings, study.ladder, study.params)]
     return [
+        chart(ladder_figures.ladder_figure(standings, drawn, human, primary, study.models), caption),
         paragraph(
-            "A map can be right for a poor reason: because it lies in the lungs, where disease is, or where experts "
-            "usually mark. These baselines show what such reasons are worth; they are context, not the bar. The "
-            "experts' prior has seen the experts' marks on other patients, so it is more than anatomy, and an expert's "
-            "own annotation can score lower than it. The lift is a model's distance above a baseline."
+            f"{first} {furthest} This is context, not the bar: a map can score high because it lies in "
+            f"{'the body' if is_body(study.ladder) else 'the lungs'}, or where disease usually is, and an expert's own "
+            "annotation can score lower than such a map."
         ),
-        chart(ladder_figures.ladder_figure(standings, baselines, human, primary, study.models), caption),
-        _lift_table(study, primary),
-        _over_each(study, standings, primary),
-        *_flat(study),
-        details_html("What the baselines are", bullets(_baselines(study, names))),
+        details_html(
+            "How the ladder was judged, and what the baselines are",
+            bullets([*judged, ladder_answer.baselines(study.ladder, study.experts), *_baselines(study, names)]),
+        ),
+        details_html("Each method's score and lift", _lift_table(study, primary) + "".join(_flat(study))),
+        *_over_each(study, standings, primary),
         details_html("The other measures, exploratory", _measures_table(study, standings, primary)),
     ]
 
 
 def _baselines(study: Study, names: Sequence[str]) -> list[str]:
+    place = "the body" if is_body(study.ladder) else "the lungs"
     meaning = {
         "uniform": "all pixels alike; it scores chance, as every flat map does",
         "random_in_image": "smooth random maps over the image, the mean score of several",
         "centred_gaussian": "a Gaussian in the middle of the image, where cameras and eyes tend to point",
         "edges": "the strength of the X-ray's own edges: the map of a method that ignores the network",
-        "random_in_lungs": "smooth random maps inside the lungs, the mean score of several",
-        "lungs": f"the whole of both lungs ({study.ladder.get('lungs', 'origin not stated')})",
+        "random_in_lungs": f"smooth random maps inside {place}, the mean score of several",
+        "lungs": f"the whole of {place} ({study.ladder.get('lungs', 'origin not stated')})",
         "other_region": "the consensus regions of other patients, the mean score of several",
-        "atlas": "where experts mark on average, over all other patients; it has seen their marks",
+        "atlas": "where experts mark on average, over all other patients; it has not seen this patient",
     }
     ordered = [name for name in meaning if name in names] + [name for name in names if name not in meaning]
     untrained = "random weights, so only the architecture and the method matter"
     return [
-        *(f"{baseline_words(name)}: {meaning.get(name, name)}." for name in ordered),
+        *(f"{baseline_words(name, study.ladder)}: {meaning.get(name, name)}." for name in ordered),
         f"{baseline_words('untrained')}: {untrained}.",
     ]
 
@@ -91,8 +97,8 @@ def _lift_table(study: Study, primary: str) -> str:
             )
             value, low, high, lift = (number_at(values, name) for name in ("value", "low", "high", "lift"))
             rows.append([
-                model, method_words(method), with_ends(in_units(value, primary), low, high, primary),
-                f"{in_units(best_value, primary)}\n{baseline_words(best)}",
+                model, method_words(method), below(value_words(value, low, high, primary)),
+                f"{in_units(best_value, primary)}\n{baseline_words(best, study.ladder)}",
                 in_units(number_at(values, "untrained"), primary), lift_words(lift, math.nan, math.nan, primary),
             ])  # fmt: skip
     header = ["Model", "Method", measure(primary).words.capitalize(), "Best baseline", "Untrained", "Lift"]
@@ -104,25 +110,26 @@ def _lift_table(study: Study, primary: str) -> str:
     return table(header, rows, caption, text_columns=("Method",))
 
 
-def _over_each(study: Study, standings: pd.DataFrame, primary: str) -> str:
+def _over_each(study: Study, standings: pd.DataFrame, primary: str) -> list[str]:
     """Each model's lift over every baseline, by its primary method."""
     models = standings.to_dict("records")
     over = [study.ladder["models"][row["model"]][row["method"]].get(primary, {}).get("over") or {} for row in models]
     rows = []
     for name in dict.fromkeys(name for by_baseline in over for name in by_baseline):
-        cells = [baseline_words(name)]
+        cells = [baseline_words(name, study.ladder)]
         for by_baseline in over:
             value, low, high = (number_at(by_baseline, name, key) for key in ("value", "low", "high"))
-            cells.append(lift_words(value, low, high, primary).replace(" [", "\n["))
+            cells.append(below(lift_words(value, low, high, primary)))
         rows.append(cells)
     if not rows:
-        return ""
+        return []
     judged = listed(sorted({method_words(row["method"]) for row in models}))
     caption = (
         f"Lift over each baseline by {measure(primary).words}, {judged}, on the same images; positive is better. "
         "Intervals by patient (bootstrap-t), each by itself. No interval: one patient, or no spread."
     )
-    return table(["Over", *(str(row["model"]) for row in models)], rows, caption)
+    printed = table(["Over", *(str(row["model"]) for row in models)], rows, caption)
+    return [details_html("The lift over each baseline", printed)]
 
 
 def _measures_table(study: Study, standings: pd.DataFrame, primary: str) -> str:
@@ -141,7 +148,7 @@ def _measures_table(study: Study, standings: pd.DataFrame, primary: str) -> str:
             best = str(values.get(metric, {}).get("best_baseline"))
             value, lift = (number_at(values, metric, name) for name in ("value", "lift"))
             over = lift_words(lift, math.nan, math.nan, metric)
-            cells.append(f"{in_units(value, metric)}\n{over} over {baseline_words(best)}")
+            cells.append(f"{in_units(value, metric)}\n{over} over {baseline_words(best, study.ladder)}")
         rows.append(cells)
     last = ["Best baseline"]
     for metric in metrics:
@@ -151,7 +158,7 @@ def _measures_table(study: Study, standings: pd.DataFrame, primary: str) -> str:
             last.append("–")
             continue
         name = (min if measure(metric).is_lower_better else max)(known, key=lambda name: known[name])
-        last.append(f"{in_units(known[name], metric)}\n{baseline_words(name)}")
+        last.append(f"{in_units(known[name], metric)}\n{baseline_words(name, study.ladder)}")
     near = number_at(study.ladder, "tolerance_pixels")
     caption = (
         "Value, and below it the lift over the best baseline on these images, a description. A positive lift is better "

@@ -8,7 +8,7 @@ One measure decides, the study's primary one. A model is above where every basel
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,15 +19,19 @@ from sightline.report.words import (
     ABOVE,
     BELOW,
     LEVEL,
+    NAMED,
     OPEN,
     Metrics,
     baseline_words,
+    counted,
     in_units,
     lift_words,
     listed,
     measure,
     method_words,
+    named,
     number_at,
+    place_words,
     standing,
     unit,
 )
@@ -73,31 +77,31 @@ def standings(ladder: Metrics, classification: Metrics, models: Mapping[str, Ent
     return pd.DataFrame(rows, columns=list(COLUMNS)).dropna(subset=["value"]).reset_index(drop=True)
 
 
-def answer(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
-    """Sentences, the most important first; `basis` says how they were judged.
+def answer(frame: pd.DataFrame, ladder: Metrics) -> list[str]:
+    """What the ladder says, the most important sentence first; `basis` says how it was judged.
 
     `frame` is from `standings`, with at least one row.
     """
-    return [
-        _count(frame),
-        _anatomy(ladder, experts),
-        _furthest(frame, ladder),
-        *_others(frame),
-        *_scale(frame, ladder, experts),
-    ]
+    return [_count(frame), _furthest(frame, ladder), *_others(frame)]
 
 
-def basis(frame: pd.DataFrame, ladder: Metrics) -> str:
-    """The measure, the methods and the tests that `answer` rests on, in a sentence."""
+def basis(frame: pd.DataFrame, ladder: Metrics, params: Metrics) -> str:
+    """The measure, the methods and the tests that `answer` rests on, in a sentence; `params`: all of params.yaml."""
     primary = str(ladder["primary"])
     methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
     tests = len(ladder["models"])  # one method per model: see src/ladder.py
+    judge = str((params.get("verdict") or {}).get("primary") or primary)
     return (
-        f"Judged by {measure(primary).words}, the one measure that params.yaml names "
-        f"({measure(primary).meaning}): {methods} on {number_at(ladder, 'images'):.0f} images, by the intervals of the "
-        f"lift over each baseline at {100 * (1 - LEVEL):.0f}%"
+        f"Judged by {measure(primary).words} ({measure(primary).meaning}), which ladder.primary names"
+        + (
+            ""
+            if judge == primary
+            else f"; the verdict is judged by {measure(judge).words}, which verdict.primary names"
+        )
+        + f": {methods} on {counted(number_at(ladder, 'images'), 'image')}, by the intervals of the lift over each "
+        f"baseline at {100 * (1 - LEVEL):.0f}%"
         + (f", widened so that they hold for all {tests} models together" if tests > 1 else "")
-        + ". All other measures on this page are exploratory."
+        + ". All other measures of the ladder are exploratory."
     )
 
 
@@ -108,45 +112,49 @@ def no_ladder(study: Study) -> str:
 
 
 def _count(frame: pd.DataFrame) -> str:
-    above, below, total = (frame["verdict"] == ABOVE).sum(), (frame["verdict"] == BELOW).sum(), len(frame)
+    """Which models are above every baseline, or that there is no evidence of any; else that all are below the prior."""
+    models, above = frame["model"].tolist(), frame.loc[frame["verdict"] == ABOVE, "model"].tolist()
     goal = "higher than every baseline"
-    if above == total:
-        return f"{'The one model scores' if total == 1 else f'All {total} models score'} {goal}."
     if above:
-        return f"{above} of {total} models score{'s' if above == 1 else ''} {goal}."
-    if below == total:
-        return f"{'The one model scores' if total == 1 else f'All {total} models score'} lower than the experts' prior."
-    who = "the one model" if total == 1 else f"any of the {total} models"
+        return f"{named(above, len(models))} {_verb(above)} {goal}."
+    if (frame["verdict"] == BELOW).all():
+        return f"{named(models, len(models))} {_verb(models)} lower than the experts' prior."
+    who = listed(models, "or") if len(models) <= NAMED else f"any of the {len(models)} models"
     return f"No evidence that {who} scores {goal}."
 
 
-def _scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> list[str]:
-    """The highest place on the human scale, with what 0 and 1 mean."""
+def _verb(models: Sequence[str]) -> str:
+    return "scores" if len(models) == 1 else "score"
+
+
+def scale(frame: pd.DataFrame, ladder: Metrics, experts: str) -> str:
+    """The highest place on the human scale, with what 0 and 1 mean; or why there is no scale."""
     told = scale_metric(str(ladder["primary"]))
-    human, anatomy = (number_at(ladder, "human_scale", told, name) for name in ("human", "anatomy"))
+    human, other = (number_at(ladder, "human_scale", told, name) for name in ("human", "anatomy"))
     if math.isnan(human):
-        return [
+        return (
             f"How well the {experts} themselves would score is unknown: no image has single annotations by two of "
             "them, so there is no human scale."
-        ]
+        )
     placed = frame.dropna(subset=["place"])
     if placed.empty:
-        return [
+        return (
             f"There is no human scale: on these images one of the {experts}, compared with the others, scores no "
             "higher than another patient's region."
-        ]
+        )
     row = placed.to_dict("records")[int(placed["place"].to_numpy().argmax())]
-    who = "it" if len(frame) == 1 else f"the highest model, {row['model']},"
+    who = row["model"] if len(frame) == 1 else f"the highest model, {row['model']},"
+    place = place_words(*(row[name] for name in ("place", "place_low", "place_high")))
     text = (
         f"On the human scale, by {measure(told).words}, 0 is the score of a region drawn on another patient "
-        f"({in_units(anatomy, told)}) and 1 the score of one of the {experts} against the others "
-        f"({in_units(human, told)}); {who} stands at {place_words(row)}."
+        f"({in_units(other, told)}) and 1 the score of one of the {experts} against the others "
+        f"({in_units(human, told)}); {who} stands at {place}."
     )
     if row["place"] < 0:
         text += " Below 0, a map says less about this patient than an annotation of another patient does."
     if row["place"] >= 1:
         text += " That is not better than a human: a consensus of several is steadier than the drawing of one."
-    return [text]
+    return text
 
 
 def _furthest(frame: pd.DataFrame, ladder: Metrics) -> str:
@@ -155,7 +163,7 @@ def _furthest(frame: pd.DataFrame, ladder: Metrics) -> str:
     who = "Its" if len(frame) == 1 else f"The highest lift is that of {row['model']}: its"
     return (
         f"{who} {measure(primary).words} is {in_units(row['value'], primary)}, that of its best baseline "
-        f"({baseline_words(row['baseline'])}) is {in_units(row['baseline_value'], primary)}, a difference of "
+        f"({baseline_words(row['baseline'], ladder)}) is {in_units(row['baseline_value'], primary)}, a difference of "
         f"{lift_words(row['lift'], math.nan, math.nan, primary)}{unit(primary)}."
     )
 
@@ -170,15 +178,16 @@ def _others(frame: pd.DataFrame) -> list[str]:
     return [f"{words}: {listed(chosen[kind])}." for kind, words in kinds.items() if 0 < len(chosen[kind]) < len(frame)]
 
 
-def _anatomy(ladder: Metrics, experts: str) -> str:
+def baselines(ladder: Metrics, experts: str) -> str:
     """What the baselines are, in a sentence."""
-    baselines = [*ladder.get("baselines", {}), *(["untrained"] if _has_untrained(ladder) else [])]
-    named = [baseline_words(name) for name in ("lungs", "atlas", "other_region", "untrained") if name in baselines]
-    among = f", among them {listed(named)}" if named else ""
+    names = [*ladder.get("baselines", {}), *(["untrained"] if _has_untrained(ladder) else [])]
+    known = [baseline_words(name, ladder) for name in ("lungs", "atlas", "other_region", "untrained") if name in names]
+    among = f", among them {listed(known)}" if known else ""
     return (
-        f"The baselines are {len(baselines)} maps that know nothing of what the {experts} saw in this patient{among}. "
-        f"The experts' prior has seen where the {experts} marked other patients: it is more than anatomy, and no "
-        "bar that a map must pass."
+        f"The baselines are {counted(len(names), 'map')} that know nothing of what the {experts} saw in this "
+        f"patient{among}. The experts' prior is built for each patient from the other patients' marks: it has not seen "
+        "this patient, but it knows where disease usually is, so it is more than anatomy and no bar that a map must "
+        "pass."
     )
 
 
@@ -189,11 +198,3 @@ def _has_untrained(ladder: Metrics) -> bool:
         for by_method in ladder["models"].values()
         for values in by_method.values()
     )
-
-
-def place_words(row: Mapping[Any, Any]) -> str:
-    """A place on the human scale with its interval."""
-    text = f"{row['place']:.2f}"
-    if not (math.isnan(row["place_low"]) or math.isnan(row["place_high"])):
-        text += f" [{row['place_low']:.2f}, {row['place_high']:.2f}]"
-    return text.replace("-", "\N{MINUS SIGN}")

@@ -60,7 +60,7 @@ def ladder_figure(
         if not np.isnan(human):
             axes.axvline(factor * human, color=MUTED, linestyle="--", linewidth=1.2)
             side = "right" if factor * human > low + 0.6 * (reach - low) else "center"
-            axes.text(factor * human, -0.75, "a left-out expert", ha=side, va="bottom", fontsize=8.5)
+            axes.text(factor * human, -0.75, "a left-out expert", ha=side, va="bottom", fontsize=9)
         axes.set_yticks([*rows, *below], labels)
         axes.set_xlabel(words.words + (" (%)" if words.is_percent else ""))
 
@@ -89,7 +89,7 @@ def scale_figure(standings: pd.DataFrame, models: Mapping[str, Entry]) -> str:
             axes.axvline(place, color=INK, linewidth=1.1)
             share = (place - low) / (high - low)
             side = "left" if share < 0.25 else "right" if share > 0.75 else "center"
-            axes.text(place, -0.72 - 0.55 * line, words, ha=side, va="bottom", fontsize=8.5)
+            axes.text(place, -0.72 - 0.55 * line, words, ha=side, va="bottom", fontsize=9)
         axes.set_yticks(np.arange(len(frame)), list(frame["model"]))
         axes.set_xlabel("place on the human scale")
 

@@ -17,6 +17,7 @@ from sightline.report import (
     choices,
     classification,
     consistency,
+    decisions,
     faithfulness,
     families,
     gallery,
@@ -93,14 +94,11 @@ def sections(
     """Id, heading and parts of every section, in the order of the page: what a theme found, then its evidence."""
     printed = printed_tables(study, numbers)
     primary = str(study.ladder.get("primary", "ap"))
-    context = ladder_answer.answer(standings, study.ladder, study.experts) if len(standings) else []
-    basis = [ladder_answer.basis(standings, study.ladder)] if len(standings) else []
     return [
         ("films", "The films", gallery.gallery(study)),
         ("verdict", "The ruler and its controls", verdict.parts(judged, study.models, study.experts)),
         ("ladder", "Beside maps that know nothing of the finding", [
             *ladder.ladder(study, standings),
-            *map(paragraph, [*context, *basis]),
             part(f"How close they come to one of the {study.experts}", *human_scale.human_scale(study, standings)),
         ]),
         ("faithfulness", "Do the maps show what the networks use?", [
@@ -108,19 +106,12 @@ def sections(
             *faithfulness.faithfulness(study),
             part("Do the maps stay the same?", *consistency.consistency(study)),
         ]),
-        ("shortcut", "Do they look where no disease can be?", [
-            finding(shortcut.flagged(study.shortcut, list(study.models))),
-            *shortcut.shortcut(study),
-        ]),
-        ("choices", "How far the ranking depends on choices", [
-            finding(choices.leaders(study.multiverse)),
-            *choices.ranking(study),
-        ]),
+        ("shortcut", "Do they look where no disease can be?", shortcut.shortcut(study)),
+        ("choices", "How far the ranking depends on choices", choices.ranking(study)),
         ("classification", "How well they classify", [
-            finding(published_answer.classifiers(study.classification)),
             *classification.classification(study, numbers, printed),
-            part("Accuracy against alignment", finding(accuracy.correlation(together)),
-                 *accuracy.accuracy(study, together)),
+            part("Are their probabilities right?", *decisions.calibration(study)),
+            part("Accuracy against alignment", *accuracy.accuracy(study, together)),
             part("How they were trained", *classification.training(study)),
         ]),
         ("experts", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
@@ -133,7 +124,7 @@ def sections(
             *made.made(study),
             part("Limits", bullets(limits.limits(verdicts, study.params, study.consensus, study.agreement))),
             part("How far results depend on the seed",
-                 *(families.families(study.families, primary) if study.families else [])),
+                 *(families.families(study.families, primary, study.models) if study.families else [])),
             part("What departs from the paper", bullets(limits.departures(study.params, study.models))),
         ]),
     ]  # fmt: skip

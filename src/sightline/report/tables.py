@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sightline.report.words import Metrics, method_words, number_at, shown
+from sightline.report.words import Metrics, method_words, number_at, sees, shown
 from sightline.study.models import Entry, Network
 
 Cells = tuple[list[str], list[list[str]]]  # header and rows as printed; a cell may have several lines
@@ -22,6 +22,8 @@ NUM_PARAMETERS = {
     ("vgg16", "gap"): 14_715_201,
     ("googlenet", "gap"): 5_600_929,
     ("resnet50", "gap"): 23_510_081,
+    ("resnet18", "gap"): 11_177_025,
+    ("squeezenet1_1", "gap"): 723_009,
 }
 
 # key in metrics/consensus.json, words, decimals
@@ -80,16 +82,20 @@ def classification_table(
     `<metric>`, `<metric>_low`, `<metric>_high` are the value on the test set and its interval. With the paper's
     numbers, `<metric>_paper` is its bootstrap mean, `<metric>_paper_half` half the width of its interval, and
     `outside_paper` names the metrics whose value lies further from the mean than that; all empty for a variant
-    that the paper does not have. Models without predictions (external maps) have no row.
+    that the paper does not have. Models without predictions (external maps) have no row. `input` says what each network
+    sees, film or lungs, where one of them does not see the whole film.
     """
     published = {} if paper is None else {
         (row["arch"], row["head"], row["init"]): row for row in paper["table4_classification_percent"]
     }  # fmt: skip
+    has_input = any(sees(entry) for entry in models.values())
     rows = []
     for model, entry in models.items():
         if not isinstance(entry, Network) or model not in classification:
             continue
         row: dict[str, Any] = {"model": model, "arch": entry.arch, "init": entry.init, "head": entry.head}
+        if has_input:
+            row["input"] = entry.input
         row["parameters"] = NUM_PARAMETERS.get((entry.arch, entry.head))  # None: not in the paper
         theirs = published.get((entry.arch, entry.head, entry.init), {})
         outside = []
@@ -107,7 +113,8 @@ def classification_table(
             row["outside_paper"] = ", ".join(outside)
         rows.append(row)
     parts = ("", "_low", "_high") if paper is None else ("", "_low", "_high", "_paper", "_paper_half")
-    columns = [*CLASSIFICATION_KEYS[:5], *(metric + part for metric in metrics for part in parts)]
+    keys = [*CLASSIFICATION_KEYS[:4], *(["input"] if has_input else []), CLASSIFICATION_KEYS[4]]
+    columns = [*keys, *(metric + part for metric in metrics for part in parts)]
     frame = pd.DataFrame(rows, columns=columns if paper is None else [*columns, "outside_paper"])
     return frame.astype({"parameters": "Int64"})  # whole numbers beside a missing one
 
@@ -176,11 +183,14 @@ def classification_cells(frame: pd.DataFrame, metrics: Sequence[str], full: bool
     outside that.
     """
     has_paper = "outside_paper" in frame
-    header = ["Model", *(["Init", "Head", "Parameters"] if full else []), *(METRIC_WORDS[metric] for metric in metrics)]
+    names = ["Init", "Head", *(["Input"] if "input" in frame else []), "Parameters"]
+    header = ["Model", *(names if full else []), *(METRIC_WORDS[metric] for metric in metrics)]
     rows = []
     for row in frame.to_dict("records"):
         cells = [str(row["model"])]
-        cells += [str(row["init"]), str(row["head"]), shown_count(row["parameters"])] if full else []
+        if full:
+            words = [str(row[name.lower()]) for name in names[:-1]]
+            cells += [*words, shown_count(row["parameters"])]
         for metric in metrics:
             cell = shown_interval(row[metric], row[f"{metric}_low"], row[f"{metric}_high"])
             if has_paper and not math.isnan(row[f"{metric}_paper"]):

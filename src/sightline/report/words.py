@@ -13,6 +13,10 @@ from typing import Any
 import pandas as pd
 
 from sightline.alignment.metrics import METRICS, Metric
+from sightline.report.digits import with_ends
+from sightline.study.models import Entry, Network
+
+Metrics = Mapping[str, Any]  # nested JSON: names down to numbers or null
 
 BASELINES = {
     "uniform": "a uniform map",
@@ -21,12 +25,15 @@ BASELINES = {
     "edges": "the image's edges",
     "random_in_lungs": "random blobs in the lungs",
     "lungs": "both lungs",
+    "body": "the estimated body",
+    "random_in_body": "random blobs in the estimated body",
     "other_region": "another patient's region",
     "atlas": "the experts' prior",
     "untrained": "the same network untrained",
 }
+IN_BODY = {"lungs": "body", "random_in_lungs": "random_in_body"}  # baselines of the lungs where there are no lung masks
 SHARES = {
-    "outside": "outside the lungs",
+    "outside": "outside {}",
     "corners": "in the corners",
     "border": "along the border",
     "hottest": "in the hottest of 49 cells",
@@ -40,8 +47,23 @@ def measure(metric: str) -> Metric:
     return METRICS.get(metric) or Metric(name=metric, words=metric, meaning=meaning, source="")
 
 
-def baseline_words(name: str) -> str:
+def baseline_words(name: str, found: Metrics | None = None) -> str:
+    """A baseline's name for people; `found`: the metrics that it comes from, which say whether lungs are known."""
+    name = IN_BODY.get(name, name) if found is not None and is_body(found) else name
     return BASELINES.get(name, name)
+
+
+def is_body(found: Metrics) -> bool:
+    """Whether the estimated body stands in for the lungs; `found`: what a stage wrote, with `lungs_kind`."""
+    return found.get("lungs_kind") == "body"
+
+
+def anatomy(found: Metrics) -> str:
+    """What the study knows of the patient's anatomy: "the lungs", or "the estimated body (86% of the film)"."""
+    if not is_body(found):
+        return "the lungs"
+    share = number_at(found, "lungs_share")
+    return "the estimated body" + ("" if math.isnan(share) else f" ({percent(share, 0)} of the film)")
 
 
 def percent(value: float, decimals: int = 1) -> str:
@@ -56,31 +78,30 @@ def in_units(value: float, metric: str) -> str:
     return "–" if math.isnan(value) else f"{value:.{measure(metric).decimals}f}"
 
 
-def lift_words(lift: float, low: float, high: float, metric: str) -> str:
-    """A difference with its sign and interval: +6.2 [3.1, 9.0], in points where the metric is in percent."""
-    if math.isnan(lift):
-        return "–"
+def value_words(value: float, low: float, high: float, metric: str) -> str:
+    """A metric's value with its interval in its own unit: 12% [6, 18]; see `digits.with_ends`."""
     words = measure(metric)
-    factor, decimals = (100, 1) if words.is_percent else (1, words.decimals)
-    text = f"{factor * lift:+.{decimals}f}"
-    if not (math.isnan(low) or math.isnan(high)):
-        text += f" [{factor * low:.{decimals}f}, {factor * high:.{decimals}f}]"
-    return text.replace("-", "\N{MINUS SIGN}")
+    if words.is_percent:
+        return with_ends(value, low, high, 1, factor=100, unit="%")
+    return with_ends(value, low, high, words.decimals)
 
 
-def with_ends(value: str, low: float, high: float, metric: str) -> str:
-    """The value with its interval on a line of its own; without ends where these are unknown."""
-    if math.isnan(low) or math.isnan(high):
-        return value
-    return f"{value}\n[{in_units(low, metric)}, {in_units(high, metric)}]"
+def lift_words(lift: float, low: float, high: float, metric: str) -> str:
+    """A difference with its sign and interval: +6 [3, 9], in points where the metric is in percent."""
+    words = measure(metric)
+    factor, most = (100, 1) if words.is_percent else (1, words.decimals)
+    return with_ends(lift, low, high, most, factor=factor, sign="+")
+
+
+def place_words(value: float, low: float, high: float) -> str:
+    """A place on a scale whose 1 is an expert, with its interval."""
+    return with_ends(value, low, high, 2)
 
 
 def unit(metric: str) -> str:
     """The unit of a lift: percentage points, or nothing."""
     return " points" if measure(metric).is_percent else ""
 
-
-Metrics = Mapping[str, Any]  # nested JSON: names down to numbers or null
 
 METHOD_WORDS = {"cam": "CAM", "gradcam": "Grad-CAM"}
 
@@ -108,6 +129,7 @@ def shown(value: float, decimals: int = 1) -> str:
 
 
 LEVEL = 0.05
+NAMED = 6  # models that a sentence names; more are counted
 PRIOR = "atlas"  # the experts' prior: the one baseline that "below" is said of, so that it is named beforehand
 ABOVE, BELOW, OPEN = "above", "below", "open"
 
@@ -130,14 +152,51 @@ def equals_p(p_value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def listed(words: Sequence[str]) -> str:
-    """The words with commas and a final "and"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """The words with commas and a final "and", or "or"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
-def counted(number: int, noun: str) -> str:
-    """1 image, 2 images."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """A whole number with its noun: 1 image, 1,234 images; `plural` where an s does not make it; NaN as a dash."""
+    many = plural or noun + "s"
+    if math.isnan(number):
+        return f"– {many}"
+    return f"{number:,.0f} {noun if round(number) == 1 else many}"
+
+
+def named(models: Sequence[str], total: int) -> str:
+    """The models by name, or, where they are many, by their number: 9 of 12 models. `models` is not empty."""
+    return listed(models) if len(models) <= NAMED else f"{len(models)} of {total} models"
+
+
+def sees(entry: Entry) -> str:
+    """What a network gets to see, where that is not the whole film: "sees the lungs alone"; else nothing."""
+    return "sees the lungs alone" if isinstance(entry, Network) and entry.input == "lungs" else ""
+
+
+def consensus_words(consensus: Metrics, who: str) -> str:
+    """The study's consensus rule in a sentence, from the section of params.yaml; nothing where it has no rule.
+
+    `who`: the experts, in the plural. A rule by share says what it means for two of them.
+    """
+    if consensus.get("source") != "annotations":
+        return ""
+    rule, share = consensus.get("rule"), number_at(consensus, "min_share")
+    if rule in ("mean", "weighted"):
+        part = "half or more" if share == 0.5 else f"{percent(share, 0)} or more"
+        weighed = " by weight" if rule == "weighted" else ""
+        text = f"The consensus is what {part} of an image's {who} marked{weighed}"
+        if rule == "mean":
+            text += f"; of two, that is {'their union' if share <= 0.5 else 'their intersection'}"
+        return f"{text}."
+    many = f"{number_at(consensus, 'min_count'):.0f} or more"
+    return {
+        "at_least": f"The consensus is what {many} of an image's {who} marked.",
+        "union": f"The consensus is what any of an image's {who} marked: their union.",
+        "intersection": f"The consensus is what all of an image's {who} marked: their intersection.",
+        "staple": f"The consensus is STAPLE's estimate, which weighs an image's {who} by how well they agree.",
+    }.get(str(rule), "")
 
 
 def range_words(numbers: pd.Series) -> str:

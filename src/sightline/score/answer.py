@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from sightline.report.words import (
     ABOVE,
     BELOW,
     OPEN,
-    baseline_words,
-    in_units,
     lift_words,
     listed,
     measure,
+    place_words,
     standing,
     unit,
+    value_words,
 )
-
-WORDS = {"body": "the estimated body", "random_in_body": "random blobs in the body"}
-MINUS = "\N{MINUS SIGN}"
 
 
 def context(results: dict[str, Any]) -> list[str]:
@@ -36,10 +31,12 @@ def _ladder(results: dict[str, Any]) -> str:
     words = {
         ABOVE: "{} {} higher than every baseline.",
         BELOW: "{} {} lower than the experts' prior.",
-        OPEN: "No evidence that {} {} above every baseline.",
+        OPEN: "No evidence that {} scores higher than every baseline.",
     }
     told = [
-        words[kind].format(listed(own), "scores" if len(own) == 1 else "score") for kind, own in names.items() if own
+        words[kind].format(listed(own, "or" if kind == OPEN else "and"), "scores" if len(own) == 1 else "score")
+        for kind, own in names.items()
+        if own
     ]
     return f"As context, by {measure(primary).words}: {' '.join(told)}"
 
@@ -67,22 +64,11 @@ def _anatomy(results: dict[str, Any]) -> str:
     }[results["anatomy"]]
 
 
-def named_baseline(baseline: str) -> str:
-    """The baseline's name for people, with the body's names in place of the lungs'."""
-    return WORDS.get(baseline) or baseline_words(baseline)
-
-
 def mean_words(mean: dict[str, float], metric: str) -> str:
-    """12.3% [10.1, 14.0], or in the metric's own unit; without an interval where it is NaN."""
-    if np.isnan(mean["low"]):
-        return in_units(mean["value"], metric)
-    ends = (in_units(mean[end], metric).rstrip("%") for end in ("low", "high"))
-    return f"{in_units(mean['value'], metric)} [{', '.join(ends)}]".replace("-", MINUS)
+    """12% [10, 14], or in the metric's own unit; without an interval where it is NaN."""
+    return value_words(mean["value"], mean["low"], mean["high"], metric)
 
 
-def place_words(place: dict[str, float]) -> str:
+def place_of(place: dict[str, float]) -> str:
     """A place with its interval, of what is known of them."""
-    if np.isnan(place["value"]):
-        return "–"
-    ends = "" if np.isnan([place["low"], place["high"]]).any() else f" [{place['low']:.2f}, {place['high']:.2f}]"
-    return f"{place['value']:.2f}{ends}".replace("-0.00", "0.00").replace("-", MINUS)
+    return place_words(place["value"], place["low"], place["high"])

@@ -15,9 +15,9 @@ from sightline.report.first_screen import Names, Subject, first_screen, limits_o
 from sightline.report.html import Section, bullets, chart, details, document, paragraph, picture_rows, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.strip import films_of, region_films
-from sightline.report.words import in_units, lift_words, measure
+from sightline.report.words import baseline_words, counted, in_units, lift_words, measure
 from sightline.score import answer
-from sightline.score.answer import mean_words, named_baseline, place_words
+from sightline.score.answer import mean_words, place_of
 from sightline.score.results import verdicts_of
 from sightline.study.models import ExternalMaps
 
@@ -75,11 +75,11 @@ def _rows(results: dict[str, Any]) -> list[list[str]]:
     for name, by_metric in results["candidates"].items():
         entry = by_metric[primary]
         lift = lift_words(entry["lift"], np.nan, np.nan, primary)
-        cells = [name, mean_words(entry, primary), lift, named_baseline(entry["best_baseline"])]
+        cells = [name, mean_words(entry, primary), lift, baseline_words(entry["best_baseline"])]
         steps.append((entry["value"], cells))
     for name, by_metric in results["baselines"].items():
         entry = by_metric[primary]
-        steps.append((entry["value"], [f"({named_baseline(name)})", mean_words(entry, primary), "", ""]))
+        steps.append((entry["value"], [f"({baseline_words(name)})", mean_words(entry, primary), "", ""]))
     sign = 1 if measure(primary).is_lower_better else -1
     return [cells for _, cells in sorted(steps, key=lambda step: (np.isnan(step[0]), sign * step[0]))]
 
@@ -91,7 +91,7 @@ def _over_each(results: dict[str, Any]) -> str:
     for name in results["baselines"]:
         gaps = [by_metric[primary]["over"][name] for by_metric in results["candidates"].values()]
         rows.append(
-            [named_baseline(name), *(lift_words(gap["value"], gap["low"], gap["high"], primary) for gap in gaps)]
+            [baseline_words(name), *(lift_words(gap["value"], gap["low"], gap["high"], primary) for gap in gaps)]
         )
     caption = (
         f"{measure(primary).words}: the model's mean minus each baseline's on the same images, with its interval; "
@@ -108,8 +108,8 @@ def printed_table(results: dict[str, Any]) -> str:
     verdicts = [["", "verdict", "place"]]
     for name, entry in results["candidates"].items():
         place = {"value": entry["place"], "low": entry["place_low"], "high": entry["place_high"]}
-        verdicts.append([name, verdict.WORDS[entry["verdict"]], place_words(place)])
-    head = f"{results['images']} images, {results['patients']} patients"
+        verdicts.append([name, verdict.WORDS[entry["verdict"]], place_of(place)])
+    head = f"{counted(results['images'], 'image')}, {counted(results['patients'], 'patient')}"
     return "\n".join([head, *_aligned(ladder), *left_out, "", *_aligned(verdicts)])
 
 
@@ -126,7 +126,7 @@ def _ladder(results: dict[str, Any]) -> list[str]:
             for name, by_metric in results["candidates"].items()
         ]
     )
-    baselines = {named_baseline(name): by_metric[primary]["value"] for name, by_metric in results["baselines"].items()}
+    baselines = {baseline_words(name): by_metric[primary]["value"] for name, by_metric in results["baselines"].items()}
     human = results["human_scale"].get(primary, {}).get("human", np.nan)
     figure = ladder_figure(frame, baselines, human, primary, _looks(results))
     words = (
@@ -152,13 +152,14 @@ def _human(results: dict[str, Any]) -> list[str]:
             measure(metric).words,
             in_units(reached["anatomy"], metric),
             in_units(reached["human"], metric),
-            *(place_words(place) for place in reached["candidates"].values()),
+            *(place_of(place) for place in reached["candidates"].values()),
         ]
         for metric, reached in scale.items()
     ]
     caption = (
         f"Place between 0, another patient's annotations, and 1, a left-out expert, against the same leave-one-out "
-        f"consensuses; {scale[told]['readings']} readings of {scale[told]['images']} images. Measures of the whole "
+        f"consensuses; {counted(scale[told]['readings'], 'reading')} of {counted(scale[told]['images'], 'image')}. "
+        "Measures of the whole "
         "ranking are left out, since an annotation has no grades; in the Pointing Game an expert points to the centre "
         "of the largest circle inside the annotation. NaN: experts are not above anatomy."
     )
@@ -178,8 +179,8 @@ def _gallery(gallery: Gallery, threshold: float) -> list[str]:
     if not gallery:
         return [paragraph("Without X-rays (--images) there is nothing to show.")]
     words = (
-        f"{len(gallery)} images, evenly spaced from the best to the worst mean IoU, not chosen by eye. Blue: the "
-        f"experts' region. Colours: the map; white: where it reaches {threshold:g} of its range."
+        f"{counted(len(gallery), 'image')}, evenly spaced from the best to the worst mean IoU, not chosen by eye. "
+        f"Blue: the experts' region. Colours: the map; white: where it reaches {threshold:g} of its range."
     )
     return [paragraph(words, "note"), *picture_rows(gallery)]
 
@@ -191,13 +192,13 @@ def _metrics(results: dict[str, Any]) -> str:
         for by_metric in results["candidates"].values():
             entry = by_metric[metric]
             lift = lift_words(entry["lift"], np.nan, np.nan, metric)
-            cells.append(f"{mean_words(entry, metric)}\n{lift} over {named_baseline(entry['best_baseline'])}")
+            cells.append(f"{mean_words(entry, metric)}\n{lift} over {baseline_words(entry['best_baseline'])}")
         cells += [in_units(by_metric[metric]["value"], metric) for by_metric in results["baselines"].values()]
         rows.append(cells)
     pooled = ["average precision, pooled over images"]
     pooled += [mean_words(by_metric["pooled_ap"], "ap") for by_metric in results["candidates"].values()]
     rows.append(pooled + ["–"] * len(results["baselines"]))
-    header = ["Measure", *results["candidates"], *(f"({named_baseline(name)})" for name in results["baselines"])]
+    header = ["Measure", *results["candidates"], *(f"({baseline_words(name)})" for name in results["baselines"])]
     caption = (
         f"Means over images, interval, and the lift over the best baseline of that measure (positive is better). Only "
         f"{measure(results['primary']).words} is primary; the rest is exploratory and unadjusted. Pooled "
@@ -247,11 +248,16 @@ def _made(results: dict[str, Any]) -> list[str]:
                 "ReLU, bilinearly, then scaled to [0, 1] each; masks by nearest neighbour.",
                 "A map and a region with the same file stem belong together; an image counts if every model has a map.",
                 f"Regions: {results['regions']}"
-                + (" (at least half of the readers)." if results["human_scale"] else ", taken as they are."),
-                f"Random baselines: mean score of {settings['draws']} maps per image. The atlas and other patients' "
-                "regions leave out all images of the image's patient.",
-                f"Verdict: {verdict_of['images']} images with a region, {verdict_of['permutations']:,} permutations of "
-                f"regions among patients, {verdict_of['resamples']:,} resamples of patients and readers crosswise; "
+                + (
+                    " (what half or more of the readers marked; of two, their union)."
+                    if results["human_scale"]
+                    else ", taken as they are."
+                ),
+                f"Random baselines: mean score of {counted(settings['draws'], 'map')} per image. The experts' prior "
+                "and other patients' regions have not seen this patient: all images of the patient are left out.",
+                f"Verdict: {counted(verdict_of['images'], 'image')} with a region, "
+                f"{verdict_of['permutations']:,} permutations of regions among patients, "
+                f"{verdict_of['resamples']:,} resamples of patients and readers crosswise; "
                 f"other patients' regions in the frame of the {verdict_of['frame']}.",
                 f"{settings['resamples']} resamples by patient, seed "
                 f"{settings['seed']}; a flat map scores chance, ties score their expectation, and an empty region has "
