@@ -77,7 +77,7 @@ def test_the_answer_comes_first_and_from_the_metrics(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = words_of(page_of(finished))
-    first = words.index("All 3 models point where the simulated readers look")
+    first = words.index("alexnet-scratch-fc and theirs point where the simulated readers look")
     assert first < words.index("As published")
     assert "an IoU of 0.31 [0.27, 0.36], while random maps reach 0.06" in words
     shutil.copytree(finished, tmp_path / "copy")
@@ -86,7 +86,7 @@ def test_the_answer_comes_first_and_from_the_metrics(
     metrics["alexnet-scratch-fc"]["gradcam"] |= {"p_pointing_exact": 0.42, "iou": 0.0437}
     path.write_text(json.dumps(metrics))
     words = words_of(written(tmp_path / "copy", monkeypatch))
-    assert "2 of 3 models point where" in words
+    assert "resnet50-imagenet-gap and theirs point where" in words
     case = "alexnet-scratch-fc (Pointing Game 60% [50, 70], chance 9%, adjusted p = 0.420; IoU 0.04, random 0.06)"
     assert f"more often than a random point: {case}." in words
     row = pd.read_csv(tmp_path / "copy/plots/tables/table3.csv").set_index("model").loc["alexnet-scratch-fc"]
@@ -257,7 +257,7 @@ def test_finished_masks_without_single_annotations(tmp_path: Path, monkeypatch: 
     words = words_of(written(tmp_path, monkeypatch))
     assert "This study has no single annotations" in words
     assert "For scale:" not in words
-    assert "All 2 models point" in words
+    assert "resnet50-imagenet-gap and alexnet-scratch-fc point" in words
 
 
 def test_all_missing_inputs_are_named_at_once_and_nothing_is_written(tmp_path: Path) -> None:

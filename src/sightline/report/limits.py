@@ -73,7 +73,7 @@ def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics, a
         )
     if len(frame):
         sentences.append(
-            f"Alignment is measured on {range_words(frame['images'])} images of the positive class, whether or not a "
+            f"Alignment is measured on {range_words(frame['images'], 'image')} of the positive class, whether or not a "
             "network classified them correctly; it says nothing about where the network looks on negative images."
         )
     sentences += [

@@ -13,10 +13,12 @@ import pandas as pd
 
 from sightline.report.words import (
     LEVEL,
+    NAMED,
     Metrics,
     equals_p,
     listed,
     method_words,
+    named,
     number_at,
     range_words,
     shown,
@@ -87,25 +89,20 @@ def published(frame: pd.DataFrame, experts: str) -> list[str]:
 
 
 def _count(frame: pd.DataFrame, experts: str) -> list[str]:
-    """The count in one plain sentence, and in another how it was judged."""
-    above = frame[frame["is_above"]]
-    count = (
-        f"{len(above)} of {len(frame)} models point{'s' if len(above) == 1 else ''}"
-        if len(above)
-        else f"No evidence that any of the {len(frame)} models points"
-    )
-    if len(frame) == 1:
-        (name,) = frame["model"]
-        count = f"{name} points" if len(above) else f"No evidence that {name} points"
-    elif len(above) == len(frame):
-        count = f"All {len(frame)} models point"
+    """Which models point there, in one plain sentence, and in another how it was judged."""
+    models, above = frame["model"].tolist(), frame.loc[frame["is_above"], "model"].tolist()
+    if above:
+        count = f"{named(above, len(models))} point{'s' if len(above) == 1 else ''}"
+    else:
+        who = listed(models, "or") if len(models) <= NAMED else f"any of the {len(models)} models"
+        count = f"No evidence that {who} points"
     methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
     test = f"one-sided exact tests by patient, p < {LEVEL}"
     if len(frame) > 1:
         test += f" after Holm's correction for {len(frame)} models"
     return [
         f"{count} where the {experts} look, more often than a random point would.",
-        f"Judged on {range_words(frame['images'])} images by {methods}: how often the map's maximum lies inside the "
+        f"Judged on {range_words(frame['images'], 'image')} by {methods}: how often the map's maximum lies inside the "
         f"region, against each image's own chance, the region's share of the image ({test}). A map that points at the "
         "place where disease usually is, whatever the image, can pass this too. IoU is shown without a test, since "
         "such a map also overlaps more than random maps do.",

@@ -257,7 +257,7 @@ def _scores(entries: Mapping[str, Metrics]) -> str:
             f"{_points(entry['contrast'][s])}\np {shown(number_at(entry['contrast'][s], 'p'), -1)}" for s in scores
         ]
         positives = entry.get("true_positives")
-        cells.append("–" if not positives else f"{_points(positives)}\n{positives['images']} images")
+        cells.append("–" if not positives else f"{_points(positives)}\n{counted(positives['images'], 'image')}")
         rows.append([name, *cells])
     caption = (
         "The contrast by each score, exploratory, p not adjusted; last, by the primary score on the images that the "

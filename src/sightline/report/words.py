@@ -199,7 +199,7 @@ def consensus_words(consensus: Metrics, who: str) -> str:
     }.get(str(rule), "")
 
 
-def range_words(numbers: pd.Series) -> str:
-    """The least and the greatest of whole numbers: 40 to 50, or 50 if they are equal."""
+def range_words(numbers: pd.Series, noun: str) -> str:
+    """The least and the greatest of whole numbers with their noun: 40 to 50 images, or 1 image if they are equal."""
     low, high = int(numbers.min()), int(numbers.max())
-    return f"{low}" if low == high else f"{low} to {high}"
+    return counted(low, noun) if low == high else f"{low:,} to {counted(high, noun)}"
