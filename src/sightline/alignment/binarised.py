@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.spatial import KDTree
 
 from sightline.alignment.iou_and_pointing import iou
 from sightline.statistics.otsu import otsu_thresholds
@@ -93,8 +93,8 @@ def inner_boundary(masks_RHW: np.ndarray) -> np.ndarray:
 def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: float) -> dict[str, np.ndarray]:
     """Overlap and boundary scores of each binary map against each mask of one image, float64 A x R each.
 
-    `iou`, `dice` in [0, 1]. Distances in pixels between boundaries (`inner_boundary`), by Euclidean distance
-    transforms: from each boundary pixel to the nearest one of the other boundary, both ways.
+    `iou`, `dice` in [0, 1]. Distances in pixels between boundaries (`inner_boundary`), Euclidean, from each boundary
+    pixel to the nearest one of the other boundary, both ways.
     `hd95`: the larger of the two 95th percentiles (linear interpolation); `assd`: the mean over the pixels of both
     boundaries; `nsd`: the share of them no farther than `tolerance` (pixels, at least 0; Nikolov et al. 2021).
     Peer: MONAI's definitions; surface-distance weighs boundary pixels by their length and takes the larger
@@ -116,10 +116,10 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     scores |= {metric: np.full((num_maps, num_masks), np.nan) for metric in ("hd95", "assd", "nsd")}
     scores["nsd"][:, pixels_R > 0] = 0
     map_boundaries, mask_boundaries = _boundaries(binary_AHW), _boundaries(masks_RHW)
-    for row, (map_pixels, to_map_P) in enumerate(map_boundaries):
-        for col, (mask_pixels, to_mask_P) in enumerate(mask_boundaries):
-            if len(map_pixels) and len(mask_pixels):
-                there, back = to_mask_P[map_pixels], to_map_P[mask_pixels]
+    for row, of_map in enumerate(map_boundaries):
+        for col, of_mask in enumerate(mask_boundaries):
+            if of_map is not None and of_mask is not None:
+                there, back = of_mask.query(of_map.data)[0], of_map.query(of_mask.data)[0]
                 both = np.concatenate([there, back])
                 scores["hd95"][row, col] = max(np.percentile(there, PERCENTILE), np.percentile(back, PERCENTILE))
                 scores["assd"][row, col] = both.mean()
@@ -127,11 +127,13 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     return scores
 
 
-def _boundaries(masks_RHW: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each mask its boundary's pixels, int, and every pixel's distance to them, float64 P."""
-    return [
-        (np.flatnonzero(edge_HW), distance_transform_edt(~edge_HW).ravel()) for edge_HW in inner_boundary(masks_RHW)
-    ]
+def _boundaries(masks_RHW: np.ndarray) -> list[KDTree | None]:
+    """The pixels of each mask's boundary, as row and column; None of an empty mask.
+
+    A tree of a few hundred pixels takes a twentieth of the time of a distance transform of the image.
+    """
+    points = (np.argwhere(edge_HW) for edge_HW in inner_boundary(masks_RHW))
+    return [KDTree(points_X2) if len(points_X2) else None for points_X2 in points]
 
 
 def crossfit_threshold(

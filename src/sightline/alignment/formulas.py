@@ -3,17 +3,21 @@
 Metrics that share work, such as one sort of the pixels, are computed together, by a `Family`. A new metric joins a
 family or brings its own; its record stands in `metrics.py`. Definitions: docs/metrics.md#threshold-free.
 
-R masks of one image, H W image grid, P = H * W pixels, L levels (distinct values of a map, from the highest down), K
-pairs of a mask and a pixel, C pixels that some reader marked, E pixels of other patients' regions.
+R masks of one image, H W image grid, P = H * W pixels, K pairs of a mask and a pixel inside it, C pixels that some
+reader marked, E pixels of other patients' regions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+
+from sightline.alignment import region_scores
+from sightline.alignment.region_scores import Regions
 
 EPSILON = 2.220446049250313e-16  # of KL, as in the MIT saliency benchmark
 
@@ -26,23 +30,39 @@ class Targets:
     """float64, 0 or 1."""
     size_R: np.ndarray
     """int, pixels of each mask."""
-    inside_K: tuple[np.ndarray, np.ndarray]
-    """Row and pixel of every pixel inside a mask."""
+    regions: Regions
+    """The masks' pixels; one pixel stands in for an empty mask, whose scores do not matter."""
+    grid: tuple[int, int]
+    """H and W."""
     elsewhere_E: np.ndarray
     """int, the E pixels inside any other patient's region: the negatives of shuffled AUROC."""
     weight_E: np.ndarray
     """float64, how much each of them weighs; no pixel where there is no other region."""
-    distance_RP: np.ndarray
-    """float64, pixels to the nearest pixel of the mask, 0 inside; meaningless for an empty mask."""
     shares_RP: np.ndarray
-    centred_RP: np.ndarray
-    """The shares minus their mean, divided by their population standard deviation and by P."""
+    spread_R: np.ndarray
+    """The shares' population standard deviation; NaN where they are constant."""
     support_C: np.ndarray
     """int, pixels at which any share is above 0."""
     density_RC: np.ndarray
     """The shares there, so that each row sums to 1; NaN for a share of nothing."""
     negentropy_R: np.ndarray
     """Sum of density times its logarithm."""
+
+    @cached_property
+    def distance_RP(self) -> np.ndarray:
+        """float64, pixels to the nearest pixel of the mask, 0 inside; meaningless for an empty mask."""
+        inside = self.masks_RP.reshape(-1, *self.grid) > 0
+        return np.reshape([distance_transform_edt(~mask_HW) for mask_HW in inside], self.masks_RP.shape)
+
+    def distances(self, pixels_Q: np.ndarray) -> np.ndarray:
+        """`distance_RP` at these pixels, float64 R x Q; of few pixels without the distance of all others."""
+        if len(pixels_Q) * len(self.regions.pixels_K) > self.masks_RP.size:
+            return self.distance_RP[:, pixels_Q]
+        (rows_Q, cols_Q), (rows_K, cols_K) = (
+            np.divmod(pixels, self.grid[1]) for pixels in (pixels_Q, self.regions.pixels_K)
+        )
+        squares_QK = (rows_Q[:, None] - rows_K) ** 2 + (cols_Q[:, None] - cols_K) ** 2
+        return np.sqrt(np.minimum.reduceat(squares_QK, self.regions.starts_R, axis=1)).T
 
 
 Computed = dict[str, np.ndarray]
@@ -67,30 +87,25 @@ def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, elsewhere_HW: np.n
     shares_RP = shares_RHW.reshape(num_masks, num_pixels).astype(np.float64)
     elsewhere_P = np.asarray(elsewhere_HW, dtype=np.float64).ravel()
     elsewhere_E = np.flatnonzero(elsewhere_P)
-    distances = [distance_transform_edt(~mask_P.reshape(height, width)).ravel() for mask_P in masks_RP]
     constant_R = shares_RP.max(axis=1) == shares_RP.min(axis=1)
-    spread_R = np.where(constant_R, np.nan, shares_RP.std(axis=1))
     total_R = np.where(shares_RP.any(axis=1), shares_RP.sum(axis=1), np.nan)
     support_C = np.flatnonzero(shares_RP.any(axis=0))
     density_RC = shares_RP[:, support_C] / total_R[:, None]
+    stand_in_RP = masks_RP.copy()
+    stand_in_RP[~masks_RP.any(axis=1), 0] = True
     return Targets(
         masks_RP=masks_RP.astype(np.float64),
         size_R=masks_RP.sum(axis=1),
-        inside_K=_pairs(masks_RP),
+        regions=region_scores.regions_of(stand_in_RP),
+        grid=(height, width),
         elsewhere_E=elsewhere_E,
         weight_E=elsewhere_P[elsewhere_E],
-        distance_RP=np.reshape(distances, (num_masks, num_pixels)),
         shares_RP=shares_RP,
-        centred_RP=(shares_RP - shares_RP.mean(axis=1, keepdims=True)) / (spread_R * num_pixels)[:, None],
+        spread_R=np.where(constant_R, np.nan, shares_RP.std(axis=1)),
         support_C=support_C,
         density_RC=density_RC,
         negentropy_R=(density_RC * np.log(np.where(density_RC > 0, density_RC, 1))).sum(axis=1),
     )
-
-
-def _pairs(parts_RP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    row_K, pixel_K = np.nonzero(parts_RP)
-    return row_K, pixel_K
 
 
 def _region_shares(targets: Targets) -> np.ndarray:
@@ -100,28 +115,29 @@ def _region_shares(targets: Targets) -> np.ndarray:
 
 def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     """The metrics that depend on the order of the pixels alone; one sort."""
-    num_masks, num_pixels = targets.masks_RP.shape
-    level_P, pixels_L = _levels(values_P)
-    elsewhere_L = np.bincount(level_P[targets.elsewhere_E], weights=targets.weight_E, minlength=len(pixels_L))
-    inside_RL = _level_counts(level_P, targets.inside_K, num_masks, len(pixels_L))
-    reached_L, hits_RL = np.cumsum(pixels_L), np.cumsum(inside_RL, axis=1)
-    size_R = targets.size_R
-    # Pairs of a pixel inside and one below it, counted twice so that a tie counts once: with all pixels (those inside
-    # make n * n pairs with each other) and, by weight, with those of other patients' regions.
-    pairs_R, elsewhere_pairs_R = inside_RL @ _twice_below(pixels_L), inside_RL @ _twice_below(elsewhere_L)
-    cut_R = np.searchsorted(reached_L, size_R)  # the level that completes the |G| highest pixels
-    rows = np.arange(num_masks)
-    missing_R = reached_L[cut_R] - size_R  # surplus pixels of that level
-    hits_R = hits_RL[rows, cut_R] - missing_R * inside_RL[rows, cut_R] / pixels_L[cut_R]
-    rank_R = hits_R / size_R
+    seen = region_scores.seen_once(values_P, targets.regions)
+    rank_R = region_scores.rank(seen)
     return {
-        "auroc": (pairs_R - size_R**2) / (2 * size_R * (num_pixels - size_R)),
-        "shuffled_auroc": elsewhere_pairs_R / (2 * size_R * targets.weight_E.sum()),
-        "ap": (inside_RL * hits_RL) @ (1 / reached_L) / size_R,
+        "auroc": region_scores.auroc(seen),
+        "shuffled_auroc": _shuffled_auroc(values_P, targets),
+        "ap": region_scores.average_precision(seen),
         "rank": rank_R,
         "dice_area": rank_R,
         "area_iou": rank_R / (2 - rank_R),
     }
+
+
+def _shuffled_auroc(values_P: np.ndarray, targets: Targets) -> np.ndarray:
+    """The pixels inside against those of other patients' regions by their weight; NaN where there are none."""
+    regions = targets.regions
+    if not len(targets.elsewhere_E):
+        return np.full(len(regions), np.nan)
+    elsewhere_E = values_P[targets.elsewhere_E]
+    order_E = np.argsort(elsewhere_E)
+    sorted_E, below_E = elsewhere_E[order_E], np.concatenate([[0], np.cumsum(targets.weight_E[order_E])])
+    values_K = values_P[regions.pixels_K]
+    lower_K, equal_or_lower_K = (below_E[np.searchsorted(sorted_E, values_K, side=side)] for side in ("left", "right"))
+    return regions.sums(lower_K + equal_or_lower_K) / (2 * regions.size_R * below_E[-1])
 
 
 def _flat_by_rank(targets: Targets, _: float) -> Computed:
@@ -137,13 +153,17 @@ def _flat_by_rank(targets: Targets, _: float) -> Computed:
 def _by_value(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     """The metrics that depend on the map's values; in float64."""
     values_P = values_P.astype(np.float64)
-    total, spread = values_P.sum(), values_P.std()
-    sums_R = targets.masks_RP @ values_P
+    total, mean = values_P.sum(), values_P.mean()
+    centred_P = values_P - mean
+    spread = np.sqrt(centred_P @ centred_P / len(values_P))
+    inside_R = targets.regions.sums(values_P[targets.regions.pixels_K])
+    # shares are 0 beyond the support: the sum over all pixels of share * (value - mean) needs no others
+    products_R = targets.shares_RP[:, targets.support_C] @ centred_P[targets.support_C] / len(values_P)
     similarity_R, divergence_R = _densities(values_P / total, targets)
     return {
-        "mass": sums_R / total,
-        "nss": (sums_R / targets.size_R - values_P.mean()) / spread,
-        "cc": targets.centred_RP @ (values_P - values_P.mean()) / spread,
+        "mass": inside_R / total,
+        "nss": (inside_R / targets.size_R - mean) / spread,
+        "cc": products_R / (spread * targets.spread_R),
         "sim": similarity_R,
         "kl": divergence_R,
     }
@@ -155,7 +175,7 @@ def _flat_by_value(targets: Targets, _: float) -> Computed:
     return {
         "mass": _region_shares(targets),
         "nss": np.zeros(num_masks),
-        "cc": np.where(np.isnan(targets.centred_RP[:, 0]), np.nan, 0.0),
+        "cc": np.where(np.isnan(targets.spread_R), np.nan, 0.0),
         "sim": similarity_R,
         "kl": divergence_R,
     }
@@ -173,7 +193,7 @@ def _densities(density_P: np.ndarray, targets: Targets) -> tuple[np.ndarray, np.
 def _at_peak(values_P: np.ndarray, targets: Targets, tolerance: float) -> Computed:
     """The metrics of the peak: means over the pixels that share it."""
     peak = np.flatnonzero(values_P == values_P.max())
-    distance_RK = targets.distance_RP[:, peak]
+    distance_RK = targets.distances(peak)
     return {
         "pointing": targets.masks_RP[:, peak].mean(axis=1),
         "pointing_near": (distance_RK < tolerance).mean(axis=1),
@@ -189,30 +209,6 @@ def _flat_at_peak(targets: Targets, tolerance: float) -> Computed:
         "vote": targets.shares_RP.mean(axis=1),
         "distance": targets.distance_RP.mean(axis=1),
     }
-
-
-def _levels(values_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each pixel's level, int P, 0 for the highest value, and the pixels of each level, int L; equal values share."""
-    order_P = np.argsort(-values_P)
-    sorted_P = values_P[order_P]
-    ordered_P = np.cumsum(np.concatenate([[False], sorted_P[1:] != sorted_P[:-1]]))
-    level_P = np.empty(len(values_P), dtype=np.int64)
-    level_P[order_P] = ordered_P
-    return level_P, np.bincount(ordered_P)
-
-
-def _twice_below(counts_L: np.ndarray) -> np.ndarray:
-    """Twice the count (or weight) below each level plus that at it, along the last axis."""
-    return 2 * (counts_L.sum(axis=-1, keepdims=True) - np.cumsum(counts_L, axis=-1)) + counts_L
-
-
-def _level_counts(
-    level_P: np.ndarray, pairs_K: tuple[np.ndarray, np.ndarray], num_rows: int, num_levels: int
-) -> np.ndarray:
-    """int64 R x L: how many of each row's pixels lie at each level."""
-    row_K, pixel_K = pairs_K
-    flat = np.bincount(row_K * num_levels + level_P[pixel_K], minlength=num_rows * num_levels)
-    return flat.reshape(num_rows, num_levels)
 
 
 # What computes the metrics; all families together compute exactly those of `METRICS`.

@@ -20,6 +20,14 @@ def circle_centres(masks_DHW: np.ndarray) -> np.ndarray:
     centres_DHW = np.zeros(masks_DHW.shape, np.float32)
     for mask_HW, centre_HW in zip(masks_DHW, centres_DHW, strict=True):
         if mask_HW.any():
-            inner_HW = distance_transform_edt(np.pad(mask_HW, 1))[1:-1, 1:-1]
-            centre_HW[inner_HW == inner_HW.max()] = 1
+            # no pixel of the mask lies nearer to anything beyond its bounding box than to the ring around it
+            box = tuple(slice(*span) for span in _spans(mask_HW))
+            inner_HW = distance_transform_edt(np.pad(mask_HW[box], 1))[1:-1, 1:-1]
+            centre_HW[box][inner_HW == inner_HW.max()] = 1
     return centres_DHW
+
+
+def _spans(mask_HW: np.ndarray) -> list[tuple[int, int]]:
+    """First row and the row after the last one; the same of the columns."""
+    marked = (np.flatnonzero(mask_HW.any(axis=axis)) for axis in (1, 0))
+    return [(int(places[0]), int(places[-1]) + 1) for places in marked]

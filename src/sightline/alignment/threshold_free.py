@@ -66,12 +66,12 @@ def image_scores(
     if not tolerance > 0:
         raise ValueError(f"tolerance: expected above 0, since the distance must be strictly less; got {tolerance}")
     targets = targets_of(masks_RHW, shares_RHW, elsewhere_HW)
-    chance = _chance(targets, tolerance)
     known = _known(targets)
+    is_flat_A = maps_AHW.max(axis=(1, 2), initial=0) == maps_AHW.min(axis=(1, 2), initial=1)
+    chance = _chance(targets, tolerance) if is_flat_A.any() else {}
     scores = {metric: np.empty((num_maps, len(masks_RHW))) for metric in METRICS}
     for row, map_HW in enumerate(maps_AHW):
-        values_P = map_HW.ravel()
-        computed = chance if values_P.max() == values_P.min() else _of_map(values_P, targets, tolerance)
+        computed = chance if is_flat_A[row] else _of_map(map_HW.ravel(), targets, tolerance)
         for metric in METRICS:
             scores[metric][row] = np.where(known[metric], computed[metric], np.nan)
     return scores
