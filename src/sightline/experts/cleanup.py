@@ -27,20 +27,24 @@ def clean_annotation(drawn: np.ndarray, height: int, width: int) -> np.ndarray:
     removed. Any other contour is a filled region. The result is their union; an empty sheet, or one with only slips
     of the pen, gives an all-false mask.
     """
-    strokes = nearest(drawn, height, width) > 128
-    strokes = _closed(strokes, _ellipse(_kernel_side(3, height, width)))
-    min_area = MIN_AREA * height * width / PAPER_SIDE**2
-    line, holes = _ellipse(_kernel_side(7, height, width)), _ellipse(_kernel_side(5, height, width))
     region = np.zeros((height, width), bool)
+    strokes = nearest(drawn, height, width) > 128
+    if not strokes.any():
+        return region
+    line, holes = _ellipse(_kernel_side(7, height, width)), _ellipse(_kernel_side(5, height, width))
+    # Closing reaches as far as a kernel and looks as far again: farther from the strokes nothing happens.
+    box = _box(strokes, 2 * max(len(line), len(holes)))
+    strokes = _closed(strokes[box], _ellipse(_kernel_side(3, height, width)))
+    min_area = MIN_AREA * height * width / PAPER_SIDE**2
     for contour in outer_contours(strokes, min_area):
         area = contour_area(contour)
         if area < min_area:
             continue
         if area < OUTLINE_SOLIDITY * hull_area(contour):
             inside = ndimage.binary_fill_holes(_closed(contour, line))
-            region |= ndimage.binary_erosion(inside, line, border_value=1)
+            region[box] |= ndimage.binary_erosion(inside, line, border_value=1)
         else:
-            region |= _closed(contour, holes)
+            region[box] |= _closed(contour, holes)
     return region
 
 
@@ -88,6 +92,13 @@ def hull_area(contour: np.ndarray) -> float:
         return float(ConvexHull(points).volume)  # in the plane, scipy's volume is the area
     except (QhullError, ValueError):
         return 0.0
+
+
+def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns of a mask that is not empty, with so many more on each side as the image has."""
+    rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    first_row, first_col = (max(int(places[0]) - margin, 0) for places in (rows, cols))
+    return slice(first_row, int(rows[-1]) + 1 + margin), slice(first_col, int(cols[-1]) + 1 + margin)
 
 
 def _kernel_side(side: int, height: int, width: int) -> int:
