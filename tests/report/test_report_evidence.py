@@ -225,7 +225,7 @@ CHANGES = [  # file, where in it, new value, as the page prints it
         "A sentence of its own.",
     ),
     ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "contrast", "rank", "own"], 0.6789, "67.9%"),
-    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "place_high"], 6.54, "6.54]"),
+    ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "place_high"], 6.54, "0 [0, 7]"),
     ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "contrast", "auroc", "value"], 0.3579, "+36 ["),
     ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "images_needed"], 98765, "98,765"),
     ("verdict", ["models", "alexnet-scratch-fc", "gradcam", "true_positives", "images"], 4747, "4,747 images"),

@@ -12,8 +12,19 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from sightline.report.chart import INK, MUTED, label_margin, looks, svg
+from sightline.report.digits import below
 from sightline.report.html import bullets, chart, details_html, figure_first, paragraph, table
-from sightline.report.words import Metrics, counted, lift_words, listed, measure, number_at, percent, shown
+from sightline.report.words import (
+    Metrics,
+    counted,
+    lift_words,
+    listed,
+    measure,
+    number_at,
+    percent,
+    place_words,
+    shown,
+)
 from sightline.study.models import Entry, ExternalMaps, primary_method
 
 WORDS = {
@@ -203,7 +214,7 @@ def _candidates(entries: Mapping[str, Metrics], verdicts: Metrics, experts: str)
             percent(others),
             _points(own).replace(" [", "\n["),
             shown(number_at(own, "p") if math.isnan(p) else p, -1),
-            _ends(entry, "place", "place_low", "place_high").replace(" [", "\n["),
+            below(place_words(*(number_at(entry, name) for name in ("place", "place_low", "place_high")))),
             _points(entry.get("over_anatomy") or {}).replace(" [", "\n["),
             _whole(entry.get("images_needed")),
         ])  # fmt: skip
@@ -286,14 +297,6 @@ def _points(mean: Metrics) -> str:
     if all(math.isnan(number) or abs(number) < ZERO for number in (low, high)) and abs(value) < ZERO:
         return "0.0"  # the same map on every image, and rounding
     return lift_words(value, low, high, "rank")
-
-
-def _ends(entry: Metrics, *names: str) -> str:
-    value, low, high = (number_at(entry, name) for name in names)
-    if math.isnan(value):
-        return "–"
-    ends = "" if math.isnan(low) or math.isnan(high) else f" [{low:.2f}, {high:.2f}]"
-    return f"{value:.2f}{ends}".replace("-", "\N{MINUS SIGN}")
 
 
 def _whole(number: Any) -> str:
