@@ -5,14 +5,14 @@ M images, m images of a block, n readings of a block, B resamples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from sightline.statistics.contrast import contrast, contrast_interval
 from sightline.statistics.crossed import Draws, crossed_contrast, crossed_draws, crossed_interval
-from sightline.statistics.matching import matching_p
+from sightline.statistics.matching import Deals, matching_p
 from sightline.statistics.streams import stream
 from sightline.verdict.films import Films
 from sightline.verdict.power import Power, find_power
@@ -30,6 +30,8 @@ class Judge:
     films: Films
     scored: Scored
     settings: Verdict
+    deals: Deals = field(default_factory=Deals)
+    """The permutations, the same for all matrices."""
 
     def interval(self, matrices: Matrices, level: float | None = None) -> tuple[float, float]:
         """Of D; NaN without spread."""
@@ -42,7 +44,7 @@ class Judge:
         """One-sided, of D > 0, by permutation of regions among patients."""
         settings, rng = self.settings, stream(self.films.seed, "verdict", "permutations")
         return matching_p(
-            self.scored.blocks, matrices, self.films.patients_M, settings.permutations, rng, settings.weigh
+            self.scored.blocks, matrices, self.films.patients_M, settings.permutations, rng, settings.weigh, self.deals
         )
 
     def contrast(self, matrices: Matrices) -> dict[str, float]:

@@ -59,7 +59,7 @@ class Scored:
     maps: dict[str, ByScore] = field(default_factory=dict)
     """By candidate."""
     untrained: dict[str, ByScore] = field(default_factory=dict)
-    """By candidate, of those that have an untrained network."""
+    """By candidate, of those that have an untrained network; the primary score alone, as of all controls."""
     mean_maps: dict[str, ByScore] = field(default_factory=dict)
     """By candidate: its mean map in place of every image's map."""
     controls: dict[str, dict[str, ByScore]] = field(default_factory=dict)
@@ -107,19 +107,21 @@ def score_films(films: Films, settings: Verdict, cells: Mapping[str, Cells] | No
             by_score, on_readings = _model_scores(_scaled(films, raws), chosen, settings)
             _add(scored.maps.setdefault(name, {}), by_score)
             scored.on_readings.setdefault(name, []).append(on_readings)
-            _add(scored.mean_maps.setdefault(name, {}), _scores(_always(mean_maps[name]), chosen, settings))
+            _add(scored.mean_maps.setdefault(name, {}), _primary(_always(mean_maps[name]), chosen, settings))
         for name, raws in films.untrained.items():
-            _add(scored.untrained.setdefault(name, {}), _scores(_scaled(films, raws), chosen, settings))
+            _add(scored.untrained.setdefault(name, {}), _primary(_scaled(films, raws), chosen, settings))
         for grid, own in cells_by_grid.items():
             for control, map_of in _controls(films, own).items():
-                by_control = scored.controls.setdefault(grid, {})
-                _add(by_control.setdefault(control, {}), _scores(map_of, chosen, settings))
+                by_score = _primary(map_of, chosen, settings)
+                _add(scored.controls.setdefault(grid, {}).setdefault(control, {}), by_score)
                 if control == ANATOMY:
-                    _, on_readings = _model_scores(map_of, chosen, settings)
+                    _, on_readings = _model_scores(map_of, chosen, settings, [])
                     scored.anatomy_on_readings.setdefault(grid, []).append(on_readings)
                     for frame in frames:
-                        primary = _scores(map_of, targets[frame], settings, [settings.primary])[settings.primary]
-                        scored.anatomy_by_frame.setdefault(frame, {}).setdefault(grid, []).append(primary)
+                        is_same = targets[frame] is chosen
+                        in_frame = by_score if is_same else _primary(map_of, targets[frame], settings)
+                        matrices = scored.anatomy_by_frame.setdefault(frame, {}).setdefault(grid, [])
+                        matrices.append(in_frame[settings.primary])
             scored.experts.setdefault(grid, []).append(_expert_scores(films, own, readings, chosen, settings))
     return scored
 
@@ -165,26 +167,33 @@ def _moving(
     return lambda place: regions_in_frame(masks_RHW, boxes_R, boxes[int(rows[place])])
 
 
-def _scores(
+def _primary(map_of: MapOf, targets: _Targets, settings: Verdict) -> dict[str, np.ndarray]:
+    """The primary score, m x m, by its name: all that controls are judged by."""
+    rows: list[np.ndarray] = []
+    last: tuple[np.ndarray, Regions] | None = None
+    for place, row in enumerate(targets.rows.tolist()):
+        map_HW, regions = map_of(row), targets.regions(place)
+        if last is None or map_HW is not last[0] or regions is not last[1]:
+            rows.append(region_scores(sorted_map(map_HW), regions, [settings.primary]))
+        else:  # one map for all images, such as the mean map, on the same regions
+            rows.append(rows[-1])
+        last = map_HW, regions
+    return _named([settings.primary], rows)
+
+
+def _model_scores(
     map_of: MapOf, targets: _Targets, settings: Verdict, scores: Sequence[str] | None = None
-) -> dict[str, np.ndarray]:
-    """By score m x m."""
-    names = list(settings.scores if scores is None else scores)
-    rows = [
-        region_scores(sorted_map(map_of(row)), targets.regions(place), names)
-        for place, row in enumerate(targets.rows.tolist())
-    ]
-    return _named(names, rows)
-
-
-def _model_scores(map_of: MapOf, targets: _Targets, settings: Verdict) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """By score m x m, and the primary score on the readings, m x n."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """By score m x m, all scores or those asked for, and the primary score on the readings, m x n."""
+    names = settings.scores if scores is None else scores
     on_regions, on_readings = [], []
     for place, row in enumerate(targets.rows.tolist()):
         of_map = sorted_map(map_of(row))
-        on_regions.append(region_scores(of_map, targets.regions(place), settings.scores))
+        if names:
+            on_regions.append(region_scores(of_map, targets.regions(place), names))
         on_readings.append(region_scores(of_map, targets.reading_regions(place), [settings.primary])[0])
-    return _named(settings.scores, on_regions), np.array(on_readings).reshape(len(targets.rows), len(targets.readings))
+    matrix_mn = np.array(on_readings).reshape(len(targets.rows), len(targets.readings))
+    return _named(names, on_regions) if names else {}, matrix_mn
 
 
 def _named(names: Sequence[str], scores_mSm: list[np.ndarray]) -> dict[str, np.ndarray]:
