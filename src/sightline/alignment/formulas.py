@@ -115,7 +115,7 @@ def _region_shares(targets: Targets) -> np.ndarray:
 
 def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     """The metrics that depend on the order of the pixels alone; one sort."""
-    seen = region_scores.OnRegions(of_map=region_scores.sorted_values(values_P), regions=targets.regions)
+    seen = region_scores.OnRegions(of_map=region_scores.sorted_for(values_P, targets.regions), regions=targets.regions)
     rank_R = region_scores.rank(seen)
     return {
         "auroc": region_scores.auroc(seen),

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+FEW = 16  # regions of at most 1 / FEW of the image's pixels are few pixels: to look each up beats sorting all places
 SCORES = ("rank", "ap", "auroc", "mass", "pointing")
 
 
@@ -88,8 +89,10 @@ class SortedMap:
     """int32, pixels with a higher value."""
     tied_P: np.ndarray
     """int32, pixels with the same value, itself counted."""
-    first_L: np.ndarray
-    """int, of each run of equal values the place of its first pixel, from the highest value down."""
+    first_S: np.ndarray
+    """int, by place from the highest value down: the first place of its run of equal values."""
+    length_S: np.ndarray
+    """int, the length of that run."""
 
     def above(self, pixels_K: np.ndarray) -> np.ndarray:
         """int32 K."""
@@ -101,8 +104,7 @@ class SortedMap:
 
     def runs(self, places_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First place and length of the run of equal values at these places, counted from the highest value; int R."""
-        run_R = np.searchsorted(self.first_L, places_R, side="right") - 1
-        return self.first_L[run_R], np.append(self.first_L, len(self.values_P))[run_R + 1] - self.first_L[run_R]
+        return self.first_S[places_R], self.length_S[places_R]
 
 
 def sorted_map(map_HW: np.ndarray) -> SortedMap:
@@ -113,8 +115,9 @@ def sorted_map(map_HW: np.ndarray) -> SortedMap:
     first_L = np.flatnonzero(np.concatenate([[True], sorted_P[1:] != sorted_P[:-1]]))
     tied_L = np.diff(first_L, append=len(values_P))
     above_P, tied_P = np.empty((2, len(values_P)), dtype=np.int32)
-    above_P[order_P], tied_P[order_P] = np.repeat(first_L, tied_L), np.repeat(tied_L, tied_L)
-    return SortedMap(values_P=values_P, above_P=above_P, tied_P=tied_P, first_L=first_L)
+    first_S, length_S = np.repeat(first_L, tied_L), np.repeat(tied_L, tied_L)
+    above_P[order_P], tied_P[order_P] = first_S, length_S
+    return SortedMap(values_P=values_P, above_P=above_P, tied_P=tied_P, first_S=first_S, length_S=length_S)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +146,10 @@ class SortedValues:
         return behind_K - first_K
 
 
-def sorted_values(values_P: np.ndarray) -> SortedValues:
-    """`values_P`: a flattened map, as in `sorted_map`."""
+def sorted_for(values_P: np.ndarray, regions: Regions) -> SortedMap | SortedValues:
+    """The faster of the two for a flattened map that is scored against these regions alone."""
+    if len(regions.pixels_K) * FEW > regions.num_pixels:
+        return sorted_map(values_P)
     return SortedValues(values_P=values_P, sorted_P=np.sort(values_P))
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from sightline.alignment.iou_and_pointing import BLOCK
 from sightline.maps import is_flat
@@ -296,8 +295,20 @@ def widened(masks_MHW: np.ndarray, margin: float) -> np.ndarray:
     The neighbourhood is a square of round(margin * side) pixels each way, not a disc: a square is separable, so that an
     image costs a thousandth of a second. An empty mask stays empty; margin 0 changes nothing.
     """
-    wide_MHW = np.asarray(masks_MHW).astype(np.uint8)
+    wide_MHW = np.asarray(masks_MHW).astype(bool)
     for axis in (1, 2):
-        reach = round(margin * wide_MHW.shape[axis])
-        wide_MHW = ndimage.maximum_filter1d(wide_MHW, 2 * reach + 1, axis=axis, mode="constant")
-    return wide_MHW.astype(bool)
+        wide_MHW = _widened_along(wide_MHW, round(margin * wide_MHW.shape[axis]), axis)
+    return wide_MHW
+
+
+def _widened_along(masks_MHW: np.ndarray, reach: int, axis: int) -> np.ndarray:
+    """Whether any pixel within `reach` along the axis is marked: windows double until they are wide enough."""
+    beyond = [(0, 0), (0, 0), (0, 0)]
+    beyond[axis] = (reach, reach)
+    any_MHW = np.moveaxis(np.pad(masks_MHW, beyond), axis, 0)
+    window, whole = 1, 2 * reach + 1
+    while window < whole:
+        step = min(window, whole - window)
+        any_MHW = any_MHW[:-step] | any_MHW[step:]
+        window += step
+    return np.moveaxis(any_MHW, 0, axis)

@@ -57,7 +57,7 @@ def matching_p(
             return float((sums_P >= least).mean())
     reached = 0
     for chunk in (Deals() if deals is None else deals).of(dealers, permutations, rng):
-        sums_P = sum(dealer.sums(cells_Pm) for dealer, cells_Pm in zip(dealers, chunk, strict=True))
+        sums_P = np.sum([dealer.sums(cells_Pm) for dealer, cells_Pm in zip(dealers, chunk, strict=True)], axis=0)
         reached += int(np.count_nonzero(sums_P >= least))
     return (1 + reached) / (1 + permutations)
 
