@@ -19,7 +19,8 @@ from synthetic_study import paper_models, stage, write_params
 KEY = "alexnet-scratch-gap"
 COMMANDS = (
     "prepare", "augment_preview", f"train {KEY}", f"saliency {KEY}", "lungs", "consensus", "reliability", "align",
-    "bootstrap", "ladder", "compare", "families", "shortcut", f"faithfulness {KEY}", "multiverse", "report",
+    "bootstrap", "ladder", "compare", "families", "shortcut", f"faithfulness {KEY}", f"regions {KEY}",
+    "multiverse", "report",
 )  # fmt: skip
 SIZES = (1, 4, 16)
 TRAIN, TEST, ANNOTATED = 40, 50, 25

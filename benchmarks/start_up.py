@@ -19,6 +19,7 @@ NEEDED = {  # torch and torchvision; all other stages need neither
     "train": {"torch", "torchvision"},
     "saliency": {"torch", "torchvision"},
     "faithfulness": {"torch", "torchvision"},
+    "regions": {"torch", "torchvision"},
 }
 CODE = """
 import json, sys, time

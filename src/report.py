@@ -34,7 +34,7 @@ from sightline.study.parameters import read_params
 SCORES = Path("data/alignment.csv")
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "verdict", "comparisons", "families", "reliability", "shortcut", "multiverse")
-BY_NETWORK = ("consistency", "faithfulness")  # folders of metrics/ with one file per network
+BY_NETWORK = ("consistency", "faithfulness", "regions")  # folders of metrics/ with one file per network
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},
     "calibration": {"model": str, "probability": float, "share": float, "low": float, "high": float},

@@ -22,14 +22,16 @@ from sightline.study.parameters import SECTIONS, read_params
 ROOT = Path(__file__).parents[1]
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 CODE = "src/"
-KEYED = ("lung-films", "train", "saliency", "import-maps", "augment-preview", "faithfulness", "consistency")
-NETWORK = ("augment-preview", "train", "saliency", "faithfulness")
+KEYED = ("lung-films", "train", "saliency", "import-maps", "augment-preview", "faithfulness", "regions",
+         "consistency")  # fmt: skip
+NETWORK = ("augment-preview", "train", "saliency", "faithfulness", "regions")
 LIGHT = [name for name in SCRIPTS if name not in NETWORK]  # no torch in them, or only once there is work for it
 LATE = {"consistency": ("sightline.consistency.network_maps", "sightline.networks.weights_file")}  # imported in main
 MOST_TOO_MUCH = {
     "train": 0,
     "saliency": 300,
     "faithfulness": 300,
+    "regions": 300,
     "consistency": 300,
 }  # lines that a stage names and does not import
 
@@ -90,6 +92,7 @@ def test_params_are_what_the_stage_reads(name: str) -> None:
         "train",
         "saliency",
         "faithfulness",
+        "regions",
         "consistency",
     ):  # not the number of seeds: one more trains no other again
         changes = {"${item.tracked}"} if name == "train" else set()  # of section train, for this network alone
@@ -122,7 +125,7 @@ def test_dvc_yaml_is_in_step() -> None:
 
 def test_every_stage_that_gathers_lists_each_model() -> None:
     models = read_params(Models, ROOT / "params.yaml").models
-    for name in ("train", "saliency", "faithfulness", "consistency"):
+    for name in ("train", "saliency", "faithfulness", "regions", "consistency"):
         assert {key: item["model"] for key, item in GRAPH["stages"][name]["foreach"].items()} == {k: k for k in models}
     gathered = {
         "align": ("maps",), "bootstrap": ("p",), "compare": ("p",), "ladder": ("maps", "others"),
@@ -159,6 +162,30 @@ def test_clean_removes_every_output_of_the_cache() -> None:
     outs = [out for name in SCRIPTS for out in stage_of(name).get("outs", []) if isinstance(out, str)]
     outs = [str(FILMS["lungs"]) if out == "${item.films}" else out for out in outs]
     assert [out for out in outs if not out.startswith(tuple(removed))] == []
+
+
+def test_no_long_work_of_a_network_waits_for_the_experts() -> None:
+    """Another consensus rule or other annotations rerun `regions` and light stages: no training, maps or faithfulness.
+
+    `consistency` reruns where a study enables it: it measures on the images with a consensus.
+    """
+    files = {"data/consensus.npz", "data/annotations.npz", "metrics/consensus.json", "${consensus.folder}"}
+    rerun = {"consensus"}
+    for _ in SCRIPTS:
+        rerun |= {name for name in SCRIPTS if "consensus" in stage_of(name).get("params", ()) and name != "report"}
+        rerun |= {name for name in SCRIPTS if files & set(stage_of(name)["deps"])}
+        files |= {out for name in rerun for out in outputs(name)}
+    assert rerun == {
+        "align", "bootstrap", "compare", "consensus", "consistency", "families", "ladder", "multiverse", "regions",
+        "reliability", "report", "verdict",
+    }  # fmt: skip
+    assert "data/consensus.npz" in stage_of("regions")["deps"]
+
+
+def outputs(name: str) -> set[str]:
+    stage = stage_of(name)
+    outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return {next(iter(out)) if isinstance(out, dict) else out for out in outs}
 
 
 def test_every_output_of_the_cache_is_git_ignored_and_small_ones_are_not() -> None:
@@ -223,7 +250,7 @@ def test_what_a_network_sees_and_its_own_values_of_train() -> None:
     assert items["a"] == {"model": "a", "films": "data/prepared/images.npy", "tracked": "arch"}
     assert items["b"] == {"model": "b", "films": "data/lung_films.npy", "tracked": "train"}
     assert graph["stages"]["lung-films"]["foreach"] == {"lung_films": {"films": "data/lung_films.npy"}}
-    for name in ("train", "saliency", "faithfulness", "consistency"):
+    for name in ("train", "saliency", "faithfulness", "regions", "consistency"):
         assert "${item.films}" in graph["stages"][name]["do"]["deps"]
         assert "data/prepared/images.npy" not in graph["stages"][name]["do"]["deps"]
     sync(graph, {"a": models["a"]}, ROOT / "src")

@@ -30,6 +30,7 @@ SCRIPTS = {
     "families": "families.py",
     "shortcut": "shortcut.py",
     "faithfulness": "faithfulness.py",
+    "regions": "regions.py",
     "consistency": "consistency.py",
     "multiverse": "multiverse.py",
     "report": "report.py",
@@ -38,7 +39,8 @@ SCRIPTS = {
 # dvc stage -> the packages that it names as a folder: of which it uses most, or at least four files. Of others it names
 # files. Written down, not computed: a stage's dependencies change only where somebody says so. A new file in a folder
 # makes a stage stale that may not import it. That costs most stages seconds, but trains a network again: train names
-# no line that it does not import, saliency and faithfulness at most 300, and a test counts them.
+# no line that it does not import, saliency and faithfulness at most 300, and a test counts them. The stages
+# faithfulness and regions share a package and name its files: neither is to run for a change that concerns the other.
 FOLDERS = {
     "prepare": ("images", "study"),
     "augment-preview": ("study",),
@@ -56,7 +58,8 @@ FOLDERS = {
     "compare": ("statistics", "study"),
     "families": ("statistics", "study"),
     "shortcut": ("study",),
-    "faithfulness": ("faithfulness", "networks", "study"),
+    "faithfulness": ("networks", "study"),
+    "regions": ("networks", "study"),
     "consistency": ("consistency", "networks", "study"),
     "multiverse": ("alignment", "statistics", "study"),
     "report": ("report", "statistics", "study"),
@@ -75,7 +78,7 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     items = {key: _item(name, models[name]) for key, name in networks.items()}
     external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
     stages = graph["stages"]
-    for name in ("train", "saliency", "faithfulness", "consistency"):
+    for name in ("train", "saliency", "faithfulness", "regions", "consistency"):
         stages[name]["foreach"] = {key: _on_one_line(item) for key, item in items.items()}
     stages["import-maps"]["foreach"] = external
     seen = {str(item["films"]) for item in items.values()} - {str(FILMS["film"])}
@@ -96,13 +99,15 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "multiverse": [*maps, *others],
         "report": [*maps, *histories],
     }
-    gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in ("faithfulness", "consistency") for key in networks]
+    measured = ("faithfulness", "regions", "consistency")
+    gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in measured for key in networks]
     listed = (
         "src/",
         "data/models/",
         "data/saliency/",
         "data/consistency/",
         "metrics/faithfulness/",
+        "metrics/regions/",
         "metrics/consistency/",
     )
     for name, script in SCRIPTS.items():

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from sightline.faithfulness.controls import ENERGY, ControlRegions, control_regions, fitting_controls, left_out
-from sightline.faithfulness.deletion import average_drop_increase, deletion_insertion
+from sightline.faithfulness.deletion import Curves, average_drop_increase, deletion_insertion
 from sightline.faithfulness.fill import blurred
 from sightline.faithfulness.randomisation import map_similarity, randomised_copy, ssim, weighted_layers
 from sightline.faithfulness.regions import (
@@ -62,10 +62,43 @@ def test_blur_is_a_gaussian_that_ends_at_the_border() -> None:
 # ------------------------------------------------------------------------------------------- deletion and insertion
 
 
+def black(net: nn.Module, batch: torch.Tensor, maps: np.ndarray, steps: int, rng: np.random.Generator) -> Curves:
+    """Curves of the logit, to and from a black image."""
+    return deletion_insertion(net, batch, maps, steps, ["zero"], rng, "logit")["zero"]
+
+
+class Counted(nn.Module):
+    """`net`, which counts the images that pass it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.count = net, 0
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        self.count += len(batch)
+        return self.net(batch)
+
+
+def test_no_image_passes_the_network_twice() -> None:
+    """Of three images in eight steps: themselves once, and 15 changed ones with each filling; then one for the drop."""
+    net, batch, maps = Counted(tiny()), images(), random_maps()
+    curves = deletion_insertion(net, batch, maps, 8, ("blur", "zero"), np.random.default_rng(0))
+    assert net.count == 3 * (1 + 2 * 15)
+    for fill, filled in (("blur", blurred(batch)), ("zero", torch.zeros_like(batch))):
+        whole, nothing = (net.net(part).sigmoid().detach().numpy() for part in (batch, filled))
+        for curve in (curves[fill].deletion_BT, curves[fill].insertion_BT[:, ::-1]):
+            np.testing.assert_allclose(curve[:, [0, 8]], np.stack([whole, nothing], axis=1), atol=1e-6)
+    net.count = 0
+    known = average_drop_increase(net, batch, maps, whole_B=curves["blur"].deletion_BT[:, 0])
+    assert net.count == 3
+    np.testing.assert_allclose(known, average_drop_increase(net, batch, maps), atol=1e-6)
+
+
 @pytest.mark.parametrize("baseline", ["blur", "zero"])
 def test_deletion_insertion_against_a_loop(baseline: str) -> None:
     net, batch, maps = tiny(), images(), random_maps()
-    curves = deletion_insertion(net, batch, maps, 8, baseline, np.random.default_rng(0), chunk=2)  # type: ignore[arg-type]
+    fills = ("zero", "blur")  # one call for both gives what each gives alone
+    curves = deletion_insertion(net, batch, maps, 8, fills, np.random.default_rng(0), chunk=2)[baseline]  # type: ignore[index]
     np.testing.assert_allclose(curves.share_T, np.arange(9) / 8)
     filled = blurred(batch) if baseline == "blur" else torch.zeros_like(batch)
     for row in range(3):
@@ -90,13 +123,13 @@ def test_deletion_of_a_linear_model() -> None:
     """To zero, pixel by pixel: the logit less the effects so far. No order beats that of the effects themselves."""
     net, batch = linear(12), images(2, 12)
     effect = (net.weight.detach() * batch).sum(dim=1).numpy()
-    curves = deletion_insertion(net, batch, effect, 144, "zero", np.random.default_rng(0), score="logit")
+    curves = black(net, batch, effect, 144, np.random.default_rng(0))
     removed = np.cumsum(-np.sort(-effect.reshape(2, -1), axis=1), axis=1)
     total = effect.sum(axis=(1, 2))[:, None]
     np.testing.assert_allclose(curves.deletion_BT[:, 1:], total - removed + 0.3, atol=1e-4)
     np.testing.assert_allclose(curves.insertion_BT[:, 1:], removed + 0.3, atol=1e-4)
     for seed in range(5):
-        random = deletion_insertion(net, batch, random_maps(2, 12), 144, "zero", np.random.default_rng(seed), "logit")
+        random = black(net, batch, random_maps(2, 12), 144, np.random.default_rng(seed))
         assert (random.deletion_B > curves.deletion_B).all()
         assert (random.insertion_B < curves.insertion_B).all()
 
@@ -104,7 +137,7 @@ def test_deletion_of_a_linear_model() -> None:
 def test_flat_maps_are_chance_and_counted() -> None:
     """In random order a linear model's expected curve is a straight line, its area the mean of the two ends."""
     net, image = linear(12), images(1, 12).expand(400, -1, -1, -1)
-    curves = deletion_insertion(net, image, np.zeros((400, 12, 12)), 12, "zero", np.random.default_rng(0), "logit")
+    curves = black(net, image, np.zeros((400, 12, 12)), 12, np.random.default_rng(0))
     assert curves.is_flat_B.all()
     middle = (net(image[:1]).item() + 0.3) / 2
     error = curves.deletion_B.std() / 20
@@ -116,7 +149,7 @@ def test_ties_alone_are_broken_at_random() -> None:
     maps = np.zeros((2, 8, 8), np.float32)
     maps[:, :2] = 1  # 16 pixels first, in any order
     net, batch = linear(8), images(2, 8)
-    one, two = (deletion_insertion(net, batch, maps, 4, "zero", np.random.default_rng(s), "logit") for s in (0, 1))
+    one, two = (black(net, batch, maps, 4, np.random.default_rng(seed)) for seed in (0, 1))
     np.testing.assert_allclose(one.deletion_BT[:, [0, 1, 4]], two.deletion_BT[:, [0, 1, 4]], atol=1e-5)
     assert (one.deletion_BT[:, 2] != two.deletion_BT[:, 2]).all()
     assert not one.is_flat_B.any()
@@ -125,10 +158,10 @@ def test_ties_alone_are_broken_at_random() -> None:
 def test_batches_do_not_change_the_curves() -> None:
     net, batch = tiny().double(), images(4).double()
     maps = np.round(random_maps(4), 1)  # many ties
-    whole = deletion_insertion(net, batch, maps, 5, "blur", np.random.default_rng(3))
+    whole = deletion_insertion(net, batch, maps, 5, ["blur"], np.random.default_rng(3))["blur"]
     rng = np.random.default_rng(3)
     for row in range(4):
-        part = deletion_insertion(net, batch[row : row + 1], maps[row : row + 1], 5, "blur", rng)
+        part = deletion_insertion(net, batch[row : row + 1], maps[row : row + 1], 5, ["blur"], rng)["blur"]
         np.testing.assert_allclose(part.deletion_BT[0], whole.deletion_BT[row], atol=1e-9)
         np.testing.assert_allclose(part.insertion_B[0], whole.insertion_B[row], atol=1e-9)
 
@@ -164,7 +197,7 @@ def test_average_drop_against_pytorch_grad_cam() -> None:
 def test_a_nan_map_and_no_steps_are_refused() -> None:
     for maps, steps, message in ((random_maps() * np.nan, 3, "NaN in a map"), (random_maps(), 0, "steps: at least 1")):
         with pytest.raises(ValueError, match=message):
-            deletion_insertion(tiny(), images(), maps, steps, "zero", np.random.default_rng(0))
+            deletion_insertion(tiny(), images(), maps, steps, ["zero"], np.random.default_rng(0))
 
 
 # ------------------------------------------------------------------------------------------------ regions of experts
@@ -187,6 +220,10 @@ def test_necessity_and_sufficiency_of_a_linear_model() -> None:
             np.testing.assert_allclose(result.effect_B, expected, atol=1e-4)
             np.testing.assert_allclose(result.region_B[:2], region[:2], atol=1e-4)
             assert np.isnan(result.control_BC).tolist() == [[False, False], [False, True], [True, True]]
+    counted = Counted(net)
+    again = expert_necessity(counted, batch, masks, controls, fill="blur", whole_B=net(batch).detach())
+    np.testing.assert_allclose(again.effect_B, expert_necessity(net, batch, masks, controls).effect_B, atol=1e-6)
+    assert counted.count == 3 + 2  # the regions that count: of the first image all three, of the second two
     nothing = expert_necessity(net, batch, masks, np.zeros_like(controls))
     assert np.isnan(nothing.effect_B).all()
     assert np.isnan(expert_necessity(net, batch, masks, controls[:, :0]).effect_B).all()

@@ -38,6 +38,7 @@ FILES = (
     *(f"metrics/{name}.json" for name in ("ladder", "verdict", "comparisons", "reliability", "shortcut", "multiverse")),
     "plots/multiverse.csv",
     "metrics/faithfulness",
+    "metrics/regions",
     "metrics/consistency",
 )
 
@@ -79,6 +80,9 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
                 "model": name, "method": "gradcam", "images": 5, "deletion_auc": 0.31, "insertion_auc": 0.92,
                 "deletion_auc_zero": 0.22, "insertion_auc_zero": 0.51, "average_drop": 0.047, "increase": 0.36,
                 "randomisation": test | {"baseline_spearman": 0.2, "baseline_ssim": 0.45},
+            })  # fmt: skip
+            write_json(root / f"metrics/regions/{name}.json", {
+                "model": name, "images": 5,
                 "necessity": effect, "sufficiency": effect | {"mean": -0.25}, "necessity_zero": effect,
                 "sufficiency_zero": effect | {"mean": None},
                 "controls": {
@@ -160,7 +164,10 @@ def test_the_page_is_whole_and_in_the_order_a_reader_needs(finished: Path) -> No
     assert "resnet50-imagenet-gap, stands at 0.70 [0.50, 0.90]." in words
     assert "which ladder.primary names: Grad-CAM and lime on 5 images" in words
     assert "Flagged: resnet50-imagenet-gap. On images called positive, right or wrong, the maps show more" in words
-    assert "Whatever the maps show, 2 of 2 networks use the simulated readers' region" in words
+    assert (
+        "Whatever the maps show, resnet50-imagenet-gap and alexnet-scratch-fc use the simulated readers' region"
+        in words
+    )
     assert "correlation 1.00, p = 1.000" not in words  # two models have no correlation to speak of
     assert (
         "resnet50-imagenet-gap, alexnet-scratch-fc and theirs point where the simulated readers look, more often than "
@@ -207,17 +214,23 @@ CHANGES = [  # file, where in it, new value, as the page prints it
     ("multiverse", ["ranking_agreement"], 0.123, "tau of 0.12"),
     ("multiverse", ["pairs", "theirs > alexnet-scratch-fc", "share"], 0.4321, "43%"),
     ("faithfulness/alexnet-scratch-fc", ["insertion_auc"], 0.1111, "0.11 black 0.51"),
-    ("faithfulness/alexnet-scratch-fc", ["necessity", "p"], 0.0567, "1 of 2 networks uses the"),
-    ("faithfulness/alexnet-scratch-fc", ["necessity", "mean"], 9.87, "9.87 [0.41, 1.21]"),
-    ("faithfulness/alexnet-scratch-fc", ["necessity_zero", "low"], 0.77, "0.81 [0.77, 1.21]"),
-    ("faithfulness/resnet50-imagenet-gap", ["controls", "blur", "without", "region_share"], 0.456, "takes 45.6% of"),
     (
-        "faithfulness/alexnet-scratch-fc",
+        "regions/alexnet-scratch-fc",
+        ["necessity", "p"],
+        0.0567,
+        "Whatever the maps show, resnet50-imagenet-gap uses the",
+    ),
+    ("regions/alexnet-scratch-fc", ["necessity", "mean"], 9.87, "9.87 [0.41, 1.21]"),
+    ("regions/alexnet-scratch-fc", ["necessity_zero", "low"], 0.77, "0.81 [0.77, 1.21]"),
+    ("regions/resnet50-imagenet-gap", ["controls", "blur", "without", "region_share"], 0.456, "takes 12.3 to 45.6% of"),
+    (
+        "regions/alexnet-scratch-fc",
         ["controls", "blur", "with", "probability"],
         0.22,
         "0.22 to 0.61 on the",
     ),
     ("faithfulness/alexnet-scratch-fc", ["randomisation", "spearman", 1], 0.765, "0.77"),
+    ("faithfulness/resnet50-imagenet-gap", ["deletion_auc"], 0.95, "Insertion is above deletion for no network."),
     (
         "verdict",
         ["models", "alexnet-scratch-fc", "gradcam", "sentence"],
@@ -283,7 +296,7 @@ def test_a_study_without_a_consensus(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "verdict",
         "reliability",
         "multiverse",
-        *(f"{kind}/{model}" for kind in ("faithfulness", "consistency") for model in NETWORKS),
+        *(f"{kind}/{model}" for kind in ("faithfulness", "regions", "consistency") for model in NETWORKS),
     ):
         write_json(tmp_path / f"metrics/{name}.json", {})
     write_csv(tmp_path / "plots/multiverse.csv", pd.DataFrame(columns=CURVE_COLUMNS))
@@ -334,10 +347,24 @@ def test_a_study_of_one_model(models: dict[str, Any], tmp_path: Path, monkeypatc
     assert "Holm)" not in words.split("Beside maps that know nothing")[0]
 
 
+def test_networks_that_do_not_use_the_region(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network by p, and then none with a control region: first it says so, then nothing."""
+    root = tmp_path / "copy"
+    shutil.copytree(finished, root)
+    said = "no network measurably uses the simulated readers' region: the score for pneumonia is not seen to fall more"
+    for p, count in ((0.6, 1), (None, 0)):
+        for path in (root / "metrics/regions").glob("*.json"):
+            metrics = json.loads(path.read_text())
+            metrics["necessity"]["p"] = p
+            path.write_text(json.dumps(metrics))
+        assert whole(written(root, monkeypatch)).count(said) == count
+
+
 def test_hostile_names_are_text_in_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = {"a'--><b>": NETWORKS["alexnet-scratch-fc"], "$x^2$ </svg>": NETWORKS["resnet50-imagenet-gap"]}
     fabricate(tmp_path, models, source="folder")
-    shutil.rmtree(tmp_path / "metrics/faithfulness", ignore_errors=True)
+    for name in ("faithfulness", "regions"):
+        shutil.rmtree(tmp_path / "metrics" / name, ignore_errors=True)
     evidence = {"a'--><b>": models["a'--><b>"] | {"method": "gradcam"}, "$x^2$ </svg>": EXTERNAL["theirs"]}
     evidence["$x^2$ </svg>"] = {"method": "gradcam"}
     evidence["a'--><b>"] = {"method": "gradcam"}

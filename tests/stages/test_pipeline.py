@@ -102,14 +102,14 @@ def test_an_image_without_a_map_is_said(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
-    """Every stage, with files limited to a kilobyte as a full disk limits them, and then as a user runs it."""
+    """Every stage, with files limited to 256 bytes as a full disk limits them, and then as a user runs it."""
     folder = study(tmp_path, train__epochs=1, phantom__train_images=32, train__batch_size=8, consistency__enabled=True)
     networks = {KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}}
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
     names = [
         "prepare", "lung_films", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus",
         "reliability", "align", "bootstrap", "ladder", f"consistency {KEY}", "verdict", "compare", "families",
-        "shortcut", f"faithfulness {KEY}", "multiverse", "augment_preview", "report",
+        "shortcut", f"faithfulness {KEY}", f"regions {KEY}", "multiverse", "augment_preview", "report",
     ]  # fmt: skip
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:
@@ -132,9 +132,9 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """No file of this process and its children may grow beyond a kilobyte."""
+    """No file of this process and its children may grow beyond 256 bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, hard))
     try:
         yield
     finally:
@@ -194,6 +194,6 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*(f"train@{key}" for key in both), "report"}
     (tmp_path / "params.yaml").write_text(text)
     change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
-    own = {f"{name}@alexnet-scratch-fc" for name in ("train", "saliency", "faithfulness", "consistency")}
+    own = {f"{name}@alexnet-scratch-fc" for name in ("train", "saliency", "faithfulness", "regions", "consistency")}
     judged = {"ladder", "verdict", "compare", "shortcut", "multiverse"}
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*own, *judged, *late}

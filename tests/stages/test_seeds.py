@@ -23,7 +23,8 @@ KEY = "alexnet-scratch-gap"
 RUNS = [KEY, f"{KEY}-seed2"]
 ENTRY = {"arch": "alexnet", "init": "scratch", "head": "gap"}
 KEPT = ["data/models/{}.safetensors", "data/models/{}.predictions.csv", "data/models/{}.history.csv",
-        "data/saliency/{}.npz", "data/saliency/{}.others.npz", "metrics/faithfulness/{}.json"]  # fmt: skip
+        "data/saliency/{}.npz", "data/saliency/{}.others.npz", "metrics/faithfulness/{}.json",
+        "metrics/regions/{}.json"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +34,16 @@ def two_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("seeds"), train__epochs=1, train__batch_size=8, phantom__train_images=16,
         phantom__test_images=16, phantom__annotated_images=4, align__random_maps=5,
         bootstrap__resamples=50, ladder__draws=1, ladder__resamples=50, ladder__permutations=100, shortcut__draws=20,
-        faithfulness__images=1, faithfulness__controls=1, faithfulness__steps=2, multiverse__consensus_rules="mean",
-        multiverse__thresholds="0.5", multiverse__metrics="iou ap", saliency__methods="", consensus__random_masks=5,
+        faithfulness__images=1, faithfulness__steps=2, regions__images=1, regions__controls=1,
+        multiverse__consensus_rules="mean", multiverse__thresholds="0.5", multiverse__metrics="iou ap",
+        saliency__methods="", consensus__random_masks=5,
     )  # fmt: skip
     change(folder, models={KEY: {**ENTRY, "seeds": 2}})
     each = [f"{name} {key}" for key in RUNS for name in ("train", "saliency")]
     run(
         folder, "prepare", *each, "lungs", "consensus", "reliability", "align", "bootstrap", "ladder", "compare",
-        "families", "shortcut", *(f"faithfulness {key}" for key in RUNS), "multiverse", "report",
+        "families", "shortcut", *(f"{name} {key}" for key in RUNS for name in ("faithfulness", "regions")),
+        "multiverse", "report",
     )  # fmt: skip
     return folder
 
@@ -50,13 +53,13 @@ def metrics(folder: Path, name: str) -> dict:
 
 
 def test_the_first_seed_is_what_a_study_of_one_seed_gives(two_seeds: Path, tmp_path: Path) -> None:
-    """Byte for byte: weights with their metadata, predictions, history, maps and faithfulness."""
+    """Byte for byte: weights with their metadata, predictions, history, maps, faithfulness and regions."""
     (tmp_path / "params.yaml").write_bytes((two_seeds / "params.yaml").read_bytes())
     change(tmp_path, models={KEY: ENTRY})
     (tmp_path / "data").mkdir()
     for name in ("prepared", "lungs.npz", "consensus.npz"):
         os.symlink(two_seeds / "data" / name, tmp_path / "data" / name)
-    run(tmp_path, f"train {KEY}", f"saliency {KEY}", f"faithfulness {KEY}")
+    run(tmp_path, f"train {KEY}", f"saliency {KEY}", f"faithfulness {KEY}", f"regions {KEY}")
     for name in KEPT:
         assert (tmp_path / name.format(KEY)).read_bytes() == (two_seeds / name.format(KEY)).read_bytes(), name
 
@@ -150,8 +153,10 @@ def test_sync_lists_every_seed(two_seeds: Path) -> None:
     """So one more seed adds stages, and leaves command and parameters of the others as they were."""
     graph = YAML(typ="safe").load(ROOT / "dvc.yaml")
     sync(graph, read_params(Models, two_seeds / "params.yaml").models, ROOT / "src")
-    for name in ("train", "saliency", "faithfulness"):
-        assert graph["stages"][name]["foreach"] == {KEY: KEY, f"{KEY}-seed2": KEY}
+    for name in ("train", "saliency", "faithfulness", "regions"):
+        items = graph["stages"][name]["foreach"]
+        assert {key: item["model"] for key, item in items.items()} == {KEY: KEY, f"{KEY}-seed2": KEY}
     assert {f"data/saliency/{key}.npz" for key in RUNS} <= set(graph["stages"]["align"]["deps"])
     assert {f"data/models/{key}.predictions.csv" for key in RUNS} <= set(graph["stages"]["families"]["deps"])
-    assert {f"metrics/faithfulness/{key}.json" for key in RUNS} <= set(graph["stages"]["report"]["deps"])
+    measured = {f"metrics/{name}/{key}.json" for key in RUNS for name in ("faithfulness", "regions")}
+    assert measured <= set(graph["stages"]["report"]["deps"])

@@ -10,6 +10,8 @@ from torch import Tensor
 BLUR = 0.1  # sigma, a share of each side. Paper: RISE blurs by 5 px of 224, cut off at 5 px; opacities stay visible
 
 Fill = Literal["blur", "zero"]
+ENDINGS: dict[Fill, str] = {"blur": "", "zero": "_zero"}
+"""The ending of a result's key, by filling."""
 
 
 def blurred(images_B3HW: Tensor, blur: float = BLUR) -> Tensor:

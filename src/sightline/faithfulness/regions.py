@@ -1,7 +1,7 @@
 """Does the network need the experts' region: necessity and sufficiency, against control regions (`controls`).
 
-Shapes: B or M images, C control regions, R = 1 + C regions of an image, the experts' first, G patients, D draws. Images
-are in [0, 1], the network is in eval mode, and nothing takes a gradient.
+Shapes: B or M images, C control regions, R = 1 + C regions of an image, the experts' first, K pairs of image and
+region, G patients, D draws. Images are in [0, 1], the network is in eval mode, and nothing takes a gradient.
 """
 
 from __future__ import annotations
@@ -63,22 +63,31 @@ def region_effect(
     fill: Fill = "blur",
     blur: float = BLUR,
     chunk: int = 64,
+    whole_B: Tensor | None = None,
 ) -> RegionEffect:
-    """`expert_necessity` (`is_removed`) or `sufficiency`; `fill` is what replaces removed pixels."""
+    """`expert_necessity` (`is_removed`) or `sufficiency`; `fill` is what replaces removed pixels.
+
+    `whole_B`: the logits of the images, where they are known. Only the regions that count pass the network.
+    """
     regions_BRHW = np.concatenate([np.asarray(masks_BHW)[:, None], controls_BCHW], axis=1).astype(bool)
-    is_there_BR = np.atleast_2d(regions_BRHW.any(axis=(2, 3)))
-    tested = np.flatnonzero(is_there_BR[:, 0] & is_there_BR[:, 1:].any(axis=1))
-    change_BR = np.full(is_there_BR.shape, np.nan)
-    if len(tested):
-        images_B3HW = images_B3HW[torch.from_numpy(tested).to(images_B3HW.device)]
-        filled_B3HW = filled_images(images_B3HW, fill, blur)
-        start_B3HW, end_B3HW = (images_B3HW, filled_B3HW) if is_removed else (filled_B3HW, images_B3HW)
-        start_B = chunked_scores(network, start_B3HW, "logit", chunk)
-        for column in range(is_there_BR.shape[1]):
-            region_B1HW = torch.from_numpy(regions_BRHW[tested, column, None]).to(images_B3HW.device)
-            end_B = chunked_scores(network, torch.where(region_B1HW, end_B3HW, start_B3HW), "logit", chunk)
-            change_BR[tested, column] = ((start_B - end_B) * (1 if is_removed else -1)).double().cpu()
-        change_BR[~is_there_BR] = np.nan
+    counts_BR = np.atleast_2d(regions_BRHW.any(axis=(2, 3)))
+    counts_BR = counts_BR & counts_BR[:, :1] & counts_BR[:, 1:].any(axis=1, keepdims=True)
+    change_BR = np.full(counts_BR.shape, np.nan)
+    filled_B3HW = filled_images(images_B3HW, fill, blur)
+    start_B3HW, end_B3HW = (images_B3HW, filled_B3HW) if is_removed else (filled_B3HW, images_B3HW)
+    start_B = whole_B if is_removed else None
+    if start_B is None and counts_BR.any():
+        start_B = images_B3HW.new_zeros(len(images_B3HW))
+        tested = torch.from_numpy(np.flatnonzero(counts_BR[:, 0])).to(images_B3HW.device)
+        start_B[tested] = chunked_scores(network, start_B3HW[tested], "logit", chunk)
+    pairs_K2 = np.argwhere(counts_BR)
+    for first in range(0, len(pairs_K2), chunk):
+        rows, columns = pairs_K2[first : first + chunk].T
+        places = torch.from_numpy(rows).to(images_B3HW.device)
+        region_K1HW = torch.from_numpy(regions_BRHW[rows, columns, None]).to(images_B3HW.device)
+        changed_K3HW = torch.where(region_K1HW, end_B3HW[places], start_B3HW[places])
+        change_K = start_B[places] - chunked_scores(network, changed_K3HW, "logit", chunk)  # type: ignore[index]
+        change_BR[rows, columns] = (change_K if is_removed else -change_K).double().cpu()
     region_B, control_BC = change_BR[:, 0], change_BR[:, 1:]
     return RegionEffect(effect_B=region_B - means_along(control_BC, axis=1), region_B=region_B, control_BC=control_BC)
 

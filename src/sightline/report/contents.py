@@ -86,6 +86,8 @@ class Study:
     """plots/multiverse.csv, the specification curve"""
     faithfulness: Mapping[str, tables.Metrics] = field(default_factory=dict)
     """Per network: metrics/faithfulness/<model>.json"""
+    regions: Mapping[str, tables.Metrics] = field(default_factory=dict)
+    """Per network: metrics/regions/<model>.json; also empty without a consensus"""
     consistency: Mapping[str, tables.Metrics] = field(default_factory=dict)
     """Per network: metrics/consistency/<model>.json; empty where it is not enabled"""
     strip: Strip | None = None

@@ -6,61 +6,141 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from sightline.report.contents import Study
-from sightline.report.html import details_html, paragraph, table
+from sightline.report.faithfulness_figures import necessity_figure, pixel_figure
+from sightline.report.html import chart, charts, details_html, paragraph, table
 from sightline.report.words import LEVEL, Metrics, listed, method_words, number_at, percent, shown
 from sightline.statistics.holm import holm
 
 FILLS = {"blur": "Blurred", "zero": "Blackened"}
 ENDINGS = {"blur": "", "zero": "_zero"}  # of the keys
 MINUS = "\N{MINUS SIGN}"
+COMPARED = ("region_share", "probability")  # of images with and without a control
+MOST_NAMES = 4  # of networks in a sentence; more are counted
 
 
 def faithfulness(study: Study) -> list[str]:
     """Whether the maps show what the networks use, and whether the networks use the experts' region."""
-    by_model = {model: values for model in study.models if (values := study.faithfulness.get(model))}
-    if not by_model:
-        words = "Faithfulness was not measured: metrics/faithfulness has no file for these networks."
+    maps = {model: values for model in study.models if (values := study.faithfulness.get(model))}
+    regions = {model: values for model in study.models if (values := study.regions.get(model))}
+    if not maps and not regions:
+        words = "Faithfulness was not measured: metrics/faithfulness and metrics/regions have no file for any network."
         if not study.histories:
             words = "This study has maps only, no networks: whether the maps show what a network uses is unknown."
         return [paragraph(words)]
-    methods = listed(sorted({method_words(str(values.get("method"))) for values in by_model.values()}))
-    return [
-        paragraph(
-            f"Alignment says where a map lies, not that the network uses that place. Three checks of {methods}: pixels "
-            "are removed or restored in the map's order, and the network's answer is recorded; the experts' region is "
-            "removed and compared with regions of the same shape elsewhere in the lungs whose removal changes the "
-            "image as much; and the network's weights are made random, after which a map that shows the network must "
-            "change. All three are exploratory."
-        ),
-        _necessity_table(by_model),
-        *_without_controls(by_model, study.experts),
-        _pixel_table(by_model),
-        _randomisation_table(by_model),
-        details_html("Sufficiency: only the experts' region is kept", _sufficiency_table(by_model)),
-    ]
+    figures, sentences, folded = [], [], []
+    if maps:
+        figures.append(_pixel_chart(study, maps))
+        sentences += _maps_in_words(maps)
+        folded.append(details_html("Pixels removed and restored, model by model", _pixel_table(maps)))
+        folded.append(details_html("Maps of random weights", _randomisation_table(maps)))
+    if regions:
+        figures.append(_necessity_chart(study, regions))
+        necessity = _necessity_table(regions) + "".join(_without_controls(regions, study.experts))
+        folded.append(details_html("Necessity: the experts' region is removed", necessity))
+        folded.append(details_html("Sufficiency: only the experts' region is kept", _sufficiency_table(regions)))
+    else:
+        sentences.append("Whether the networks use the experts' region needs images with a consensus region.")
+    opening = "Alignment says where a map lies, not that the network uses that place; what follows is exploratory."
+    return [charts(*figures), paragraph(" ".join([opening, *sentences])), *folded]
 
 
 def used(study: Study) -> list[str]:
-    """How many networks use the experts' region, whatever their maps show, in a sentence; [] if not measured."""
-    tested = [
-        values["necessity"]
+    """Which networks use the experts' region, whatever their maps show, in a sentence; [] if not measured."""
+    tested = {
+        model: values["necessity"]
         for model in study.models
-        if (values := study.faithfulness.get(model))
+        if (values := study.regions.get(model))
         and not math.isnan(number_at(values, "necessity", "mean"))
         and not math.isnan(number_at(values, "necessity", "p"))
-    ]
+    }
     if not tested:
         return []
-    adjusted = holm(np.array([number_at(effect, "p") for effect in tested]))
-    count = sum(number_at(effect, "mean") > 0 and p < LEVEL for effect, p in zip(tested, adjusted, strict=True))
-    return [
-        f"Whatever the maps show, {count} of {len(tested)} networks use{'s' if count == 1 else ''} the "
-        f"{study.experts}' region: the score for pneumonia falls more when that region is blurred than when a region "
-        "of the same shape elsewhere in the lungs is, of which the blur takes as much (exploratory, "
-        f"p < {LEVEL} after Holm over the networks)."
+    adjusted = holm(np.array([number_at(effect, "p") for effect in tested.values()]))
+    names = [
+        model
+        for (model, effect), p in zip(tested.items(), adjusted, strict=True)
+        if number_at(effect, "mean") > 0 and p < LEVEL
     ]
+    like = "a region of the same shape elsewhere in the lungs"
+    corrected = " after Holm over the networks" if len(tested) > 1 else ""
+    end = f"of which the blur takes as much (exploratory, p < {LEVEL}{corrected})."
+    if not names:
+        use, fall = "no network measurably uses", "is not seen to fall more"
+    else:
+        use, fall = f"{_who(names, len(tested))} {'uses' if len(names) == 1 else 'use'}", "falls more"
+    return [
+        f"Whatever the maps show, {use} the {study.experts}' region: the score for pneumonia {fall} when that region "
+        f"is blurred than when {like} is, {end}"
+    ]
+
+
+def _maps_in_words(maps: Mapping[str, Metrics]) -> list[str]:
+    """What the pixels and the random weights say of the maps, in two sentences."""
+    methods = listed(sorted({method_words(str(values.get("method"))) for values in maps.values()}))
+    images = f"{max(number_at(values, 'images') for values in maps.values()):.0f}"
+    better = [
+        model
+        for model, values in maps.items()
+        if number_at(values, "insertion_auc") > number_at(values, "deletion_auc")
+    ]
+    random = [
+        model
+        for model, values in maps.items()
+        if (steps := (values.get("randomisation") or {}).get("spearman"))
+        and steps[-1] is not None
+        and steps[-1] > number_at(values, "randomisation", "baseline_spearman")
+    ]
+    films = "image" if images == "1" else "images"
+    sentences = [
+        f"Pixels are restored, or removed, in the order of {methods} on {images} positive test {films}; in a random "
+        f"order the two give the same mean. Insertion is above deletion for {_who(better, len(maps))}."
+    ]
+    if random:
+        sentences.append(
+            "With all weights random, the map still resembles the trained network's more than another image's map "
+            f"does for {_who(random, len(maps))}: such a map shows the image, not the network."
+        )
+    else:
+        sentences.append("With all weights random, no map stays more alike than the maps of two images are.")
+    return sentences
+
+
+def _who(names: Sequence[str], total: int) -> str:
+    """The networks by name where they are few, else their number; `no network` without any."""
+    if not names:
+        return "no network"
+    return listed(list(names)) if len(names) <= MOST_NAMES else f"{len(names)} of {total} networks"
+
+
+def _pixel_chart(study: Study, maps: Mapping[str, Metrics]) -> str:
+    areas = pd.DataFrame(
+        [
+            {"model": model, **{name: number_at(values, f"{name}_auc") for name in ("deletion", "insertion")}}
+            for model, values in maps.items()
+        ]
+    )
+    caption = (
+        "From deletion (tick) to insertion (marker), with a blurred filling: the longer the line to the right, the "
+        "more the network depends on the pixels that the map ranks first."
+    )
+    return chart(pixel_figure(areas, study.models), caption)
+
+
+def _necessity_chart(study: Study, regions: Mapping[str, Metrics]) -> str:
+    effects = pd.DataFrame(
+        [
+            {"model": model, **{name: number_at(values, "necessity", name) for name in ("mean", "low", "high")}}
+            for model, values in regions.items()
+        ]
+    )
+    caption = (
+        f"The {study.experts}' region blurred, against regions of the same shape elsewhere in the lungs, with 95% "
+        "intervals. Right of 0: the network uses the region more than these."
+    )
+    return chart(necessity_figure(effects, study.models), caption)
 
 
 def _necessity_table(by_model: Mapping[str, Metrics]) -> str:
@@ -112,24 +192,29 @@ def _effect_cells(values: Metrics, key: str) -> list[str]:
 
 
 def _without_controls(by_model: Mapping[str, Metrics], experts: str) -> list[str]:
-    """How many images have no control that fits, and how these differ, in a note; [] if unknown."""
+    """How many images have no control that fits, and how these differ, in a note; [] if unknown.
+
+    Networks that see different films have different controls, hence ranges over the networks.
+    """
     sentences = []
     for fill, words in FILLS.items():
         groups = [(values.get("controls") or {}).get(fill) or {} for values in by_model.values()]
         groups = [group for group in groups if number_at(group, "without", "images") > 0]
         if not groups:
             continue
-        count, kept = (number_at(groups[0], name, "images") for name in ("without", "with"))  # alike for all networks
-        sentence = f"{words}: {count:.0f} of {count + kept:.0f} images have no control region that fits."
-        if kept:
-            shares = [percent(number_at(groups[0], name, "region_share")) for name in ("without", "with")]
-            apart = [
-                [number_at(group, name, "probability") for group in groups] for name in ("without", "with")
-            ]  # of each network
-            ranges = [_range(values) for values in apart]
+
+        def over(group: str, name: str, groups: Sequence[Metrics] = groups) -> list[float]:
+            values = [number_at(values, group, name) for values in groups]
+            return [value for value in values if not math.isnan(value)]
+
+        left, kept = over("without", "images"), over("with", "images")
+        sentence = f"{words}: {_range(left, 0)} of {left[0] + kept[0]:.0f} images have no control region that fits."
+        if any(kept):
+            shares, chances = ([over(group, name) for group in ("without", "with")] for name in COMPARED)
             sentence += (
-                f" Their region takes {shares[0]} of the image, {shares[1]} on the others; the networks' mean "
-                f"probability of pneumonia is {ranges[0]}, {ranges[1]} on the others."
+                f" Their region takes {_range(shares[0], 1, 100)}% of the image, {_range(shares[1], 1, 100)}% on the "
+                f"others; the networks' mean probability of pneumonia is {_range(chances[0])}, {_range(chances[1])} on "
+                "the others."
             )
         sentences.append(sentence)
     if not sentences:
@@ -143,9 +228,9 @@ def _without_controls(by_model: Mapping[str, Metrics], experts: str) -> list[str
     ]
 
 
-def _range(values: Sequence[float]) -> str:
-    """The least and the greatest value, to two decimals; one number where they agree."""
-    low, high = (shown(end, 2) for end in (min(values), max(values)))
+def _range(values: Sequence[float], decimals: int = 2, factor: float = 1) -> str:
+    """The least and the greatest value; one number where they print alike."""
+    low, high = (shown(factor * end, decimals) for end in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
