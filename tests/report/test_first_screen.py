@@ -61,6 +61,8 @@ def test_the_cheat_is_seen_in_its_row_and_in_the_sentence() -> None:
     assert "The accuracy of cheat falls from 100% to 51% on films without the marker." in words
     assert "No looks elsewhere shortcut: at the marker on 98%" in words
     assert "88% on films without the marker" in words
+    words = said(first_screen([honest, cheat], verdicts, READERS, []))
+    assert "cheat looks elsewhere. Its accuracy falls from 100% to 51% on films without the marker." in words
     assert not honest.falls  # 0.88 to 0.92: its interval meets that of its accuracy
     assert not coarse.falls  # no external films
     row = " ".join(html).split('class="name">cheat')[1]
@@ -90,6 +92,8 @@ def test_controls_stand_on_the_axis_in_units_of_a_left_out_expert() -> None:
     html = " ".join(first_screen(subjects(verdicts), verdicts, Names(), []))
     labels = re.findall(r'aria-label="place ([^"]*), on a scale from 0, blind to the patient, to 1, an expert"', html)
     # of the fabricated expert's contrast, 0.234 with 0.04 either way, and the model's 0.1
+    assert "above 0: 4 x 4 cells" in " ".join(words_of(html).split())  # the prior, all of whose interval is above 0
+    assert "above 0: a" not in html
     assert labels == ["0.43 [0.23, 0.63]", "1.00 [0.83, 1.17]", "0.10 [0.05, 0.15]", "−0.05 [−0.05, −0.05]"]
 
 

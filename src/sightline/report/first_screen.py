@@ -7,6 +7,7 @@ few films as every other model's. Below, in grey, the controls on the same axis.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ ANSWERS = {  # by verdict: how it is marked (scale.MARKS), and the answer in a w
     "": ("open", "No verdict"),
 }
 BLIND = "blind to the patient"
+NEAR_0 = "control: must stay near 0"
 PLACE = ' aria-label="Place on the scale"'  # what the head of the column draws
 
 
@@ -77,11 +79,22 @@ def first_screen(
     """
     sentence = " ".join([headline(subjects, names), *fallen(subjects, names)]) if verdicts else lead
     return [
-        paragraph(sentence, "lead"),
+        _lead(sentence, [subject.name for subject in subjects]),
         _table(subjects, verdicts, names, region_films),
         _caption(verdicts, names, bool(region_films)),
         f'<ul class="limits">{"".join(f"<li>{escaped(limit)}</li>" for limit in limits)}</ul>',
     ]
+
+
+def _lead(sentence: str, models: Sequence[str]) -> str:
+    """The sentence, with the models' names set off."""
+    names = "|".join(re.escape(escaped(name)) for name in sorted(models, key=len, reverse=True))
+    words = (
+        re.sub(rf"(?<![\w-])({names})(?![\w-])", r"<strong>\1</strong>", escaped(sentence))
+        if names
+        else escaped(sentence)
+    )
+    return f'<p class="lead">{words}</p>'
 
 
 def headline(subjects: Sequence[Subject], names: Names) -> str:
@@ -98,7 +111,11 @@ def fallen(subjects: Sequence[Subject], names: Names) -> list[str]:
         return []
     if len(lost) == 1:
         before, after = (percent(number_at(mean, "value"), 0) for mean in (lost[0].accuracy, lost[0].external))
-        return [f"The accuracy of {lost[0].name} falls from {before} to {after} {names.external}."]
+        words = [str(subject.judged.get("verdict", "")) for subject in subjects]
+        last = max(words, key=list(ANSWERS).index)  # the headline ends with it
+        is_last = len(subjects) <= verdict.FEW and words.count(last) == 1 and lost[0].judged.get("verdict") == last
+        whose = "Its accuracy" if is_last else f"The accuracy of {lost[0].name}"
+        return [f"{whose} falls from {before} to {after} {names.external}."]
     who = listed([subject.name for subject in lost]) if len(subjects) <= verdict.FEW else f"{len(lost)} models"
     return [f"The accuracy of {who} falls {names.external}."]
 
@@ -143,7 +160,9 @@ def _table(
     one = names.expert if verdicts.get("readers") or not verdicts else "the region itself"
     controls = _controls(verdicts, names) if verdicts else []
     places = [_place(subject.judged) for subject in subjects]
-    axis = scale.axis_of([*places, *(Place.without_ends(place.value) for _, _, own in controls for place in own)])
+    axis = scale.axis_of(
+        [*places, *(Place.without_ends(place.value) for _, _, own in controls for place in own.values())]
+    )
     has_accuracy = any(subject.accuracy for subject in subjects)
     has_films = bool(region_films) or any(subject.films for subject in subjects)
     is_many = len(subjects) > verdict.FEW
@@ -164,10 +183,13 @@ def _table(
         for subject, place in zip(subjects, places, strict=True)
     ]
     for number, (words, must, own) in enumerate(controls):
+        above = [name for name, place in own.items() if place.low > 0]
+        is_missed = must == NEAR_0 and bool(above)
+        missed = f'<span class="why sign">{escaped(_above(above))}</span>' if is_missed else ""
         cells = {
             "model": f"<span>{escaped(words)}</span>",
-            "said": f'<span class="why">{escaped(must)}</span>',
-            "place": scale.row(axis, "control", own, BLIND, one),
+            "said": f'<span class="why">{escaped(must)}</span>{missed}',
+            "place": scale.row(axis, "control", list(own.values()), BLIND, one),
             "films": "" if number or not region_films else _films(region_films),
         }
         rows.append(_row(kinds, cells, "control"))
@@ -241,33 +263,44 @@ def _place(judged: Metrics) -> Place:
     return Place(value=value, low=low, high=high)
 
 
-def _controls(verdicts: Metrics, names: Names) -> list[tuple[str, str, list[Place]]]:
-    """Name, what it must do, and places of each known control: its contrast over that of 1 on the same grid."""
+def _controls(verdicts: Metrics, names: Names) -> list[tuple[str, str, dict[str, Place]]]:
+    """Name, what it must do, and places of each known control: its contrast over that of 1 on the same grid.
+
+    Places are by grid, or by model where each model has its own.
+    """
     has_readers = bool(verdicts.get("readers"))
     top = "expert" if has_readers else "region"
-    grids = verdicts["controls"].values()
+    by_grid, candidates = verdicts["controls"], verdicts["candidates"]
     rows = [
         (
             f"{names.expert} left out" if has_readers else "the region itself",
             "control: is 1 by definition",
-            [_over(controls.get(top), controls.get(top)) for controls in grids],
+            {grid: _over(controls.get(top), controls.get(top)) for grid, controls in by_grid.items()},
         ),
         (
             f"the {names.experts}' prior",
-            "control: must stay near 0",
-            [_over(controls.get("experts_prior"), controls.get(top)) for controls in grids],
+            NEAR_0,
+            {
+                verdict.cells_words(grid): _over(controls.get("experts_prior"), controls.get(top))
+                for grid, controls in by_grid.items()
+            },
         ),
         (
             "the network untrained",
-            "control: must stay near 0",
-            [
-                _over(entry["untrained"], entry.get("expert" if has_readers else "ceiling"))
-                for entry in verdicts["candidates"].values()
+            NEAR_0,
+            {
+                name: _over(entry["untrained"], entry.get("expert" if has_readers else "ceiling"))
+                for name, entry in candidates.items()
                 if entry.get("untrained")
-            ],
+            },
         ),
     ]
-    return [row for row in rows if any(place.value == place.value for place in row[2])]
+    return [row for row in rows if any(place.value == place.value for place in row[2].values())]
+
+
+def _above(names: Sequence[str]) -> str:
+    """Which of a negative control's places lie above 0."""
+    return f"above 0: {listed(names) if len(names) <= 2 else f'{len(names)} of them'}"
 
 
 def _over(control: Any, one: Any) -> Place:

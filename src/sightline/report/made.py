@@ -13,6 +13,7 @@ from sightline.report.html import details, paragraph, table
 from sightline.study.parameters import SECTIONS
 
 SPLITS = ("train", "val", "test")
+EXTERNAL = "external"  # films of another hospital, which are only classified
 
 
 def made(study: Study) -> list[str]:
@@ -20,7 +21,8 @@ def made(study: Study) -> list[str]:
     index = study.index
     counts = index.groupby(["split", "label"]).size()
     rows = []
-    for split in SPLITS:
+    has_external = bool((index["split"] == EXTERNAL).any())
+    for split in (*SPLITS, *([EXTERNAL] if has_external else [])):
         part = index[index["split"] == split]
         numbers = [counts.get((split, label), 0) for label in (0, 1)]
         rows.append([split, *(f"{number:,}" for number in (*numbers, len(part), part["patient"].nunique()))])

@@ -118,7 +118,7 @@ def sections(
         ("published", "As published", [
             *published.alignment(study, verdicts, standings, printed["table3"]),
             part("What the threshold does", *published.threshold(study)),
-            paragraph("Table 1 is below Experts, Tables 2 and 4 are below Classification.", "note"),
+            paragraph("Table 1 is in the section on readers, Tables 2 and 4 are in that on classification.", "note"),
         ]),
         ("made", "How it was made", [
             *made.made(study),

@@ -37,7 +37,8 @@ def alignment(study: Study, verdicts: pd.DataFrame, standings: pd.DataFrame, tab
     groups = [("", 2), ("IoU with the consensus, %", width), ("Pointing Game, %", len(header) - 2 - width)]
     return figure_first(
         chart(figure, caption),
-        " ".join(sentences),
+        sentences[0],
+        details_html("How it was judged, and what each model reaches", *map(paragraph, sentences[1:])),
         details_html(
             "Table 3: IoU and Pointing Game",
             table(header, rows, words, groups, ("Method",)),

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sightline.report import digits
 from sightline.report.html import escaped
 
 MARKS = {  # by the answer; colour is never the only difference
@@ -19,7 +20,8 @@ MARKS = {  # by the answer; colour is never the only difference
     "open": '<circle r="5.2" class="hollow"/>',
     "control": '<circle r="3.4"/>',
 }
-LEAST, MOST = -0.6, 2.0  # the axis is no wider, whatever the intervals
+LEAST, MOST = -0.6, 2.4  # the axis is no wider, whatever the intervals
+ROOM = 0.25  # share of the axis beyond 1 that holds the name of 1; where there is less, it stands before 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ def axis_head(axis: Axis, blind: str, expert: str) -> str:
     """The names of 0 and 1."""
     return (
         '<svg class="axis" width="100%" height="30" aria-hidden="true">'
-        f"{_lines(axis, '62%')}{_ends(axis, -4, blind, expert)}</svg>"
+        f"{_lines(axis, '62%')}{_ends(axis, blind, expert, True)}</svg>"
     )
 
 
@@ -77,15 +79,14 @@ def row(axis: Axis, answer: str, places: Sequence[Place], blind: str, expert: st
     nothing = '<text class="number" x="50%" y="4" text-anchor="middle">no scale</text>' if not known else ""
     return (
         f'<svg class="scale {answer}" width="100%" height="100%" role="img" aria-label="{escaped(label)}">'
-        f'{_lines(axis, "0%")}<g class="narrow">{_ends(axis, 6, blind, expert)}</g>'
+        f'{_lines(axis, "0%")}<g class="narrow">{_ends(axis, blind, expert, False)}</g>'
         f'<svg y="50%" class="middle" aria-hidden="true">{"".join(drawn)}{nothing}</svg></svg>'
     )
 
 
 def number_words(place: Place) -> str:
-    """0.42 [0.31, 0.55], with a true minus."""
-    ends = "" if math.isnan(place.low) or math.isnan(place.high) else f" [{place.low:.2f}, {place.high:.2f}]"
-    return f"{place.value:.2f}{ends}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}")
+    """0.42 [0.31, 0.55], with the digits that the interval supports."""
+    return digits.with_ends(place.value, place.low, place.high, 2)
 
 
 def _lines(axis: Axis, top: str) -> str:
@@ -96,12 +97,22 @@ def _lines(axis: Axis, top: str) -> str:
     )
 
 
-def _ends(axis: Axis, dx: int, blind: str, expert: str) -> str:
-    return (
-        f'<text x="{axis.at(0)}" y="12" dx="{dx}"><tspan class="strong">0</tspan> {escaped(blind)}</text>'
-        f'<text x="{axis.at(1)}" y="12" dx="{-dx}" text-anchor="end">{escaped(expert)} '
-        '<tspan class="strong">1</tspan></text>'
+def _ends(axis: Axis, blind: str, expert: str, is_head: bool) -> str:
+    """The names of 0 and 1. Where much lies beyond 1, its name stands there, and in the head that of 0 before 0."""
+    is_wide = axis.high - 1 > ROOM * (axis.high - axis.low)
+    zero, one = (f'<tspan class="strong">{number}</tspan>' for number in (0, 1))
+    before, after = (f"{escaped(blind)} {zero}", f"{zero} {escaped(blind)}")
+    names = [_name(axis.at(0), before, "end") if is_wide and is_head else _name(axis.at(0), after, "start")]
+    names.append(
+        _name(axis.at(1), f"{one} {escaped(expert)}", "start")
+        if is_wide
+        else _name(axis.at(1), f"{escaped(expert)} {one}", "end")
     )
+    return "".join(names)
+
+
+def _name(at: str, words_html: str, anchor: str) -> str:
+    return f'<text x="{at}" y="12" dx="{5 if anchor == "start" else -5}" text-anchor="{anchor}">{words_html}</text>'
 
 
 def _bar(axis: Axis, answer: str, place: Place, offset: int, is_numbered: bool) -> str:

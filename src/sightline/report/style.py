@@ -74,7 +74,9 @@ footer{padding-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.9rem}
 """
 FIRST_SCREEN = """
 .first{margin-top:-.1rem}
-.lead{font-size:1.12rem;line-height:1.42;margin:0 0 .7rem;max-width:86ch}
+.lead{font-size:1.12rem;line-height:1.42;margin:0 0 .7rem;max-width:100ch}
+.lead strong{font-weight:650}
+@media (min-width:60rem){.lead strong{white-space:nowrap}}
 .first .note{font-size:.8rem;line-height:1.4;margin:.55rem 0 0;max-width:none}
 .limits{margin:.55rem 0 0;padding:0;list-style:none;font-size:.95rem;line-height:1.42}
 .limits li{max-width:none;margin:.12rem 0}
@@ -85,7 +87,7 @@ border-bottom:0;border-top:1px solid var(--rule)}
 padding-bottom:.3rem}
 .verdicts .model{width:13.2rem}
 .verdicts .said{width:15.5rem}
-.verdicts .accuracy{width:9rem}
+.verdicts .accuracy{width:10.4rem}
 .verdicts .films{width:calc(3*var(--film) + 8px);min-width:calc(3*var(--film) + 8px);
 padding-right:0}
 .verdicts .place+.films{padding-left:1.2rem}
@@ -98,19 +100,21 @@ padding-right:0}
 .verdicts .name{display:block;font-weight:650;font-size:1rem;line-height:1.25;overflow-wrap:anywhere}
 .sees,.why{display:block;color:var(--muted);font-weight:400;font-size:.8rem;line-height:1.32;text-wrap:balance}
 .why b{color:var(--ink);font-weight:600}
-.why.sign,.why.sign b{color:var(--s2);font-weight:600}
+.why.sign,.why.sign b{color:var(--s2);font-weight:500}
+.why.sign b{font-weight:700}
 .big{display:block;font-size:1.35rem;line-height:1.15;font-weight:600;letter-spacing:-.01em}
 .chip{display:inline-flex;align-items:center;gap:.4rem;font-weight:700;font-size:1.12rem;line-height:1.3;
 padding:.05rem .65rem .05rem .4rem;margin:0 0 .22rem -.1rem;border-radius:99px;color:var(--mark);
 background:color-mix(in srgb,var(--mark) 8%,transparent)}
-.yes{--mark:var(--s3)}.no{--mark:var(--s2)}.prior{--mark:var(--s4)}.open{--mark:var(--s6)}.control{--mark:var(--muted)}
+.yes{--mark:var(--s3)}.no{--mark:var(--s2)}.prior{--mark:var(--s2)}.open{--mark:var(--s6)}.control{--mark:var(--muted)}
 .chip svg *,.mark *{fill:var(--mark);stroke:var(--mark);stroke-width:1}
 .chip.no svg *,.scale.no .mark *{fill:none;stroke-width:3.2;stroke-linecap:round}
 .chip svg .hollow,.mark .hollow{fill:var(--paper);stroke-width:2.4}
 .bar{fill:color-mix(in srgb,var(--mark) 34%,transparent)}
 .reach{stroke:var(--mark);stroke-width:1.8}
 .scale text,.axis text{fill:var(--muted);font-size:12px;font-weight:400}
-.scale .number{fill:var(--ink);font-size:12px;font-variant-numeric:tabular-nums}
+.scale .number{fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:3.5px;stroke-linejoin:round;
+font-size:12px;font-variant-numeric:tabular-nums}
 .strong{font-weight:700;fill:var(--ink)}
 .zero{stroke:var(--ink);stroke-width:1.2}
 .one{stroke:var(--muted);stroke-width:1.2;stroke-dasharray:2 3}
