@@ -224,6 +224,13 @@ def test_one_screen_holds_the_verdicts_in_a_browser(browser: Any, page_file: Pat
     narrow = tab.evaluate(MEASURE)
     assert narrow["wide"] <= 390
     assert min(narrow["films"]) > 60
+    tab.emulate_media(media="print")
+    assert not tab.locator("nav").is_visible()
+    assert tab.locator("details:visible").count() == 0  # all are folded
+    assert tab.get_by_text("Folded details are not printed").is_visible()
+    tab.evaluate("document.querySelector('details').open = true")
+    assert tab.locator("details:visible").count() == 1
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     tab.close()
 
 
