@@ -1,8 +1,9 @@
 """Writes the study's report, one offline page, and the paper's tables.
 
-Reads data/prepared, data/consensus.npz, data/annotations.npz, data/saliency, data/models (CSV), data/alignment.csv,
-metrics/, plots/ and all of params.yaml, which the page prints. The files of EVIDENCE and BY_NETWORK may be missing: the
-page says so. Writes plots/report.html, plots/tables/table1 to table4, each as .csv and .tex, and metrics/summary.json.
+Reads data/prepared, data/consensus.npz, data/annotations.npz, data/lungs.npz, data/saliency, data/models (CSV),
+data/alignment.csv, data/verdict.csv, metrics/, plots/ and all of params.yaml, which the page prints. The files of
+EVIDENCE and BY_NETWORK may be missing: the page says so. Writes plots/report.html, plots/report/films.csv, with it the
+films that the page has no room for, plots/tables/table1 to table4, each as .csv and .tex, and metrics/summary.json.
 Run: python src/report.py
 """
 
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,22 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from sightline import inputs
 from sightline.experts.agreement import random_masks
-from sightline.inputs import ANNOTATIONS, CONSENSUS, INDEX, PREPARED, SALIENCY, prepared_pixels, read_maps
 from sightline.maps import scaled_maps
-from sightline.report import gallery, page, strip, summary, tables
-from sightline.report.contents import Strip, Study, Tile, printed_tables, require_models, study_tables
+from sightline.report import films, page, summary, tables
+from sightline.report.contents import Study, printed_tables, require_models, study_tables
 from sightline.report.versions import PACKAGES, installed_versions
+from sightline.report.viewer import films_frame, write_beside
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_json, write_text
-from sightline.study.models import Entry, Network, primary_method, runs_of
+from sightline.study.models import Entry, Network, runs_of
 from sightline.study.parameters import read_params
 
-SCORES = Path("data/alignment.csv")
+SCORES, CONTRASTS = Path("data/alignment.csv"), Path("data/verdict.csv")
+BESIDE = Path("plots/report")  # beside plots/report.html
+PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "verdict", "comparisons", "families", "reliability", "shortcut", "multiverse")
 BY_NETWORK = ("consistency", "faithfulness", "regions")  # folders of metrics/ with one file per network
@@ -49,12 +52,12 @@ class Report:
     title: str
     paper_numbers: bool
     """Print the paper's numbers beside ours."""
-    gallery: int
-    """Images in the gallery."""
+    films: int
+    """Films in the viewer; those with a consensus region are all in it."""
 
     def __post_init__(self) -> None:
-        if self.gallery < 0:
-            raise ValueError(f"gallery: expected at least 0, got {self.gallery}")
+        if self.films < 0:
+            raise ValueError(f"films: expected at least 0, got {self.films}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,8 @@ class Params:
 
 
 def main() -> None:
-    params = replace(given := read_params(Params), models=runs_of(given.models))
+    params = read_params(Params)
+    params = replace(params, models=runs_of(params.models))
     networks = [model for model, entry in params.models.items() if isinstance(entry, Network)]
     require_files([*params.models], networks)
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
@@ -77,21 +81,28 @@ def main() -> None:
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
     for kind in BY_NETWORK:
         measured[kind] = {k: read_json(path) for k in networks if Path(path := f"metrics/{kind}/{k}.json").is_file()}
-    consensus = read_npz(CONSENSUS)
+    consensus = read_npz(inputs.CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
-    tiles, first = films(params, consensus)
+    values = YAML(typ="safe").load(Path("params.yaml"))
+    sources = film_sources(params, networks, measured, consensus=consensus, data=values["data"])
+    rng = stream(params.seed, "report", "random mask")
     study = Study(
-        title=params.report.title, threshold=params.threshold, models=params.models, index_sha256=sha256_of(INDEX),
-        params=YAML(typ="safe").load(Path("params.yaml")), is_compared=params.report.paper_numbers,
-        paper=json.loads((Path(__file__).parent / "sightline/report/paper.json").read_text()), **measured,
-        index=read_csv(INDEX, {"image": str, "split": str, "label": int, "patient": str}),
+        title=params.report.title, threshold=params.threshold, models=params.models, params=values, **measured,
+        paper=json.loads(PAPER.read_text()), is_compared=params.report.paper_numbers,
+        index=read_csv(inputs.INDEX, {"image": str, "split": str, "label": int, "patient": str}),
+        index_sha256=sha256_of(inputs.INDEX), specifications=read_specifications("plots/multiverse.csv"),
         histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
-        specifications=read_specifications("plots/multiverse.csv"), gallery=tiles, strip=first,
-        random_pair=random_pair(params.seed), versions=installed_versions(PACKAGES),
+        gallery=films.strip(sources), strip=films.first_strip(sources),
+        films=films.study_viewer(sources, params.report.films),
+        random_pair=films.random_pair(sources, lambda area, *grid: random_masks(rng, np.array([area]), *grid)[0]),
+        versions=installed_versions(PACKAGES),
     )  # fmt: skip
-    for name, (header, rows, caption) in printed_tables(study, numbers := study_tables(study)).items():
+    numbers = study_tables(study)
+    for name, (header, rows, caption) in printed_tables(study, numbers).items():
         write_csv(f"plots/tables/{name}.csv", getattr(numbers, name))
         write_text(f"plots/tables/{name}.tex", tables.latex(header, rows, caption.split(". ", 1)[1], f"tab:{name}"))
+    write_csv(BESIDE / "films.csv", films_frame(study.films))
+    write_beside(BESIDE, study.films)
     write_text("plots/report.html", page.report(study, numbers))
     write_json("metrics/summary.json", short := summary.numbers(params.models, measured))
     if "SIGHTLINE_QUIET" not in os.environ:  # `make repro` prints these lines below DVC's last words
@@ -100,10 +111,12 @@ def main() -> None:
 
 def require_files(models: list[str], networks: list[str]) -> None:
     """StudyError that lists all missing inputs at once."""
+    arrays = [inputs.PREPARED / "images.npy", inputs.CONSENSUS, inputs.ANNOTATIONS, inputs.LUNGS]
     paths = [
-        *map(str, (INDEX, PREPARED / "images.npy", CONSENSUS, ANNOTATIONS, SCORES)),
+        *map(str, (inputs.INDEX, *arrays, SCORES, CONTRASTS)),
         *(f"plots/{name}.csv" for name in TABLES), *(f"metrics/{name}.json" for name in METRICS),
-        *map(SALIENCY.format, models), *(f"data/models/{name}.history.csv" for name in networks),
+        *map(inputs.SALIENCY.format, models), *map(inputs.PREDICTIONS.format, networks),
+        *(f"data/models/{name}.history.csv" for name in networks),
     ]  # fmt: skip
     if missing := [path for path in paths if not Path(path).is_file()]:
         raise StudyError("the report lacks inputs; run the stages that write them (dvc repro)", missing)
@@ -117,33 +130,19 @@ def read_specifications(path: str) -> pd.DataFrame:
         return pd.DataFrame()
 
 
-def films(params: Params, consensus: Mapping[str, np.ndarray]) -> tuple[list[tuple[str, list[Tile]]], Strip]:
-    """The gallery, of images spread over the scores, and the first screen's films, by each model's primary method."""
-    scores = read_csv(SCORES, {"image": str, "model": str, "method": str, "iou": float})
-    spread, few = gallery.spread_images(scores, params.report.gallery), strip.quartile_images(scores)
-    if not (images := list(dict.fromkeys([*few, *spread]))):
-        return [], strip.strip_of([])
-    pixels, raw = prepared_pixels(images, PREPARED, SCORES), read_maps(params.models, images, SALIENCY)
-    chosen = [(model, primary_method([method for name, method in raw if name == model])) for model in params.models]
-    maps = {key: scaled_maps(raw[key], *pixels.shape[1:3]) for key in chosen}
-    regions = dict(zip(consensus["images"].tolist(), consensus["consensus"], strict=True))
-    tiles = dict(gallery.model_tiles(images, pixels, regions, maps, scores, params.threshold))
-    by_image = [{model: own[n] for (model, _), own in maps.items()} for n in range(len(few))]
-    first = strip.strip_of((image, pixels[n], regions[image], by_image[n]) for n, image in enumerate(few))
-    return [(image, tiles[image]) for image in spread], first
-
-
-def random_pair(seed: int) -> list[Tile]:
-    """The annotation of median area and a random mask of that area on the same image; nothing without annotations."""
-    stored = read_npz(ANNOTATIONS)
-    if not len(stored["images"]):
-        return []
-    areas = stored["masks"].sum(axis=(1, 2))
-    row = int(np.argsort(areas, kind="stable")[len(areas) // 2])
-    chance = random_masks(stream(seed, "report", "random mask"), areas[[row]], *stored["masks"].shape[1:])[0]
-    image, annotator, profession = (str(stored[name][row]) for name in ("images", "annotators", "professions"))
-    pixels = prepared_pixels([image], PREPARED, ANNOTATIONS)[0]
-    return gallery.pair_tiles(image, pixels, f"annotation by {annotator} ({profession})", stored["masks"][row], chance)
+def film_sources(params: Params, networks: list[str], measured: dict[str, Any], **known: Any) -> films.Sources:
+    """What the stages wrote of the films; `known` is read already."""
+    test = inputs.read_test_images(inputs.INDEX)
+    return films.Sources(
+        annotations=read_npz(inputs.ANNOTATIONS), lungs=read_npz(inputs.LUNGS), threshold=params.threshold,
+        maps={model: read_npz(inputs.SALIENCY.format(model)) for model in params.models},
+        scaled=lambda raw: scaled_maps(raw, *inputs.prepared_grid(inputs.PREPARED)),
+        pixels=lambda images: inputs.prepared_pixels(images, inputs.PREPARED, inputs.INDEX),
+        test=test, probabilities=inputs.read_probabilities(networks, test, inputs.PREDICTIONS),
+        alignment=read_csv(SCORES, {"image": str, "model": str, "method": str, "iou": float}),
+        contrasts=read_csv(CONTRASTS, {"image": str, "candidate": str, "score": str, "own": float, "d": float}),
+        agreement=measured["agreement"], primary=measured.get("verdict", {}).get("primary", ""), **known,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ BASELINES = {"uniform": 0.1, "lungs": 0.25, "other_region": 0.22, "atlas": 0.3}
 
 def fabricate(
     root: Path, models: dict[str, Any], *, side: int = 48, num_images: int = 5, source: str = "phantom",
-    num_test: int = 20, title: str = "A study", paper_numbers: bool = True, gallery: int = 3,
+    num_test: int = 20, title: str = "A study", paper_numbers: bool = True, films: int = 8,
 ) -> None:  # fmt: skip
     """Every input of the report for `num_images` images with a consensus; with 0, no annotations either."""
     rng = np.random.default_rng(7)
@@ -38,7 +38,7 @@ def fabricate(
         "seed": 3, "threshold": 0.5, "data": {"source": source, "height": side, "width": side, "split": "patient"},
         "bootstrap": {"resamples": 1000, "level": 0.95}, "classification": {"bins": 4, "sensitivity": 0.9},
         "models": models,
-        "report": {"title": title, "paper_numbers": paper_numbers, "gallery": gallery},
+        "report": {"title": title, "paper_numbers": paper_numbers, "films": films},
     }  # fmt: skip
     root.mkdir(parents=True, exist_ok=True)
     YAML().dump(params, root / "params.yaml")
@@ -71,6 +71,11 @@ def fabricate(
         images=np.array(chosen * 2, dtype="U9"), masks=drawn,
         annotators=np.array(["p1"] * num_images + ["p2"] * num_images, dtype="U9"),
         professions=np.array(["student"] * num_images + ["radiologist"] * num_images, dtype="U12"),
+    )  # fmt: skip
+
+    write_npz(
+        root / "data/lungs.npz", images=np.array(names, dtype="U9"), lungs=np.stack([lungs] * num_test),
+        kind=np.array("phantom"),
     )  # fmt: skip
 
     rows, sweep, curve, alignment, intervals, classification = [], [], [], {}, {}, {}
@@ -106,6 +111,13 @@ def fabricate(
                 "val_loss": np.linspace(0.6, 0.2, 6),
             }
             write_csv(root / f"data/models/{model}.history.csv", pd.DataFrame(history))
+            probability = np.where(index["label"] == 1, 0.9, 0.2)
+            probability[:number] = 0.3  # as many false negatives as the network has others before it
+            predictions = index[["image", "split", "label"]].assign(probability=probability)
+            write_csv(root / f"data/models/{model}.predictions.csv", predictions)
+    columns = {"image": str, "candidate": str, "score": str, "own": float, "d": float}
+    candidates = [(image, f"{model}.{method}", "rank", 0.4, iou - 0.3) for image, model, method, _, iou in rows]
+    write_csv(root / "data/verdict.csv", pd.DataFrame(candidates, columns=list(columns)))
     if not num_images:
         alignment, intervals, sweep = {}, {}, []
     write_csv(root / "data/alignment.csv", pd.DataFrame(rows, columns=["image", "model", "method", "threshold", "iou"]))
@@ -238,7 +250,7 @@ def page_of(root: Path) -> str:
 
 def words_of(page: str) -> str:
     """The page's text without markup, spaces joined."""
-    text = re.sub(r"<(style|script)>.*?</\1>", " ", page, flags=re.DOTALL)
+    text = re.sub(r"<(style|script)\b[^>]*>.*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 

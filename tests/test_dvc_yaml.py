@@ -131,7 +131,7 @@ def test_every_stage_that_gathers_lists_each_model() -> None:
         "align": ("maps",), "bootstrap": ("p",), "compare": ("p",), "ladder": ("maps", "others"),
         "shortcut": ("maps", "p"),
         "multiverse": ("maps", "others"),
-        "report": ("maps", "h"),
+        "report": ("maps", "p", "h"),
     }  # fmt: skip
     for name, kinds in gathered.items():
         paths = {

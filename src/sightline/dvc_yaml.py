@@ -97,7 +97,7 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "families": predictions,
         "shortcut": [*maps, *predictions],
         "multiverse": [*maps, *others],
-        "report": [*maps, *histories],
+        "report": [*maps, *predictions, *histories],
     }
     measured = ("faithfulness", "regions", "consistency")
     gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in measured for key in networks]

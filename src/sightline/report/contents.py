@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sightline.report import families, tables
+from sightline.report.viewer import Viewer
 from sightline.study.errors import StudyError
 from sightline.study.models import Entry, Network
 
@@ -64,10 +65,12 @@ class Study:
     histories: Mapping[str, pd.DataFrame]
     """Per network: epoch, train_loss, val_loss"""
     gallery: Sequence[tuple[str, Sequence[Tile]]]
-    """Image names and their tiles."""
+    """A few films and their tiles, for print and for browsers without scripts."""
     random_pair: Sequence[Tile]
     """An annotation and a random mask; empty without annotations."""
     versions: Mapping[str, str]
+    films: Viewer | None = None
+    """The films of the viewer; None without one."""
     ladder: tables.Metrics = field(default_factory=dict)
     """metrics/ladder.json: baselines, lifts and the human scale; also empty without a consensus"""
     verdict: tables.Metrics = field(default_factory=dict)

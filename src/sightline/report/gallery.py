@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from PIL import Image
 
-from sightline.report.contents import Study, Tile
+from sightline.report.contents import Tile
 from sightline.report.html import paragraph, picture_rows
+from sightline.report.viewer import Film
 from sightline.report.words import method_words
-from sightline.study.errors import StudyError
 
 TILE = 176  # pixels of a tile's longer side
 CONSENSUS_COLOUR = (64, 212, 255)  # drawn thick with a dark rim to stand out on gray and on every colour of the map
@@ -26,52 +26,35 @@ SHADES = 255 * colormaps["inferno"](np.arange(256))[:, :3]  # of the map from 0 
 OPACITY = 0.6  # of the map where it is 1
 
 
-def gallery(study: Study) -> list[str]:
-    """The section: the chosen images, each with all models' maps."""
-    if not study.gallery:
-        return [paragraph("There is no image with a consensus region to show.")]
+def strip(rows: Sequence[tuple[str, Sequence[Tile]]], threshold: float) -> str:
+    """HTML of a few films, for print and for browsers without scripts; nothing without one."""
+    if not rows:
+        return ""
     words = (
-        f"{len(study.gallery)} images, evenly spaced from the best to the worst mean IoU of all models, not chosen by "
-        "eye. Blue: the consensus. Colours: the map, brightest at its maximum; white: where it reaches the threshold. "
-        "The IoU is that of the white and the blue region."
+        f"{len(rows)} films, evenly spaced from the best to the worst mean IoU of all models, not chosen by eye. Blue: "
+        f"the experts' region. Colours: the map, brightest at its maximum; white: where it reaches {threshold:g}."
     )
-    return [paragraph(words, "note"), *picture_rows(study.gallery)]
+    return "".join([paragraph(words, "note"), *picture_rows(rows)])
 
 
-def model_tiles(
-    images: Sequence[str],
-    pixels: np.ndarray,
-    regions: Mapping[str, np.ndarray],
-    maps: Mapping[tuple[str, str], np.ndarray],
-    scores: pd.DataFrame,
-    threshold: float,
-) -> list[tuple[str, list[Tile]]]:
-    """Each image with its X-ray, its consensus and every model's map with its IoU.
+def film_rows(films: Iterable[Film], methods: Mapping[str, str], threshold: float) -> list[tuple[str, list[Tile]]]:
+    """Each film with its X-ray, its region and every model's map, with the score `iou` of its marks.
 
-    `pixels` uint8 M x H x W (x 3) and `maps` by (model, method), M x H x W in [0, 1], in the order of `images`;
-    `regions` by image; `scores` has `image`, `model`, `method`, `iou`. An image without a region or a score is a
-    StudyError.
+    `methods`: key of each model's method. A film without pixels is black; a model without a map of it has no tile.
     """
-    iou = scores.set_index(["image", "model", "method"])["iou"].to_dict()
-    absent = [f"data/consensus.npz: {image}" for image in images if image not in regions]
-    absent += [
-        f"data/alignment.csv: {image}, {model}, {method}"
-        for model, method in maps
-        for image in images
-        if (image, model, method) not in iou
-    ]
-    if absent:
-        raise StudyError("images were scored that other files lack; run dvc repro", absent)
     rows: list[tuple[str, list[Tile]]] = []
-    for number, image in enumerate(images):
-        picture, region = pixels[number], regions[image]
-        row = [(data_uri(tile(picture)), f"X-ray {image}", "X-ray"),
-               (data_uri(tile(picture, region)), f"consensus on {image}", "consensus")]  # fmt: skip
-        for (model, method), maps_MHW in maps.items():
-            words, value = method_words(method), iou[image, model, method]
-            overlay = data_uri(tile(picture, region, maps_MHW[number], threshold))
-            alt = f"{words} of {model} on {image}, IoU {value:.2f}"
-            row.append((overlay, alt, f"{model}\n{words}, IoU {value:.2f}"))
+    for film in films:
+        pixels = film.pixels
+        if pixels is None:
+            pixels = np.zeros(next(iter(film.maps.values())).shape, np.uint8)
+        image, region = film.name, film.consensus_HW
+        row = [(data_uri(tile(pixels)), f"X-ray {image}", "X-ray"),
+               (data_uri(tile(pixels, region)), f"consensus on {image}", "consensus")]  # fmt: skip
+        for model, map_HW in film.maps.items():
+            words, mark = method_words(methods[model]), film.marks.get(model)
+            iou = f", IoU {mark.scores['iou']:.2f}" if mark and "iou" in mark.scores else ""
+            overlay = data_uri(tile(pixels, region, map_HW, threshold))
+            row.append((overlay, f"{words} of {model} on {image}{iou}", f"{model}\n{words}{iou}"))
         rows.append((image, row))
     return rows
 

@@ -33,6 +33,7 @@ from sightline.report import (
     strip,
     subjects,
     verdict,
+    viewer,
 )
 from sightline.report.contents import Study, Tables, printed_tables
 from sightline.report.first_screen import first_screen, limits_of
@@ -57,6 +58,7 @@ def report(study: Study, numbers: Tables) -> str:
         top(study, judged, verdicts),
         with_glossary(sections(study, numbers, judged, verdicts, standings, together)),
         FOOTER,
+        *viewer.assets(study.films),
     )
 
 
@@ -95,7 +97,7 @@ def sections(
     printed = printed_tables(study, numbers)
     primary = str(study.ladder.get("primary", "ap"))
     return [
-        ("films", "The films", gallery.gallery(study)),
+        ("films", "Film by film", viewer.parts(study.films, gallery.strip(study.gallery, study.threshold))),
         ("verdict", "The ruler and its controls", verdict.parts(judged, study.models, study.experts)),
         ("ladder", "Beside maps that know nothing of the finding", [
             *ladder.ladder(study, standings),

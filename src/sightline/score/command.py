@@ -3,7 +3,7 @@
 sightline score MAPS MASKS [--also NAME=MAPS ...] [--images FOLDER] [--lungs FOLDER] [--patients REGEX] ...
 
 Writes OUT/scores.csv (image x candidate), OUT/verdict.csv (image x candidate x score), OUT/scores.json and
-OUT/report.html. One rule for sizes: a map and a mask
+OUT/report.html, with the films it has no room for in OUT/report/. One rule for sizes: a map and a mask
 both show the whole image, and everything is brought to one grid, maps bilinearly, masks by nearest neighbour. One
 rule for names: files with the same stem belong together; images that lack a region, or a map of any model, are left
 out and named.
@@ -19,27 +19,24 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
+from sightline.alignment.ladder import MapsAndRegions, score_images
 from sightline.alignment.region_scores import SCORES
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.images.decode import decoded
 from sightline.images.split import patients_of
 from sightline.lungs import estimated_body
-from sightline.report.contents import Strip
-from sightline.report.gallery import data_uri, spread_images, tile
-from sightline.report.strip import quartile_images, strip_of
+from sightline.report.viewer import FOLDER, write_beside
+from sightline.score.films import first_strip, score_viewer
 from sightline.score.inputs import Size, read_maps, read_mask_files, read_regions
 from sightline.score.page import printed_table, score_report
 from sightline.score.results import IN_BODY, RULES, Origin, image_table, results, settings
 from sightline.score.verdict import judged
 from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
-from sightline.study.files import write_csv, write_json, written_whole
+from sightline.study.files import write_csv, write_json, write_text
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
-SHOWN = 6  # images in the report's gallery
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,9 +113,10 @@ def run(arguments: argparse.Namespace) -> None:
     write_csv(arguments.out / "scores.csv", image_table(study, scores))
     write_csv(arguments.out / "verdict.csv", verdict.table)
     write_json(arguments.out / "scores.json", summary)
-    with written_whole(arguments.out / "report.html") as beside:
-        pictures = _pictures(study, scores, arguments.threshold)
-        beside.write_text(score_report(summary, pictures, _strip(study, scores)), encoding="utf-8")
+    shown, few = score_viewer(study, scores, verdict.table, origin, arguments.threshold)
+    page = score_report(summary, shown, few, first_strip(study, scores))
+    write_beside(arguments.out / FOLDER, shown)
+    write_text(arguments.out / "report.html", page)
     print(printed_table(summary))
     print(f"{arguments.out}: scores.csv, verdict.csv, scores.json, report.html")
 
@@ -246,35 +244,3 @@ def _read_anatomy(
     if pixels_MHW is None:
         return None, "none"
     return np.array([estimated_body(image_HW) for image_HW in pixels_MHW], bool).reshape(-1, *grid), "body"
-
-
-def _pictures(study: MapsAndRegions, scores: Scores, threshold: float) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Some images, from the best to the worst: name and tiles (data URI, alternative text, caption)."""
-    if study.pixels_MHW is None:
-        return []
-    iou_AM = scores.binary["fixed"]["iou"]
-    shown = []
-    for image in spread_images(_mean_iou(study, scores), SHOWN):
-        row = study.images.index(image)
-        mask_HW, picture = study.masks_MHW[row], study.pixels_MHW[row]
-        pictures = [(data_uri(tile(picture, mask_HW)), f"{image} with the experts' region", "Experts")]
-        for name, map_HW, iou in zip(study.maps, study.maps_AHW(row), iou_AM[:, row], strict=True):
-            drawn = data_uri(tile(picture, mask_HW, map_HW, threshold))
-            pictures.append((drawn, f"map of {name} on {image}", f"{name}\nIoU {iou:.2f}"))
-        shown.append((image, pictures))
-    return shown
-
-
-def _strip(study: MapsAndRegions, scores: Scores) -> Strip | None:
-    """The films of the first screen; None without X-rays."""
-    if (pixels_MHW := study.pixels_MHW) is None:
-        return None
-    rows = [(image, study.images.index(image)) for image in quartile_images(_mean_iou(study, scores))]
-    return strip_of(
-        (image, pixels_MHW[row], study.masks_MHW[row], dict(zip(study.maps, study.maps_AHW(row), strict=True)))
-        for image, row in rows
-    )
-
-
-def _mean_iou(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
-    return pd.DataFrame({"image": study.images, "iou": scores.binary["fixed"]["iou"].mean(axis=0)})

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sightline.alignment.metrics import scale_metric, table_order
-from sightline.report import verdict
+from sightline.report import gallery, verdict, viewer
 from sightline.report.contents import Strip
 from sightline.report.first_screen import Names, Subject, first_screen, limits_of
-from sightline.report.html import Section, bullets, chart, details, document, paragraph, picture_rows, table
+from sightline.report.html import Section, bullets, chart, details, document, paragraph, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.strip import films_of, region_films
-from sightline.report.words import baseline_words, counted, in_units, lift_words, measure
+from sightline.report.viewer import Viewer
+from sightline.report.words import baseline_words, in_units, lift_words, measure
 from sightline.score import answer
 from sightline.score.answer import mean_words, place_of
+from sightline.score.films import Rows
 from sightline.score.results import verdicts_of
 from sightline.study.models import ExternalMaps
 
-Gallery = Sequence[tuple[str, list[tuple[str, str, str]]]]
 RULE_WORDS = {"fixed": "at the threshold", "otsu": "Otsu's threshold", "area_matched": "as large as the region"}
 OVERLAPS = {"iou": "IoU", "dice": "Dice", "hd95": "HD95, px", "assd": "ASSD, px", "nsd": "NSD"}
 SHOWN_NAMES = 20  # of those left out; all are in scores.json
 
 
-def score_report(results: dict[str, Any], gallery: Gallery, strip: Strip | None = None) -> str:
-    """The page; `gallery` has pictures by image, as `html.picture_rows` takes them; `strip`: the first films."""
+def score_report(results: dict[str, Any], shown: Viewer | None, few: Rows, strip: Strip | None = None) -> str:
+    """The page; `few`: tiles of some films, for print and for browsers without scripts; `strip`: the first films."""
     context = [paragraph(sentence) for sentence in answer.context(results)]
     parts: list[Section] = [
-        ("films", "Where they look", _gallery(gallery, results["threshold"])),
+        ("films", "Film by film", viewer.parts(shown, gallery.strip(few, results["threshold"]))),
         ("verdict", "The ruler and its controls", verdict.parts(verdicts_of(results))),
         ("ladder", "Beside maps that know nothing of the finding", [*_ladder(results), *context]),
         ("human", "Beside the experts themselves", _human(results)),
@@ -48,6 +48,7 @@ def score_report(results: dict[str, Any], gallery: Gallery, strip: Strip | None 
         _first(results, strip),
         parts,
         "Made by Sightline. Research, not a medical device.",
+        *viewer.assets(shown),
     )
 
 
@@ -173,16 +174,6 @@ def _human(results: dict[str, Any]) -> list[str]:
     if frame["place"].notna().any():
         figures = [chart(scale_figure(frame, _looks(results)), f"By {measure(told).words}, with intervals.")]
     return [*figures, table(["Measure", "0: anatomy", "1: expert", *results["candidates"]], rows, caption)]
-
-
-def _gallery(gallery: Gallery, threshold: float) -> list[str]:
-    if not gallery:
-        return [paragraph("Without X-rays (--images) there is nothing to show.")]
-    words = (
-        f"{counted(len(gallery), 'image')}, evenly spaced from the best to the worst mean IoU, not chosen by eye. "
-        f"Blue: the experts' region. Colours: the map; white: where it reaches {threshold:g} of its range."
-    )
-    return [paragraph(words, "note"), *picture_rows(gallery)]
 
 
 def _metrics(results: dict[str, Any]) -> str:
