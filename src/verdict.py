@@ -65,6 +65,7 @@ def main() -> None:
         maps={candidate(key): raw for key, raw in maps.items()},
         untrained={candidate(key): raw for key, raw in untrained.items()},
         lungs_MHW=lungs_MHW,
+        anatomy=inputs.ANATOMY[kind],
     )
     primary = primary_of(list(maps))
     seeds = {entry: [candidate(primary[run]) for run in own] for entry, own in families_of(params.models).items()}

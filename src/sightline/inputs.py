@@ -33,6 +33,8 @@ WORDS: dict[LungKind, str] = {
     "body": "the estimated body ({:.0%} of the film), as there are no lung masks",
 }
 
+ANATOMY: dict[LungKind, str] = {"masks": "lungs", "phantom": "lungs", "body": "estimated body"}  # in sentences
+
 
 def rows_of(images: Iterable[str], names: Iterable[str], path: Path, source: Path) -> list[int]:
     """The row of each image among `names`, which are those of `path`; StudyError that lists what it lacks."""

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from sightline.verdict.decision import Evidence, decided
+from sightline.verdict.sentences import sentence
 
 NAN = float("nan")
 YES = Evidence(
@@ -59,3 +60,19 @@ def test_no_yes_and_no_no_where_the_positive_control_fails() -> None:
     for control_low, p, high_90, near in product((-0.1, 0.0, NAN), (0.0, 0.5), (-1.0, 1.0), (-1.0, 1.0)):
         word, _ = decided(replace(YES, control_low=control_low, p=p, high_90=high_90, near_expert_low=near))
         assert word == "cannot_tell"
+
+
+@pytest.mark.parametrize(("anatomy", "verb"), [("lungs", "do"), ("estimated body", "does")])
+def test_sentences_name_the_anatomy_that_the_study_has(anatomy: str, verb: str) -> None:
+    mean = {"value": 0.2, "low": 0.1, "high": 0.3}
+    entry = {
+        "verdict": "undecided", "reason": "own_anatomy", "grid": "image", "place": 1.0, "power": 0.9,
+        "images_needed": None,
+        "contrast": {"rank": {"own": 0.3, "row": 0.1, "col": 0.1} | mean},
+        "expert": mean, "ceiling": mean, "anatomy": mean, "over_anatomy": mean,
+    }  # fmt: skip
+    text = sentence("a", entry, "rank", True, 0.25, False, anatomy)
+    assert f"no better than the patient's own {anatomy} {verb} (difference 20 [10, 30] points)" in text
+    unable = entry | {"verdict": "cannot_tell", "reason": "control_is_anatomy"}
+    text = sentence("a", unable, "rank", True, 0.25, False, anatomy)
+    assert f"cannot be told from the patient's own {anatomy} (contrast" in text

@@ -59,6 +59,7 @@ def films_of(study: MapsAndRegions) -> Films:
         reader_names_MR=None if names_MR is None else [names_MR[row] for row in rows],
         maps={name: [raws[row] for row in rows] for name, raws in study.maps.items()},
         lungs_MHW=None if study.lungs_MHW is None else study.lungs_MHW[rows],
+        anatomy="estimated body" if study.baseline_names else "lungs",
     )
 
 

@@ -39,6 +39,8 @@ class Films:
     """Maps of the same networks untrained, by candidate."""
     lungs_MHW: np.ndarray | None = None
     """bool, the patient's own lungs or body; None: not known."""
+    anatomy: str = "lungs"
+    """What `lungs_MHW` is in sentences: lungs, or estimated body."""
 
     @property
     def grid(self) -> tuple[int, int]:

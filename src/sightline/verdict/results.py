@@ -90,7 +90,7 @@ def verdicts(
     def judged(candidate: _Candidate, own: dict[str, Any]) -> dict[str, Any]:
         control = controls[candidate.grid]
         entry = _judged(judge, candidate, own, control, draws)
-        words = (settings.primary, control.has_experts, settings.margin, candidate.is_family)
+        words = (settings.primary, control.has_experts, settings.margin, candidate.is_family, films.anatomy)
         return {"sentence": sentence(names[candidate.name], entry, *words), **entry}
 
     candidates = {c.name: judged(c, contrasts[c.name]) for c in single}

@@ -12,9 +12,9 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def sentence(
-    name: str, entry: Mapping[str, Any], primary: str, has_experts: bool, margin: float, is_family: bool
+    name: str, entry: Mapping[str, Any], primary: str, has_experts: bool, margin: float, is_family: bool, anatomy: str
 ) -> str:
-    """`entry`: a candidate of `results.verdicts`, without its sentence."""
+    """`entry`: a candidate of `results.verdicts`, without its sentence; `anatomy`: lungs, or estimated body."""
     what = f"{name}, over its seeds," if is_family else name
     scale = "a left-out expert" if has_experts else "the region itself"
     own = entry["contrast"][primary]
@@ -29,8 +29,8 @@ def sentence(
         "looks": f"{what} looks where the experts look{_place(entry, scale)}: {evidence}.{_unknown_anatomy(entry)}",
         "prior": f"{what} looks where disease usually is, not where it is in this patient: {evidence}.",
         "elsewhere": f"{what} looks elsewhere: {evidence}; its own region gets no more than chance.",
-        "undecided": f"Undecided about {what}: {_undecided(entry, margin, scale)}{evidence}.{needed}",
-        "cannot_tell": f"This study cannot tell about {what}: {_unable(entry, has_experts)}.{needed}",
+        "undecided": f"Undecided about {what}: {_undecided(entry, margin, scale, anatomy)}{evidence}.{needed}",
+        "cannot_tell": f"This study cannot tell about {what}: {_unable(entry, has_experts, anatomy)}.{needed}",
     }[entry["verdict"]]
 
 
@@ -81,16 +81,20 @@ def _unknown_anatomy(entry: Mapping[str, Any]) -> str:
     return " No lungs and no films were given: that it follows the patient's own anatomy alone is not excluded."
 
 
-def _undecided(entry: Mapping[str, Any], margin: float, scale: str) -> str:
+def _undecided(entry: Mapping[str, Any], margin: float, scale: str, anatomy: str) -> str:
     if entry["reason"] == "own_anatomy":
         return (
-            "it knows the patient, but no better than the patient's own lungs or body do "
+            f"it knows the patient, but no better than the patient's own {anatomy} {_do(anatomy)} "
             f"(difference {points(entry['over_anatomy'])}); "
         )
     return f"neither above 0 nor below {share(margin)} of {scale}; "
 
 
-def _unable(entry: Mapping[str, Any], has_experts: bool) -> str:
+def _do(anatomy: str) -> str:
+    return "do" if anatomy.endswith("s") else "does"
+
+
+def _unable(entry: Mapping[str, Any], has_experts: bool, anatomy: str) -> str:
     control = "a left-out expert's drawing" if has_experts else "the experts' region itself"
     if entry["reason"] == "too_few":
         return "it needs regions of two patients or more that differ, and a map for each"
@@ -101,7 +105,7 @@ def _unable(entry: Mapping[str, Any], has_experts: bool) -> str:
         )
     if entry["reason"] == "control_is_anatomy":
         return (
-            f"{control}, seen {_grid(entry)}, cannot be told from the patient's own lungs or body "
+            f"{control}, seen {_grid(entry)}, cannot be told from the patient's own {anatomy} "
             f"(contrast {points(_positive(entry, has_experts))}, of the anatomy {points(entry['anatomy'])}; "
             f"the ceiling of this grid: {points(entry['ceiling'])})"
         )
