@@ -11,14 +11,13 @@ import pandas as pd
 from sightline.report.contents import Study
 from sightline.report.faithfulness_figures import necessity_figure, pixel_figure
 from sightline.report.html import chart, charts, details_html, paragraph, table
-from sightline.report.words import LEVEL, Metrics, listed, method_words, number_at, percent, shown
+from sightline.report.words import LEVEL, Metrics, counted, listed, method_words, named, number_at, percent, shown
 from sightline.statistics.holm import holm
 
 FILLS = {"blur": "Blurred", "zero": "Blackened"}
 ENDINGS = {"blur": "", "zero": "_zero"}  # of the keys
 MINUS = "\N{MINUS SIGN}"
 COMPARED = ("region_share", "probability")  # of images with and without a control
-MOST_NAMES = 4  # of networks in a sentence; more are counted
 
 
 def faithfulness(study: Study) -> list[str]:
@@ -70,7 +69,7 @@ def used(study: Study) -> list[str]:
     if not names:
         use, fall = "no network measurably uses", "is not seen to fall more"
     else:
-        use, fall = f"{_who(names, len(tested))} {'uses' if len(names) == 1 else 'use'}", "falls more"
+        use, fall = f"{named(names, len(tested))} {'uses' if len(names) == 1 else 'use'}", "falls more"
     return [
         f"Whatever the maps show, {use} the {study.experts}' region: the score for pneumonia {fall} when that region "
         f"is blurred than when {like} is, {end}"
@@ -80,7 +79,7 @@ def used(study: Study) -> list[str]:
 def _maps_in_words(maps: Mapping[str, Metrics]) -> list[str]:
     """What the pixels and the random weights say of the maps, in two sentences."""
     methods = listed(sorted({method_words(str(values.get("method"))) for values in maps.values()}))
-    images = f"{max(number_at(values, 'images') for values in maps.values()):.0f}"
+    images = counted(max(number_at(values, "images") for values in maps.values()), "positive test image")
     better = [
         model
         for model, values in maps.items()
@@ -93,26 +92,18 @@ def _maps_in_words(maps: Mapping[str, Metrics]) -> list[str]:
         and steps[-1] is not None
         and steps[-1] > number_at(values, "randomisation", "baseline_spearman")
     ]
-    films = "image" if images == "1" else "images"
     sentences = [
-        f"Pixels are restored, or removed, in the order of {methods} on {images} positive test {films}; in a random "
-        f"order the two give the same mean. Insertion is above deletion for {_who(better, len(maps))}."
+        f"Pixels are restored, or removed, in the order of {methods} on {images}; in a random order the two give the "
+        f"same mean. Insertion is above deletion for {named(better, len(maps)) if better else 'no network'}."
     ]
     if random:
         sentences.append(
             "With all weights random, the map still resembles the trained network's more than another image's map "
-            f"does for {_who(random, len(maps))}: such a map shows the image, not the network."
+            f"does for {named(random, len(maps))}: such a map shows the image, not the network."
         )
     else:
         sentences.append("With all weights random, no map stays more alike than the maps of two images are.")
     return sentences
-
-
-def _who(names: Sequence[str], total: int) -> str:
-    """The networks by name where they are few, else their number; `no network` without any."""
-    if not names:
-        return "no network"
-    return listed(list(names)) if len(names) <= MOST_NAMES else f"{len(names)} of {total} networks"
 
 
 def _pixel_chart(study: Study, maps: Mapping[str, Metrics]) -> str:
