@@ -40,12 +40,12 @@ def test_every_verdict_and_control_has_words() -> None:
          "Undecided: b."),
     ],
 )  # fmt: skip
-def test_the_first_sentence_counts_the_verdicts(words: dict[str, str], first: str) -> None:
-    sentences = verdict.answer(judged(words))
-    assert sentences[0] == first
-    assert sentences[1:-1] == [f"Sentence on {name}: {word}." for name, word in words.items()]
-    assert "48 images of 47 patients" in sentences[-1]
-    assert ("Holm" in sentences[-1]) == (len(words) > 1)
+def test_the_headline_names_the_models_and_the_section_has_their_sentences(words: dict[str, str], first: str) -> None:
+    assert verdict.headline(words) == first
+    _, basis, sentences, *_ = verdict.parts(judged(words))
+    assert all(f"Sentence on {name}: {word}." in sentences for name, word in words.items())
+    assert "48 images of 47 patients" in basis
+    assert ("Holm" in basis) == (len(words) > 1)
 
 
 def test_many_models_are_counted_in_one_sentence() -> None:
@@ -82,5 +82,4 @@ def test_parts_show_numbers_and_leave_out_what_is_not_known() -> None:
 
 def test_results_of_the_core_can_be_shown_as_they_are() -> None:
     results = judged({"a": "looks"})
-    assert verdict.answer(results) == verdict.answer(dict(results))
     assert len(verdict.parts(results)) == len(verdict.parts(results, {"a": GAP})) == 8

@@ -167,11 +167,6 @@ def figure_first(figure_html: str, words: str, *folded_html: str) -> list[str]:
     return [figure_html, paragraph(words), *filter(None, folded_html)]
 
 
-def multiples(*charts_html: str) -> str:
-    """Small charts of one kind, as many side by side as fit."""
-    return f'<div class="multiples">{"".join(charts_html)}</div>'
-
-
 def terms(meanings: Sequence[tuple[str, str]]) -> str:
     """A glossary: terms and what they mean."""
     items = "".join(f"<div><dt>{escaped(term)}</dt><dd>{escaped(words)}</dd></div>" for term, words in meanings)

@@ -34,8 +34,6 @@ nav a:hover{color:var(--ink);text-decoration:underline}
 .finding{font-size:1.12rem;line-height:1.45;max-width:74ch}
 .note,figcaption,caption{color:var(--muted);font-size:.92rem;line-height:1.45}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.2rem 2.5rem}
-.multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1rem 1.6rem}
-.multiples .chart{margin:0}
 figure{margin:1rem 0;min-width:0}
 .chart{max-width:34rem}
 @media (min-width:64rem){:is(section,.part)>.chart{max-width:none;display:grid;grid-template-columns:34rem 1fr;
@@ -176,7 +174,7 @@ figure,tr,img,svg,.chart,.wide,.tiles,dl>div{break-inside:avoid}
 caption{break-after:avoid}
 thead{display:table-header-group}
 .chart,section>.chart,.part>.chart{display:block;max-width:13cm}
-.charts,.multiples{grid-template-columns:1fr 1fr;gap:.5rem 1rem}
+.charts{grid-template-columns:1fr 1fr;gap:.5rem 1rem}
 .wide{overflow:visible}
 .wide table{font-size:7.2pt;max-width:100%}
 .wide th,.wide td{padding:.16rem .3rem;white-space:normal}

@@ -105,17 +105,6 @@ def _counts(words: Sequence[str], experts: str) -> str:
     return f"Of {len(words)} models: {'; '.join(parts)}."
 
 
-def answer(verdicts: Metrics) -> list[str]:
-    """The headline, then one sentence for each family and candidate, and how they were judged."""
-    candidates = verdicts["candidates"]
-    families = verdicts.get("families") or {}
-    return [
-        headline({name: entry["verdict"] for name, entry in candidates.items()}),
-        *(entry["sentence"] for entry in (*families.values(), *candidates.values())),
-        _basis(verdicts),
-    ]
-
-
 def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None, experts: str = "experts") -> list[str]:
     """The HTML of the section: chart, on what the verdicts rest, and folded the sentences, numbers and controls."""
     if not verdicts:
