@@ -3,6 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# NumPy's small products are not worth its threads, which spin while they wait: stage consensus at 128 pixels took 12.5 s
+# of CPU and 32 s in all with two threads, 1.9 and 2.4 s with one (2 cores of an Intel Xeon, beside other work,
+# 2026-11-27). PyTorch has its own threads.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: repro experiments fresh setup clean
 
