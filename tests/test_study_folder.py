@@ -92,7 +92,9 @@ def test_a_new_study_has_the_code_and_none_of_the_results(checkout: Path, tmp_pa
     assert not (mine / "metrics").exists()
     assert [path.name for path in (mine / "data/raw").iterdir()] == ["README.md"]
     assert not list(tmp_path.glob(".*.partial"))
-    recipe = subprocess.run(["make", "-n", "repro"], cwd=mine, capture_output=True, text=True).stdout
+    recipe = subprocess.run(
+        ["make", "--no-print-directory", "-n", "repro"], cwd=mine, capture_output=True, text=True
+    ).stdout
     assert recipe.rstrip().endswith("sightline summary")
 
 

@@ -138,7 +138,7 @@ def test_a_metric_added_in_one_place_is_in_ladder_json_and_in_the_report(
 
     models = {"theirs": ExternalMaps(maps="elsewhere", method="lime")}
     standings = ladder_answer.standings(results, {}, models)
-    study = SimpleNamespace(ladder=results, models=models, experts="experts", alignment={"theirs": {}})
+    study = SimpleNamespace(ladder=results, models=models, experts="experts", alignment={"theirs": {}}, params={})
     section = "".join(ladder_section.ladder(study, standings))  # type: ignore[arg-type]
     assert words.measure(added) is ADDED
     assert f"<th>{ADDED.words}</th>" in section or f">{ADDED.words}<" in section

@@ -42,7 +42,7 @@ def test_the_authors_maps_give_the_printed_ious(tmp_path: Path) -> None:
     for name in cases.image:
         shutil.copy(SHARED / "kermany224/test/PNEUMONIA" / name, folder / "raw/test/PNEUMONIA")
     imports = [f"import_maps {key}" for key in models]
-    run(folder, "prepare", "augment_preview", *imports, "consensus", "align", "bootstrap", "report")
+    run(folder, "prepare", "augment_preview", *imports, "lungs", "consensus", "align", "bootstrap", "verdict", "report")
     found = pd.read_csv(folder / "data/alignment.csv").set_index(["model", "image"]).iou
     for arch in ("vgg16", "resnet50"):
         printed = cases[f"printed_iou_{arch}"].to_numpy()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from studies import change, run, study
 
 KEY = "alexnet-scratch-gap"
 
 
+@pytest.mark.slow  # three minutes; the committed demonstration tells the fast suite the same
 def test_a_planted_shortcut_raises_accuracy_and_lowers_alignment(tmp_path: Path) -> None:
     """The paper's thesis with a known answer: the same network, recipe and seed, without and with the marker.
 

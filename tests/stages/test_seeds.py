@@ -43,7 +43,7 @@ def two_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(
         folder, "prepare", *each, "lungs", "consensus", "reliability", "align", "bootstrap", "ladder", "compare",
         "families", "shortcut", *(f"{name} {key}" for key in RUNS for name in ("faithfulness", "regions")),
-        "multiverse", "report",
+        "multiverse", *(f"consistency {key}" for key in RUNS), "verdict", "report",
     )  # fmt: skip
     return folder
 
