@@ -12,7 +12,7 @@ import pytest
 from sightline.maps import scaled_maps
 from studies import change, run, stage, study
 
-KEY = "alexnet-scratch-fc"
+KEY = "alexnet-scratch-gap"
 NETWORK = {"arch": "alexnet", "init": "scratch", "head": "fc", "seeds": 2}
 MOVED = {"shift_up", "shift_down", "shift_left", "shift_right", "rotate_left", "rotate_right"}
 OTHERS = {"noise", "jpeg", "dropout_1", "dropout_2"}
@@ -121,4 +121,4 @@ def test_wrong_parameters_are_refused(tmp_path: Path, name: str, value: float, m
 def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
     done = stage("consistency", study(tmp_path), "alexnet-scrath-fc")
     assert done.returncode == 1
-    assert "did you mean alexnet-scratch-fc" in done.stderr
+    assert "did you mean alexnet-scratch-gap" in done.stderr
