@@ -58,7 +58,7 @@ def tells_its_story(judged: dict[str, Any], classified: dict[str, Any]) -> None:
 
 
 def test_the_committed_results_tell_it_too() -> None:
-    """Whoever reads the repository without running it reads the same story."""
+    """A visitor who opens the committed report without running anything sees the same story."""
     if list(YAML(typ="safe").load(ROOT / "params.yaml")["models"]) != list(
         YAML(typ="safe").load(ROOT / "profiles/demo.yaml")["models"]
     ):
