@@ -60,7 +60,8 @@ def _changes(values: Metrics) -> list[str]:
         if here[1] > there[2] or there[1] > here[2]:
             verb = "falls" if there[0] < here[0] else "rises"
             name = words if words.isupper() else words.lower()
-            changes.append(f"{name} {verb} from {percent(here[0], 0)} to {percent(there[0], 0)}")
+            decimals = 0 if percent(here[0], 0) != percent(there[0], 0) else 1  # never "from 100% to 100%"
+            changes.append(f"{name} {verb} from {percent(here[0], decimals)} to {percent(there[0], decimals)}")
     return changes
 
 
