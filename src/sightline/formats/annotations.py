@@ -5,12 +5,13 @@ A reader of a foreign format takes a path and `ImportOptions` and returns `FileC
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from sightline.formats.rle import counts_of, mask_of
+from sightline.formats.rle import counts_at, counts_of, mask_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +24,28 @@ class ImportOptions:
     """Labels that count; None: all."""
     annotator: str | None = None
     """Who made the drawings for which the file names nobody."""
+    size: tuple[int, int] | None = None
+    """(rows, columns) of the pixels in which a file without sizes counts; None: as its format or its images say."""
+    is_size_needed: bool = True
+    """False where sizes do not matter, as for the IoU of two readers: see `frame_of`."""
 
     def size_of(self, image: str) -> tuple[int, int] | None:
         """(rows, columns) of a known image, None where they are not known."""
         return self.images.get(image) if isinstance(self.images, Mapping) else None
+
+    def frame_of(
+        self, image: str, of_format: tuple[int, int] | None = None, reach: tuple[float, float] = (1, 1)
+    ) -> tuple[int, int]:
+        """(rows, columns) of the pixels in which a file that states no sizes counts on this image.
+
+        The user's `size`; else `of_format`, where all files of the format have one size; else the image's own size.
+        Where none is known: ValueError, or, unless sizes are needed, `reach` (the furthest y and x of the image's
+        marks), rounded up.
+        """
+        known = self.size or of_format or self.size_of(image)
+        if known is None and self.is_size_needed:
+            raise ValueError("the file does not state the image's size; name the images, or their size")
+        return known or (max(1, math.ceil(reach[0])), max(1, math.ceil(reach[1])))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +72,14 @@ class Drawing:
         rows, cols = mask_HW.shape
         return cls(size=(rows, cols), counts=np.asarray(counts_of(mask_HW), np.int64), **fields)
 
+    @classmethod
+    def at(cls, mask_hw: np.ndarray, top: int, left: int, size: tuple[int, int], **fields: str) -> Drawing:
+        """The drawing whose pixels are those of a bool h x w mask at row `top` and column `left`, and no others.
+
+        For regions on large images: the whole image's mask is never made. A h or w of 0 is an empty drawing.
+        """
+        return cls(size=size, counts=counts_at(mask_hw, top, left, size), **fields)
+
     @property
     def mask(self) -> np.ndarray:
         """bool H x W."""
@@ -65,7 +92,11 @@ class FileContents:
 
     drawings: list[Drawing] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """One line for each image or annotation that cannot be read."""
+    """One line for each image or annotation that cannot be read; with any, nothing of the file is used."""
+    notes: list[str] = field(default_factory=list)
+    """What a user should know although the file is used, such as drawings that were left out; one line per kind."""
+    images: set[str] = field(default_factory=set)
+    """Stems of all images that the file names, also those without a drawing."""
     labels: set[str] = field(default_factory=set)
     """All labels in the file, also those that do not count."""
     num_skipped: int = 0

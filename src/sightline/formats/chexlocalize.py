@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
-from sightline.formats.fields import of_type, read_json, size_from, stem_of
+from sightline.formats.fields import of_type, read_json, size_from
 from sightline.formats.rle import segmentation_mask
 from sightline.formats.shapes import polygon_mask
+from sightline.names import stem_of
 from sightline.study.errors import StudyError
 
 SIZE = "img_size"  # [rows, columns], beside the findings in the form with polygons

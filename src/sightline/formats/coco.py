@@ -14,9 +14,10 @@ import numpy as np
 from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
 
 from sightline.formats.annotations import Annotation, Drawing, FileContents, ImportOptions
-from sightline.formats.fields import name_of, number, of_type, read_json, size_from, stem_of, text_of
+from sightline.formats.fields import name_of, number, of_type, read_json, size_from, text_of
 from sightline.formats.rle import segmentation_mask
 from sightline.formats.shapes import polygon_mask, rectangle_mask
+from sightline.names import stem_of
 from sightline.study.errors import StudyError
 
 

@@ -15,8 +15,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
-from sightline.formats.fields import MAX_NUMBER, MAX_SIDE, shown, size_from, stem_of
+from sightline.formats.fields import MAX_NUMBER, MAX_SIDE, shown, size_from
 from sightline.formats.shapes import ellipse_mask, polygon_mask, rectangle_mask
+from sightline.names import stem_of
 from sightline.study.errors import StudyError
 
 NO_AREA = ("polyline", "points", "skeleton", "cuboid")

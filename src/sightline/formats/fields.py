@@ -8,14 +8,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from sightline.study.errors import StudyError
 
 MAX_NUMBER = 1e9  # of a coordinate: squares and products of such numbers are finite
 MAX_SIDE = 16_384  # pixels; a digital X-ray has some 4,000, and a file that states more would only exhaust the memory
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".dcm"}
 
 
 def read_json(path: Path) -> Any:
@@ -65,12 +64,6 @@ def name_of(person: Any) -> str:
     if isinstance(person, dict):
         return next((name for key in ("email", "username", "name", "id") if (name := name_of(person.get(key)))), "")
     return str(person).strip() if isinstance(person, str | int) and not isinstance(person, bool) else ""
-
-
-def stem_of(name: str) -> str:
-    """The file stem in an image's path or name; only the suffix of an image format is removed."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    return last[: -len(suffix)] if (suffix := PurePosixPath(last).suffix).lower() in SUFFIXES else last
 
 
 def size_from(rows: Any, cols: Any) -> tuple[int, int]:

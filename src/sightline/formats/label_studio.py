@@ -16,8 +16,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
-from sightline.formats.fields import SUFFIXES, name_of, number, of_type, read_json, size_from, stem_of, text_of
+from sightline.formats.fields import name_of, number, of_type, read_json, size_from, text_of
 from sightline.formats.shapes import ellipse_mask, polygon_mask, rectangle_mask
+from sightline.names import SUFFIXES, stem_of
 from sightline.study.errors import StudyError
 
 NO_REGION = {"choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "ranker", "relation"}

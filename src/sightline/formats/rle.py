@@ -23,6 +23,25 @@ def counts_of(mask_HW: np.ndarray) -> list[int]:
     return [0, *runs] if pixels.size and pixels[0] else runs
 
 
+def counts_at(mask_hw: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:
+    """Run lengths, int64, of a bool h x w mask at row `top` and column `left` of an otherwise empty image of `size`.
+
+    The same as `counts_of` of the whole image, without making it. ValueError if the mask reaches out of the image.
+    """
+    (h, w), (rows, cols) = mask_hw.shape, size
+    if min(top, left) < 0 or top + h > rows or left + w > cols:
+        raise ValueError(f"a mask of {h} x {w} at row {top}, column {left} reaches out of {rows} x {cols} pixels")
+    padded_wh = np.zeros((w, h + 2), np.int8)
+    padded_wh[:, 1:-1] = mask_hw.T
+    column, row = np.nonzero(np.diff(padded_wh, axis=1))
+    edges = (left + column) * rows + top + row
+    # a run that ends at the lower border and one that starts at the upper border of the next column are one
+    joined = np.flatnonzero(np.diff(edges) == 0)
+    edges = np.delete(edges, np.concatenate([joined, joined + 1]))
+    ends = [rows * cols] if not edges.size or edges[-1] < rows * cols else []
+    return np.diff(np.concatenate([[0], edges, ends])).astype(np.int64)
+
+
 def mask_of(counts: Sequence[int], height: int, width: int) -> np.ndarray:
     """The bool `height` x `width` mask of run lengths; ValueError unless they are 0 or more and fill it exactly."""
     runs = np.asarray(counts, np.int64)

@@ -30,12 +30,8 @@ def polygon_mask(points: Any, size: tuple[int, int]) -> np.ndarray:
         num = len(points_N2) if points_N2.ndim else 0
         raise ValueError(f"a polygon of {num} points, expected 3 or more finite pairs of x and y")
     rows, cols = size
-    for axis, side, values in (("x", cols, points_N2[:, 0]), ("y", rows, points_N2[:, 1])):
-        reach = max(2.0, OVERSHOOT * side)
-        if values.min() < -reach or values.max() > side + reach:
-            raise ValueError(
-                f"a polygon's {axis} goes from {values.min():g} to {values.max():g}, its image from 0 to {side}"
-            )
+    within_image(points_N2[:, 0], "a polygon's x", cols)
+    within_image(points_N2[:, 1], "a polygon's y", rows)
     return region(points_N2, rows, cols)
 
 
@@ -48,13 +44,52 @@ def rectangle_mask(
 ) -> np.ndarray:
     """Pixels of the rectangle whose upper left corner is at (x, y) = `corner`, rotated about `pivot`, bool.
 
-    `sides` are width and height, 0 or more (ValueError otherwise).
+    `sides` are width and height, 0 or more. ValueError otherwise, and as for `polygon_mask` where it reaches out of
+    the image.
     """
     (x, y), (width, height) = corner, sides
     if width < 0 or height < 0:
         raise ValueError(f"a rectangle {width:g} wide and {height:g} high")
     corners = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
-    return region(_rotated(corners, degrees, pivot), *size)
+    corners = _rotated(corners, degrees, pivot)
+    within_image(corners[:, 0], "a rectangle's x", size[1])
+    within_image(corners[:, 1], "a rectangle's y", size[0])
+    return region(corners, *size)
+
+
+def boxes_mask(boxes_N4: Any, size: tuple[int, int]) -> tuple[np.ndarray, int, int]:
+    """The union of upright boxes (x0, y0, x1, y1): bool h x w, as small as they allow, its top row and left column.
+
+    No box, or boxes between two pixel centres, give 0 x 0 at (0, 0). ValueError where a box is not four finite numbers
+    with x0 <= x1 and y0 <= y1, or reaches out of the image by more than OVERSHOOT (and by more than 2 pixels).
+    """
+    try:
+        corners_N4 = np.asarray(boxes_N4, np.float64).reshape(-1, 4)
+    except (TypeError, ValueError):
+        raise ValueError("a box is not four numbers") from None
+    for box in corners_N4:
+        within_image(box[0::2], "a box's x", size[1])
+        within_image(box[1::2], "a box's y", size[0])
+        if box[0] > box[2] or box[1] > box[3]:
+            raise ValueError(f"a box {box[2] - box[0]:g} wide and {box[3] - box[1]:g} high")
+    # a pixel belongs to a box if its centre does
+    first_last_N4 = np.ceil(corners_N4 - 0.5).clip(0, [size[1], size[0], size[1], size[0]]).astype(int)
+    first_last_N4 = first_last_N4[(first_last_N4[:, 2:] > first_last_N4[:, :2]).all(axis=1)]
+    if not len(first_last_N4):
+        return np.zeros((0, 0), bool), 0, 0
+    left, top = (int(side) for side in first_last_N4[:, :2].min(axis=0))
+    right, bottom = first_last_N4[:, 2:].max(axis=0)
+    mask_hw = np.zeros((bottom - top, right - left), bool)
+    for x0, y0, x1, y1 in first_last_N4.tolist():
+        mask_hw[y0 - top : y1 - top, x0 - left : x1 - left] = True
+    return mask_hw, top, left
+
+
+def within_image(values: np.ndarray, what: str, side: int) -> None:
+    """ValueError if a shape's values are not finite or reach out of 0 to `side` by more than OVERSHOOT and 2 pixels."""
+    reach = max(2.0, OVERSHOOT * side)
+    if not np.isfinite(values).all() or values.min() < -reach or values.max() > side + reach:
+        raise ValueError(f"{what} goes from {values.min():g} to {values.max():g}, its image from 0 to {side}")
 
 
 def ellipse_mask(
@@ -62,14 +97,18 @@ def ellipse_mask(
 ) -> np.ndarray:
     """Pixels whose centres lie in the ellipse or on it, bool.
 
-    `radii` are along x and y before the rotation, above 0 (ValueError otherwise).
+    `radii` are along x and y before the rotation, above 0. ValueError otherwise, and as for `polygon_mask` where it
+    reaches out of the image.
     """
     if not all(radius > 0 for radius in radii):
         raise ValueError(f"an ellipse with radii {radii[0]:g} and {radii[1]:g}")
     rows, cols = size
+    cos, sin = _cos_sin(degrees)
+    half_x, half_y = math.hypot(radii[0] * cos, radii[1] * sin), math.hypot(radii[0] * sin, radii[1] * cos)
+    within_image(np.array([centre[0] - half_x, centre[0] + half_x]), "an ellipse's x", cols)
+    within_image(np.array([centre[1] - half_y, centre[1] + half_y]), "an ellipse's y", rows)
     dx = (np.arange(cols) + 0.5 - centre[0])[None, :]
     dy = (np.arange(rows) + 0.5 - centre[1])[:, None]
-    cos, sin = _cos_sin(degrees)
     return ((dx * cos + dy * sin) / radii[0]) ** 2 + ((dy * cos - dx * sin) / radii[1]) ** 2 <= 1
 
 

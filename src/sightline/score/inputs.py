@@ -268,7 +268,8 @@ def _drawings(path: Path, finding: str | None, problems: list[str]) -> tuple[lis
         from sightline.formats.annotations import ImportOptions
         from sightline.formats.chexlocalize import read_chexlocalize
         from sightline.formats.coco import read_coco
-        from sightline.formats.fields import nearest_name, read_json, stem_of
+        from sightline.formats.fields import nearest_name, read_json
+        from sightline.names import stem_of
     except ModuleNotFoundError as error:
         raise StudyError(f"{path}: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
     document = read_json(path)

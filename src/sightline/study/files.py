@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import math
@@ -135,6 +136,19 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     if wrong:
         raise StudyError(f"{path}: wrong values", wrong)
     return frame
+
+
+def csv_columns(path: str | Path) -> list[str]:
+    """The names in a CSV's first row, as `read_csv` names its columns; a file that cannot be read is a StudyError."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+    except OSError as error:
+        raise StudyError(f"{path}: could not be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path}: not a readable CSV ({error})") from None
+    separator = max(",;\t", key=first.count)
+    return [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
 
 
 def sha256_of(path: str | Path) -> str:

@@ -1,0 +1,140 @@
+"""The formats of experts' files that can be read, how each is recognised, and one way to read any of them.
+
+A format is one file of this package with one function (path, options) -> FileContents, and one line in FORMATS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+from sightline.formats.annotations import FileContents, ImportOptions
+from sightline.formats.fields import nearest_name
+from sightline.formats.peek import Peek
+from sightline.study.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of experts' files."""
+
+    title: str
+    """What it is called, for people."""
+    reader: str
+    """module:function below sightline.formats; loaded only when a file is read, so that a look loads no other one."""
+    fits: Callable[[Peek], bool]
+    """Whether a file or folder looks like it; at most one format's answer is yes."""
+
+    def read(self, path: Path, options: ImportOptions) -> FileContents:
+        """What the file holds; StudyError if it is not of this format."""
+        module, function = self.reader.split(":")
+        contents: FileContents = getattr(import_module(f"sightline.formats.{module}"), function)(path, options)
+        return contents
+
+
+def has_keys(*keys: str) -> Callable[[Peek], bool]:
+    """Recognises a JSON object with all `keys`."""
+    return lambda peek: isinstance(peek.document, dict) and all(key in peek.document for key in keys)
+
+
+def has_columns(*columns: str) -> Callable[[Peek], bool]:
+    """Recognises a CSV with all `columns`, upper and lower case alike."""
+    names = {column.lower() for column in columns}
+    return lambda peek: names <= {column.lower() for column in peek.columns}
+
+
+def has_items(*keys: str) -> Callable[[Peek], bool]:
+    """Recognises a JSON list whose first item is an object with all `keys`."""
+    return lambda peek: (
+        isinstance(peek.document, list)
+        and bool(peek.document)
+        and isinstance(peek.document[0], dict)
+        and all(key in peek.document[0] for key in keys)
+    )
+
+
+def _is_chexlocalize(peek: Peek) -> bool:
+    """Objects by image whose values are objects: run lengths with a size, or polygons beside `img_size`."""
+    document = peek.document
+    if not isinstance(document, dict) or not document or not all(isinstance(v, dict) for v in document.values()):
+        return False
+    entry = next(iter(document.values()))
+    return "img_size" in entry or (bool(entry) and all(isinstance(v, dict) and "counts" in v for v in entry.values()))
+
+
+FORMATS: dict[str, Format] = {
+    "chexlocalize": Format("cheXlocalize's JSON", "chexlocalize:read_chexlocalize", _is_chexlocalize),
+    "coco": Format("COCO's JSON", "coco:read_coco", has_keys("images", "annotations")),
+    "cvat": Format("CVAT for images 1.1", "cvat:read_cvat", lambda peek: peek.root == "annotations"),
+    "label-studio": Format(
+        "Label Studio's JSON or JSON-MIN",
+        "label_studio:read_label_studio",
+        lambda peek: has_items("annotations", "data")(peek) or has_items("annotation_id")(peek),
+    ),
+}
+
+
+def format_of(path: Path) -> str:
+    """The key in FORMATS of the file or folder at `path`; StudyError that says what it looks like if there is none."""
+    if not path.exists():
+        raise StudyError(f"{path}: no such file or folder")
+    peek = Peek(path)
+    fitting = [key for key, format in FORMATS.items() if format.fits(peek)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise StudyError(f"{path}: may be {' or '.join(fitting)}; say which with --format")
+    raise StudyError(f"{path}: {peek.described()}, which is no known format; accepted are {accepted()}")
+
+
+def accepted() -> str:
+    """The titles of all formats, for messages and help."""
+    return ", ".join(sorted((format.title for format in FORMATS.values()), key=str.casefold))
+
+
+def files_at(path: Path, format: str | None = None) -> list[tuple[Path, str]]:
+    """The files to read at `path`, each with the key of its format.
+
+    `format`: the key for all of them; None: each is recognised. A folder that is not itself of a format stands for the
+    files and folders in it; hidden ones are left out. StudyError that lists those of no known format.
+    """
+    if format is not None and format not in FORMATS:
+        raise StudyError(f"format {format!r} cannot be read{nearest_name(format, FORMATS)}")
+    if not path.is_dir() or any(kind.fits(Peek(path)) for kind in FORMATS.values()):
+        return [(path, format or format_of(path))]
+    files, problems = [], []
+    for part in sorted(path.iterdir()):
+        if part.name.startswith("."):
+            continue
+        try:
+            files.append((part, format or format_of(part)))
+        except StudyError as error:
+            problems.append(str(error))
+    if not files:
+        raise StudyError(f"{path}: {Peek(path).described()}, no known format; accepted are {accepted()}", problems)
+    if problems:
+        raise StudyError(f"{path}: holds files of no known format; take them out", problems)
+    return files
+
+
+def read_files(paths: Iterable[Path], options: ImportOptions, format: str | None = None) -> FileContents:
+    """What all files at `paths` hold together, in the order of the paths; see `files_at` for folders and `format`.
+
+    Problems, notes and the drawings' sources begin with the path where there are several files. StudyError where a file
+    cannot be read at all.
+    """
+    files = [found for path in paths for found in files_at(path, format)]
+    together = FileContents()
+    for path, key in files:
+        contents = FORMATS[key].read(path, options)
+        where = f"{path}: " if len(files) > 1 else ""
+        together.drawings += [replace(drawing, source=f"{where}{drawing.source}") for drawing in contents.drawings]
+        together.problems += [f"{where}{problem}" for problem in contents.problems]
+        together.notes += [f"{where}{note}" for note in contents.notes]
+        together.images |= contents.images
+        together.labels |= contents.labels
+        together.num_skipped += contents.num_skipped
+        together.num_nameless += contents.num_nameless
+    return together
