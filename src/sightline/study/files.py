@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import io
 import json
 import math
 import os
@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from sightline.study.csv_text import decoded, has_blanks, header_of, plain, rewritten
 from sightline.study.errors import StudyError
 
 
@@ -106,23 +107,27 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
 def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     """The table at `path` with at least `columns`, typed; a missing file or column is a StudyError.
 
-    Text columns keep `NA`, `null` and leading zeros as they are in the file; an empty text cell is "".
+    Text columns keep `NA`, `null` and leading zeros as they are in the file and lose blanks around a cell; an empty
+    text cell is "". As people write tables: see `csv_text`. A number with a comma for its point is refused.
     """
-    text = {name: str for name, kind in columns.items() if kind is str}
+    table = _csv_text(path)
     try:
-        frame = pd.read_csv(
-            path, dtype=text, keep_default_na=False, na_values={n: [""] for n in columns if n not in text}
-        )
-    except FileNotFoundError:
-        raise StudyError(f"{path}: not there; run the stage that writes it, or put it there") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        try:
+            frame = _parsed(plain(table), columns)
+        except pd.errors.ParserError:  # a row with more cells than the first
+            frame = _parsed(rewritten(table), columns)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise StudyError(f"{path}: not a readable CSV ({error})") from error
+    except ValueError as error:
+        raise StudyError(f"{path}: {error}") from None
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise StudyError(f"{path}: lacks columns {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}")
+    is_stripped = not has_blanks(table)
     wrong = []
     for name, kind in columns.items():
         if kind is str:
+            frame[name] = frame[name] if is_stripped else frame[name].str.strip()
             continue
         numbers = pd.to_numeric(frame[name], errors="coerce")
         bad = numbers.isna() & frame[name].notna()
@@ -130,6 +135,7 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
             bad |= numbers.isna() | (numbers % 1 != 0)
         wrong += [
             f"{path}, row {row + 2}: {name} is {frame[name][row]!r}, expected {kind.__name__}"
+            + (" with a point for its decimals" if "," in str(frame[name][row]) else "")
             for row in np.flatnonzero(bad)
         ]
         frame[name] = numbers if kind is float else numbers.where(~bad, 0).astype(kind)
@@ -139,16 +145,25 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
 
 
 def csv_columns(path: str | Path) -> list[str]:
-    """The names in a CSV's first row, as `read_csv` names its columns; a file that cannot be read is a StudyError."""
+    """The names of a CSV's columns, as `read_csv` names them; a file that cannot be read is a StudyError."""
+    return header_of(_csv_text(path))
+
+
+def _csv_text(path: str | Path) -> str:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+        return decoded(path)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; run the stage that writes it, or put it there") from None
     except OSError as error:
         raise StudyError(f"{path}: could not be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
+    except ValueError as error:
         raise StudyError(f"{path}: not a readable CSV ({error})") from None
-    separator = max(",;\t", key=first.count)
-    return [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+
+
+def _parsed(table: str, columns: dict[str, type]) -> pd.DataFrame:
+    text = {name: str for name, kind in columns.items() if kind is str}
+    numbers = {name: [""] for name in columns if name not in text}
+    return pd.read_csv(io.StringIO(table), dtype=text, keep_default_na=False, na_values=numbers)
 
 
 def sha256_of(path: str | Path) -> str:
