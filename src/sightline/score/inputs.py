@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from sightline.experts.annotation_reader import (
     COLUMNS,
@@ -27,6 +26,7 @@ from sightline.experts.annotation_reader import (
     reading_order,
 )
 from sightline.experts.cleanup import nearest
+from sightline.map_files import checked_map, read_map
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_npz
 
@@ -98,7 +98,7 @@ def _map_arrays(path: Path, problems: list[str]) -> dict[str, dict[str, np.ndarr
             if image in maps:
                 problems.append(f"{path}: a second map of {image}")
             try:
-                maps[image] = _checked(values)
+                maps[image] = checked_map(values)
             except ValueError as error:
                 problems.append(f"{path}, {name}: {error}")
         if not stored:
@@ -116,37 +116,10 @@ def _map_arrays(path: Path, problems: list[str]) -> dict[str, dict[str, np.ndarr
         by_method[method] = {}
         for image, map_hw in zip(images, values, strict=True):
             try:
-                by_method[method][image] = _checked(map_hw)
+                by_method[method][image] = checked_map(map_hw)
             except ValueError as error:
                 problems.append(f"{path}, {method} of {image}: {error}")
     return by_method
-
-
-def read_map(path: Path) -> np.ndarray:
-    """float64 h x w, at any size, a PNG's range as [0, 1]; ValueError with the reason for anything else."""
-    if path.suffix.lower() == ".npy":
-        try:
-            values = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f"not a readable NPY ({error})") from None
-        return _checked(values)
-    try:
-        with Image.open(path) as picture:
-            mode, values = picture.mode, np.asarray(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not a readable PNG ({error})") from None
-    if mode != "L" and not mode.startswith("I"):
-        raise ValueError(f"expected a gray PNG, got mode {mode}; a coloured overlay is not a map")
-    return _checked(values / (255.0 if mode == "L" else 65535.0))
-
-
-def _checked(values: np.ndarray) -> np.ndarray:
-    if values.ndim != 2 or not values.size or values.dtype.kind not in "buif":
-        raise ValueError(f"expected h x w real numbers, got {values.dtype} of shape {values.shape}")
-    values = values.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} values that are NaN or infinite")
-    return values
 
 
 def read_regions(

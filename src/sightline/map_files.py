@@ -1,0 +1,60 @@
+"""Reads one saliency map made elsewhere: a gray PNG in any of its modes, or an NPY. h w grid of the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+SUFFIXES = (".png", ".npy")
+
+
+def read_map(path: Path) -> np.ndarray:
+    """float64 h x w at the file's own size; ValueError with the reason where it is no map.
+
+    An NPY holds real numbers of any range. A PNG's range becomes [0, 1], whether it is stored as gray (1 to 16 bits),
+    as gray with alpha, as a palette or as RGB: every pixel has to be gray and opaque. A coloured overlay is refused,
+    since its colours have no one order, and so is a map with transparent pixels. Of 16-bit files with alpha or three
+    channels the upper 8 bits are read.
+    """
+    if path.suffix.lower() == ".npy":
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise ValueError(f"not a readable NPY ({error})") from None
+        return checked_map(values)
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            picture.load()
+            return checked_map(_gray(picture))
+    except UnidentifiedImageError:
+        raise ValueError("not a PNG") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a readable PNG ({error})") from None
+
+
+def checked_map(values: np.ndarray) -> np.ndarray:
+    """`values` as float64 h x w; ValueError unless they are finite real numbers in two dimensions."""
+    if values.ndim != 2 or not values.size or values.dtype.kind not in "buif":
+        raise ValueError(f"expected h x w real numbers, got {values.dtype} of shape {values.shape}")
+    values = values.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} values that are NaN or infinite")
+    return values
+
+
+def _gray(picture: Image.Image) -> np.ndarray:
+    """float64 h x w in [0, 1] of a PNG whose pixels are gray and opaque; ValueError otherwise."""
+    key = picture.info.get("transparency")
+    if picture.mode in ("1", "L", "I;16", "I"):
+        values = np.asarray(picture)
+        if key is not None and (values == key).any():
+            raise ValueError("has transparent pixels; save the map without transparency")
+        return values / {"1": 1.0, "L": 255.0}.get(picture.mode, 65535.0)
+    channels_hw4 = np.asarray(picture.convert("RGBA"))
+    if (channels_hw4[..., :3] != channels_hw4[..., :1]).any():
+        raise ValueError(f"a coloured PNG (mode {picture.mode}); a coloured overlay is no map: save the map as gray")
+    if (channels_hw4[..., 3] < 255).any():
+        raise ValueError("has transparent pixels; save the map without transparency")
+    return channels_hw4[..., 0] / 255.0
