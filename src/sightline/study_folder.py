@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from sightline.dvc_yaml import sync
 from sightline.study.errors import StudyError
-from sightline.study.files import write_text, written_whole
+from sightline.study.files import not_written, write_text, written_whole
 from sightline.study.models import Models, runs_of
 from sightline.study.parameters import read_params
 
@@ -110,7 +110,7 @@ def new(folder: Path, profile: str | None) -> None:
         is_committed = _begin_repository(partial, f"Study started from {origin}")
         partial.replace(folder)
     except OSError as error:
-        raise StudyError(f"{folder}: could not be written ({error.strerror}); free the disk and run again") from error
+        raise not_written(folder, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     print(f"{folder} is a study of its own, from {origin}; next: cd {folder} && dvc repro")

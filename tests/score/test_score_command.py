@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from bug_inputs import bug_input
 from foreign_maps import (
     COLS,
     IMAGES,
@@ -32,6 +33,7 @@ from sightline.score.command import named_path
 from sightline.score.inputs import LONGEST_SIDE, common_size
 from sightline.study.errors import StudyError
 from sightline.study.files import write_npz
+from studies import sightline
 
 CASES = Path(__file__).parents[3] / "shared" / "data" / "paper-cases"
 XRAYS = CASES.parent / "kermany224" / "test" / "PNEUMONIA"
@@ -333,6 +335,22 @@ def test_nothing_matched_and_nothing_there(tmp_path, folders):
     assert "no such folder" in refusal(tmp_path, maps, masks, "--images", tmp_path / "nowhere")
     (tmp_path / "list.json").write_text("[1]")
     assert "neither COCO's nor cheXlocalize's" in refusal(tmp_path, maps, tmp_path / "list.json")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, monkeypatch):
+    (tmp_path / "results.txt").write_text("mine")
+    for out in ("results.txt", "results.txt/deeper"):
+        done = sightline(tmp_path, "score", "cam", "masks", "--out", out)
+        assert (done.returncode, done.stderr) == (1, "error: results.txt: is a file; name a folder\n")
+    monkeypatch.setattr("sightline.score.command.gather", lambda _: pytest.fail("read before the check"))
+    assert sightline(tmp_path, "score", "cam", "masks", "--out", "results.txt").returncode == 1
+    assert (tmp_path / "results.txt").read_text() == "mine"
+
+
+def test_the_reported_file_in_the_results_place_is_one_line(tmp_path):
+    folder = bug_input("out-not-writable", tmp_path)
+    done = sightline(folder, "score", "maps", "masks", "--out", "results.txt")
+    assert (done.returncode, done.stderr) == (1, "error: results.txt: is a file; name a folder\n")
 
 
 def test_names_of_models(tmp_path, folders):

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sightline.study.errors import StudyError
+from sightline.study import files
+from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import (
     read_csv,
     read_json,
     read_npz,
+    refuse_unwritable,
     sha256_of,
     write_csv,
     write_json,
@@ -43,6 +45,67 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"x.json: could not be written \(No space left on device\); free the disk"):
         write_and_fail(tmp_path / "x.json", OSError(errno.ENOSPC, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(errno.EACCES, "Permission denied"), (errno.EROFS, "Read-only file system")]
+)
+def test_where_writing_is_not_allowed_nobody_is_advised_to_free_the_disk(
+    tmp_path: Path, number: int, reason: str
+) -> None:
+    with pytest.raises(StudyError) as raised:
+        write_and_fail(tmp_path / "x.json", OSError(number, reason))
+    assert str(raised.value) == f"{tmp_path / 'x.json'}: could not be written ({reason})"
+
+
+@pytest.mark.parametrize("path", ["results.txt/x.json", "results.txt/sub/x.json"])
+def test_a_file_in_a_folders_place_is_named(tmp_path: Path, path: str) -> None:
+    (tmp_path / "results.txt").write_text("mine")
+    with pytest.raises(StudyError, match=r"results.txt: is a file; name a folder$"):
+        write_json(tmp_path / path, {})
+    with pytest.raises(StudyError, match=r"results.txt: is a file; name a folder$"):
+        refuse_unwritable((tmp_path / path).parent)
+    assert (tmp_path / "results.txt").read_text() == "mine"
+
+
+def test_a_folder_is_tried_before_it_is_needed_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_unwritable(tmp_path / "new" / "below")
+    assert list(tmp_path.iterdir()) == []
+
+    def denied(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(files, "TemporaryFile", denied)
+    with pytest.raises(StudyError, match=r"below: could not be written \(Permission denied\)$"):
+        refuse_unwritable(tmp_path / "new" / "below")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "out"), "error: out: Permission denied\n"),
+        (FileExistsError(errno.EEXIST, "File exists", "out"), "error: out: File exists\n"),
+        (OSError(errno.ENOSPC, "No space left", "out"), "error: out: No space left; free the disk and run again\n"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_of_any_stage(
+    error: OSError, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        run_stage(fails)
+    assert left.value.code == 1
+    assert capsys.readouterr().err == line
+
+
+def test_other_errors_of_the_system_keep_their_traceback() -> None:
+    def fails() -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset")
+
+    with pytest.raises(ConnectionResetError):
+        run_stage(fails)
 
 
 def test_what_a_killed_run_left_is_overwritten(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bug_inputs import bug_input
 from sightline.study.errors import StudyError
 from sightline.study.models import Entry, ExternalMaps, Network, entries_of_runs, families_of, read_network, runs_of
+from studies import ROOT, change, sightline, study
 
 ONE = Network(arch="alexnet", init="scratch", head="fc")
 THREE = Network(arch="alexnet", init="scratch", head="gap", seeds=3)
@@ -43,6 +45,33 @@ def test_without_seeds_runs_are_the_models() -> None:
 def test_names_with_two_meanings_are_refused(models: dict[str, Entry], message: str) -> None:
     with pytest.raises(StudyError, match=message):
         runs_of(models)
+
+
+@pytest.mark.parametrize("key", ["resnet.v2", "a b", "a/b", "a+b", "a:b", "", "x\n"])
+def test_keys_that_dvc_or_a_path_reads_otherwise_are_refused(key: str) -> None:
+    with pytest.raises(StudyError, match="a key has letters, digits, - and _ only; rename the model"):
+        runs_of({key: ONE})
+
+
+def test_letters_of_other_languages_are_letters() -> None:
+    assert list(runs_of({"größe_2": ONE})) == ["größe_2"]
+
+
+def test_sync_refuses_the_key_with_a_dot_and_changes_nothing(tmp_path: Path) -> None:
+    folder = study(tmp_path)
+    change(folder, models={"resnet.v2": {"maps": "ext", "method": "lime"}, "fine": {"maps": "ext", "method": "lime"}})
+    (folder / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    done = sightline(folder, "sync")
+    assert done.returncode == 1
+    assert "models.resnet.v2: a key has letters, digits, - and _ only" in done.stderr
+    assert "models.fine" not in done.stderr
+    assert (folder / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+
+
+def test_the_reported_key_with_a_dot_is_refused(tmp_path: Path) -> None:
+    folder = bug_input("model-key-dot", tmp_path)
+    (folder / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    assert "models.resnet.v2: a key has letters" in sightline(folder, "sync").stderr
 
 
 def test_a_name_that_only_looks_like_a_seed_is_allowed() -> None:

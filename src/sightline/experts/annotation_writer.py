@@ -20,7 +20,7 @@ from PIL import Image
 from sightline.experts.annotation_reader import COLUMNS
 from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
-from sightline.study.files import write_csv
+from sightline.study.files import not_written, write_csv
 
 MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
 
@@ -48,7 +48,7 @@ def write_folder(
             write_csv(partial / "readings.csv", readings)
         _move_in(partial, folder)
     except OSError as error:
-        raise StudyError(f"{folder}: could not be written ({error.strerror}); free the disk and run again") from error
+        raise not_written(folder, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return len(table)

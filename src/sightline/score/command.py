@@ -34,7 +34,7 @@ from sightline.score.results import IN_BODY, RULES, Origin, image_table, results
 from sightline.score.verdict import judged
 from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
-from sightline.study.files import write_csv, write_json, write_text
+from sightline.study.files import refuse_unwritable, write_csv, write_json, write_text
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -103,6 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise StudyError("--seed: 0 or more; --size and --grid: 1 or more, twice")
     if arguments.frame == "lungs" and not (arguments.lungs or arguments.images):
         raise StudyError("--frame lungs: needs --lungs or, for the body in their place, --images")
+    refuse_unwritable(arguments.out)
     study, origin = gather(arguments)
     scores = score_images(study, RULES, arguments.threshold)
     chosen = verdict_settings(arguments.primary, arguments.margin, arguments.frame)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
+
+# what a user can correct: no permission, a read-only disk, a file in a folder's place or the reverse, a full disk
+CORRECTABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC}
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class StudyError(Exception):
@@ -15,10 +20,23 @@ class StudyError(Exception):
         super().__init__("\n".join([problem, *(f"  {case}" for case in self.cases)]))
 
 
+def disk_advice(error: OSError) -> str:
+    """What to do where the disk is full, "" otherwise: no other failure is mended by freeing it."""
+    return "; free the disk and run again" if error.errno in FULL else ""
+
+
 def run_stage(main: Callable[[], None]) -> None:
-    """Runs a stage's `main`; a StudyError becomes `error: ...` on stderr and exit code 1."""
+    """Runs a stage's or a command's `main`; a StudyError becomes `error: ...` on stderr and exit code 1.
+
+    So does a file or folder that may not be read or written; any other error of the system keeps its traceback.
+    """
     try:
         main()
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in CORRECTABLE | FULL or error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}{disk_advice(error)}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from zipfile import BadZipFile
 
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.study.csv_text import decoded, has_blanks, header_of, plain, rewritten
-from sightline.study.errors import StudyError
+from sightline.study.errors import StudyError, disk_advice
 
 
 @contextmanager
@@ -25,22 +26,48 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     """Yields a path beside `path`; renames it to `path` when the block ends without an error.
 
     The name of the file beside is fixed (`.<name>.partial`), so the next run overwrites what a killed run left. A full
-    disk is a StudyError.
+    disk, a folder that may not be written and a file in the folder's place are a StudyError.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         with open(beside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise StudyError(f"{path}: could not be written ({error.strerror}); free the disk and run again") from error
+        if beside.parent.is_dir():
+            beside.unlink(missing_ok=True)
+        raise not_written(path, error) from error
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def not_written(path: Path, error: OSError) -> StudyError:
+    """Why `path` could not be written, in one line: a file in the place of one of its folders is named."""
+    blocking = next((folder for folder in path.parents if folder.is_file()), None)
+    if blocking is not None:
+        return StudyError(f"{blocking}: is a file; name a folder")
+    return StudyError(f"{path}: could not be written ({error.strerror}){disk_advice(error)}")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """StudyError unless files can be written into `folder`, which need not exist yet and is not made.
+
+    For commands that would otherwise compute for long and then fail.
+    """
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise StudyError(f"{place}: is a file; name a folder")
+    try:
+        with TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise not_written(folder, error) from None
 
 
 def write_csv(path: str | Path, frame: pd.DataFrame) -> None:

@@ -6,6 +6,7 @@ the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,17 +65,19 @@ def runs_of(models: Mapping[str, Entry]) -> dict[str, Entry]:
     """Each run as an entry of one seed, by the run's key, an entry's seeds one after the other.
 
     What stages loop over in place of `models`, which it equals where no entry has several seeds. StudyError where a
-    model has the name of another's seed.
+    model has the name of another's seed, or a name that DVC or a path would read as something else.
     """
     runs: dict[str, Entry] = {}
     problems = []
     for entry_key, entry in models.items():
+        if not re.fullmatch(r"[\w-]+", entry_key):  # DVC reads a dot as a level of params.yaml
+            problems.append(f"models.{entry_key}: a key has letters, digits, - and _ only; rename the model")
         for key in _run_keys(entry_key, entry):
             if key != entry_key and key in models:
                 problems.append(f"models.{key}: the name of a seed of models.{entry_key}; rename the model")
             runs[key] = replace(entry, seeds=1) if isinstance(entry, Network) else entry
     if problems:
-        raise StudyError("params.yaml: names with two meanings", problems)
+        raise StudyError("params.yaml: names of models that cannot be used", problems)
     return runs
 
 
