@@ -20,7 +20,7 @@ ALLOWED = {
     "names": (),
     "inputs": ("maps", "study"),
     "formats": ("names", "study"),
-    "images": ("statistics", "study"),
+    "images": ("names", "statistics", "study"),
     "networks": ("statistics", "study"),
     "experts": ("formats", "maps", "statistics", "study"),
     "lungs": ("experts", "inputs", "maps", "statistics", "study"),

@@ -1,4 +1,4 @@
-"""The image files of a `folder` study: train/<CLASS>/* and test/<CLASS>/*."""
+"""The image files of a `folder` study: train/<CLASS>/*, test/<CLASS>/* and external/<CLASS>/*."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from sightline.names import stem_of
 from sightline.study.errors import StudyError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+PARTS = ("train", "test", "external")
 
 
 class ImageFile(NamedTuple):
     image: str  # file stem, unique in the study
-    part: str  # train or test, the folder it lies in, or external
+    part: str  # train, test or external, the folder it lies in; a table also says val
     label: int  # 0 or 1
     path: Path
 
@@ -22,11 +24,12 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
     """All images below `root`, sorted by part, label and name; hidden files are ignored.
 
     Other class folders and the folder `val` of Kaggle's edition are not read (the paper drops its 16 images). A study
-    of finished maps or models has no `train`, only test images. Missing or empty class folders, files that are neither
-    PNG nor JPEG by name, and two images with the same name are a StudyError that lists all of them.
+    of finished maps or models has no `train`, only test images; `external` holds another hospital's, perhaps of one
+    class. Missing or empty class folders, files that are neither PNG nor JPEG by name, and two images with the same
+    name are a StudyError that lists all of them.
     """
     root = Path(root)
-    parts = [part for part in ("train", "test") if (root / part).is_dir()]
+    parts = [part for part in PARTS if (root / part).is_dir()]
     if "test" not in parts:
         raise StudyError(f"{root}: no folder test; expected {root}/test/{positive} and {root}/test/{negative}")
     problems: list[str] = []
@@ -36,7 +39,9 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
             folder = root / part / name
             if not folder.is_dir():
                 # a study of finished maps may hold only the images that experts marked, all positive
-                if "train" in parts or label == 1:
+                other = root / part / (positive, negative)[label]
+                may_lack = other.is_dir() if part == "external" else "train" not in parts and label == 0
+                if not may_lack:
                     problems.append(f"{folder}: no such folder; data.negative and data.positive name the class folders")
                 continue
             paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -45,7 +50,7 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
             kept = [path for path in paths if path not in set(wrong)]
             if not kept:
                 problems.append(f"{folder}: no images in this class")
-            files += [ImageFile(path.stem, part, label, path) for path in kept]
+            files += [ImageFile(stem_of(path.name), part, label, path) for path in kept]
     same: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         same[file.image].append(file.path)

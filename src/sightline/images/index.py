@@ -14,18 +14,24 @@ from sightline.study.errors import StudyError
 
 
 def study_index(
-    files: Sequence[ImageFile], patients: Sequence[str], hashes: Sequence[str], data: Data, rng: np.random.Generator
+    files: Sequence[ImageFile],
+    patients: Sequence[str],
+    hashes: Sequence[str],
+    data: Data,
+    rng: np.random.Generator,
+    columns: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per file, in their order: image, split (train, val, test or external), label, patient, source and sha256.
 
-    `rng` draws the validation images from the training images. A class without an image in a split is a StudyError
-    that lists all of them; a study without training images may lack classes.
+    `columns`: what else is known of the files, in their order; they follow these. `rng` draws the validation images
+    from the training images, unless files say that they are validation images. A class without an image in a split is
+    a StudyError that lists all of them; a study without training images may lack classes.
     """
     train_N = np.array([file.part == "train" for file in files])
     labels_N = np.array([file.label for file in files])
     split_N = np.array([file.part for file in files], dtype="U8")
     rows = np.flatnonzero(train_N)
-    if len(rows):
+    if len(rows) and not (split_N == "val").any():
         chosen = validation_mask(
             labels_N[rows],
             [patients[row] for row in rows.tolist()],
@@ -43,7 +49,7 @@ def study_index(
     ]
     if empty:
         raise StudyError("no image is left in a class; add images or change data.val_share", empty)
-    return pd.DataFrame(
+    index = pd.DataFrame(
         {
             "image": [file.image for file in files],
             "split": split_N,
@@ -53,6 +59,7 @@ def study_index(
             "sha256": hashes,
         }
     )
+    return index if columns is None else pd.concat([index, columns.reset_index(drop=True)], axis=1)
 
 
 def index_lines(index: pd.DataFrame, data: Data) -> list[str]:
@@ -64,4 +71,8 @@ def index_lines(index: pd.DataFrame, data: Data) -> list[str]:
     ]
     is_train = index.split.isin(["train", "val"])
     both = set(index.patient[is_train]) & set(index.patient[~is_train])
-    return [*lines, f"patients on both sides of train and test: {len(both)}"]
+    lines.append(f"patients on both sides of train and test: {len(both)}")
+    both = set(index.patient[index.split == "train"]) & set(index.patient[index.split == "val"])
+    if both and data.split == "patient":  # only a table's own split can do this
+        lines.append(f"patients on both sides of train and val: {len(both)}; the table's column split says so")
+    return lines

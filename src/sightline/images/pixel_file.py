@@ -78,6 +78,15 @@ def _write_rows(row: int, files: list[ImageFile], data: Data, path: Path, start_
     return results
 
 
+def keep_images(path: Path, is_kept_N: np.ndarray) -> None:
+    """Leaves those of the file's N images that are kept, in their order; `is_kept_N`: bool."""
+    if is_kept_N.all():
+        return
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    kept = np.flatnonzero(is_kept_N)
+    write_images(path, (len(kept), *stored.shape[1:]), (stored[row] for row in kept))
+
+
 def write_images(path: Path, shape: tuple[int, ...], images: Iterable[np.ndarray]) -> None:
     """Writes uint8 images as they come; `shape`: of the whole array, the number of images first."""
     with written_whole(path) as beside, open(beside, "wb") as file:

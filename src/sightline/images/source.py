@@ -10,13 +10,14 @@ from sightline.images.decode import HighDepth
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    source: Literal["phantom", "folder"]
+    source: Literal["phantom", "folder", "table"]
     root: str
-    """Folder of a `folder` study, with train/<class>/ and test/<class>/."""
+    """Folder of a `folder` study, with test/<class>/ and perhaps train/<class>/ and external/<class>/; of a `table`
+    study, with its table and all its films."""
     negative: str
-    """Class folder of label 0."""
+    """Name of label 0: its class folder, or its word in the table."""
     positive: str
-    """Class folder of label 1."""
+    """Name of label 1."""
     height: int
     """Pixels, of each prepared image."""
     width: int
@@ -30,6 +31,10 @@ class Data:
     """Share of the training images that become validation, in (0, 1)."""
     patient_pattern: str
     """Regular expression whose groups name the patient in an image's name; empty: each image is a patient."""
+    table: str = "study.csv"
+    """The CSV of a `table` study, a path below `root`."""
+    views: str = ""
+    """Views that count, separated by blanks; films of other views are left out and counted. Empty: all."""
 
     def __post_init__(self) -> None:
         if min(self.height, self.width) < 64:
@@ -38,6 +43,10 @@ class Data:
             raise ValueError(f"val_share: must be in (0, 1), got {self.val_share}")
         if self.negative == self.positive:
             raise ValueError(f"positive: must differ from negative, both are {self.negative!r}")
+        if self.source == "table" and not self.table:
+            raise ValueError("table: must name the CSV of the study, got ''")
+        if self.views and self.source == "phantom":
+            raise ValueError(f"views: the phantom's films have no view, got {self.views!r}; leave it empty")
 
     @property
     def image_shape(self) -> tuple[int, ...]:
