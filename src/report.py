@@ -36,7 +36,7 @@ SCORES, CONTRASTS = Path("data/alignment.csv"), Path("data/verdict.csv")
 BESIDE = Path("plots/report")  # beside plots/report.html
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
-EVIDENCE = ("ladder", "verdict", "comparisons", "families", "reliability", "shortcut", "multiverse")
+EVIDENCE = ("ladder", "verdict", "subgroups", "comparisons", "families", "reliability", "shortcut", "multiverse")
 BY_NETWORK = ("consistency", "faithfulness", "regions")  # folders of metrics/ with one file per network
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},
@@ -79,6 +79,7 @@ def main() -> None:
     plots = {name: read_csv(f"plots/{name}.csv", columns) for name, columns in TABLES.items()}
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
+    measured["exclusions"] = read_json(left_out) if (left_out := inputs.PREPARED / "exclusions.json").is_file() else {}
     for kind in BY_NETWORK:
         measured[kind] = {k: read_json(path) for k in networks if Path(path := f"metrics/{kind}/{k}.json").is_file()}
     consensus = read_npz(inputs.CONSENSUS)

@@ -177,7 +177,7 @@ def test_no_long_work_of_a_network_waits_for_the_experts() -> None:
         files |= {out for name in rerun for out in outputs(name)}
     assert rerun == {
         "align", "bootstrap", "compare", "consensus", "consistency", "families", "ladder", "multiverse", "regions",
-        "reliability", "report", "verdict",
+        "reliability", "report", "subgroups", "verdict",
     }  # fmt: skip
     assert "data/consensus.npz" in stage_of("regions")["deps"]
 

@@ -77,6 +77,10 @@ class Study:
     """metrics/verdict.json; also empty without a consensus"""
     reliability: tables.Metrics = field(default_factory=dict)
     """metrics/reliability.json; also empty without two annotations"""
+    subgroups: tables.Metrics = field(default_factory=dict)
+    """metrics/subgroups.json; also empty where the index has no column that makes subgroups"""
+    exclusions: tables.Metrics = field(default_factory=dict)
+    """data/prepared/exclusions.json: how many films the source lists, and those left out"""
     shortcut: tables.Metrics = field(default_factory=dict)
     """metrics/shortcut.json"""
     comparisons: tables.Metrics = field(default_factory=dict)

@@ -20,6 +20,7 @@ from sightline.report import (
     decisions,
     faithfulness,
     families,
+    flowchart,
     gallery,
     glossary,
     human_scale,
@@ -31,6 +32,7 @@ from sightline.report import (
     published_answer,
     shortcut,
     strip,
+    subgroups,
     subjects,
     verdict,
     viewer,
@@ -116,6 +118,7 @@ def sections(
             part("Accuracy against alignment", *accuracy.accuracy(study, together)),
             part("How they were trained", *classification.training(study)),
         ]),
+        *([("subgroups", "Subgroups of films", by_part)] if (by_part := subgroups.subgroups(study)) else []),
         ("experts", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
         ("published", "As published", [
             *published.alignment(study, verdicts, standings, printed["table3"]),
@@ -123,6 +126,7 @@ def sections(
             paragraph("Table 1 is in the section on readers, Tables 2 and 4 are in that on classification.", "note"),
         ]),
         ("made", "How it was made", [
+            part("Which films take part", *flowchart.flowchart(study)),
             *made.made(study),
             part("Limits", bullets(limits.limits(verdicts, study.params, study.consensus, study.agreement))),
             part("How far results depend on the seed",

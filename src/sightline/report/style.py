@@ -67,6 +67,17 @@ dl{margin:0;columns:2 26rem;column-gap:2.5rem;font-size:.95rem;line-height:1.45}
 dl>div{break-inside:avoid;padding:.3rem 0}
 dt{font-weight:600;display:inline}
 dd{display:inline;margin:0 0 0 .5em;color:var(--muted)}
+.flow{list-style:none;margin:1rem 0;padding:0;font-size:.92rem;line-height:1.35}
+.flow>li{max-width:none;display:flex;flex-wrap:wrap;gap:.5rem 1.4rem;align-items:center;position:relative}
+.flow>li+li{margin-top:.35rem;padding-top:1.5rem}
+.flow>li+li::before{content:"↓" / "";position:absolute;top:0;left:1.6rem;color:var(--muted);line-height:1.5rem}
+.flow .box{display:block;border:1px solid var(--rule);border-radius:6px;background:var(--card);padding:.45rem .8rem;
+flex:0 1 auto;min-width:7.5rem}
+.flow .box strong{font-variant-numeric:tabular-nums}
+.flow .box:not(:only-of-type){flex:1 1 11rem;max-width:17rem}
+.flow .box small{display:block;color:var(--muted);font-size:.86rem}
+.flow .aside{border-left:2px solid var(--rule);padding-left:.7rem;color:var(--muted);max-width:46ch;
+flex:1 1 16ch;font-style:normal}
 .on-paper{display:none}
 footer{padding-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.9rem}
 """

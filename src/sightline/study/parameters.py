@@ -19,8 +19,8 @@ T = TypeVar("T")
 # Every top-level key that a study may have. A stage reads some of them; an unknown key is an error.
 SECTIONS = (
     "seed", "threshold", "data", "phantom", "augment", "train", "saliency", "annotate", "consensus", "align",
-    "bootstrap", "classification", "ladder", "verdict", "shortcut", "faithfulness", "regions", "consistency",
-    "multiverse", "report", "models",
+    "bootstrap", "classification", "ladder", "verdict", "subgroups", "shortcut", "faithfulness", "regions",
+    "consistency", "multiverse", "report", "models",
 )  # fmt: skip
 
 
