@@ -173,8 +173,11 @@ def test_views_leave_films_out_and_count_them(tmp_path: Path) -> None:
     ("text", "encoding"),
     [
         ("path,label,patient\na.png,1,01\nb.png,0,02\n", "utf-8-sig"),
+        ("path;label;patient\r\na.png;1;01\r\nb.png;0;02\r\n", "utf-8"),
+        ("path\tlabel\tpatient\na.png\t1\t01\nb.png\t0\t02\n", "utf-8"),
+        (" path , label ,patient,,\n a.png , 1 ,01,,\nb.png,0,02 ,,\n,,,,\n", "utf-8"),
     ],
-    ids=["byte order mark"],
+    ids=["byte order mark", "semicolons and CRLF", "tabs", "blanks, trailing commas and an empty row"],
 )
 def test_tables_as_people_write_them(tmp_path: Path, text: str, encoding: str) -> None:
     found = listed(films(tmp_path, "a.png", "b.png"), text, encoding)
