@@ -1,28 +1,121 @@
-"""Any PNG or JPEG as an 8-bit array of the study's size."""
+"""Any film, PNG, JPEG or DICOM, as an 8-bit array of the study's size."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-HighDepth = Literal["full", "image"]
+from sightline.images.depth import HighDepth, deep_png, is_deep_color_png, stated_png_bits, white_level
+from sightline.images.dicom import eight_bit, is_dicom, read_dicom
+from sightline.images.dicom_header import FilmFacts
+from sightline.images.dicom_pixels import Voi, looked_up
+
+FILM_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+"""Of films in folders; what a file is, its content says."""
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
+GRAY_OF_RGB = np.array([0.299, 0.587, 0.114])  # as Pillow's, ITU-R 601
 
 
-def decoded(source: str | Path | BinaryIO, height: int, width: int, color: bool, high_depth: HighDepth) -> np.ndarray:
-    """uint8 H x W (gray) or H x W x 3 (color) of the file's first frame, antialiased to height x width.
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """A film as it is prepared, and what is known of it."""
+
+    pixels: np.ndarray
+    """uint8, H x W (gray) or H x W x 3 (colour)."""
+    depth: int
+    """Bits of the levels between black and white in the file: 8 for most PNG and JPEG, BitsStored for DICOM."""
+    facts: FilmFacts | None
+    """What a DICOM header says; None for other files."""
+
+    @property
+    def num_levels(self) -> int:
+        """How many of the 256 levels occur in the pixels."""
+        return int(np.count_nonzero(np.bincount(self.pixels.ravel(), minlength=256)))
+
+
+def decoded(
+    source: str | Path | bytes | BinaryIO,
+    height: int,
+    width: int,
+    color: bool,
+    high_depth: HighDepth = "own",
+    voi: Voi = "first",
+) -> np.ndarray:
+    """The pixels of `read_film`."""
+    return read_film(source, height, width, color, high_depth, voi).pixels
+
+
+def read_film(
+    source: str | Path | bytes | BinaryIO,
+    height: int,
+    width: int,
+    color: bool,
+    high_depth: HighDepth = "own",
+    voi: Voi = "first",
+    salt: bytes | None = None,
+) -> Film:
+    """The file's first frame, antialiased to height x width, and the facts of its header.
 
     The image is squashed, not cropped, to the study's aspect, as in the paper (section 3.1). EXIF orientation is
     applied; transparency is laid over black; palettes, CMYK and 1-bit files become gray or RGB by Pillow's rules.
-    Depths above 8 bits: `full` maps the format's maximum (65535, or 1.0 for floats) to white, `image` the maximum of
-    this image. In gray, only the brightness that a JPEG stores is decoded: the gray of its colours to within rounding,
-    exactly if it has none. A file that is not a readable image is a ValueError with the reason.
+    Depths above 8 bits stay until after the resizing; which value becomes white, `high_depth` says (see
+    `depth.white_level`). In gray, only the brightness that a JPEG stores is decoded: the gray of its colours to
+    within rounding, exactly if it has none.
+
+    A DICOM file is known by its content. `voi` chooses their VOI LUT or window (`dicom_pixels.gray_table`), and their
+    depth is kept like any other, without `high_depth`. With a `salt` (`salt.film_salt`) the facts hold hashed patients
+    and studies. A file that is not a readable image is a ValueError with the reason, which holds nothing of a header.
     """
+    content = _content(source)
+    if is_dicom(content):
+        return _dicom_film(content, (height, width), color, voi, salt)
+    if is_deep_color_png(content):
+        return _deep_film(content, (height, width), color, high_depth)
+    return _pillow_film(content, (height, width), color, high_depth)
+
+
+def _content(source: str | Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source
     try:
-        with Image.open(source) as opened:
+        return Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    except OSError as error:
+        raise ValueError(f"broken image ({error.strerror})") from None
+
+
+def _dicom_film(content: bytes, size: tuple[int, int], color: bool, voi: Voi, salt: bytes | None) -> Film:
+    places, table_V, facts, depth = read_dicom(content, voi, salt)
+    if table_V is None:
+        picture = Image.fromarray(places)
+        return Film(pixels=np.asarray(_resized(_in_mode(picture, color), size)), depth=depth, facts=facts)
+    if places.shape == size:
+        gray = looked_up(eight_bit(table_V), places)
+    else:
+        gray = _resized_deep(looked_up((255 * table_V).astype(np.float32), places), size)
+    return Film(pixels=_in_channels(gray, color), depth=depth, facts=facts)
+
+
+def _deep_film(content: bytes, size: tuple[int, int], color: bool, high_depth: HighDepth) -> Film:
+    values_HWC, opacity_HW = deep_png(content)
+    top, bits = white_level(values_HWC, high_depth, False, stated_png_bits(content))
+    levels_HWC = values_HWC * (255 / top if top > 0 else 0.0)
+    if opacity_HW is not None:
+        levels_HWC *= opacity_HW[..., None]
+    if not color and levels_HWC.shape[2] == 3:
+        levels_HWC = levels_HWC @ GRAY_OF_RGB[:, None]
+    levels = [_resized_deep(levels_HWC[..., channel], size) for channel in range(levels_HWC.shape[2])]
+    pixels = np.stack(levels, axis=2) if len(levels) == 3 else _in_channels(levels[0], color)
+    return Film(pixels=pixels, depth=bits, facts=None)
+
+
+def _pillow_film(content: bytes, size: tuple[int, int], color: bool, high_depth: HighDepth) -> Film:
+    try:
+        with Image.open(BytesIO(content)) as opened:
             if not color:
                 opened.draft("L", opened.size)
             opened.load()
@@ -34,25 +127,36 @@ def decoded(source: str | Path | BinaryIO, height: int, width: int, color: bool,
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"broken image ({error})") from None
     if picture.mode.startswith(("I", "F")):
-        picture = _eight_bit(picture, high_depth)
+        values = np.asarray(picture, dtype=np.float64)
+        top, bits = white_level(values, high_depth, picture.mode == "F", stated_png_bits(content))
+        levels = values.clip(0) * (255.0 / top if top > 0 else 0.0)
+        return Film(pixels=_in_channels(_resized_deep(levels, size), color), depth=bits, facts=None)
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
-    if picture.mode != (mode := "RGB" if color else "L"):
-        picture = picture.convert(mode)
-    if picture.size != (width, height):
-        # Pillow's resize is antialiased. Images four or more times as large are first averaged in whole steps, down to
-        # at least twice the size: a third less time, and pixels differ by half a gray level (root mean square).
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(picture)
+    return Film(pixels=np.asarray(_resized(_in_mode(picture, color), size)), depth=8, facts=None)
 
 
-def _eight_bit(picture: Image.Image, high_depth: HighDepth) -> Image.Image:
-    values = np.asarray(picture, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("pixel values that are NaN or infinite")
-    top = values.max() if high_depth == "image" else (1.0 if picture.mode == "F" else 65535.0)
-    if high_depth == "full" and values.max() > top:
-        raise ValueError(f"pixel values up to {values.max():g}, above {top:g}; set data.high_depth to image")
-    scaled = values.clip(0) * (255.0 / top if top > 0 else 0.0)
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+def _in_mode(picture: Image.Image, color: bool) -> Image.Image:
+    mode = "RGB" if color else "L"
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _in_channels(gray: np.ndarray, color: bool) -> np.ndarray:
+    return np.repeat(gray[..., None], 3, axis=2) if color else gray
+
+
+def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    # Pillow's resize is antialiased. Images four or more times as large are first averaged in whole steps, down to
+    # at least twice the size: a third less time, and pixels differ by half a gray level (root mean square).
+    height, width = size
+    if picture.size == (width, height):
+        return picture
+    return picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _resized_deep(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 of levels in [0, 255] of any depth, resized before they are rounded."""
+    if levels.shape != size:
+        levels = np.asarray(_resized(Image.fromarray(levels.astype(np.float32, copy=False)), size))
+    return np.rint(levels).clip(0, 255).astype(np.uint8)

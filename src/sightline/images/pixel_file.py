@@ -66,7 +66,7 @@ def _write_rows(row: int, files: list[ImageFile], data: Data, path: Path, start_
     for place, file in enumerate(files):
         try:
             content = file.path.read_bytes()  # once: pixels and hash are of the same bytes
-            pixels[place] = decoded(BytesIO(content), data.height, data.width, data.color, data.high_depth)
+            pixels[place] = decoded(BytesIO(content), data.height, data.width, data.color, data.high_depth, data.voi)
             results.append(sha256(content).hexdigest())
         except ValueError as error:
             results.append(error)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sightline.images.decode import HighDepth
+from sightline.images.depth import HighDepth
+from sightline.images.dicom_pixels import Voi
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Data:
     color: bool
     """Whether prepared images have 3 channels, red, green and blue, rather than gray alone."""
     high_depth: HighDepth
-    """What becomes white of images of more than 8 bits; see `decode.decoded`."""
+    """What becomes white of images of more than 8 bits; see `depth.white_level`."""
     split: Literal["patient", "random"]
     """Whether whole patients become validation, or single images as in the paper."""
     val_share: float
@@ -35,6 +36,8 @@ class Data:
     """The CSV of a `table` study, a path below `root`."""
     views: str = ""
     """Views that count, separated by blanks; films of other views are left out and counted. Empty: all."""
+    voi: Voi = "first"
+    """Which VOI LUT or window DICOM films are shown through; see `dicom_pixels.gray_table`."""
 
     def __post_init__(self) -> None:
         if min(self.height, self.width) < 64:
