@@ -13,8 +13,8 @@ import pandas as pd
 from PIL import Image
 
 from sightline.annotate.assignment import Plan
-from sightline.experts.annotation_reader import picture_size
 from sightline.images.decode import decoded
+from sightline.images.film_size import film_size
 from sightline.images.source import Data
 from sightline.inputs import INDEX, PREPARED, prepared_pixels
 from sightline.study.errors import StudyError
@@ -142,7 +142,7 @@ class Pictures:
     def _measured(self, image: str) -> tuple[int, int]:
         if self._data.source == "phantom":
             return self._data.height, self._data.width
-        size = picture_size(self._source[image])
+        size = film_size(self._source[image])
         if size is None:
             raise StudyError(f"{self._source[image]}: image {image!r} is missing or broken; put it back")
         return size
@@ -152,7 +152,8 @@ class Pictures:
             pixels = prepared_pixels([image], PREPARED, INDEX)[0]
         else:
             try:
-                pixels = decoded(self._source[image], *self.size(image), self._data.color, self._data.high_depth)
+                data = self._data
+                pixels = decoded(self._source[image], *self.size(image), data.color, data.high_depth, data.voi)
             except ValueError as error:
                 raise StudyError(f"{self._source[image]}: {error}; put the image back") from None
         buffer = io.BytesIO()

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -65,13 +66,14 @@ def read_dicom(content: bytes, voi: Voi, salt: bytes | None) -> tuple[np.ndarray
     return places_HW, gray_table(header, stored, places_HW, voi), facts, stored.bits
 
 
-def dicom_size(content: bytes) -> tuple[int, int]:
-    """(rows, columns). ValueError where the file has no such attributes."""
-    header = _header(content, ("Rows", "Columns"))
-    try:
-        rows, columns = int(header.Rows), int(header.Columns)
-    except (AttributeError, TypeError, ValueError):
-        raise ValueError("a DICOM file without Rows and Columns") from None
+def dicom_size(path: str | Path) -> tuple[int, int]:
+    """(rows, columns); what follows the header is not read. ValueError where the file does not say them."""
+    header = _header(path, ("Rows", "Columns"), stop_before_pixels=True)
+    with _quiet():
+        try:
+            rows, columns = int(header.Rows), int(header.Columns)
+        except Exception as error:  # missing, or no numbers
+            _broken(error, "it has no Rows and Columns")
     return rows, columns
 
 
@@ -80,12 +82,19 @@ def eight_bit(table_V: np.ndarray) -> np.ndarray:
     return np.rint(255 * table_V).astype(np.uint8)
 
 
-def _header(content: bytes, keywords: tuple[str, ...] = FACT_TAGS + PIXEL_TAGS) -> Dataset:
+def _header(
+    source: bytes | str | Path, keywords: tuple[str, ...] = FACT_TAGS + PIXEL_TAGS, stop_before_pixels: bool = False
+) -> Dataset:
     """The attributes of these names, and no others."""
     pydicom = _pydicom()
     with _quiet():
         try:
-            return pydicom.dcmread(BytesIO(content), force=True, specific_tags=list(keywords))  # type: ignore[no-any-return]
+            return pydicom.dcmread(  # type: ignore[no-any-return]
+                BytesIO(source) if isinstance(source, bytes) else source,
+                force=True,
+                specific_tags=list(keywords),
+                stop_before_pixels=stop_before_pixels,
+            )
         except Exception as error:  # broken files make pydicom raise errors of any kind, whose words hold values
             _broken(error, "its header cannot be read")
 
