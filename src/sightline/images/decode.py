@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -10,13 +10,15 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from sightline.images.border_text import border_strips, has_text
 from sightline.images.depth import HighDepth, deep_png, is_deep_color_png, stated_png_bits, white_level
-from sightline.images.dicom import eight_bit, is_dicom, read_dicom
+from sightline.images.dicom import is_dicom, read_dicom
 from sightline.images.dicom_header import FilmFacts
-from sightline.images.dicom_pixels import Voi, looked_up
+from sightline.images.dicom_pixels import Voi, averaged, looked_up
 
 FILM_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 """Of films in folders; what a file is, its content says."""
+REDUCING_GAP = 2.0  # large films are averaged in whole steps down to this many times their new size; see _resized
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 GRAY_OF_RGB = np.array([0.299, 0.587, 0.114])  # as Pillow's, ITU-R 601
 
@@ -47,7 +49,10 @@ def decoded(
     voi: Voi = "first",
 ) -> np.ndarray:
     """The pixels of `read_film`."""
-    return read_film(source, height, width, color, high_depth, voi).pixels
+    content = _content(source)
+    if is_dicom(content):
+        return _dicom_film(content, (height, width), color, voi, None, seeks_text=False).pixels
+    return read_film(content, height, width, color, high_depth).pixels
 
 
 def read_film(
@@ -73,7 +78,7 @@ def read_film(
     """
     content = _content(source)
     if is_dicom(content):
-        return _dicom_film(content, (height, width), color, voi, salt)
+        return _dicom_film(content, (height, width), color, voi, salt, seeks_text=True)
     if is_deep_color_png(content):
         return _deep_film(content, (height, width), color, high_depth)
     return _pillow_film(content, (height, width), color, high_depth)
@@ -88,16 +93,27 @@ def _content(source: str | Path | bytes | BinaryIO) -> bytes:
         raise ValueError(f"broken image ({error.strerror})") from None
 
 
-def _dicom_film(content: bytes, size: tuple[int, int], color: bool, voi: Voi, salt: bytes | None) -> Film:
+def _dicom_film(
+    content: bytes, size: tuple[int, int], color: bool, voi: Voi, salt: bytes | None, seeks_text: bool
+) -> Film:
     places, table_V, facts, depth = read_dicom(content, voi, salt)
     if table_V is None:
         picture = Image.fromarray(places)
-        return Film(pixels=np.asarray(_resized(_in_mode(picture, color), size)), depth=depth, facts=facts)
-    if places.shape == size:
-        gray = looked_up(eight_bit(table_V), places)
+        pixels = np.asarray(_resized(_in_mode(picture, color), size))
+        strips = border_strips(np.asarray(picture.convert("L"))) if seeks_text else []
     else:
-        gray = _resized_deep(looked_up((255 * table_V).astype(np.float32), places), size)
-    return Film(pixels=_in_channels(gray, color), depth=depth, facts=facts)
+        table8_V = np.rint(255 * table_V).astype(np.uint8)
+        if places.shape == size:
+            gray = looked_up(table8_V, places)
+        else:
+            steps = [max(int(own / side / REDUCING_GAP), 1) for own, side in zip(places.shape, size, strict=True)]
+            means_HW = averaged(255 * table_V, places, *steps)
+            box = tuple(side / step for side, step in zip(places.shape[::-1], steps[::-1], strict=True))
+            gray = _eight_bit(np.asarray(_resized(Image.fromarray(means_HW), size, (0, 0, *box))))
+        pixels = _in_channels(gray, color)
+        strips = [looked_up(table8_V, strip) for strip in border_strips(places)] if seeks_text else []
+    facts = replace(facts, has_border_text=has_text(strips, max(places.shape[:2])))
+    return Film(pixels=pixels, depth=depth, facts=facts)
 
 
 def _deep_film(content: bytes, size: tuple[int, int], color: bool, high_depth: HighDepth) -> Film:
@@ -146,17 +162,24 @@ def _in_channels(gray: np.ndarray, color: bool) -> np.ndarray:
     return np.repeat(gray[..., None], 3, axis=2) if color else gray
 
 
-def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _resized(
+    picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """The picture, or what of it lies in the box (left, top, right, bottom), at (height, width)."""
     # Pillow's resize is antialiased. Images four or more times as large are first averaged in whole steps, down to
     # at least twice the size: a third less time, and pixels differ by half a gray level (root mean square).
     height, width = size
-    if picture.size == (width, height):
+    if picture.size == (width, height) and box is None:
         return picture
-    return picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return picture.resize((width, height), Image.Resampling.BILINEAR, box, reducing_gap=REDUCING_GAP)
 
 
 def _resized_deep(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """uint8 of levels in [0, 255] of any depth, resized before they are rounded."""
     if levels.shape != size:
         levels = np.asarray(_resized(Image.fromarray(levels.astype(np.float32, copy=False)), size))
+    return _eight_bit(levels)
+
+
+def _eight_bit(levels: np.ndarray) -> np.ndarray:
     return np.rint(levels).clip(0, 255).astype(np.uint8)

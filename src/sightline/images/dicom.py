@@ -77,11 +77,6 @@ def dicom_size(path: str | Path) -> tuple[int, int]:
     return rows, columns
 
 
-def eight_bit(table_V: np.ndarray) -> np.ndarray:
-    """uint8 of gray values in [0, 1]."""
-    return np.rint(255 * table_V).astype(np.uint8)
-
-
 def _header(
     source: bytes | str | Path, keywords: tuple[str, ...] = FACT_TAGS + PIXEL_TAGS, stop_before_pixels: bool = False
 ) -> Dataset:

@@ -119,6 +119,34 @@ def looked_up(table_V: np.ndarray, places_HW: np.ndarray) -> np.ndarray:
     return out
 
 
+def averaged(table_V: np.ndarray, places_HW: np.ndarray, step_rows: int, step_columns: int) -> np.ndarray:
+    """float32: the means of the table's values over blocks of so many rows and columns, from the top left corner.
+
+    Blocks at the right and lower edge are means of what they hold. The film is looked up and added strip by strip, and
+    never lies in memory as floats, which takes more time than all arithmetic.
+    """
+    table_V = table_V.astype(np.float32)
+    height = max(STRIP // step_rows, 1) * step_rows
+    means = []
+    for top in range(0, len(places_HW), height):
+        rows_HW = _means(table_V.take(places_HW[top : top + height], mode="clip"), step_rows)
+        means.append(_means(rows_HW.T, step_columns).T)
+    return np.concatenate(means)
+
+
+def _means(values_HW: np.ndarray, step: int) -> np.ndarray:
+    """Means over blocks of `step` rows; the last block may have fewer."""
+    sums_HW = values_HW[::step].copy()
+    for row in range(1, step):
+        part_HW = values_HW[row::step]
+        sums_HW[: len(part_HW)] += part_HW
+    left_over = len(values_HW) % step
+    sums_HW[: len(values_HW) // step] /= step
+    if left_over:
+        sums_HW[-1] /= left_over
+    return sums_HW
+
+
 def _voi(header: Dataset, values_V: np.ndarray, voi: Voi) -> np.ndarray | None:
     """Values in [0, 1] through the VOI LUT or window of this choice; None where there is none."""
     luts = list(header.get("VOILUTSequence") or [])
