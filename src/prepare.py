@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from sightline.images.annotators import write_annotations
+from sightline.images.film_warnings import film_warnings, warning_counts, warning_lines
 from sightline.images.folder import folder_files
 from sightline.images.index import index_lines, study_index
-from sightline.images.listing import Listing, exclusion_counts, exclusion_lines, with_patients, with_views
+from sightline.images.listing import Listing, exclusion_counts, exclusion_lines, with_facts, with_patients, with_views
 from sightline.images.phantom_study import Phantom, phantom_annotations, phantom_files, truth_arrays, write_phantoms
 from sightline.images.pixel_file import keep_images, write_decoded
 from sightline.images.source import Data
@@ -53,11 +54,13 @@ def prepare_films(params: Params) -> None:
         listing = table_films(data)
     else:
         listing = Listing.of_files(folder_files(data.root, data.negative, data.positive))
-    hashes = write_decoded(OUT / "images.npy", listing.files, data)
-    listing, is_kept_N = with_views(listing, data.views.upper().split())
+    films = write_decoded(OUT / "images.npy", listing.files, data)
+    listing = with_facts(listing, [film.facts for film in films])
+    listing, is_kept_N = with_views(listing, data.kept_views)
     keep_images(OUT / "images.npy", is_kept_N)
-    hashes = [sha for sha, is_kept in zip(hashes, is_kept_N, strict=True) if is_kept]
-    write_index(params, with_patients(listing, data.patient_pattern), hashes)
+    films = [film for film, is_kept in zip(films, is_kept_N, strict=True) if is_kept]
+    warnings = film_warnings(films)
+    write_index(params, with_patients(listing, data.patient_pattern), [film.sha256 for film in films], warnings)
     write_annotations(OUT / "annotations", [])
     write_npz(OUT / "truth.npz", **truth_arrays({}, data))
     write_lungs([], np.zeros((0, data.height, data.width), bool))
@@ -77,14 +80,21 @@ def write_lungs(images: list[str], lungs_NHW: np.ndarray) -> None:
     write_npz(OUT / "lungs.npz", images=np.array(images, str), lungs=lungs_NHW)
 
 
-def write_index(params: Params, listing: Listing, hashes: list[str]) -> None:
+def write_index(
+    params: Params, listing: Listing, hashes: list[str], warnings: dict[str, list[int]] | None = None
+) -> None:
     """Writes index.csv, row i for row i of images.npy, and exclusions.json; prints what the study holds."""
     rng = stream(params.seed, "prepare", "validation")
     index = study_index(listing.files, listing.patients, hashes, params.data, rng, listing.columns)
     write_csv(OUT / "index.csv", index)
-    counts = exclusion_counts(len(index), listing.excluded)
-    write_json(OUT / "exclusions.json", counts)
-    print("\n".join([*exclusion_lines(counts), *index_lines(index, params.data)]))
+    counts, warnings = exclusion_counts(len(index), listing.excluded), warnings or {}
+    write_json(OUT / "exclusions.json", {**counts, "warnings": warning_counts(warnings)})
+    lines = [
+        *exclusion_lines(counts),
+        *index_lines(index, params.data),
+        *warning_lines(warnings, index["image"].tolist()),
+    ]
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

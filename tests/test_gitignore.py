@@ -14,6 +14,7 @@ import pytest
 from studies import ROOT
 
 HIDDEN = (
+    *("data/raw/study.csv", "data/raw/film.dcm", "data/raw/film.png", "data/raw/.sightline-salt"),
     *("data/raw/train/NORMAL/a.jpeg", "data/raw/maps/a.png", "data/lungs/person1.png"),
     *(
         "scores/report.html",

@@ -23,7 +23,7 @@ def test_layout_problems_are_all_listed(tmp_path: Path) -> None:
     text = str(caught.value)
     assert "test/NORMAL: no images in this class" in text
     assert "two images of one name" in text
-    assert "notes.txt: neither .png" in text
+    assert "notes.txt: neither PNG, JPEG nor DICOM by name" in text
     with pytest.raises(StudyError, match=r"no such folder; data\.negative"):
         folder_files(root, "HEALTHY", "PNEUMONIA")
     with pytest.raises(StudyError, match=r"no folder test"):

@@ -55,6 +55,7 @@ def test_every_column_has_its_meaning(tmp_path: Path) -> None:
     assert found.patients == ["0013", "0012", "0012", ""]  # as text: no lost zeros
     assert list(found.columns) == ["view", "sex", "age", "site", "scanner"]
     assert found.columns.view.tolist() == ["AP", "PA", "PA", ""]
+    assert found.columns.age.tolist() == ["45", "0.5", "67", ""]
     assert found.columns.sex.tolist() == ["M", "F", "F", ""]
     assert found.columns.scanner.tolist() == ["x", "", "007", ""]
     assert found.excluded == []
@@ -163,9 +164,9 @@ def test_views_leave_films_out_and_count_them(tmp_path: Path) -> None:
     assert [file.image for file in kept.files] == ["a"]
     assert is_kept_N.tolist() == [False, False, True]  # in the order of the listing: b, c, a
     assert set(kept.excluded) == {
-        Excluded("test", 1, "blurred"), Excluded("test", 0, "view LL"), Excluded("test", 0, "view not stated"),
+        Excluded("test", 1, "blurred"), Excluded("test", 0, "view LATERAL"), Excluded("test", 0, "view not stated"),
     }  # fmt: skip
-    with pytest.raises(StudyError, match="no film is AP; views that films state: LL, PA"):
+    with pytest.raises(StudyError, match="no film is AP; views that films state: LATERAL, PA"):
         with_views(listed(root, text), ["AP"])
 
 
@@ -220,10 +221,12 @@ def test_the_stage_prepares_a_table(tmp_path: Path) -> None:
         "listed": 10,
         "excluded": [
             {"reason": "blurred", "split": "test", "label": 0, "films": 1},
-            {"reason": "view LL", "split": "test", "label": 1, "films": 1},
+            {"reason": "view LATERAL", "split": "test", "label": 1, "films": 1},
         ],
+        "warnings": [{"warning": "fewer than 32 of 256 gray levels", "films": 8}],
     }
-    assert "2 of 10 films are left out: 1 blurred, 1 view LL" in done.stdout
+    assert "warning: fewer than 32 of 256 gray levels: 8 films (0, 1, 2, 3, 4, ...)" in done.stdout
+    assert "2 of 10 films are left out: 1 blurred, 1 view LATERAL" in done.stdout
     assert "patients on both sides of train and test: 0" in done.stdout
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from sightline.images.decode import FILM_SUFFIXES
 from sightline.names import stem_of
 from sightline.study.errors import StudyError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = ("train", "test", "external")
 
 
@@ -25,8 +25,8 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
 
     Other class folders and the folder `val` of Kaggle's edition are not read (the paper drops its 16 images). A study
     of finished maps or models has no `train`, only test images; `external` holds another hospital's, perhaps of one
-    class. Missing or empty class folders, files that are neither PNG nor JPEG by name, and two images with the same
-    name are a StudyError that lists all of them.
+    class. Missing or empty class folders, files that are no films by name (`decode.FILM_SUFFIXES`; a DICOM file may
+    have any name), and two images with the same name are a StudyError that lists all of them.
     """
     root = Path(root)
     parts = [part for part in PARTS if (root / part).is_dir()]
@@ -45,8 +45,10 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
                     problems.append(f"{folder}: no such folder; data.negative and data.positive name the class folders")
                 continue
             paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-            wrong = [path for path in paths if path.suffix.lower() not in SUFFIXES or not path.is_file()]
-            problems += [f"{path}: neither .png, .jpg nor .jpeg; take it out of the class folder" for path in wrong]
+            wrong = [path for path in paths if not _is_film(path)]
+            problems += [
+                f"{path}: neither PNG, JPEG nor DICOM by name; take it out of the class folder" for path in wrong
+            ]
             kept = [path for path in paths if path not in set(wrong)]
             if not kept:
                 problems.append(f"{folder}: no images in this class")
@@ -60,3 +62,13 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
     if problems:
         raise StudyError(f"{root}: {len(problems)} problems with the images; correct them and run again", problems)
     return files
+
+
+def _is_film(path: Path) -> bool:
+    """By its name, or by a DICOM file's mark: archives name such files as they like, often without a suffix."""
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in FILM_SUFFIXES:
+        return True
+    with open(path, "rb") as file:
+        return file.read(132)[128:] == b"DICM"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sightline.images.dicom_header import FilmFacts, facts_table
 from sightline.images.folder import ImageFile
 from sightline.images.split import patients_of
 from sightline.study.errors import StudyError
@@ -45,11 +46,28 @@ class Listing:
         )
 
 
+def with_facts(listing: Listing, facts: Sequence[FilmFacts | None]) -> Listing:
+    """The listing with what DICOM headers say, where the source says nothing: patients, and columns that are not empty.
+
+    `facts`: one per film; without any the listing stays as it is.
+    """
+    if not any(facts):
+        return listing
+    known, columns = facts_table(facts), listing.columns.copy()
+    for name in known.columns.drop("patient"):
+        if name in columns:
+            columns[name] = [own or fact for own, fact in zip(columns[name], known[name], strict=True)]
+        elif (known[name] != "").any():
+            columns[name] = known[name]
+    patients = [own or hashed for own, hashed in zip(listing.patients, known["patient"], strict=True)]
+    return replace(listing, patients=patients, columns=columns)
+
+
 def with_views(listing: Listing, views: Sequence[str]) -> tuple[Listing, np.ndarray]:
     """The films whose view is one of `views`, the others left out; and bool N: which of the films these are.
 
-    `views`: in capitals; none keeps all films. A film whose view is not known is left out too. StudyError where no
-    film would be left.
+    `views`: as the index has them (`Data.kept_views`); none keeps all films. A film whose view is not known is left
+    out too. StudyError where no film would be left.
     """
     num_films = len(listing.files)
     if not views:

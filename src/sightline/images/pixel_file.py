@@ -7,20 +7,30 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from sightline.images.decode import decoded
+from sightline.images.decode import read_film
+from sightline.images.dicom import is_dicom
+from sightline.images.dicom_header import FilmFacts
 from sightline.images.folder import ImageFile
+from sightline.images.salt import film_salt
 from sightline.images.source import Data
 from sightline.study.errors import StudyError
 from sightline.study.files import written_whole
 
 CHUNK = 16  # files that a process reads at once
 FLUSH = 64  # chunks between two orders to the disk
+
+
+class ReadFilm(NamedTuple):
+    """What is known of a file that has been read, beside its pixels."""
+
+    sha256: str  # of the file
+    facts: FilmFacts | None  # of a DICOM header
+    num_levels: int  # of the 256 gray levels, those that occur in the prepared pixels
 
 
 def workers() -> int:
@@ -32,8 +42,8 @@ def workers() -> int:
     return int(wish or cores or 1)
 
 
-def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[str]:
-    """Writes the decoded files, row i for file i, each process its rows; returns the SHA-256 of each file.
+def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[ReadFilm]:
+    """Writes the decoded files, row i for file i, each process its rows; returns what is known of each file.
 
     Lists every unreadable file in one StudyError and then keeps nothing.
     """
@@ -44,30 +54,37 @@ def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[str]:
         # processes: between threads, small files spend more time on the interpreter's lock than a second core saves
         read = partial(_write_rows, data=data, path=beside, start_of_rows=start_of_rows)
         starts = range(0, len(files), CHUNK)
-        results: list[str | ValueError] = []
+        results: list[ReadFilm | ValueError] = []
         with ProcessPoolExecutor(workers()) as pool, open(beside, "rb") as written:
             chunks = pool.map(read, starts, [files[start : start + CHUNK] for start in starts])
             for number, chunk in enumerate(chunks, 1):
                 results += chunk
                 if number % FLUSH == 0:
                     os.fsync(written.fileno())  # the disk works while the processes read on
+        films = [result for result in results if isinstance(result, ReadFilm)]
         problems = [
-            f"{file.path}: {result}" for file, result in zip(files, results, strict=True) if not isinstance(result, str)
+            f"{file.path}: {result}"
+            for file, result in zip(files, results, strict=True)
+            if isinstance(result, ValueError)
         ]
         if problems:
             raise StudyError(f"{len(problems)} unreadable images; replace them or take them out", problems)
-    return [str(result) for result in results]
+    return films
 
 
-def _write_rows(row: int, files: list[ImageFile], data: Data, path: Path, start_of_rows: int) -> list[str | ValueError]:
-    """Writes the files' pixels from `row` on; returns each file's hash, or why it is unreadable."""
+def _write_rows(
+    row: int, files: list[ImageFile], data: Data, path: Path, start_of_rows: int
+) -> list[ReadFilm | ValueError]:
+    """Writes the files' pixels from `row` on; returns what is known of each file, or why it is unreadable."""
     pixels = np.zeros((len(files), *data.image_shape), np.uint8)
-    results: list[str | ValueError] = []
+    results: list[ReadFilm | ValueError] = []
     for place, file in enumerate(files):
         try:
             content = file.path.read_bytes()  # once: pixels and hash are of the same bytes
-            pixels[place] = decoded(BytesIO(content), data.height, data.width, data.color, data.high_depth, data.voi)
-            results.append(sha256(content).hexdigest())
+            salt = film_salt(data.root) if is_dicom(content) else None  # made only where there is something to hash
+            film = read_film(content, data.height, data.width, data.color, data.high_depth, data.voi, salt)
+            pixels[place] = film.pixels
+            results.append(ReadFilm(sha256(content).hexdigest(), film.facts, film.num_levels))
         except ValueError as error:
             results.append(error)
         except OSError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sightline.images.depth import HighDepth
+from sightline.images.dicom_header import VIEWS
 from sightline.images.dicom_pixels import Voi
 
 
@@ -35,7 +36,7 @@ class Data:
     table: str = "study.csv"
     """The CSV of a `table` study, a path below `root`."""
     views: str = ""
-    """Views that count, separated by blanks; films of other views are left out and counted. Empty: all."""
+    """Views that count, separated by blanks; films of other views are left out and counted. Empty: all films stay."""
     voi: Voi = "first"
     """Which VOI LUT or window DICOM films are shown through; see `dicom_pixels.gray_table`."""
 
@@ -55,3 +56,13 @@ class Data:
     def image_shape(self) -> tuple[int, ...]:
         """Rows, columns and, in colour, 3: the shape of one prepared image."""
         return (self.height, self.width, *([3] if self.color else []))
+
+    @property
+    def kept_views(self) -> list[str]:
+        """The views that count as the index has them; none: all films stay."""
+        return [view_of(view.replace("_", " ")) for view in self.views.split()]
+
+
+def view_of(text: str) -> str:
+    """A view as the index has it, in capitals, DICOM's terms by one name each: LL, RL and lateral are LATERAL."""
+    return VIEWS.get(text.upper(), text.upper())

@@ -16,7 +16,7 @@ import pandas as pd
 
 from sightline.images.folder import ImageFile
 from sightline.images.listing import Excluded, Listing
-from sightline.images.source import Data
+from sightline.images.source import Data, view_of
 from sightline.names import image_name, stem_of
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
@@ -111,12 +111,14 @@ def years_of(text: str) -> float | None:
 
 
 def tidied(columns: pd.DataFrame) -> pd.DataFrame:
-    """The same with views in capitals and sexes as M and F where they say so in words, as DICOM writes both."""
+    """The same with views, sexes and ages written as those of DICOM headers: LATERAL, M and F, years."""
     columns = columns.copy()
     if "view" in columns:
-        columns["view"] = [view.upper() for view in columns["view"]]
+        columns["view"] = [view_of(view) for view in columns["view"]]
     if "sex" in columns:
         columns["sex"] = [SEXES.get(sex.upper(), sex.upper()) for sex in columns["sex"]]
+    if "age" in columns:
+        columns["age"] = ["" if (years := years_of(age)) is None else f"{years:g}" for age in columns["age"]]
     return columns
 
 

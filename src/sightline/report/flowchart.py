@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sightline.report.contents import Study
-from sightline.report.html import details_html, escaped, table
+from sightline.report.html import details_html, escaped, paragraph, table
 from sightline.report.words import counted, number_at
 
 SPLITS = {"train": "training", "val": "validation", "test": "test", "external": "external"}
@@ -21,11 +21,11 @@ Step = tuple[
 
 
 def flowchart(study: Study) -> list[str]:
-    """The chart and, folded, the films left out by reason, split and class; nothing without an index."""
+    """The chart, warnings about films and, folded, what is left out, by split and class; nothing without films."""
     if study.index.empty:
         return []
     steps = "".join(_step(boxes, beside) for boxes, beside in _steps(study))
-    return [f'<ol class="flow">{steps}</ol>', *_left_out(study)]
+    return [f'<ol class="flow">{steps}</ol>', *_warnings(study), *_left_out(study)]
 
 
 def _steps(study: Study) -> list[Step]:
@@ -66,6 +66,11 @@ def _reasons(excluded: Sequence[dict[str, Any]]) -> str:
         by_reason[row["reason"]] = by_reason.get(row["reason"], 0) + row["films"]
     reasons = "; ".join(f"{films:,} {reason}" for reason, films in by_reason.items())
     return f"{counted(sum(by_reason.values()), 'film')} left out: {reasons}" if reasons else ""
+
+
+def _warnings(study: Study) -> list[str]:
+    found = [f"{row['warning']} ({counted(row['films'], 'film')})" for row in study.exclusions.get("warnings", [])]
+    return [paragraph(f"Warnings when films were read: {'; '.join(found)}.")] if found else []
 
 
 def _left_out(study: Study) -> list[str]:

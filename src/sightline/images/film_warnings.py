@@ -1,0 +1,44 @@
+"""What deserves a look before a study goes on: films that can be read and are perhaps not what they seem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sightline.images.pixel_file import ReadFilm
+
+FEW_LEVELS = 32  # of 256; a film of a chest has 100 or more, one whose depth was lost has a dozen
+NAMED = 5  # films that a line names
+WORDS = {
+    "border_text": "text seems to be burnt into the border",
+    "few_levels": f"fewer than {FEW_LEVELS} of 256 gray levels",
+    "spacing": "a spacing that makes no chest, so no millimetres",
+}
+
+
+def film_warnings(films: Sequence[ReadFilm]) -> dict[str, list[int]]:
+    """The rows of the films that each of WORDS is said of; without those that are said of none."""
+    found: dict[str, list[int]] = {key: [] for key in WORDS}
+    for row, film in enumerate(films):
+        facts = film.facts
+        if facts is not None and (facts.is_text_stated or facts.has_border_text):
+            found["border_text"].append(row)
+        if film.num_levels < FEW_LEVELS:
+            found["few_levels"].append(row)
+        if facts is not None and facts.spacing_note in ("zero", "not a chest"):
+            found["spacing"].append(row)
+    return {key: rows for key, rows in found.items() if rows}
+
+
+def warning_counts(warnings: dict[str, list[int]]) -> list[dict[str, Any]]:
+    """For exclusions.json: `warning` in words and the number of `films`."""
+    return [{"warning": WORDS[key], "films": len(rows)} for key, rows in warnings.items()]
+
+
+def warning_lines(warnings: dict[str, list[int]], names: Sequence[str]) -> list[str]:
+    """A line for each warning, which names the first films. `names`: of the films, in order of rows."""
+    lines = []
+    for key, rows in warnings.items():
+        some = ", ".join(names[row] for row in rows[:NAMED]) + (", ..." if len(rows) > NAMED else "")
+        lines.append(f"warning: {WORDS[key]}: {len(rows)} films ({some})")
+    return lines
