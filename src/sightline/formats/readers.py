@@ -13,6 +13,7 @@ from pathlib import Path
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
 from sightline.formats.peek import Peek
+from sightline.names import SUFFIXES
 from sightline.study.errors import StudyError
 
 
@@ -64,7 +65,17 @@ def _is_chexlocalize(peek: Peek) -> bool:
     return "img_size" in entry or (bool(entry) and all(isinstance(v, dict) and "counts" in v for v in entry.values()))
 
 
+def _is_via(peek: Peek) -> bool:
+    """A project of the VGG Image Annotator, or objects by image with a file name and regions."""
+    document = peek.document
+    if not isinstance(document, dict) or not document:
+        return False
+    entry = next(iter(document.values()))
+    return "_via_img_metadata" in document or (isinstance(entry, dict) and {"filename", "regions"} <= entry.keys())
+
+
 FORMATS: dict[str, Format] = {
+    "chestx-det": Format("ChestX-Det's JSON", "chestx_det:read_chestx_det", has_items("file_name", "syms")),
     "chexlocalize": Format("cheXlocalize's JSON", "chexlocalize:read_chexlocalize", _is_chexlocalize),
     "coco": Format("COCO's JSON", "coco:read_coco", has_keys("images", "annotations")),
     "cvat": Format("CVAT for images 1.1", "cvat:read_cvat", lambda peek: peek.root == "annotations"),
@@ -73,6 +84,10 @@ FORMATS: dict[str, Format] = {
         "label_studio:read_label_studio",
         lambda peek: has_items("annotations", "data")(peek) or has_items("annotation_id")(peek),
     ),
+    "labelme": Format("labelme's JSON", "labelme:read_labelme", has_keys("shapes", "imagePath")),
+    "mdai": Format("MD.ai's JSON", "mdai:read_mdai", has_keys("datasets", "labelGroups")),
+    "padchest-gr": Format("PadChest-GR's JSON", "padchest_gr:read_padchest_gr", has_items("ImageID", "findings")),
+    "via": Format("the VGG Image Annotator's JSON", "via:read_via", _is_via),
 }
 
 
@@ -98,7 +113,8 @@ def files_at(path: Path, format: str | None = None) -> list[tuple[Path, str]]:
     """The files to read at `path`, each with the key of its format.
 
     `format`: the key for all of them; None: each is recognised. A folder that is not itself of a format stands for the
-    files and folders in it; hidden ones are left out. StudyError that lists those of no known format.
+    files and folders in it, but for hidden ones and for films beside a .json of their name, which labelme has.
+    StudyError that lists those of no known format.
     """
     if format is not None and format not in FORMATS:
         raise StudyError(f"format {format!r} cannot be read{nearest_name(format, FORMATS)}")
@@ -106,7 +122,8 @@ def files_at(path: Path, format: str | None = None) -> list[tuple[Path, str]]:
         return [(path, format or format_of(path))]
     files, problems = [], []
     for part in sorted(path.iterdir()):
-        if part.name.startswith("."):
+        is_film = part.suffix.lower() in SUFFIXES and part.with_suffix(".json").is_file()
+        if part.name.startswith(".") or is_film:
             continue
         try:
             files.append((part, format or format_of(part)))

@@ -24,7 +24,7 @@ def polygon_mask(points: Any, size: tuple[int, int]) -> np.ndarray:
     """
     try:
         points_N2 = np.asarray(points, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("a polygon's points are not pairs of numbers") from None
     if points_N2.ndim != 2 or points_N2.shape[1] != 2 or len(points_N2) < 3 or not np.isfinite(points_N2).all():
         num = len(points_N2) if points_N2.ndim else 0
@@ -65,7 +65,7 @@ def boxes_mask(boxes_N4: Any, size: tuple[int, int]) -> tuple[np.ndarray, int, i
     """
     try:
         corners_N4 = np.asarray(boxes_N4, np.float64).reshape(-1, 4)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("a box is not four numbers") from None
     for box in corners_N4:
         within_image(box[0::2], "a box's x", size[1])
