@@ -79,6 +79,7 @@ FORMATS: dict[str, Format] = {
     "chexlocalize": Format("cheXlocalize's JSON", "chexlocalize:read_chexlocalize", _is_chexlocalize),
     "coco": Format("COCO's JSON", "coco:read_coco", has_keys("images", "annotations")),
     "cvat": Format("CVAT for images 1.1", "cvat:read_cvat", lambda peek: peek.root == "annotations"),
+    "dicom-seg": Format("DICOM segmentations", "dicom_seg:read_dicom_seg", lambda peek: peek.is_dicom),
     "label-studio": Format(
         "Label Studio's JSON or JSON-MIN",
         "label_studio:read_label_studio",
