@@ -74,6 +74,27 @@ def _is_via(peek: Peek) -> bool:
     return "_via_img_metadata" in document or (isinstance(entry, dict) and {"filename", "regions"} <= entry.keys())
 
 
+def _is_nih(peek: Peek) -> bool:
+    """By the first two columns and six or more in all; NIH's table of labels has `Finding Labels`."""
+    return peek.columns[:2] == ["Image Index", "Finding Label"] and len(peek.columns) >= 6
+
+
+def _is_reflacx(peek: Peek) -> bool:
+    """A folder of a reading, of readings, or the data set's own; or the ellipses of one reading."""
+    ellipses = "anomaly_location_ellipses.csv"
+    if not peek.path.is_dir():
+        return {"xmin", "ymin", "xmax", "ymax", "certainty"} <= set(peek.columns)
+    below = peek.path / "main_data"  # where the data set's own folder has the readings
+    folders = [peek.path / name for name in peek.names] + (sorted(below.iterdir()) if below.is_dir() else [])
+    return ellipses in peek.names or any((folder / ellipses).is_file() for folder in folders)
+
+
+def _is_rsna(peek: Peek) -> bool:
+    """The boxes, or the classes of whole films that lie beside them, which are refused with that reason."""
+    columns = {column.lower() for column in peek.columns}
+    return columns >= {"patientid", "target"} or columns == {"patientid", "class"}
+
+
 FORMATS: dict[str, Format] = {
     "chestx-det": Format("ChestX-Det's JSON", "chestx_det:read_chestx_det", has_items("file_name", "syms")),
     "chexlocalize": Format("cheXlocalize's JSON", "chexlocalize:read_chexlocalize", _is_chexlocalize),
@@ -89,6 +110,20 @@ FORMATS: dict[str, Format] = {
     "mdai": Format("MD.ai's JSON", "mdai:read_mdai", has_keys("datasets", "labelGroups")),
     "padchest-gr": Format("PadChest-GR's JSON", "padchest_gr:read_padchest_gr", has_items("ImageID", "findings")),
     "via": Format("the VGG Image Annotator's JSON", "via:read_via", _is_via),
+    "ms-cxr": Format(
+        "MS-CXR's CSV",
+        "ms_cxr:read_ms_cxr",
+        has_columns("dicom_id", "category_name", "x", "y", "w", "h", "image_width", "image_height"),
+    ),
+    "nih": Format("NIH's BBox_List_2017.csv", "nih:read_nih", _is_nih),
+    "reflacx": Format("REFLACX's ellipses", "reflacx:read_reflacx", _is_reflacx),
+    "rsna": Format("RSNA Pneumonia's CSV", "rsna:read_rsna", _is_rsna),
+    "siim": Format("SIIM-ACR's run lengths", "siim:read_siim", has_columns("ImageId", "EncodedPixels")),
+    "vindr": Format(
+        "VinDr-CXR's and VinDr-PCXR's CSV",
+        "vindr:read_vindr",
+        has_columns("image_id", "class_name", "x_min", "y_min", "x_max", "y_max"),
+    ),
 }
 
 

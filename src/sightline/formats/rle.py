@@ -6,6 +6,7 @@ Plain, as a list of counts, or compressed into text as in pycocotools' maskApi.c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,37 @@ def counts_at(mask_hw: np.ndarray, top: int, left: int, size: tuple[int, int]) -
     padded_wh = np.zeros((w, h + 2), np.int8)
     padded_wh[:, 1:-1] = mask_hw.T
     column, row = np.nonzero(np.diff(padded_wh, axis=1))
-    edges = (left + column) * rows + top + row
+    return _counts_between((left + column) * rows + top + row, rows * cols)
+
+
+def counts_of_boxes(first_last_N4: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Run lengths, int64, of the union of boxes in an image of `size`, without making a mask.
+
+    `first_last_N4`: int, each box's first column and row, and the column and row after its last, within the image.
+    """
+    rows, cols = size
+    edges = [np.zeros(0, np.int64)]
+    bounds = np.unique(first_last_N4[:, 0::2]).tolist()
+    boxes = sorted(first_last_N4.tolist(), key=lambda box: box[1])
+    for left, right in pairwise(bounds):  # between two bounds all columns hold the same rows
+        inside: list[int] = []
+        for x0, y0, x1, y1 in boxes:
+            if x0 > left or x1 < right or y0 >= y1:
+                continue
+            if inside and y0 <= inside[-1]:
+                inside[-1] = max(inside[-1], y1)
+            else:
+                inside += [y0, y1]
+        edges.append((np.arange(left, right)[:, None] * rows + np.array(inside, np.int64)).ravel())
+    return _counts_between(np.concatenate(edges), rows * cols)
+
+
+def _counts_between(edges: np.ndarray, total: int) -> np.ndarray:
+    """Run lengths, int64, of `total` pixels that change at `edges`, ascending, from outside to inside first."""
     # a run that ends at the lower border and one that starts at the upper border of the next column are one
     joined = np.flatnonzero(np.diff(edges) == 0)
     edges = np.delete(edges, np.concatenate([joined, joined + 1]))
-    ends = [rows * cols] if not edges.size or edges[-1] < rows * cols else []
+    ends = [total] if not edges.size or edges[-1] < total else []
     return np.diff(np.concatenate([[0], edges, ends])).astype(np.int64)
 
 
@@ -50,6 +77,35 @@ def mask_of(counts: Sequence[int], height: int, width: int) -> np.ndarray:
     if runs.sum() != height * width:
         raise ValueError(f"run lengths sum to {runs.sum()}, the image has {height} x {width} = {height * width} pixels")
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def united_counts(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Run lengths, int64, of the union of one or more masks of one size, given as run lengths."""
+    place_E, depth_E = _depths(masks)
+    inside_E = depth_E > 0
+    return _counts_between(place_E[np.flatnonzero(np.diff(inside_E, prepend=False))], int(masks[0].sum()))
+
+
+def num_shared(first: np.ndarray, second: np.ndarray) -> int:
+    """Number of pixels in both of two masks of one size, given as run lengths."""
+    place_E, depth_E = _depths([first, second])
+    return int(np.diff(place_E)[depth_E[:-1] == 2].sum())
+
+
+def _depths(masks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Where a run of any mask begins or ends, ascending, and how many masks hold the pixels from there on."""
+    steps: list[np.ndarray] = []
+    places: list[np.ndarray] = []
+    for counts in masks:
+        edges = np.cumsum(counts)[:-1] if len(counts) % 2 else np.cumsum(counts)
+        places.append(edges)
+        steps.append(np.where(np.arange(len(edges)) % 2, -1, 1))
+    place_P = np.concatenate(places)
+    order_P = np.argsort(place_P, kind="stable")
+    depth_P = np.cumsum(np.concatenate(steps)[order_P])
+    place_E, last_E = np.unique(place_P[order_P], return_index=True)
+    last_E = np.append(last_E[1:], len(place_P)) - 1  # of several edges at one place, what holds after the last
+    return place_E, depth_P[last_E] if len(place_P) else np.zeros(0, int)
 
 
 def segmentation_mask(segmentation: dict[str, Any], size: tuple[int, int]) -> np.ndarray:

@@ -72,8 +72,7 @@ def boxes_mask(boxes_N4: Any, size: tuple[int, int]) -> tuple[np.ndarray, int, i
         within_image(box[1::2], "a box's y", size[0])
         if box[0] > box[2] or box[1] > box[3]:
             raise ValueError(f"a box {box[2] - box[0]:g} wide and {box[3] - box[1]:g} high")
-    # a pixel belongs to a box if its centre does
-    first_last_N4 = np.ceil(corners_N4 - 0.5).clip(0, [size[1], size[0], size[1], size[0]]).astype(int)
+    first_last_N4 = box_pixels(corners_N4, *size)
     first_last_N4 = first_last_N4[(first_last_N4[:, 2:] > first_last_N4[:, :2]).all(axis=1)]
     if not len(first_last_N4):
         return np.zeros((0, 0), bool), 0, 0
@@ -85,9 +84,23 @@ def boxes_mask(boxes_N4: Any, size: tuple[int, int]) -> tuple[np.ndarray, int, i
     return mask_hw, top, left
 
 
+def box_pixels(corners_N4: np.ndarray, rows: int | np.ndarray, cols: int | np.ndarray) -> np.ndarray:
+    """Each box's first column and row, and the column and row after its last, int N4.
+
+    A pixel belongs to a box if its centre does. `rows`, `cols`: of the image, one or N, beyond which no pixel lies.
+    """
+    most_N4 = np.stack(np.broadcast_arrays(cols, rows, cols, rows), axis=-1)
+    return np.asarray(np.ceil(corners_N4 - 0.5).clip(0, most_N4).astype(int))
+
+
+def overshoot(side: int | np.ndarray) -> np.ndarray:
+    """How far a shape may reach out of its image, in pixels of a side of this length."""
+    return np.maximum(2.0, OVERSHOOT * np.asarray(side))
+
+
 def within_image(values: np.ndarray, what: str, side: int) -> None:
     """ValueError if a shape's values are not finite or reach out of 0 to `side` by more than OVERSHOOT and 2 pixels."""
-    reach = max(2.0, OVERSHOOT * side)
+    reach = overshoot(side)
     if not np.isfinite(values).all() or values.min() < -reach or values.max() > side + reach:
         raise ValueError(f"{what} goes from {values.min():g} to {values.max():g}, its image from 0 to {side}")
 
