@@ -85,7 +85,7 @@ def drawings_of(table: BoxTable, options: ImportOptions, repeats: Repeats | None
     empty: dict[tuple[int, int], np.ndarray] = {}
     num_unsaid = 0
     for reading in _readings(rows, says_nothing_N, counts_N, repeats):
-        if reading.image not in frames:
+        if reading.image not in frames:  # of unknown size, or nameless, which is noted or a problem already
             continue
         size, has_boxes = frames[reading.image], len(reading.boxes) > 0
         if not (has_boxes or table.is_complete or reading.says_nothing):
@@ -209,7 +209,7 @@ def _frames(
     reaches = dict(zip(reach.index, reach.to_numpy().tolist(), strict=True))
     frames: dict[str, tuple[int, int]] = {}
     num_unknown = 0
-    for image in rows.image.unique():
+    for image in filter(None, rows.image.unique()):
         try:
             y, x = reaches.get(image, (0.0, 0.0))
             frames[image] = frame_of(image, (y, x))
