@@ -18,13 +18,37 @@ MAX_SIDE = 16_384  # pixels; a digital X-ray has some 4,000, and a file that sta
 
 
 def read_json(path: Path) -> Any:
-    """The document at `path`; StudyError if it cannot be read or is not JSON."""
+    """The document at `path`; StudyError if it cannot be read or is not JSON.
+
+    So is a document with a key twice in an object, of which JSON's readers drop one, or with half a character (a lone
+    surrogate), which nothing can write.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
+        text = content.decode(json.detect_encoding(content))  # UTF-8, -16 or -32, with or without a BOM
+        document = json.loads(text, object_pairs_hook=_object)
+        if "\\ud" in text.lower():
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
     except OSError as error:
         raise StudyError(f"{path}: could not be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise StudyError(f"{path}: not a JSON document ({error})") from None
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeError are ValueErrors
+        raise StudyError(f"{path}: not a JSON document ({one_line(error, 200)})") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in document if keys.count(key) > 1)
+        raise ValueError(f"has the key {shown(twice)} twice in one object")
+    return document
+
+
+def one_line(value: Any, length: int = 60) -> str:
+    """A value as text for messages: without breaks and control characters, at most `length` characters."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def of_type(item: Any, key: str, *kinds: type) -> Any:
@@ -67,11 +91,12 @@ def name_of(person: Any) -> str:
 
 
 def size_from(rows: Any, cols: Any) -> tuple[int, int]:
-    """(rows, columns) as a file states them; ValueError unless whole and 1 to MAX_SIDE."""
+    """(rows, columns) as a file states them; ValueError unless whole, as 80 or 80.0, and 1 to MAX_SIDE."""
     for side in (rows, cols):
-        if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= MAX_SIDE:
+        is_number = isinstance(side, int | float) and not isinstance(side, bool)
+        if not is_number or not 1 <= side <= MAX_SIDE or side != int(side):
             raise ValueError(f"image size {shown(rows)} x {shown(cols)}, expected whole numbers from 1 to {MAX_SIDE}")
-    return rows, cols
+    return int(rows), int(cols)
 
 
 def nearest_name(name: str, names: Collection[str]) -> str:
