@@ -6,7 +6,9 @@ who saw no region, which an annotation cannot say, are in `info`. COCO readers i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,28 @@ import numpy as np
 from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
 
 from sightline.formats.annotations import Annotation, Drawing, FileContents, ImportOptions
-from sightline.formats.fields import name_of, number, of_type, read_json, size_from, text_of
-from sightline.formats.rle import segmentation_mask
-from sightline.formats.shapes import polygon_mask, rectangle_mask
-from sightline.names import stem_of
+from sightline.formats.coco_shapes import annotation_mask
+from sightline.formats.fields import name_of, of_type, one_line, read_json, shown, size_from, text_of
+from sightline.formats.file_names import image_at
 from sightline.study.errors import StudyError
+
+NO_CATEGORY = "annotations without a category were left out, since labels were chosen"
+SCORED = "annotations carry a score, as a model's detections do; are they readers'?"
+
+
+@dataclass
+class _Reading:
+    """The annotations of an image by one reader at one time."""
+
+    image: str
+    size: tuple[int, int]
+    annotator: str
+    where: str
+    """The first annotation's place in the file."""
+    members: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Those that count, each with its place; none where the reader marked other findings alone."""
+    first: dict[str, Any] = field(default_factory=dict)
+    """The first annotation, counting or not."""
 
 
 def read_coco(path: Path, options: ImportOptions) -> FileContents:
@@ -26,31 +45,25 @@ def read_coco(path: Path, options: ImportOptions) -> FileContents:
 
     Annotations whose attributes name different `annotation`s, as ours do, stay apart: they are repeated readings. The
     annotator is the one of the annotation or of its attributes, else the one the user names, else `info.contributor`.
-    What is wrong with single images and annotations goes into `problems`.
+    Where labels are chosen, an image that someone annotated with others alone is an empty drawing. What is wrong with
+    single images and annotations goes into `problems`.
     """
     document = read_json(path)
     try:
         images_list, annotations = of_type(document, "images", list), of_type(document, "annotations", list)
-        listed = of_type(document, "categories", list) if "categories" in document else []
-        categories = {of_type(c, "id", int): of_type(c, "name", str) for c in listed}
+        categories = _categories(of_type(document, "categories", list) if "categories" in document else [])
     except ValueError as error:
         raise StudyError(f"{path}: not a COCO file: {error}") from None
     contents = FileContents(labels=set(categories.values()))
-    images = _images(images_list, contents)
-    groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
+    images = _images(images_list, options, contents)
+    notes: Counter[str] = Counter()
+    readings: dict[tuple[str, str, str], _Reading] = {}
     for place, annotation in enumerate(annotations, start=1):
-        where = _where(annotation, place)
+        where = f"annotation {one_line(annotation.get('id', place) if isinstance(annotation, dict) else place, 20)}"
         try:
-            image = of_type(annotation, "image_id", int)
-            if image not in images:
-                raise ValueError(f"image_id {image} is not among the images")
-            category = of_type(annotation, "category_id", int) if categories else None
-            if categories and category not in categories:
-                raise ValueError(f"category_id {category} is not among the categories")
+            image, label = _references(annotation, images, categories)
         except ValueError as error:
             contents.problems.append(f"{where}: {error}")
-            continue
-        if options.labels is not None and (category is None or categories[category] not in options.labels):
             continue
         attributes = annotation.get("attributes")
         who = name_of(annotation.get("annotator")) or _annotator_of(attributes, document, options)
@@ -58,35 +71,76 @@ def read_coco(path: Path, options: ImportOptions) -> FileContents:
             contents.num_nameless += 1
             continue
         key = (image, who, text_of(attributes, "annotation"))
-        groups.setdefault(key, []).append({**annotation, "where": where})
-    for (image, who, _), members in groups.items():
-        _unite(members, *images[image], who, document, contents)
+        reading = readings.setdefault(key, _Reading(*images[image], who, where, first=annotation))
+        notes[SCORED] += isinstance(annotation.get("score"), float)
+        if options.labels is None or label in options.labels:
+            reading.members.append((where, annotation))
+        else:
+            notes[NO_CATEGORY] += label is None
+    for reading in readings.values():
+        _unite(reading, document, contents)
     _add_empty(document, images, contents)
+    contents.notes += [f"{num} {note}" for note, num in notes.items() if num]
     return contents
 
 
-def _images(images_list: list[Any], contents: FileContents) -> dict[int, tuple[str, tuple[int, int]]]:
-    """Stem and (rows, columns) of each image by its id."""
-    images: dict[int, tuple[str, tuple[int, int]]] = {}
-    stems: dict[str, int] = {}
+def _id(item: Any, key: str) -> str:
+    """item[key] as text, so that 1, 1.0 and "1" are one id; ValueError unless it is a whole number or a text."""
+    value = of_type(item, key, int, float, str)
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"{key} is {shown(value)}, expected a whole number or a text")
+    return one_line(int(value) if isinstance(value, float) else value, 200)
+
+
+def _categories(listed: list[Any]) -> dict[str, str]:
+    """Each category's name by its id; ValueError where an id has two names. A name may have two ids."""
+    categories: dict[str, str] = {}
+    for item in listed:
+        number_, name = _id(item, "id"), of_type(item, "name", str)
+        if categories.setdefault(number_, name) != name:
+            raise ValueError(f"category {number_} has two names, {shown(categories[number_])} and {shown(name)}")
+    return categories
+
+
+def _images(
+    images_list: list[Any], options: ImportOptions, contents: FileContents
+) -> dict[str, tuple[str, tuple[int, int]]]:
+    """Stem and (rows, columns) of each image by its id. An entry that is there twice, word for word, is one image."""
+    images: dict[str, tuple[str, tuple[int, int]]] = {}
+    stems: dict[str, str] = {}
     for place, image in enumerate(images_list, start=1):
         try:
-            number_ = of_type(image, "id", int)
-            stem = stem_of(of_type(image, "file_name", str))
+            number_ = _id(image, "id")
+            stem = image_at(of_type(image, "file_name", str), options.images)
             size = size_from(image.get("height"), image.get("width"))
-            if number_ in images:
+            if not stem:
+                raise ValueError("its file_name is empty")
+            if number_ in images and images[number_] != (stem, size):
                 raise ValueError(f"id {number_} belongs to an earlier image too")
-            if stem in stems:
-                raise ValueError(f"has the name {stem!r} of image {stems[stem]}; names must differ without folders")
+            if stems.setdefault(stem, number_) != number_:
+                raise ValueError(
+                    f"has the name {shown(stem)} of image {stems[stem]}; names must differ without folders, "
+                    "and an image must have one id"
+                )
         except ValueError as error:
             contents.problems.append(f"image {place}: {error}")
             continue
-        images[number_], stems[stem] = (stem, size), number_
+        images[number_] = (stem, size)
+    contents.images.update(stems)
     return images
 
 
-def _where(annotation: Any, place: int) -> str:
-    return f"annotation {annotation.get('id', place) if isinstance(annotation, dict) else place}"
+def _references(
+    annotation: Any, images: Mapping[str, tuple[str, tuple[int, int]]], categories: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """The id of an annotation's image, and its label; ValueError if the file has no such image or category."""
+    image = _id(annotation, "image_id")
+    if image not in images:
+        raise ValueError(f"image_id {image} is not among the images")
+    category = _id(annotation, "category_id") if categories else None
+    if category is not None and category not in categories:
+        raise ValueError(f"category_id {category} is not among the categories")
+    return image, None if category is None else categories[category]
 
 
 def _annotator_of(attributes: Any, document: dict[str, Any], options: ImportOptions) -> str:
@@ -95,62 +149,31 @@ def _annotator_of(attributes: Any, document: dict[str, Any], options: ImportOpti
     return stated or options.annotator or (name_of(info.get("contributor")) if isinstance(info, dict) else "")
 
 
-def _unite(
-    members: list[dict[str, Any]],
-    stem: str,
-    size: tuple[int, int],
-    who: str,
-    document: dict[str, Any],
-    contents: FileContents,
-) -> None:
-    """Adds the drawing of all `members` to `contents`, or what is wrong with them."""
-    mask_HW = np.zeros(size, bool)
+def _unite(reading: _Reading, document: dict[str, Any], contents: FileContents) -> None:
+    """Adds the drawing of a reading to `contents`, or what is wrong with its annotations."""
+    mask_HW = np.zeros(reading.size, bool)
     wrong = []
-    for annotation in members:
+    for where, annotation in reading.members:
         try:
-            shape_HW = _segmentation_mask(annotation, size)
+            shape_HW = annotation_mask(annotation, reading.size)
             if not shape_HW.any():
                 raise ValueError("marks no pixel; remove it")
             mask_HW |= shape_HW
         except ValueError as error:
-            wrong.append(f"{annotation['where']}: {error}")
+            wrong.append(f"{where}: {error}")
     contents.problems += wrong
     if wrong:
         return
-    attributes = members[0].get("attributes")
-    info = document.get("info")
-    created_at = text_of(attributes, "created_at") or text_of(members[0], "created_at") or text_of(info, "date_created")
-    fields = {
-        "image": stem,
-        "annotator": who,
-        "created_at": created_at,
-        "profession": text_of(attributes, "profession"),
-    }
-    contents.drawings.append(Drawing.of(mask_HW, source=members[0]["where"], **fields))
-
-
-def _segmentation_mask(annotation: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Pixels of one annotation: of its polygons or run lengths, or of its box if it has no segmentation."""
-    segmentation = annotation.get("segmentation")
-    if isinstance(segmentation, dict):
-        return segmentation_mask(segmentation, size)
-    if segmentation:
-        parts = of_type(annotation, "segmentation", list)
-        mask_HW = np.zeros(size, bool)
-        for flat in parts:
-            if not isinstance(flat, list) or len(flat) % 2:
-                raise ValueError("a polygon is not a list of x, y, x, y, ...")
-            mask_HW |= polygon_mask(list(zip(flat[::2], flat[1::2], strict=True)), size)
-        return mask_HW
-    box = of_type(annotation, "bbox", list)
-    if len(box) != 4:
-        raise ValueError("bbox is not x, y, width, height")
-    x, y, width, height = (number(dict(enumerate(box)), i) for i in range(4))  # type: ignore[arg-type]
-    return rectangle_mask((x, y), (width, height), 0.0, (x, y), size)
+    first = reading.members[0][1] if reading.members else reading.first
+    attributes, info = first.get("attributes"), document.get("info")
+    created_at = text_of(attributes, "created_at") or text_of(first, "created_at") or text_of(info, "date_created")
+    fields = {"image": reading.image, "annotator": reading.annotator, "created_at": created_at}
+    profession = text_of(attributes, "profession")
+    contents.drawings.append(Drawing.of(mask_HW, source=reading.where, profession=profession, **fields))
 
 
 def _add_empty(
-    document: dict[str, Any], images: dict[int, tuple[str, tuple[int, int]]], contents: FileContents
+    document: dict[str, Any], images: Mapping[str, tuple[str, tuple[int, int]]], contents: FileContents
 ) -> None:
     """Adds those who saw no region, which only our own files state."""
     info = document.get("info")
@@ -158,14 +181,15 @@ def _add_empty(
     for place, entry in enumerate(stated if isinstance(stated, list) else [], start=1):
         where = f"info.no_region {place}"
         try:
-            stem, size = images[of_type(entry, "image_id", int)]
-            who = of_type(entry, "annotator", str)
-        except KeyError:
-            contents.problems.append(f"{where}: image_id {entry['image_id']} is not among the images")
-            continue
+            image, _ = _references(entry, images, {})
+            who = of_type(entry, "annotator", str).strip()
         except ValueError as error:
             contents.problems.append(f"{where}: {error}")
             continue
+        if not who:
+            contents.num_nameless += 1
+            continue
+        stem, size = images[image]
         fields = {key: text_of(entry, key) for key in ("created_at", "profession")}
         contents.drawings.append(Drawing.of(np.zeros(size, bool), image=stem, annotator=who, source=where, **fields))
 
