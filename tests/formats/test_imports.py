@@ -274,12 +274,12 @@ def test_cvat_shapes(tmp_path: Path) -> None:
 
 def test_cvat_project_names_the_annotator_of_each_task(tmp_path: Path) -> None:
     task_of = "<task><id>{0}</id><assignee><username>{1}</username><email></email></assignee></task>"
-    tasks = task_of.format(1, "anna") + task_of.format(2, "ben") + task_of.format(3, "anna")
+    tasks = task_of.format(1, "anna") + task_of.format(2, "ben")
     meta = f"<meta><project><id>1</id><tasks>{tasks}</tasks></project><dumped>2026-05-03</dumped></meta>"
     images = (
         cvat_image(CVAT_BOX, extra='subset="test" task_id="1"')
         + cvat_image(CVAT_MASK, extra='subset="test" task_id="2"')
-        + cvat_image(CVAT_MASK, extra='subset="test" task_id="3"')
+        + cvat_image(CVAT_MASK, extra='subset="test" task_id="1"')
     )
     masked = box(2, 3, 6, 8) | box(3, 4, 7, 8)
     found = read_cvat(written(tmp_path / "a.xml", cvat(images, meta)), ImportOptions())
@@ -533,7 +533,7 @@ def test_chexlocalize_segmentations(tmp_path: Path) -> None:
     two = read_chexlocalize(path, ImportOptions(labels=["Airspace Opacity", "Edema"], annotator="board"))
     assert same(two, {(CHEX, "board"): opacity | edema})
     assert read_chexlocalize(path, ImportOptions(labels=["Edema"])).num_nameless == 1
-    with pytest.raises(StudyError, match="choose findings with --labels: Airspace Opacity, Edema"):
+    with pytest.raises(StudyError, match="choose findings with --finding: Airspace Opacity, Edema"):
         read_chexlocalize(path, ImportOptions(annotator="board"))
 
 
@@ -548,6 +548,21 @@ def test_chexlocalize_polygons(tmp_path: Path) -> None:
     found = read_chexlocalize(path, ImportOptions(labels=["Edema"], annotator="board"))
     assert same(found, {(CHEX, "board"): box(0, 2, 0, 2) | box(4, 6, 6, 8)})
     assert found.labels == {"Edema", "Cardiomegaly"}
+
+
+def test_chexlocalize_names_images_without_a_drawing(tmp_path: Path) -> None:
+    """An empty finding is not told from one that nobody looked for, so it is no empty reading; its image is known."""
+    nothing, plain = {"size": [ROWS, COLS], "counts": [48]}, {"size": [ROWS, COLS], "counts": [0, 6, 42]}
+    document = {"a": {"Edema": plain}, "b": {"Edema": nothing}, "c.jpg": {"Cardiomegaly": plain}, "d": {}}
+    path = written(tmp_path / "gt.json", document)
+    found = read_chexlocalize(path, ImportOptions(labels=["Edema"], annotator="board"))
+    assert same(found, {("a", "board"): box(0, 6, 0, 1)})
+    assert found.images == {"a", "b", "c", "d"}
+    path = written(tmp_path / "gt.json", {**document, "a.png": document["a"], " ": document["a"]})
+    found = read_chexlocalize(path, ImportOptions(labels=["Edema"], annotator="board"))
+    assert found.problems == ["a.png: has the name 'a' of an earlier image", ": has no name"]
+    with pytest.raises(StudyError, match=r"choose findings with --finding: A B, Edema$"):
+        read_chexlocalize(written(path, {"a": {"A\nB": plain, "Edema": plain}}), ImportOptions())
 
 
 def test_every_wrong_chexlocalize_image_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
-from sightline.formats.fields import of_type, read_json, size_from
+from sightline.formats.fields import of_type, one_line, read_json, shown, size_from
 from sightline.formats.rle import segmentation_mask
 from sightline.formats.shapes import polygon_mask
 from sightline.names import stem_of
@@ -24,26 +24,34 @@ SIZE = "img_size"  # [rows, columns], beside the findings in the form with polyg
 def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
     """The drawings of the findings in `options.labels`, united per image; StudyError unless some are named.
 
-    What is wrong with single images goes into `problems`.
+    An image whose findings are all absent or empty has no drawing, but is among `images`. What is wrong with single
+    images goes into `problems`.
     """
     document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(entry, dict) for entry in document.values()):
         raise StudyError(f"{path}: not a cheXlocalize file; expected {{image: {{finding: ...}}}}")
     contents = FileContents(labels={key for entry in document.values() for key in entry if key != SIZE})
     if not options.labels:
-        raise StudyError(f"{path}: choose findings with --labels: {', '.join(sorted(contents.labels))}")
+        named = one_line(", ".join(sorted(contents.labels)), 500)
+        raise StudyError(f"{path}: choose findings with --finding: {named}")
     for image, entry in document.items():
-        masks = []
+        where, stem = one_line(image), stem_of(image)
+        if not stem or stem in contents.images:
+            wrong = f"has the name {shown(stem)} of an earlier image" if stem else "has no name"
+            contents.problems.append(f"{where}: {wrong}")
+            continue
+        contents.images.add(stem)
         try:
             masks = [mask for finding in sorted(options.labels) if (mask := _finding_mask(entry, finding)) is not None]
         except ValueError as error:
-            contents.problems.append(f"{image}: {error}")
+            contents.problems.append(f"{where}: {error}")
+            continue
         if len({mask.shape for mask in masks}) > 1:
-            contents.problems.append(f"{image}: its findings differ in size")
+            contents.problems.append(f"{where}: its findings differ in size")
         elif masks and not options.annotator:
             contents.num_nameless += 1
         elif masks:
-            fields = {"image": stem_of(image), "annotator": options.annotator or "", "created_at": "", "source": image}
+            fields = {"image": stem, "annotator": options.annotator or "", "created_at": "", "source": where}
             contents.drawings.append(Drawing.of(np.logical_or.reduce(masks), **fields))
     return contents
 

@@ -7,7 +7,9 @@ pixels outside; boxes and ellipses rotate about their centre. CVAT cannot say th
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -15,7 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
-from sightline.formats.fields import MAX_NUMBER, MAX_SIDE, shown, size_from
+from sightline.formats.fields import MAX_NUMBER, MAX_SIDE, one_line, shown, size_from
 from sightline.formats.shapes import ellipse_mask, polygon_mask, rectangle_mask
 from sightline.names import stem_of
 from sightline.study.errors import StudyError
@@ -24,11 +26,28 @@ NO_AREA = ("polyline", "points", "skeleton", "cuboid")
 AREAS = ("polygon", "box", "ellipse", "mask")
 
 
+TAGS = "images carry tags about the whole image, which are not read"
+BY_MODEL = "shapes were made by a model (source auto); are they what the reader thinks?"
+OWNER = "images have no assignee and count as read by the task's owner; name the reader if it was another"
+
+
 @dataclass(frozen=True)
 class _Task:
+    """A task or job of the export."""
+
     assignee: str
     owner: str
+    """The task's; "" for a job, whose replicas by several readers have one owner."""
     updated: str
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """An image as read in one task."""
+
+    where: str
+    updated: str
+    mask_HW: np.ndarray
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
@@ -39,47 +58,69 @@ class _NoDoctype(ElementTree.TreeBuilder):
 
 
 def read_cvat(path: Path, options: ImportOptions) -> FileContents:
-    """The drawings of an export: all shapes of an image by one annotator united.
+    """The drawings of an export: all shapes of an image in one task by one annotator united.
 
-    The annotator is the assignee of the job or task, else the one the user names, else the owner of the task. What is
-    wrong with single images and shapes goes into `problems`.
+    Several tasks with one image give as many drawings, an annotator's in the order of the tasks' last change. The
+    annotator is the assignee of the job or task, else the one the user names, else the owner of the task. Where labels
+    are chosen, an image that holds others alone is an empty drawing. What is wrong with single images and shapes goes
+    into `problems`.
     """
     root = _parsed(path)
     contents = FileContents(
         labels={text for label in root.iterfind("meta//label/name") if (text := (label.text or "").strip())}
     )
     tasks = _tasks(root)
-    masks: dict[tuple[str, str], tuple[str, str, np.ndarray]] = {}
+    notes: Counter[str] = Counter()
+    readings: dict[tuple[str, str], dict[str, _Reading]] = {}
     names: dict[str, str] = {}
     for place, image in enumerate(root.iterfind("image")):
         name = image.get("name", "")
-        where = f"image {image.get('id', place)} ({name})"
+        where = f"image {one_line(image.get('id', place), 20)} ({one_line(name)})"
         try:
             stem = stem_of(name)
             size = size_from(_whole(image, "height"), _whole(image, "width"))
+            if not stem:
+                raise ValueError("has no name")
             if names.setdefault(stem, name) != name:
-                raise ValueError(f"has the stem of image {names[stem]!r} too; names must differ without their folders")
+                raise ValueError(f"has the stem of image {shown(names[stem])} too; names must differ without folders")
         except ValueError as error:
             contents.problems.append(f"{where}: {error}")
             continue
+        notes[TAGS] += image.find("tag") is not None
+        notes[BY_MODEL] += sum(shape.get("source") == "auto" for shape in image if shape.tag in AREAS)
         mask_HW = _image_mask(image, size, where, options, contents)
         if mask_HW is None:
             continue
-        task = tasks.get(image.get("task_id", ""), _Task("", "", ""))
+        number = image.get("task_id", "")
+        task = tasks.get(number) or tasks.get("") or _Task("", "", "")
         who = task.assignee or options.annotator or task.owner
         if not who:
             contents.num_nameless += 1
             continue
-        earlier = masks.get((stem, who))
-        if earlier is not None and earlier[2].shape != mask_HW.shape:
-            contents.problems.append(f"{where}: {mask_HW.shape} rows and columns, {earlier[0]} has {earlier[2].shape}")
-        elif earlier is not None:
-            earlier[2][mask_HW] = True
+        notes[OWNER] += not task.assignee and not options.annotator
+        of_tasks = readings.setdefault((stem, who), {})
+        earlier = of_tasks.setdefault(number, _Reading(where, task.updated, mask_HW))
+        if earlier.mask_HW.shape != mask_HW.shape:
+            sizes = f"{mask_HW.shape} rows and columns, {earlier.where} has {earlier.mask_HW.shape}"
+            contents.problems.append(f"{where}: {sizes}")
         else:
-            masks[stem, who] = (where, task.updated, mask_HW)
-    for (stem, who), (where, updated, mask_HW) in masks.items():
-        contents.drawings.append(Drawing.of(mask_HW, image=stem, annotator=who, created_at=updated, source=where))
+            earlier.mask_HW[mask_HW] = True
+    contents.images.update(names)
+    for (stem, who), of_tasks in readings.items():
+        for reading in sorted(of_tasks.values(), key=lambda reading: _time(reading.updated)):
+            fields = {"image": stem, "annotator": who, "created_at": reading.updated, "source": reading.where}
+            contents.drawings.append(Drawing.of(reading.mask_HW, **fields))
+    contents.notes += [f"{num} {note}" for note, num in notes.items() if num]
     return contents
+
+
+def _time(text: str) -> datetime:
+    """The time that CVAT writes as text, in UTC where it names no zone; the last there is for anything else."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _parsed(path: Path) -> ElementTree.Element:
@@ -93,7 +134,7 @@ def _parsed(path: Path) -> ElementTree.Element:
     except OSError as error:
         raise StudyError(f"{path}: could not be read ({error.strerror})") from None
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise StudyError(f"{path}: not an XML file of CVAT ({error})") from None
+        raise StudyError(f"{path}: not an XML file of CVAT ({one_line(error, 200)})") from None
     if root.tag != "annotations":
         raise StudyError(f"{path}: its root is <{root.tag}>, expected CVAT's <annotations>")
     if root.find("track") is not None:
@@ -114,7 +155,11 @@ def _tasks(root: ElementTree.Element) -> dict[str, _Task]:
         else {"": next((e for tag in ("job", "task") if (e := meta.find(tag)) is not None), meta)}
     )
     return {
-        key: _Task(_person(task, "assignee"), _person(task, "owner"), _text(task, "updated") or dumped)
+        key: _Task(
+            _person(task, "assignee"),
+            "" if task.tag == "job" else _person(task, "owner"),
+            _text(task, "updated") or dumped,
+        )
         for key, task in elements.items()
     }
 
@@ -130,14 +175,15 @@ def _text(element: ElementTree.Element, path: str) -> str:
 def _image_mask(
     image: ElementTree.Element, size: tuple[int, int], where: str, options: ImportOptions, contents: FileContents
 ) -> np.ndarray | None:
-    """All shapes of an image that count, united; None without shapes, or if one is wrong (added to `problems`)."""
+    """All shapes of an image that count, united; None without any shape, or if one is wrong (added to `problems`)."""
     mask_HW = np.zeros(size, bool)
-    num_good = num_wrong = 0
+    num_shapes = num_wrong = 0
     for shape in image:
         label = shape.get("label", "")
         if shape.tag not in AREAS + NO_AREA:
             continue  # a tag is about the whole image
         contents.labels.add(label)
+        num_shapes += 1
         if options.labels is not None and label not in options.labels:
             continue
         try:
@@ -145,11 +191,10 @@ def _image_mask(
             if not shape_HW.any():
                 raise ValueError("marks no pixel; remove it there")
             mask_HW |= shape_HW
-            num_good += 1
         except ValueError as error:
-            contents.problems.append(f"{where}, {shape.tag} {label!r}: {error}")
+            contents.problems.append(f"{where}, {shape.tag} {one_line(label)!r}: {error}")
             num_wrong += 1
-    return mask_HW if num_good and not num_wrong else None
+    return mask_HW if num_shapes and not num_wrong else None
 
 
 def _shape_mask(shape: ElementTree.Element, size: tuple[int, int]) -> np.ndarray:
