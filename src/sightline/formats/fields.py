@@ -33,7 +33,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise StudyError(f"{path}: could not be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeError are ValueErrors
-        raise StudyError(f"{path}: not a JSON document ({one_line(error, 200)})") from None
+        raise StudyError(f"{path}: not a JSON document ({one_line(error, 200)}); export it again") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns
 
 MOST_NAMES = 1000  # files of a folder that are looked at
-HEAD = 65_536  # bytes of an XML document in which its root element is looked for
+HEAD = 65_536  # bytes of a file in which an XML document's root element and a text's kind are looked for
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,10 @@ class Peek:
         """Names in a folder, sorted, hidden ones left out; [] for a file."""
         if not self.path.is_dir():
             return []
-        return sorted(part.name for part in self.path.iterdir() if not part.name.startswith("."))[:MOST_NAMES]
+        try:
+            return sorted(part.name for part in self.path.iterdir() if not part.name.startswith("."))[:MOST_NAMES]
+        except OSError as error:
+            raise StudyError(f"{self.path}: could not be read ({error.strerror})") from None
 
     @cached_property
     def suffix(self) -> str:
@@ -45,36 +48,25 @@ class Peek:
         return read_json(self.path) if self.suffix == ".json" else None
 
     @cached_property
+    def head(self) -> bytes:
+        """The first HEAD bytes of a file; b"" for a folder. StudyError if it cannot be read."""
+        if self.path.is_dir():
+            return b""
+        try:
+            with open(self.path, "rb") as file:
+                return file.read(HEAD)
+        except OSError as error:
+            raise StudyError(f"{self.path}: could not be read ({error.strerror})") from None
+
+    @cached_property
     def root(self) -> str:
         """Name of the root element of a .xml file; "" for anything else and for what is not XML."""
         if self.suffix != ".xml":
             return ""
-        with open(self.path, "rb") as file:  # no parser: a document type could name entities
-            first = re.search(rb"<([A-Za-z_][\w.-]*)", file.read(HEAD))
+        first = re.search(rb"<([A-Za-z_][\w.-]*)", self.head)  # no parser: a document type could name entities
         return first.group(1).decode("ascii", "replace") if first else ""
 
     @cached_property
     def is_dicom(self) -> bool:
         """Whether it is a DICOM file, by the letters after its preamble."""
-        if self.path.is_dir():
-            return False
-        try:
-            with open(self.path, "rb") as file:
-                return file.read(132)[128:] == b"DICM"
-        except OSError as error:
-            raise StudyError(f"{self.path}: could not be read ({error.strerror})") from None
-
-    def described(self) -> str:
-        """What it looks like, in words for a user whose file is of no known format."""
-        if self.path.is_dir():
-            kinds = sorted({Path(name).suffix.lower() or "no suffix" for name in self.names})
-            return f"a folder of {', '.join(kinds)} files" if kinds else "an empty folder"
-        if self.columns:
-            return f"a CSV with the columns {', '.join(self.columns[:12])}"
-        if self.suffix == ".json":
-            if isinstance(self.document, dict):
-                return f"a JSON object with the keys {', '.join(map(str, list(self.document)[:8])) or '(none)'}"
-            return f"a JSON {type(self.document).__name__}"
-        if self.root:
-            return f"an XML document <{self.root}>"
-        return "a DICOM file" if self.is_dicom else f"a {self.suffix or 'nameless'} file"
+        return self.head[128:132] == b"DICM"

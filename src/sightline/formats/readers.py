@@ -13,8 +13,12 @@ from pathlib import Path
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
 from sightline.formats.peek import Peek
+from sightline.formats.unknown import unknown
 from sightline.names import SUFFIXES
 from sightline.study.errors import StudyError
+
+ACCEPTED = "; accepted are "
+MOST_SHOWN = 10  # files of no known format that an error lists
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def format_of(path: Path) -> str:
         return fitting[0]
     if fitting:
         raise StudyError(f"{path}: may be {' or '.join(fitting)}; say which with --format")
-    raise StudyError(f"{path}: {peek.described()}, which is no known format; accepted are {accepted()}")
+    raise StudyError(f"{path}: {unknown(peek)}{ACCEPTED}{accepted()}")
 
 
 def accepted() -> str:
@@ -164,11 +168,16 @@ def files_at(path: Path, format: str | None = None) -> list[tuple[Path, str]]:
         try:
             files.append((part, format or format_of(part)))
         except StudyError as error:
-            problems.append(str(error))
+            problems.append(str(error).partition(ACCEPTED)[0])
     if not files:
-        raise StudyError(f"{path}: {Peek(path).described()}, no known format; accepted are {accepted()}", problems)
+        example = f" ({problems[0]})" if problems else ""
+        raise StudyError(f"{path}: {unknown(Peek(path))}{example}{ACCEPTED}{accepted()}")
     if problems:
-        raise StudyError(f"{path}: holds files of no known format; take them out", problems)
+        more = [f"... and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
+        raise StudyError(
+            f"{path}: holds files of no known format; take them out, or name the others alone",
+            problems[:MOST_SHOWN] + more,
+        )
     return files
 
 
