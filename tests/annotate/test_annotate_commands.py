@@ -27,6 +27,8 @@ from pages import Page, Served, exported, links, run, said, serve, serving, step
 from sightline import cli
 from sightline.annotate.assignment import PlannedTask, planned_tasks
 from sightline.annotate.images import Annotate, Data, Params, Pictures, study_index, study_plan
+from sightline.experts.annotation_writer import append_to_folder
+from sightline.formats.annotations import Annotation
 from sightline.formats.rle import mask_of
 from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.images.decode import decoded
@@ -345,7 +347,8 @@ def test_the_folder_holds_one_mask_a_reader_image_and_repeat(filled: Filled, exp
     text, place = exports.text, exports.folder / "data/annotations"
     with open(place / "annotations.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["annotation", "image", "annotator", "profession", "mask", "created_at"]
+    assert rows[0] == ["annotation", "image", "annotator", "profession", "mask", "created_at", "drawn"]
+    assert {row[6] for row in rows[1:]} == {"region"}
     wanted = sorted((d for d in filled.of("study") if d.answer != "cannot"), key=lambda d: (d.item.image, d.name))
     assert [row[:5] for row in rows[1:]] == [
         [d.name, d.item.image, d.reader, "radiologist", f"{d.name}.png"] for d in wanted
@@ -402,6 +405,20 @@ def test_an_export_is_the_same_twice_and_nothing_else_is_overwritten(
     assert "say --replace" in refusal(run(folder, filled.store, "export", "--to", str(other)))
     exported(folder, filled.store, "--to", str(other), "--replace")
     assert contents(other) == once
+    append_to_folder(other, [imported_row()])  # as an import beside the export does
+    both = contents(other)
+    told = refusal(run(folder, filled.store, "export", "--to", str(other)))
+    assert "holds 1 imported annotations beside an earlier export" in told
+    assert contents(other) == both
+    exported(folder, filled.store, "--to", str(other), "--replace")
+    assert contents(other) == once
+
+
+def imported_row() -> Annotation:
+    return Annotation(
+        annotation="x-annotator01", image="x", annotator="annotator01", profession="", created_at="",
+        mask=np.ones((4, 6), bool), drawn="region",
+    )  # fmt: skip
 
 
 def contents(place: Path) -> dict[str, bytes]:

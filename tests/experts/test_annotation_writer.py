@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from sightline.experts import annotation_writer
 from sightline.experts.annotation_reader import read_annotations, read_mask
-from sightline.experts.annotation_writer import write_folder
+from sightline.experts.annotation_writer import append_to_folder, write_folder
 from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
 
@@ -182,3 +183,77 @@ def test_the_pipeline_reads_what_was_written(tmp_path: Path) -> None:
     assert table.profession.tolist() == ["unstated", "radiologist"]
     assert not masks[0].any()
     assert (masks[1] ^ mask).sum() <= 0.02 * mask.sum()
+
+
+def test_what_a_row_states_of_its_mask_is_a_column(tmp_path: Path) -> None:
+    write_folder(tmp_path, [replace(row("a"), drawn="region"), row("b")])
+    assert (tmp_path / "annotations.csv").read_text() == (
+        "annotation,image,annotator,profession,mask,created_at,drawn\n"
+        "a,person1,r-1,radiologist,a.png,2026-11-23T21:00:00Z,region\n"
+        "b,person1,r-1,radiologist,b.png,2026-11-23T21:00:00Z,\n"
+    )
+
+
+def test_added_rows_stand_beside_those_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "Own Mask.png").write_bytes(b"mine")
+    (tmp_path / "annotations.csv").write_text(
+        "annotation,image,annotator,profession,mask,created_at,NA\nown,person1,r-9,,Own Mask.png,,null\n"
+    )
+    (tmp_path / "readings.csv").write_text("annotation\nown\n")
+    assert append_to_folder(tmp_path, [replace(row("b"), drawn="region"), row("a", "person0")]) == 2
+    assert (tmp_path / "annotations.csv").read_text() == (
+        "annotation,image,annotator,profession,mask,created_at,NA,drawn\n"
+        "a,person0,r-1,radiologist,a.png,2026-11-23T21:00:00Z,,\n"
+        "b,person1,r-1,radiologist,b.png,2026-11-23T21:00:00Z,,region\n"
+        "own,person1,r-9,,Own Mask.png,,null,\n"
+    )
+    assert sorted(contents(tmp_path)) == [
+        "annotations.csv", "masks/Own Mask.png", "masks/a.png", "masks/b.png", "readings.csv",
+    ]  # fmt: skip
+    assert (tmp_path / "masks" / "Own Mask.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["A", "own mask"])
+def test_no_added_row_takes_a_name_that_is_there(tmp_path: Path, name: str) -> None:
+    write_folder(tmp_path, [row("a"), row("Own Mask")])
+    before = contents(tmp_path)
+    with pytest.raises(StudyError, match="1 problems") as caught:
+        append_to_folder(tmp_path, [row("new"), row(name)])
+    assert "a second annotation of that name" in caught.value.cases[0]
+    assert contents(tmp_path) == before
+
+
+def test_added_to_nothing_is_a_new_folder_and_masks_without_a_table_stay(tmp_path: Path) -> None:
+    append_to_folder(tmp_path / "one", [row("a")])
+    write_folder(tmp_path / "two", [row("a")])
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    (tmp_path / "two" / "annotations.csv").unlink()
+    with pytest.raises(StudyError, match=r"1 PNGs in masks"):
+        append_to_folder(tmp_path / "two", [row("b")])
+
+
+@pytest.mark.parametrize("stop_at", range(3))
+def test_killed_while_adding_the_earlier_rows_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    """Three renames: two masks, then the table."""
+    folder = tmp_path / "annotations"
+    write_folder(folder, [row("a")])
+    real, steps = os.replace, []
+
+    def step(source: Path, target: Path) -> None:
+        if ".annotations.partial" in str(source) and "annotations.csv.partial" not in str(source):
+            if len(steps) == stop_at:
+                raise KeyboardInterrupt
+            steps.append(source)
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", step)
+        with pytest.raises(KeyboardInterrupt):
+            append_to_folder(folder, [row("b"), row("c")])
+    assert pd.read_csv(folder / "annotations.csv").annotation.tolist() == ["a"]
+    append_to_folder(folder, [row("b"), row("c")])
+    assert pd.read_csv(folder / "annotations.csv").annotation.tolist() == ["a", "b", "c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["annotations"]

@@ -15,7 +15,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import pandas as pd
 import pytest
 from pycocotools import mask as coco_mask
 
@@ -41,8 +40,6 @@ from annotation_files import (
     task,
     written,
 )
-from sightline.annotate.imports import FORMATS, import_file, pseudonyms
-from sightline.experts.annotation_reader import read_annotations, read_mask
 from sightline.formats.annotations import Annotation, ImportOptions
 from sightline.formats.brush_rle import brush_mask
 from sightline.formats.chexlocalize import read_chexlocalize
@@ -581,94 +578,3 @@ def test_every_wrong_chexlocalize_image_is_told(tmp_path: Path) -> None:
     for number, (line, message) in enumerate(zip(found.problems, wrong, strict=True)):
         assert line.startswith(f"patient{number}: ")
         assert message in line
-
-
-# --------------------------------------------------------------------------------------------------- into the folder
-
-
-def test_import_writes_pseudonyms_alone_and_the_pipeline_reads_them(tmp_path: Path) -> None:
-    """A filled rectangle of 32 x 48 in 64 x 64, which cleaning leaves but for its rim."""
-    sizes = {"original_width": 64, "original_height": 64}
-    rectangle = {**RECTANGLE, **sizes, "value": {**RECTANGLE["value"], "x": 12.5, "y": 25, "width": 75, "height": 50}}
-    tasks = [
-        task(1, "a.png", annotation(1, [rectangle], by={"id": 2, "email": "zoe@host", "first_name": "Zoe"})),
-        task(2, "b.png", annotation(2, [rectangle], by={"id": 1, "email": "adam@host"}), annotation(3, [], by=5)),
-        task(3, "b.png", annotation(4, [rectangle], by={"id": 1, "email": "adam@host"})),
-    ]
-    to = tmp_path / "annotations"
-    done = import_file(
-        "label-studio", written(tmp_path / "x.json", tasks), to, known_images={"a", "b", "c"}, profession="resident"
-    )
-    assert done == {"annotations": 4, "images": 2, "annotators": 3, "without a region": 1, "skipped": 0}
-    table = pd.read_csv(to / "annotations.csv")
-    assert table[["annotation", "image", "annotator", "profession"]].to_numpy().tolist() == [
-        ["a-annotator03", "a", "annotator03", "resident"],
-        ["b-annotator01", "b", "annotator01", "resident"],
-        ["b-annotator02", "b", "annotator02", "resident"],
-        ["b-annotator02-2", "b", "annotator02", "resident"],
-    ]
-    expected = np.zeros((64, 64), bool)
-    expected[16:48, 8:56] = True
-    assert np.array_equal(read_mask(to / "masks" / "a-annotator03.png"), np.where(expected, 255, 0))
-    for path in to.rglob("*"):
-        assert path.is_dir() or not any(name in path.read_bytes() for name in (b"zoe", b"Zoe", b"adam", b"host"))
-    index = pd.DataFrame({"image": ["a", "b"], "split": "test", "source": ["phantom:0", "phantom:1"]})
-    annotations, masks = read_annotations(to, index, (64, 64))
-    assert annotations.annotation.tolist() == table.annotation.tolist()
-    assert masks.any(axis=(1, 2)).tolist() == [True, False, True, True]
-    assert (masks[0] ^ expected).sum() <= 0.02 * expected.sum()
-
-
-def test_import_tells_all_that_is_wrong_and_writes_nothing(tmp_path: Path) -> None:
-    nameless = annotation(9, [RECTANGLE]) | {"completed_by": None}
-    other = {**RECTANGLE, "original_width": 9}
-    turned = {**RECTANGLE, "original_width": ROWS, "original_height": COLS}
-    tasks = [
-        task(1, "a.png", annotation(1, [RECTANGLE], by=1), annotation(2, [other], by=2), nameless),
-        task(2, "stranger.png", annotation(3, [RECTANGLE])),
-        task(3, "b.png", annotation(4, [turned])),
-        task(4, "c.png", annotation(5, [{**RECTANGLE, "image_rotation": 90}])),
-        task(5, ".png", annotation(6, [RECTANGLE])),
-    ]
-    to = tmp_path / "annotations"
-    known = {"a": (ROWS, COLS), "b": (ROWS, COLS), "c": (ROWS, COLS)}
-    path = written(tmp_path / "x.json", tasks)
-    with pytest.raises(StudyError) as caught:
-        import_file("label-studio", path, to, known_images=known, labels=["Pnuemonia", "Pneumonia"])
-    assert caught.value.cases == [
-        "task 4, annotation 5: was drawn on a rotated image; rotate it back in Label Studio and export again",
-        "1 annotations name no annotator; name one with --annotator",
-        "label 'Pnuemonia' is not in the file; did you mean 'Pneumonia'?",
-        "task 1, annotation 2: image 'a' has 6 x 9 (rows x columns) here and 6 x 8 (rows x columns) in task 1, "
-        "annotation 1",
-        "task 2, annotation 3: image 'stranger' is not among the study's images",
-        "task 3, annotation 4: image 'b' has 8 x 6 (rows x columns) here, the study's has 6 x 8 (rows x columns)",
-        "task 5, annotation 6: image '.png' is not among the study's images",
-    ]
-    assert not to.exists()
-
-
-def test_import_refuses_what_it_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="format 'labelstudio' cannot be imported; did you mean 'label-studio'"):
-        import_file("labelstudio", tmp_path / "x", tmp_path / "to")
-    for name in FORMATS:
-        with pytest.raises(StudyError, match=r"gone: could not be read \(No such file or directory\)"):
-            import_file(name, tmp_path / "gone", tmp_path / "to", annotator="a", labels=["x"])
-    with pytest.raises(StudyError, match="holds no annotation that counts"):
-        import_file("label-studio", written(tmp_path / "x.json", []), tmp_path / "to")
-    with pytest.raises(StudyError, match="not a list of tasks; export the project as JSON or JSON-MIN"):
-        import_file("label-studio", written(tmp_path / "x.json", {}), tmp_path / "to")
-
-
-def test_import_replaces_only_when_told(tmp_path: Path) -> None:
-    path = written(tmp_path / "x.json", [task(1, "a.png", annotation(1, [RECTANGLE]))])
-    import_file("label-studio", path, tmp_path / "to")
-    with pytest.raises(StudyError, match="say --replace"):
-        import_file("label-studio", path, tmp_path / "to")
-    import_file("label-studio", path, tmp_path / "to", replace=True)
-
-
-def test_pseudonyms_are_in_the_order_of_the_names() -> None:
-    assert pseudonyms(["zoe", "adam", "zoe"]) == {"adam": "annotator01", "zoe": "annotator02"}
-    assert pseudonyms(str(n) for n in range(100, 200))["199"] == "annotator100"
-    assert pseudonyms(str(n) for n in range(100, 200))["100"] == "annotator001"

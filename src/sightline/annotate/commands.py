@@ -6,7 +6,7 @@ sightline annotate status
 sightline annotate people
 sightline annotate export [--to FOLDER] [--format folder|coco|records] [--replace]
 sightline annotate withdraw READER
-sightline annotate import label-studio|cvat|coco|chexlocalize FILE [--to FOLDER] [...]
+sightline annotate import [FORMAT] FILE ... [--to FOLDER] [--reader NAME] [--finding NAME ...] [...]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy.exc import DatabaseError
 from sightline.annotate.assignment import Plan, planned_tasks
 from sightline.annotate.export import export_folder, export_records, rows_of
 from sightline.annotate.images import Params, Pictures, study_index, study_plan
-from sightline.annotate.imports import FORMATS, import_file
+from sightline.annotate.import_command import add_import, import_
 from sightline.annotate.live import live_overview
 from sightline.annotate.server import TOOL_VERSION, create_app
 from sightline.annotate.status import status_lines
@@ -40,7 +40,7 @@ from sightline.study.parameters import read_params
 
 FOLDER = "data/annotations"
 PORT = 8000
-NEXT_STEPS = "set consensus.source: annotations, consensus.folder: {folder}, consensus.cleanup: none; then dvc repro"
+NEXT_STEPS = "set consensus.source: annotations and consensus.folder: {folder}; then dvc repro"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,16 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     withdraw_parser = command("withdraw", withdraw, "delete all data of a reader who withdraws")
     withdraw_parser.add_argument("reader", help="pseudonym, as printed by status")
-    import_parser = command("import", import_, "convert another tool's file to the study's annotations")
-    import_parser.add_argument("format", choices=sorted(FORMATS), help="format of the file")
-    import_parser.add_argument("file", help="file that the other tool exported")
-    import_parser.add_argument("--to", default=FOLDER, help=f"folder to write (default {FOLDER})")
-    import_parser.add_argument("--labels", nargs="+", help="labels, categories or findings to import (default: all)")
-    import_parser.add_argument("--annotator", help="the annotator, where the file names none")
-    import_parser.add_argument(
-        "--profession", default="", help="the annotators' profession, where the file states none"
-    )
-    import_parser.add_argument("--replace", action="store_true", help="replace annotations in the folder")
+    add_import(command("import", import_, "add other tools' files of annotations to the study's"), FOLDER, NEXT_STEPS)
 
 
 def store_url() -> str:
@@ -259,21 +250,3 @@ def withdraw(arguments: argparse.Namespace) -> None:
     if not store.withdraw(arguments.reader):
         raise StudyError(f"withdraw: no reader {arguments.reader!r}; sightline annotate status lists them")
     print(f"{arguments.reader}: all data deleted; export again to remove the annotations from {FOLDER}")
-
-
-def import_(arguments: argparse.Namespace) -> None:
-    """Writes the regions of another tool's file as the study's annotations."""
-    index = study_index()
-    pictures = Pictures(read_params(Params).data, index)
-    counts = import_file(
-        arguments.format,
-        arguments.file,
-        arguments.to,
-        known_images={image: pictures.size(image) for image in index.image[index.split == "test"]},
-        labels=arguments.labels,
-        annotator=arguments.annotator,
-        profession=arguments.profession,
-        replace=arguments.replace,
-    )
-    print(f"{arguments.to}: " + ", ".join(f"{value} {name}" for name, value in counts.items()))
-    print(NEXT_STEPS.format(folder=arguments.to))

@@ -21,7 +21,7 @@ from sightline.experts.annotation_writer import write_folder
 from sightline.formats.annotations import Annotation
 from sightline.formats.rle import mask_of
 from sightline.study.errors import StudyError
-from sightline.study.files import written_whole
+from sightline.study.files import read_csv, refuse_unwritable, written_whole
 
 READINGS = (
     *("annotation", "image", "annotator", "profession", "years", "kind", "repeat", "answer", "confidence"),
@@ -62,6 +62,7 @@ def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
                 profession=profession[answer.reader],
                 created_at=first[answer.task],
                 mask=mask,
+                drawn="region",
             )
 
 
@@ -112,6 +113,13 @@ def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool)
     An earlier export is replaced, annotations of another origin only with `replace`. StudyError, and nothing written,
     if no study image has an answer; an earlier export is then deleted, because all its readers have withdrawn.
     """
+    refuse_unwritable(folder)
+    others = 0 if replace else _num_beside_export(folder)
+    if others:
+        raise StudyError(
+            f"{folder}: holds {others} imported annotations beside an earlier export; name another folder with --to, "
+            "or say --replace to drop them"
+        )
     table = readings_table(store, pictures.sha256)
     study = table[(table.kind == "study") & (table.answer != "cannot")]
     if study.empty and (folder / "readings.csv").exists():
@@ -138,6 +146,14 @@ def export_folder(store: Store, pictures: Pictures, folder: Path, replace: bool)
         "annotators": study.annotator.nunique(),
         "images": study.image.nunique(),
     }
+
+
+def _num_beside_export(folder: Path) -> int:
+    """The number of annotations in the folder that its readings.csv does not have; 0 where there is none."""
+    if not (folder / "readings.csv").exists() or not (folder / "annotations.csv").exists():
+        return 0
+    answers = read_csv(folder / "readings.csv", {"annotation": str})["annotation"]
+    return int((~read_csv(folder / "annotations.csv", {"annotation": str})["annotation"].isin(answers)).sum())
 
 
 def export_records(store: Store, pictures: Pictures, path: Path) -> int:

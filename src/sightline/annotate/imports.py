@@ -1,91 +1,126 @@
-"""Annotations from other tools -> the folder that the pipeline reads, under pseudonyms; all or nothing."""
+"""Annotations from other tools -> the folder that the pipeline reads, under pseudonyms; all or nothing.
+
+An import adds to what the folder holds. H W image grid.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.experts.annotation_reader import has_aspect
-from sightline.experts.annotation_writer import write_folder
+import numpy as np
+import pandas as pd
+
+from sightline.annotate.pseudonyms import named_readers
+from sightline.experts.annotation_reader import has_aspect, read_mask
+from sightline.experts.annotation_writer import append_to_folder, earlier_rows, write_folder
 from sightline.formats.annotations import Annotation, Drawing, FileContents, ImportOptions
-from sightline.formats.chexlocalize import read_chexlocalize
-from sightline.formats.coco import read_coco
-from sightline.formats.cvat import read_cvat
 from sightline.formats.fields import nearest_name
-from sightline.formats.label_studio import read_label_studio
+from sightline.formats.readers import read_files
+from sightline.formats.rle import counts_of
 from sightline.study.errors import StudyError
+from sightline.study.files import refuse_unwritable
 
-FORMATS: dict[str, Callable[[Path, ImportOptions], FileContents]] = {
-    "label-studio": read_label_studio,
-    "cvat": read_cvat,
-    "coco": read_coco,
-    "chexlocalize": read_chexlocalize,
-}
+NO_ROWS = pd.DataFrame({name: [] for name in ("annotation", "image", "annotator", "mask", "created_at")}, dtype=str)
+WHITE = 128  # brightness above which a mask in the folder is inside
 
 
-def import_file(
-    format: str,
-    path: str | Path,
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an import wrote."""
+
+    counts: dict[str, int]
+    """annotations, images, annotators, annotations `without a region`, and those `skipped` by their annotators."""
+    readers: list[str]
+    """The pseudonyms, in the order of the names in the files; a reader who was there before is among them."""
+    notes: list[str]
+    """What the readers of the files left out, one line per kind."""
+
+
+def import_files(
+    paths: Sequence[Path],
     to: str | Path,
+    options: ImportOptions,
     *,
-    known_images: Collection[str] | Mapping[str, tuple[int, int]] | None = None,
-    labels: Collection[str] | None = None,
-    annotator: str | None = None,
+    format: str | None = None,
     profession: str = "",
     replace: bool = False,
-) -> dict[str, int]:
-    """Writes the annotations of the file at `path` into the folder `to`; returns counts by name.
+    known_only: bool = False,
+) -> Imported:
+    """Adds the annotations of the files at `paths` to the folder `to`, or puts them in the place of its annotations.
 
-    The counts: annotations, images, annotators, annotations `without a region`, and those `skipped`, which are left out
-    because their annotator skipped or cancelled them.
-
-    `format` is a key of FORMATS. `known_images` are the stems that may be annotated (None: any); with (rows, columns)
-    as values, sizes are checked, and annotations without a region get theirs. `labels` are those that count (None: all;
-    cheXlocalize: the findings, at least one). `annotator` made the drawings for which the file names nobody;
-    `profession` is entered where the file states none. StudyError with all problems; nothing has been written then.
+    `options.images`: the stems that may be annotated (None: any); with (rows, columns) as values, sizes are checked.
+    `known_only`: others are left out and noted, in place of refused. `options.labels`: those that count (None: all).
+    `options.annotator`: see `named_readers`. `format`: a key of FORMATS; None: recognised. `profession` is entered
+    where a file states none. StudyError with all problems, also where a reader's drawings are in the folder already;
+    nothing has been written then.
     """
-    path = Path(path)
-    if format not in FORMATS:
-        raise StudyError(f"format {format!r} cannot be imported{nearest_name(format, FORMATS)}")
-    if isinstance(labels, str):
-        labels = [labels]
-    options = ImportOptions(images=known_images, labels=labels, annotator=(annotator or "").strip() or None)
-    contents = FORMATS[format](path, options)
+    to = Path(to)
+    refuse_unwritable(to)
+    contents = read_files(paths, options, format)
+    what = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
+    if known_only and options.images is not None:
+        _leave_out_unknown(contents, options)
     problems = contents.problems + _problems(contents, options)
     if problems:
         raise StudyError(
-            f"{path}: {len(problems)} problems; fix them in the file or in the tool that wrote it", problems
+            f"{what}: {len(problems)} problems; fix them in the file or in the tool that wrote it", collapsed(problems)
         )
     if not contents.drawings:
-        raise StudyError(f"{path}: holds no annotation that counts")
-    names = pseudonyms(drawing.annotator for drawing in contents.drawings)
+        raise StudyError(f"{what}: holds no annotation that counts")
+    is_added = (to / "annotations.csv").exists() and not replace
+    earlier = earlier_rows(to) if is_added else NO_ROWS
+    names = named_readers(
+        {drawing.annotator for drawing in contents.drawings}, options.annotator, sorted(set(earlier["annotator"]))
+    )
+    if is_added:
+        _refuse_repeats(what, to, earlier, contents.drawings)
     empty: list[str] = []
-    write_folder(to, _rows(contents.drawings, names, profession, empty), replace=replace)
-    return {
+    rows = _rows(contents.drawings, names, earlier, profession, empty)
+    if replace:
+        write_folder(to, rows, replace=True)
+    else:
+        append_to_folder(to, rows)
+    counts = {
         "annotations": len(contents.drawings),
         "images": len({drawing.image for drawing in contents.drawings}),
-        "annotators": len(names),
+        "annotators": len(set(names.values())),
         "without a region": len(empty),
         "skipped": contents.num_skipped,
     }
+    return Imported(counts=counts, readers=sorted(set(names.values())), notes=contents.notes)
 
 
-def pseudonyms(names: Iterable[str]) -> dict[str, str]:
-    """annotator01, annotator02, ... for the names in sorted order, with as many digits as the last one needs.
+def collapsed(problems: Sequence[str]) -> list[str]:
+    """The problems, those that differ only in where they are as one line from the fourth on; in their order."""
+    kinds = Counter(problem.rpartition(": ")[2] for problem in problems)
+    lines, done = [], Counter[str]()
+    for problem in problems:
+        kind = problem.rpartition(": ")[2]
+        done[kind] += 1
+        if kinds[kind] <= 4 or done[kind] <= 3:
+            lines.append(problem)
+        elif done[kind] == 4:
+            lines.append(f"... and {kinds[kind] - 3:,} more of the last kind: {kind}")
+    return lines
 
-    The names are written to no file; they can be matched by their order.
-    """
-    ordered = sorted(set(names))
-    digits = max(2, len(str(len(ordered))))
-    return {name: f"annotator{number:0{digits}}" for number, name in enumerate(ordered, start=1)}
+
+def _leave_out_unknown(contents: FileContents, options: ImportOptions) -> None:
+    known = options.images or ()
+    strangers = {drawing.image for drawing in contents.drawings if drawing.image not in known}
+    contents.drawings = [drawing for drawing in contents.drawings if drawing.image in known]
+    if strangers:
+        contents.notes.append(f"{len(strangers):,} images of the file are not among yours and were left out")
 
 
 def _problems(contents: FileContents, options: ImportOptions) -> list[str]:
     """What is wrong with the drawings as a whole: missing names and labels, unknown images, differing sizes."""
     problems = []
     if contents.num_nameless:
-        problems.append(f"{contents.num_nameless} annotations name no annotator; name one with --annotator")
+        problems.append(f"{contents.num_nameless} annotations name no reader; name one with --reader")
     for label in sorted(set(options.labels or ()) - contents.labels):
         problems.append(f"label {label!r} is not in the file{nearest_name(label, contents.labels)}")
     sizes: dict[str, tuple[tuple[int, int], str]] = {}
@@ -96,7 +131,7 @@ def _problems(contents: FileContents, options: ImportOptions) -> list[str]:
         elif options.images is not None and image not in options.images:
             problems.append(f"{where}: image {image!r} is not among the study's images")
         size, first = sizes.setdefault(image, (drawing.size, where))
-        if size != drawing.size:
+        if not has_aspect(drawing.size, [size]):
             problems.append(f"{where}: image {image!r} has {_by(drawing.size)} here and {_by(size)} in {first}")
         known = options.size_of(image)
         if known is not None and first == where and not has_aspect(drawing.size, [known]):
@@ -104,21 +139,75 @@ def _problems(contents: FileContents, options: ImportOptions) -> list[str]:
     return problems
 
 
-def _by(size: tuple[int, int]) -> str:
+def _by(size: tuple[int, ...]) -> str:
     return f"{size[0]} x {size[1]} (rows x columns)"
 
 
-def _rows(drawings: list[Drawing], names: dict[str, str], profession: str, empty: list[str]) -> Iterator[Annotation]:
+def _refuse_repeats(what: str, folder: Path, earlier: pd.DataFrame, drawings: list[Drawing]) -> None:
+    """StudyError where drawings do not fit the folder's masks of their image, or a reader's drawings are there already.
+
+    A reader is there already if one reader of the folder has all the drawings, pixel by pixel; times do not count, as
+    a tool may write the time of the export. Where all drawings are empty their times have to be the same.
+    """
+    images = {drawing.image for drawing in drawings}
+    there: dict[str, set[tuple[str, bytes]]] = {}
+    times: dict[str, set[tuple[str, str]]] = {}
+    sizes: dict[str, tuple[int, ...]] = {}
+    problems = []
+    for row in earlier[earlier["image"].isin(images)].itertuples():
+        image, annotator = str(row.image), str(row.annotator)
+        try:
+            mask_HW = np.asarray(read_mask(folder / "masks" / str(row.mask))) > WHITE
+        except ValueError as error:
+            problems.append(f"{folder / 'masks' / str(row.mask)}: {error}")
+            continue
+        sizes.setdefault(image, mask_HW.shape)
+        there.setdefault(annotator, set()).add((image, _digest(counts_of(mask_HW))))
+        times.setdefault(annotator, set()).add((image, str(row.created_at)))
+    by_name: dict[str, list[Drawing]] = {}
+    for drawing in drawings:
+        by_name.setdefault(drawing.annotator, []).append(drawing)
+        known = sizes.get(drawing.image)
+        if known is not None and not has_aspect(drawing.size, [(known[0], known[1])]):
+            here = f"image {drawing.image!r} has {_by(drawing.size)} here, {_by(known)} there"
+            problems.append(f"{drawing.source}: {here}")
+    if problems:
+        raise StudyError(f"{what}: {len(problems)} problems with the annotations in {folder}", collapsed(problems))
+    for own in by_name.values():
+        drawn = {(drawing.image, _digest(drawing.counts.tolist())) for drawing in own}
+        at = {(drawing.image, drawing.created_at) for drawing in own}
+        is_marked = any(len(drawing.counts) > 1 for drawing in own)
+        is_dated = all(drawing.created_at for drawing in own)
+        for reader, drawn_there in there.items():
+            if drawn <= drawn_there and (is_marked or (is_dated and at <= times[reader])):
+                more = " and others" if len(own) > 1 else ""
+                problems.append(f"{len(own)} drawings of one reader, of {own[0].image!r}{more}, are those of {reader}")
+                break
+    if problems:
+        raise StudyError(
+            f"{what}: is in {folder} already; import only what is new, or all files at once with --replace", problems
+        )
+
+
+def _digest(counts: Sequence[int]) -> bytes:
+    return hashlib.sha256(np.asarray(counts, np.int64).tobytes()).digest()
+
+
+def _rows(
+    drawings: list[Drawing], names: dict[str, str], earlier: pd.DataFrame, profession: str, empty: list[str]
+) -> Iterator[Annotation]:
     """One annotation per drawing, its mask unpacked only here; names of those without a pixel are added to `empty`.
 
-    The name is <image>-<pseudonym>, with -2, -3, ... for an annotator's further drawings of the image.
+    The name is <image>-<pseudonym>, with -2, -3, ... for an annotator's further drawings of the image, also beside
+    those that the folder holds.
     """
-    repeats: Counter[tuple[str, str]] = Counter()
+    repeats = Counter(zip(earlier["image"], earlier["annotator"], strict=True))
+    taken = set(earlier["annotation"])
     for drawing in drawings:
         who = names[drawing.annotator]
         repeats[drawing.image, who] += 1
-        count = repeats[drawing.image, who]
-        name = f"{drawing.image}-{who}" + (f"-{count}" if count > 1 else "")
+        while (name := _name(drawing.image, who, repeats[drawing.image, who])) in taken:
+            repeats[drawing.image, who] += 1
         mask_HW = drawing.mask
         if not mask_HW.any():
             empty.append(name)
@@ -129,4 +218,9 @@ def _rows(drawings: list[Drawing], names: dict[str, str], profession: str, empty
             profession=drawing.profession or profession,
             created_at=drawing.created_at,
             mask=mask_HW,
+            drawn="region",
         )
+
+
+def _name(image: str, who: str, count: int) -> str:
+    return f"{image}-{who}" + (f"-{count}" if count > 1 else "")

@@ -1,16 +1,18 @@
 """The folder of annotations that the stage `consensus` reads: annotations.csv and one PNG per annotation in masks/.
 
-The folder is written whole. Masks and tables are made in `.<name>.partial` beside the folder and then moved in, each by
-one rename: masks first, annotations.csv next; masks that it no longer names are deleted last. A run that is killed at
-any point therefore leaves an annotations.csv, the old or the new one, whose masks are all there and whole; with the old
-one, a mask of a name that both use may already be the new mask.
+The folder is written whole, or annotations are added to those that it holds. Masks and tables are made in
+`.<name>.partial` beside the folder and then moved in, each by one rename: masks first, annotations.csv next; masks that
+it no longer names are deleted last. A run that is killed at any point therefore leaves an annotations.csv, the old or
+the new one, whose masks are all there and whole; with the old one, a mask of a name that both use may already be the
+new mask.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from PIL import Image
 from sightline.experts.annotation_reader import COLUMNS
 from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
-from sightline.study.files import not_written, write_csv
+from sightline.study.files import csv_columns, not_written, read_csv, write_csv
 
 MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
 
@@ -33,25 +35,64 @@ def write_folder(
     The same rows give the same bytes in whatever order they come. They are taken one by one, so that a generator
     keeps one mask in memory. Only with `replace` does the folder lose what it held before: annotations.csv, the PNGs in
     masks/ and readings.csv (also where `readings` is None, since it describes annotations that are gone). Other files
-    stay. StudyError with all problems: names that are empty, repeated or not file names, masks that are not bool
-    H x W, no row at all, annotations in the folder without `replace`, a full disk. The folder is then unchanged.
+    stay. A column `drawn` is written where a row states what its mask holds. StudyError with all problems: names that
+    are empty, repeated or not file names, masks that are not bool H x W, no row at all, annotations in the folder
+    without `replace`, a disk that is full or may not be written. The folder is then unchanged.
     """
     folder = Path(folder).resolve()
     _refuse_occupied(folder, replace)
-    partial = folder.with_name(f".{folder.name}.partial")
-    try:
-        _remove(partial)  # what a killed run left
-        (partial / "masks").mkdir(parents=True)
+    with _partial(folder) as partial:
         table = _write_masks(rows, partial / "masks", folder)
         write_csv(partial / "annotations.csv", table)
         if readings is not None:
             write_csv(partial / "readings.csv", readings)
         _move_in(partial, folder)
+        if readings is None:
+            (folder / "readings.csv").unlink(missing_ok=True)
+        named = set(table["mask"])
+        for path in _masks_in(folder):
+            if path.name not in named:
+                path.unlink()
+    return len(table)
+
+
+def append_to_folder(folder: str | Path, rows: Iterable[Annotation]) -> int:
+    """Adds `rows` to the annotations that the folder holds; returns the number of rows added.
+
+    What is there stays: rows with all their columns, masks, readings.csv. The table is sorted as by `write_folder`.
+    StudyError, and the folder unchanged, as for `write_folder` and where a row has the name of an annotation that is
+    there, upper and lower case alike. A folder without annotations.csv is written as by `write_folder`.
+    """
+    folder = Path(folder).resolve()
+    if not (folder / "annotations.csv").exists():
+        return write_folder(folder, rows)
+    earlier = earlier_rows(folder)
+    with _partial(folder) as partial:
+        added = _write_masks(rows, partial / "masks", folder, earlier)
+        together = pd.concat([earlier, added]).fillna("").sort_values(["image", "annotation"], kind="stable")
+        write_csv(partial / "annotations.csv", together)
+        _move_in(partial, folder)
+    return len(added)
+
+
+def earlier_rows(folder: Path) -> pd.DataFrame:
+    """The rows of the folder's annotations.csv with all their columns, as text; StudyError where it cannot be read."""
+    path = folder / "annotations.csv"
+    return read_csv(path, dict.fromkeys([*COLUMNS, *csv_columns(path)], str))
+
+
+@contextmanager
+def _partial(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder`, with an empty masks/, that is gone when the block ends; what fails is a StudyError."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        _remove(partial)  # what a killed run left
+        (partial / "masks").mkdir(parents=True)
+        yield partial
     except OSError as error:
         raise not_written(folder, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return len(table)
 
 
 def _refuse_occupied(folder: Path, replace: bool) -> None:
@@ -68,11 +109,17 @@ def _refuse_occupied(folder: Path, replace: bool) -> None:
         )
 
 
-def _write_masks(rows: Iterable[Annotation], place: Path, folder: Path) -> pd.DataFrame:
-    """Writes each row's mask into `place`; returns the table of COLUMNS, sorted by image and annotation."""
+def _write_masks(
+    rows: Iterable[Annotation], place: Path, folder: Path, earlier: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Writes each row's mask into `place`; returns the table of COLUMNS, sorted by image and annotation.
+
+    With a column `drawn` where a row states it. No row may have the name of one of the `earlier` rows or of its mask.
+    """
     lines: list[tuple[str, ...]] = []
     problems: list[str] = []
-    seen: set[str] = set()
+    seen = set() if earlier is None else {name.casefold() for name in earlier["annotation"]}
+    seen |= set() if earlier is None else {name.removesuffix(".png").casefold() for name in earlier["mask"]}
     for number, row in enumerate(rows, start=1):
         where = f"annotation {number} ({row.annotation!r}, image {row.image!r}):"
         wrong = _problems_of(row, seen)
@@ -85,12 +132,13 @@ def _write_masks(rows: Iterable[Annotation], place: Path, folder: Path) -> pd.Da
             Image.fromarray(np.where(row.mask, 255, 0).astype(np.uint8)).save(file, format="PNG")
             file.flush()
             os.fsync(file.fileno())
-        lines.append((row.annotation, row.image, row.annotator, row.profession, name, row.created_at))
+        lines.append((row.annotation, row.image, row.annotator, row.profession, name, row.created_at, row.drawn))
     if problems:
         raise StudyError(f"{folder}: {len(problems)} problems with the annotations to be written", problems)
     if not lines:
         raise StudyError(f"{folder}: there is no annotation to write; the folder is left as it was")
-    return pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=list(COLUMNS))
+    table = pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=[*COLUMNS, "drawn"])
+    return table if table["drawn"].any() else table[list(COLUMNS)]
 
 
 def _problems_of(row: Annotation, seen: set[str]) -> list[str]:
@@ -111,20 +159,13 @@ def _problems_of(row: Annotation, seen: set[str]) -> list[str]:
 
 
 def _move_in(partial: Path, folder: Path) -> None:
-    """Moves masks and tables from `partial` to their places and deletes what they replace."""
+    """Moves masks and then tables from `partial` to their places."""
     (folder / "masks").mkdir(parents=True, exist_ok=True)
-    named = set()
     for path in sorted((partial / "masks").iterdir()):
         os.replace(path, folder / "masks" / path.name)
-        named.add(path.name)
-    os.replace(partial / "annotations.csv", folder / "annotations.csv")
-    if (partial / "readings.csv").exists():
-        os.replace(partial / "readings.csv", folder / "readings.csv")
-    else:
-        (folder / "readings.csv").unlink(missing_ok=True)
-    for path in _masks_in(folder):
-        if path.name not in named:
-            path.unlink()
+    for name in ("annotations.csv", "readings.csv"):
+        if (partial / name).exists():
+            os.replace(partial / name, folder / name)
 
 
 def _masks_in(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -121,3 +122,5 @@ class Annotation:
     """ISO 8601 with its zone, or "" where it is not known."""
     mask: np.ndarray
     """bool H x W in image pixels; all False says that the annotator saw no region."""
+    drawn: Literal["", "region", "stroke"] = ""
+    """What the mask holds: a region as it is, or strokes that stand for one; "" where it is not stated."""

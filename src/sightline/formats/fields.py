@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,14 @@ def size_from(rows: Any, cols: Any) -> tuple[int, int]:
         if not is_number or not 1 <= side <= MAX_SIDE or side != int(side):
             raise ValueError(f"image size {shown(rows)} x {shown(cols)}, expected whole numbers from 1 to {MAX_SIDE}")
     return int(rows), int(cols)
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """(rows, columns) of a text such as `1024x768`; ValueError for anything else, and as for `size_from`."""
+    found = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", text)
+    if not found:
+        raise ValueError(f"{shown(text)}, expected ROWSxCOLS such as 1024x768")
+    return size_from(int(found[1]), int(found[2]))
 
 
 def nearest_name(name: str, names: Collection[str]) -> str:

@@ -1,0 +1,43 @@
+"""The film files of any folder, by image name; no classes, no study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sightline.images.film_size import film_size
+from sightline.names import SUFFIXES, image_name
+from sightline.study.errors import StudyError
+
+
+def film_files(folder: Path) -> dict[str, list[Path]]:
+    """The files with an image format's suffix in the folder and the folders in it, by image name, sorted by path.
+
+    Hidden files are left out. StudyError where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise StudyError(f"--images {folder}: no such folder")
+    paths: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+            paths.setdefault(image_name(path.stem), []).append(path)
+    return paths
+
+
+def film_sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """(rows, columns) of each film in the folder as it is shown, by image name.
+
+    StudyError that lists files that are no readable film, and names that files of different sizes share.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+    problems = []
+    for image, paths in film_files(folder).items():
+        found = {path: film_size(path) for path in paths}
+        problems += [f"{path}: not a readable image" for path, size in found.items() if size is None]
+        known = [size for size in found.values() if size is not None]
+        if len(set(known)) > 1:
+            problems.append(f"{' and '.join(map(str, paths))}: two sizes of image {image}")
+        if known:
+            sizes[image] = known[0]
+    if problems:
+        raise StudyError(f"--images {folder}: {len(problems)} problems; correct or remove the files", problems)
+    return sizes
