@@ -34,7 +34,7 @@ ALLOWED = {
     "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
-    "cli": ("annotate", "report", "score", "study", "study_folder"),
+    "cli": ("annotate", "experts", "report", "score", "study", "study_folder"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

@@ -7,6 +7,7 @@ sightline profiles          list the profiles
 sightline summary           print the verdict of each model in one line
 sightline experiments       compare this study with its last commit and the experiments since (dvc exp run)
 sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
+sightline reliability FILE  how far the readers in experts' files agree, by finding: no study, no images
 sightline annotate ...      the experts' drawing page: serve, invite, status, people, export, withdraw, import
 """
 
@@ -40,12 +41,15 @@ def main() -> None:
     commands.add_parser("summary", help="print the verdict of each model in one line, and where the report is")
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
     score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
+    reliability_parser = commands.add_parser("reliability", help="how far the readers in experts' files agree")
     commands.add_parser("experiments", help="compare this study with its last commit and the experiments since")
-    # the imports of these two commands are slow, so each loads its own only
+    # the imports of these commands are slow, so each loads its own only
     if sys.argv[1:2] == ["annotate"]:
         run_stage(lambda: _add_annotate(annotate_parser))
     if sys.argv[1:2] == ["score"]:
         _add_score(score_parser)
+    if sys.argv[1:2] == ["reliability"]:
+        _add_reliability(reliability_parser)
     arguments = parser.parse_args()
     if arguments.command == "new":
         run_stage(lambda: new(arguments.folder, arguments.profile))
@@ -57,7 +61,7 @@ def main() -> None:
         run_stage(print_summary)
     elif arguments.command == "experiments":
         run_stage(print_experiments)
-    elif arguments.command in ("annotate", "score"):
+    elif arguments.command in ("annotate", "score", "reliability"):
         run_stage(lambda: arguments.run(arguments))
     else:
         print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
@@ -73,6 +77,13 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
     from sightline.score.command import add_arguments, run
+
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_reliability(parser: argparse.ArgumentParser) -> None:
+    from sightline.experts.reliability_command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)

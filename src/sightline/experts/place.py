@@ -11,7 +11,7 @@ import numpy as np
 
 from sightline.experts.crosswise import Estimate, crosswise, mean_of_sums, patient_sums
 from sightline.experts.pairwise_iou import PartIou
-from sightline.experts.reader_pairs import annotator_pairs
+from sightline.experts.reader_pairs import AnnotatorPairs, annotator_pairs
 
 NO_PAIR = "no image was marked by two readers"
 
@@ -45,6 +45,11 @@ def place_agreement(
     iou = PartIou(np.asarray(masks_AHW), np.asarray(images_A, int))  # each image a part: pairs across are not needed
     nobody_A = np.zeros(len(images_A), int)  # professions do not matter
     pairs = annotator_pairs(iou, images_A, annotators_A, nobody_A, len(patient_M))
+    return place_of_pairs(pairs, patient_M, level)
+
+
+def place_of_pairs(pairs: AnnotatorPairs, patient_M: np.ndarray, level: float = 0.95) -> Place:
+    """The same from the IoU of each pair of readers on each image; `patient_M`: int, from 0 without gaps."""
     num_readers = len(pairs.professions_S)
     mean_1M = pairs.image_means(np.ones((1, num_readers)))
     found = crosswise(

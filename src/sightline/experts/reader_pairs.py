@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from sightline.experts.pairwise_iou import PartIou, same_image_pairs
 
 BLOCK = 4_000_000  # products of two readers' votes held at once
+
+
+class IouOfPairs(Protocol):
+    """Gives the IoU of pairs of annotations of one image."""
+
+    def __getitem__(self, pair: tuple[np.ndarray, np.ndarray], /) -> np.ndarray:
+        """Float Q for two int Q of rows; NaN where both masks are empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +53,7 @@ class AnnotatorPairs:
 
 
 def annotator_pairs(
-    iou_AA: np.ndarray | PartIou,
+    iou_AA: np.ndarray | PartIou | IouOfPairs,
     images_A: np.ndarray,
     annotators_A: Sequence[str] | np.ndarray,
     professions_A: Sequence[str] | np.ndarray,
