@@ -217,7 +217,9 @@ def test_nih_without_quirks_is_read_too(tmp_path: Path) -> None:
 
 def test_nihs_labels_of_whole_films_are_no_boxes(tmp_path: Path) -> None:
     path = written(tmp_path / "Data_Entry_2017.csv", "Image Index,Finding Labels,Follow-up #\na1.png,Mass,0\n")
-    with pytest.raises(StudyError, match=r"columns Image Index, Finding Labels, .*no known format; accepted are"):
+    with pytest.raises(
+        StudyError, match=r"columns Image Index, Finding Labels, .*; bring a table of boxes"
+    ):
         format_of(path)
 
 
@@ -287,6 +289,6 @@ def test_a_table_of_boxes_of_no_known_format_says_what_it_has_and_what_is_accept
     with pytest.raises(StudyError) as caught:
         format_of(path)
     text = str(caught.value)
-    assert "a CSV with the columns filename, class, xmin, ymin, xmax, ymax" in text
+    assert "a CSV of boxes with the columns filename, class, xmin, ymin, xmax, ymax; name its columns as VinDr" in text
     assert "COCO's JSON" in text
     assert "VinDr-CXR" in text
