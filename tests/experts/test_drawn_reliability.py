@@ -158,7 +158,7 @@ def test_without_two_readers_there_is_nothing_to_say(tmp_path: Path) -> None:
     )
     nobody = command(tmp_path, "i1,R1,No finding,,,,\ni1,R2,No finding,,,,\n")
     assert nobody.stdout.splitlines()[-1] == (
-        "any finding: none of the 1 images that two or more readers read was marked."
+        "any finding: no reader marked anything; images that two or more readers read: 1."
     )
 
 
@@ -174,6 +174,19 @@ def test_what_cannot_be_compared_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="differ in size") as caught:
         drawn_reliability("x", sizes)
     assert caught.value.cases == ["image 'a': (4, 5) rows and columns in a 2, (4, 4) in a 1"]
+
+
+def test_files_that_name_nobody_get_their_readers_from_the_command(tmp_path: Path) -> None:
+    header = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
+    (tmp_path / "a.csv").write_text(header + "i1.png,Mass,0,0,10,10\ni2.png,Mass,0,0,10,10\n")
+    (tmp_path / "b.csv").write_text(header + "i1.png,Mass,5,0,10,10\ni3.png,Mass,0,0,10,10\n")
+    done = sightline(tmp_path, "reliability", "anna=a.csv", "ben=b.csv", "--json", "out.json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads((tmp_path / "out.json").read_text())["findings"]
+    assert (found["num_read"], found["marked_by"]) == (1, {"2": [0, 0, 1]})
+    assert found["place"]["iou"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    nobody = sightline(tmp_path, "reliability", "a.csv", "b.csv")
+    assert "4 drawings name no reader; name each file's reader: READER=FILE" in nobody.stderr
 
 
 def test_the_command_loads_no_network() -> None:

@@ -114,7 +114,7 @@ def test_images_that_the_user_does_not_have_need_no_size(tmp_path: Path) -> None
     found = read(written(tmp_path / "train.csv", KAGGLE), images={"a1": (60, 80)})
     assert {image for image, _ in drawn(found)} == {"a1"}
     assert found.images == {"a1", "a2"}
-    assert found.notes == ["1 images of the file are not among yours and were left out"]
+    assert found.notes == ["images of the file that are not among yours were left out: 1"]
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_nih_is_read_by_position_and_by_either_name(tmp_path: Path, ending: str,
     assert same(drawn(found), {("a1", "x"): box((1024, 1024), (225, 547, 312, 626))})
     assert found.labels == {"Infiltrate", "Mass", name}
     assert found.notes == [
-        "1 images have boxes of other findings alone and were left out: "
-        "the file does not say whether the asked finding was looked for there"
+        "images with boxes of other findings alone were left out, since the file does not say whether the asked "
+        "finding was looked for there: 1"
     ]
 
 
@@ -217,9 +217,7 @@ def test_nih_without_quirks_is_read_too(tmp_path: Path) -> None:
 
 def test_nihs_labels_of_whole_films_are_no_boxes(tmp_path: Path) -> None:
     path = written(tmp_path / "Data_Entry_2017.csv", "Image Index,Finding Labels,Follow-up #\na1.png,Mass,0\n")
-    with pytest.raises(
-        StudyError, match=r"columns Image Index, Finding Labels, .*; bring a table of boxes"
-    ):
+    with pytest.raises(StudyError, match=r"columns Image Index, Finding Labels, .*; bring a table of boxes"):
         format_of(path)
 
 

@@ -1,15 +1,16 @@
 """The command `sightline reliability`: how far the readers in experts' files agree, without images and without a study.
 
-sightline reliability FILE [FILE ...] [--finding NAME ...] [--format FORMAT] [--size ROWS COLS] [--json OUT]
+sightline reliability [READER=]FILE [...] [--finding NAME ...] [--format FORMAT] [--size ROWS COLS] [--json OUT]
 
-Prints one row per finding and writes all numbers, with intervals, to OUT. Definitions: docs/reliability.md.
+READER made the drawings for which a file names nobody. Prints one row per finding and writes all numbers, with
+intervals, to OUT. Definitions: docs/reliability.md.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sightline.experts.crosswise import Estimate
@@ -27,7 +28,12 @@ LEVEL = 0.95
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments to its parser."""
     add = parser.add_argument
-    add("files", metavar="FILE", type=Path, nargs="+", help="experts' annotations, or folders of such files")
+    add(
+        "files",
+        metavar="[READER=]FILE",
+        nargs="+",
+        help="experts' annotations, or folders of such files; READER: who drew where a file names nobody",
+    )
     add("--finding", metavar="NAME", nargs="+", action="extend", help="findings, each and together (default: all)")
     add("--format", choices=sorted(FORMATS), help="format of the files (default: recognised)")
     add("--size", type=int, nargs=2, metavar=("ROWS", "COLS"), help="size of images in files that state none")
@@ -67,15 +73,29 @@ def _agreements(arguments: argparse.Namespace) -> Iterator[DrawnReliability]:
 def _read(arguments: argparse.Namespace, findings: list[str] | None) -> FileContents:
     """What the files hold of the findings; StudyError where something is wrong or a drawing names no reader."""
     size = (arguments.size[0], arguments.size[1]) if arguments.size else None
-    options = ImportOptions(labels=findings, size=size, is_size_needed=False)
-    contents = read_files(arguments.files, options, arguments.format)
-    if contents.problems:
-        raise StudyError(f"{len(contents.problems)} problems; fix them in the files", contents.problems)
-    if contents.num_nameless:
-        raise StudyError(
-            f"{contents.num_nameless:,} drawings name no reader; agreement needs a file that names its readers"
-        )
-    return contents
+    together = FileContents()
+    for text in arguments.files:
+        reader, path = _reader_and_path(text)
+        options = ImportOptions(labels=findings, size=size, is_size_needed=False, annotator=reader)
+        contents = read_files([path], options, arguments.format)
+        together.drawings += [replace(drawing, source=f"{path}, {drawing.source}") for drawing in contents.drawings]
+        together.problems += [f"{path}: {problem}" for problem in contents.problems]
+        together.notes += [f"{path}: {note}" for note in contents.notes]
+        together.labels |= contents.labels
+        together.num_nameless += contents.num_nameless
+    if together.problems:
+        raise StudyError(f"{len(together.problems)} problems; fix them in the files", together.problems)
+    if together.num_nameless:
+        raise StudyError(f"{together.num_nameless:,} drawings name no reader; name each file's reader: READER=FILE")
+    return together
+
+
+def _reader_and_path(text: str) -> tuple[str | None, Path]:
+    """The parts of [READER=]FILE; a path that exists with its = has no reader."""
+    reader, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        return None, Path(text)
+    return reader.strip() or None, Path(path)
 
 
 def printed(rows: list[DrawnReliability]) -> list[str]:
@@ -108,7 +128,7 @@ def sentence(row: DrawnReliability) -> str:
     if not row.num_read:
         return f"{row.finding}: no image was read by two readers, so nothing can be said of their agreement."
     if not row.num_images:
-        return f"{row.finding}: none of the {row.num_read:,} images that two or more readers read was marked."
+        return f"{row.finding}: no reader marked anything; images that two or more readers read: {row.num_read:,}."
     alone = sum(counts[1] for counts in row.marked_by.values())
     said = (
         f"{row.finding}: of {row.num_images:,} images that any of two or more readers marked, "

@@ -104,8 +104,8 @@ def drawings_of(table: BoxTable, options: ImportOptions, repeats: Repeats | None
         contents.drawings.append(Drawing(size=size, counts=counts, **fields))
     if num_unsaid:
         contents.notes.append(
-            f"{num_unsaid:,} images have boxes of other findings alone and were left out: "
-            "the file does not say whether the asked finding was looked for there"
+            "images with boxes of other findings alone were left out, since the file does not say whether the asked "
+            f"finding was looked for there: {num_unsaid:,}"
         )
     contents.problems = repeats.lines()
     return contents
@@ -219,7 +219,7 @@ def _frames(
             else:
                 repeats.add(f"image {image!r}", str(error))
     if num_unknown:
-        contents.notes.append(f"{num_unknown:,} images of the file are not among yours and were left out")
+        contents.notes.append(f"images of the file that are not among yours were left out: {num_unknown:,}")
     return frames
 
 
