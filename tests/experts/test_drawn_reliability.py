@@ -189,6 +189,19 @@ def test_files_that_name_nobody_get_their_readers_from_the_command(tmp_path: Pat
     assert "4 drawings name no reader; name each file's reader: READER=FILE" in nobody.stderr
 
 
+def test_files_without_sizes_may_share_one(tmp_path: Path) -> None:
+    """Each file alone would count in a frame as large as its own boxes."""
+    for name, x1 in (("R1", 10), ("R2", 20)):
+        (tmp_path / f"{name}.csv").write_text(f"{HEADER}i1,{name},Mass,0,0,{x1},10\n")
+    files = ("reliability", "R1.csv", "R2.csv")
+    alone = sightline(tmp_path, *files)
+    assert "drawings of an image differ in size; give it with --image-size" in alone.stderr
+    together = sightline(tmp_path, *files, "--image-size", "60x80")
+    assert together.stdout.splitlines()[3].split()[:6] == ["Mass", "1", "0", "/", "100%", "of"]
+    assert "mean IoU of 0.500" in together.stdout
+    assert "expected ROWSxCOLS" in sightline(tmp_path, *files, "--image-size", "60").stderr
+
+
 def test_the_command_loads_no_network() -> None:
     code = "import sys; import sightline.experts.reliability_command; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

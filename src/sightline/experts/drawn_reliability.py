@@ -121,4 +121,4 @@ def _check_sizes(drawings: Sequence[Drawing]) -> None:
             )
     if cases:
         more = [f"and {len(cases) - 10:,} more"] if len(cases) > 10 else []
-        raise StudyError("drawings of an image differ in size; give the size with --size", cases[:10] + more)
+        raise StudyError("drawings of an image differ in size; give it with --image-size", cases[:10] + more)

@@ -1,6 +1,6 @@
 """The command `sightline reliability`: how far the readers in experts' files agree, without images and without a study.
 
-sightline reliability [READER=]FILE [...] [--finding NAME ...] [--format FORMAT] [--size ROWS COLS] [--json OUT]
+sightline reliability [READER=]FILE [...] [--finding NAME ...] [--format FORMAT] [--image-size ROWSxCOLS] [--json OUT]
 
 READER made the drawings for which a file names nobody. Prints one row per finding and writes all numbers, with
 intervals, to OUT. Definitions: docs/reliability.md.
@@ -16,7 +16,7 @@ from pathlib import Path
 from sightline.experts.crosswise import Estimate
 from sightline.experts.drawn_reliability import DrawnReliability, drawn_reliability
 from sightline.formats.annotations import FileContents, ImportOptions
-from sightline.formats.fields import nearest_name
+from sightline.formats.fields import nearest_name, size_of
 from sightline.formats.readers import FORMATS, read_files
 from sightline.study.errors import StudyError
 from sightline.study.files import write_json
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--finding", metavar="NAME", nargs="+", action="extend", help="findings, each and together (default: all)")
     add("--format", choices=sorted(FORMATS), help="format of the files (default: recognised)")
-    add("--size", type=int, nargs=2, metavar=("ROWS", "COLS"), help="size of images in files that state none")
+    add("--image-size", metavar="ROWSxCOLS", help="rows x columns (height x width) for files without sizes")
     add("--json", metavar="OUT", type=Path, help="write all numbers, with intervals, to this file")
 
 
@@ -72,7 +72,10 @@ def _agreements(arguments: argparse.Namespace) -> Iterator[DrawnReliability]:
 
 def _read(arguments: argparse.Namespace, findings: list[str] | None) -> FileContents:
     """What the files hold of the findings; StudyError where something is wrong or a drawing names no reader."""
-    size = (arguments.size[0], arguments.size[1]) if arguments.size else None
+    try:
+        size = size_of(arguments.image_size) if arguments.image_size else None
+    except ValueError as error:
+        raise StudyError(f"--image-size: {error}") from None
     together = FileContents()
     for text in arguments.files:
         reader, path = _reader_and_path(text)
