@@ -41,6 +41,7 @@ UNKNOWN = {
     "export.xml": (zipped("annotations.xml"), "a ZIP; unpack it and name the file in it"),
     "labels.nii.gz": (b"\x1f\x8b\x08\x00", "a NIfTI volume; a radiograph has no orientation in it"),
     "labels.gz": (b"\x1f\x8b\x08\x00", "a gzip file; unpack it and name the file in it"),
+    "a.npy": (b"\x93NUMPY", "an array; bring masks as PNG, one per image"),
     "empty.json": ("", "not a JSON document"),
     "empty.csv": ("", "an empty file; export it again"),
     "empty": (b"\0" * 20, "an empty file; export it again"),
@@ -60,7 +61,6 @@ UNKNOWN = {
     "ls.csv": ("image,annotation_id,annotator,lead_time\n", "Label Studio's CSV; export JSON, which holds all shapes"),
     "annotations.csv": ("annotation,image,annotator,mask\n", "the table of a folder of annotations; name its folder"),
     "latin.csv": ("film,H\u00f6he\n".encode("latin-1"), "line 1 is not UTF-8 (byte 0xf6); save the table as CSV UTF-8"),
-    "a.npz": (zipped("a.npy"), "arrays; bring masks as PNG, one per image"),
 }  # fmt: skip
 
 

@@ -88,6 +88,16 @@ class Gathering:
         """Adds a shape that counts to the reader's reading of an image."""
         self.reading(image, reader, where, created_at).shapes.append((where, draw))
 
+    def mask(self, image: str, reader: str, where: str, mask_HW: np.ndarray) -> None:
+        """Adds the mask of a whole image; ValueError where the reader has one of it already."""
+        if (image, reader or self.options.annotator or "") in self._readings:
+            raise ValueError(f"a second mask of image {image!r}; keep one")
+        self.size(image, (mask_HW.shape[0], mask_HW.shape[1]))
+        reading = self.reading(image, reader, where)
+        patch = cut_out(mask_HW)
+        if patch.mask_hw.size:
+            reading.shapes.append((where, lambda _size: patch))
+
     def is_empty(self, image: str, reader: str) -> bool:
         """Whether the reader's reading of an image has no shape yet."""
         reading = self._readings.get((image, reader))

@@ -69,6 +69,12 @@ def _is_chexlocalize(peek: Peek) -> bool:
     return "img_size" in entry or (bool(entry) and all(isinstance(v, dict) and "counts" in v for v in entry.values()))
 
 
+def _is_png_folder(peek: Peek) -> bool:
+    """PNGs, and no file that may be a document about them."""
+    suffixes = {Path(name).suffix.lower() for name in peek.names}
+    return ".png" in suffixes and suffixes.isdisjoint({".csv", ".dcm", ".json", ".npz", ".xml"})
+
+
 def _is_via(peek: Peek) -> bool:
     """A project of the VGG Image Annotator, or objects by image with a file name and regions."""
     document = peek.document
@@ -118,7 +124,9 @@ FORMATS: dict[str, Format] = {
         has_columns("dicom_id", "category_name", "x", "y", "w", "h", "image_width", "image_height"),
     ),
     "nih": Format("NIH's BBox_List_2017.csv", "nih:read_nih", _is_nih),
+    "npz": Format("an NPZ of masks", "npz:read_npz_masks", lambda peek: peek.suffix == ".npz"),
     "padchest-gr": Format("PadChest-GR's JSON", "padchest_gr:read_padchest_gr", has_items("ImageID", "findings")),
+    "png": Format("a folder of PNG masks", "png_folder:read_png_folder", _is_png_folder),
     "reflacx": Format("REFLACX's ellipses", "reflacx:read_reflacx", _is_reflacx),
     "rsna": Format("RSNA Pneumonia's CSV", "rsna:read_rsna", _is_rsna),
     "siim": Format("SIIM-ACR's run lengths", "siim:read_siim", has_columns("ImageId", "EncodedPixels")),

@@ -21,7 +21,6 @@ BY_SUFFIX = {
     ".ods": ("a spreadsheet", "save its sheet as CSV UTF-8"),
     ".tsv": ("a table with tabs", "name it .csv"),
     ".npy": ("an array", "bring masks as PNG, one per image"),
-    ".npz": ("arrays", "bring masks as PNG, one per image"),
     ".nii": ("a NIfTI volume", "a radiograph has no orientation in it; export the masks as PNG and look at them"),
     ".nrrd": ("an NRRD volume", "a radiograph has no orientation in it; export the masks as PNG and look at them"),
     ".mha": ("a MetaImage volume", "a radiograph has no orientation in it; export the masks as PNG and look at them"),
