@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
+import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
-from sightline.images.decode import decoded
+from bug_inputs import bug_input
+from sightline.images.decode import decoded, read_film
+from sightline.images.depth import HighDepth
+from studies import change, stage
 
 
 def test_every_mode_decodes_to_the_same_gray(tmp_path: Path) -> None:
@@ -88,3 +96,132 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     found = decoded(tmp_path / "x.jpg", 64, 64, False, "full")
     assert found[:30].max() < 10
     assert found[34:].min() > 245
+
+
+def png_of(values: np.ndarray, color_type: int, significant_bits: int = 0) -> bytes:
+    """A 16-bit PNG of any colour type, written here by PNG's own rules (filter none), perhaps with an sBIT."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = values.shape[:2]
+    rows = values.reshape(height, -1).astype(">u2")
+    lines = b"".join(b"\0" + row.tobytes() for row in rows)
+    channels = rows.shape[1] // width
+    stated = chunk(b"sBIT", bytes([significant_bits] * channels)) if significant_bits else b""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + stated + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("bits", "usual"), [(7, 8), (8, 8), (9, 10), (10, 10), (12, 12), (13, 14), (15, 15), (16, 16)])
+def test_by_default_white_is_the_top_of_the_depth_that_a_film_uses(bits: int, usual: int) -> None:
+    """A ramp up to the top of so many bits: white is the top of the next usual depth, and the ramp keeps its levels."""
+    ramp = np.linspace(0, 2**bits - 1, 64 * 64).astype(np.uint16).reshape(64, 64)
+    film = read_film(png_of(ramp, 0), 64, 64, False)
+    assert film.depth == usual
+    np.testing.assert_array_equal(film.pixels, np.rint(ramp * (255.0 / (2**usual - 1))))
+    assert film.num_levels == len(np.unique(film.pixels)) >= min(2**bits, 128)
+
+
+def test_twelve_bits_keep_their_levels_where_full_has_seventeen() -> None:
+    ramp = np.linspace(0, 4064, 64 * 64).astype(np.uint16).reshape(64, 64)
+    levels = {depth: read_film(png_of(ramp, 0), 64, 64, False, depth).num_levels for depth in get_args(HighDepth)}
+    assert levels == {"own": 254, "full": 17, "image": 256}
+
+
+def test_the_stated_depth_of_a_png() -> None:
+    """sBIT 12: values of up to 12 bits are 12 bits; larger ones are scaled to 16 bits, as PNG's rule has it."""
+    ramp = np.linspace(0, 900, 64 * 64).astype(np.uint16).reshape(64, 64)
+    assert read_film(png_of(ramp, 0), 64, 64, False).depth == 10
+    assert read_film(png_of(ramp, 0, 12), 64, 64, False).depth == 12
+    scaled = np.linspace(0, 4095, 64 * 64).astype(np.uint16).reshape(64, 64) * 16
+    film = read_film(png_of(scaled, 0, 12), 64, 64, False)
+    assert film.depth == 16
+    np.testing.assert_array_equal(film.pixels, np.rint(scaled * (255.0 / 65535)))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_sixteen_bit_colour_and_transparency_keep_their_levels(channels: int) -> None:
+    """RGB, gray with alpha and RGB with alpha of 12 bits, whose upper byte has 16 levels: opaque, as the gray film."""
+    ramp = np.linspace(0, 4095, 64 * 64).astype(np.uint16).reshape(64, 64)
+    color_type = {2: 4, 3: 2, 4: 6}[channels]
+    is_clear = channels in (2, 4)
+    parts = [ramp] * (channels - is_clear) + [np.full_like(ramp, 65535)] * is_clear
+    film = read_film(png_of(np.stack(parts, axis=2), color_type), 64, 64, False)
+    assert film.depth == 12
+    np.testing.assert_array_equal(film.pixels, read_film(png_of(ramp, 0), 64, 64, False).pixels)
+    assert film.num_levels == 256
+    color = read_film(png_of(np.stack(parts, axis=2), color_type), 64, 64, True).pixels
+    np.testing.assert_array_equal(color, np.repeat(film.pixels[..., None], 3, axis=2))
+    if is_clear:
+        parts[-1] = np.full_like(ramp, 32768)  # half opaque over black
+        half = read_film(png_of(np.stack(parts, axis=2), color_type), 64, 64, False).pixels
+        assert np.abs(half - ramp * (255 / 4095) * (32768 / 65535)).max() <= 0.5001
+
+
+def test_colours_of_sixteen_bits_become_gray_by_their_brightness() -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (64, 80, 3)).astype(np.uint16)
+    found = read_film(png_of(values, 2), 64, 80, False).pixels
+    assert np.abs(found - values @ [0.299, 0.587, 0.114] * (255 / 65535)).max() <= 0.5001
+    np.testing.assert_array_equal(read_film(png_of(values, 2), 64, 80, True).pixels, np.rint(values * (255 / 65535)))
+
+
+def test_a_sixteen_bit_png_of_every_filter_and_upright(tmp_path: Path) -> None:
+    """OpenCV writes it, with filters of its own choice, and a turned one is set upright."""
+    cv2 = pytest.importorskip("cv2")
+    rows, columns = np.mgrid[:70, :90]
+    values = np.stack([500 * rows, 300 * columns, 200 * (rows + columns)], axis=2).astype(np.uint16)
+    clear = np.concatenate([values, np.full((70, 90, 1), 65535, np.uint16)], axis=2)
+    for pixels in (values, clear):
+        cv2.imwrite(str(tmp_path / "x.png"), pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+        expected = np.rint(values * (255 / 65535))
+        np.testing.assert_array_equal(read_film(tmp_path / "x.png", 70, 90, True).pixels, expected)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes().removeprefix(b"Exif\0\0")
+    turned = struct.pack(">I", len(data)) + b"eXIf" + data + struct.pack(">I", zlib.crc32(b"eXIf" + data))
+    whole = png_of(values, 2)
+    film = read_film(whole[:33] + turned + whole[33:], 90, 70, True)
+    np.testing.assert_array_equal(film.pixels, np.rot90(np.rint(values * (255 / 65535)), -1))
+
+
+@pytest.mark.parametrize(("color_type", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_a_broken_sixteen_bit_png_is_refused(color_type: int, channels: int) -> None:
+    whole = png_of(np.random.default_rng(0).integers(0, 65536, (64, 64, channels)), color_type)
+    for end in (30, 70, len(whole) // 2):
+        with pytest.raises(ValueError, match=r"broken image|not an image"):
+            read_film(whole[:end], 64, 64, False)
+
+
+def test_files_of_eight_bits_are_as_they_were(tmp_path: Path) -> None:
+    """The same pixels for every `high_depth`, and those of Pillow alone."""
+    picture = Image.fromarray(np.random.default_rng(4).integers(0, 256, (300, 200), dtype=np.uint8))
+    picture.save(tmp_path / "x.png")
+    expected = np.asarray(picture.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    for high_depth in get_args(HighDepth):
+        film = read_film(tmp_path / "x.png", 64, 64, False, high_depth)
+        np.testing.assert_array_equal(film.pixels, expected)
+        assert (film.depth, film.facts) == (8, None)
+
+
+def test_values_above_sixteen_bits_are_refused_but_for_the_images_own_maximum(tmp_path: Path) -> None:
+    Image.fromarray(np.full((64, 64), 70000, np.int32)).save(tmp_path / "x.tiff")
+    depths: tuple[Literal["own", "full"], ...] = ("own", "full")
+    for high_depth in depths:
+        with pytest.raises(ValueError, match=r"above 65535; set data\.high_depth to image"):
+            decoded(tmp_path / "x.tiff", 64, 64, False, high_depth)
+    assert decoded(tmp_path / "x.tiff", 64, 64, False, "image").min() == 255
+    Image.fromarray(np.full((64, 64), np.nan, np.float32)).save(tmp_path / "nan.tiff")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        decoded(tmp_path / "nan.tiff", 64, 64, False)
+
+
+def test_twelve_bits_of_the_shared_input(tmp_path: Path) -> None:
+    """Prepared, the films of png-12-bit keep more than 200 gray levels; before, 17."""
+    folder = bug_input("png-12-bit", tmp_path)
+    data = YAML().load(folder / "params.yaml")["data"]
+    change(folder, data={**data, "high_depth": "own"})  # the input states the default of its day, full
+    done = stage("prepare", folder)
+    assert done.returncode == 0, done.stderr
+    images = np.load(folder / "data/prepared/images.npy")
+    assert min(len(np.unique(image)) for image in images) > 200

@@ -79,9 +79,14 @@ def read_film(
     content = _content(source)
     if is_dicom(content):
         return _dicom_film(content, (height, width), color, voi, salt, seeks_text=True)
-    if is_deep_color_png(content):
-        return _deep_film(content, (height, width), color, high_depth)
-    return _pillow_film(content, (height, width), color, high_depth)
+    try:
+        if is_deep_color_png(content):
+            return _deep_film(content, (height, width), color, high_depth)
+        return _pillow_film(content, (height, width), color, high_depth)
+    except UnidentifiedImageError:
+        raise ValueError("not an image") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"broken image ({error})") from None
 
 
 def _content(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -130,18 +135,13 @@ def _deep_film(content: bytes, size: tuple[int, int], color: bool, high_depth: H
 
 
 def _pillow_film(content: bytes, size: tuple[int, int], color: bool, high_depth: HighDepth) -> Film:
-    try:
-        with Image.open(BytesIO(content)) as opened:
-            if not color:
-                opened.draft("L", opened.size)
-            opened.load()
-            picture: Image.Image = opened
-            if opened.getexif().get(ORIENTATION, 1) != 1:
-                picture = ImageOps.exif_transpose(opened)
-    except UnidentifiedImageError:
-        raise ValueError("not an image") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"broken image ({error})") from None
+    with Image.open(BytesIO(content)) as opened:
+        if not color:
+            opened.draft("L", opened.size)
+        opened.load()
+        picture: Image.Image = opened
+        if opened.getexif().get(ORIENTATION, 1) != 1:
+            picture = ImageOps.exif_transpose(opened)
     if picture.mode.startswith(("I", "F")):
         values = np.asarray(picture, dtype=np.float64)
         top, bits = white_level(values, high_depth, picture.mode == "F", stated_png_bits(content))

@@ -19,17 +19,18 @@ OLDEST = 110  # years; an age above it is a slip or a placeholder
 CHEST_MM = (250.0, 500.0)  # height and width of a film of a chest, at the detector
 LONGEST_NAME = 40  # characters of a maker's or a model's name
 
-# ViewPosition, and the codes of ViewCodeSequence (SNOMED CT, and SNOMED RT where older files have it)
 VIEWS = {
     "PA": "PA", "AP": "AP", "LL": "LATERAL", "RL": "LATERAL", "LAT": "LATERAL", "LATERAL": "LATERAL",
     "LLD": "LATERAL DECUBITUS", "RLD": "LATERAL DECUBITUS",
     "RLO": "OBLIQUE", "LLO": "OBLIQUE", "RAO": "OBLIQUE", "LAO": "OBLIQUE", "RPO": "OBLIQUE", "LPO": "OBLIQUE",
 }  # fmt: skip
+"""By ViewPosition."""
 VIEW_CODES = {
-    "272479007": "PA", "R-10214": "PA", "399348003": "AP", "R-10206": "AP",
+    "272479007": "PA", "R-40888": "PA", "R-10214": "PA", "399348003": "AP", "R-10206": "AP",
     "399067008": "LATERAL", "399173006": "LATERAL", "399198007": "LATERAL",
-    "R-10234": "LATERAL", "R-10236": "LATERAL", "R-10232": "LATERAL",
+    "R-102CD": "LATERAL", "R-10236": "LATERAL", "R-10232": "LATERAL",
 }  # fmt: skip
+"""By ViewCodeSequence: SNOMED CT, and SNOMED RT in older files (PS3.16, CID 4010)."""
 
 # The attributes that a film's facts are made of; those of its pixels are in dicom_pixels.
 FACT_TAGS = (

@@ -59,11 +59,27 @@ def _digest(salt: bytes, kind: str, text: str) -> bytes:
 
 
 def _made(path: Path) -> str:
-    """Writes a new salt, unless another process was faster, and reads what lies there."""
-    with contextlib.suppress(FileExistsError), open(path, "x", encoding="ascii", opener=_for_the_owner) as file:
-        file.write(secrets.token_hex(32) + "\n")
+    """Writes a new salt, unless another process was faster, and reads what lies there.
+
+    The file gets its name once it is whole, by a link, so that no process reads half a salt; a file system without
+    links gets it at once.
+    """
+    text = secrets.token_hex(32) + "\n"
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    _write_new(beside, text)
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        pass  # the other process's salt counts
+    except OSError:
+        with contextlib.suppress(FileExistsError):
+            _write_new(path, text)
+    finally:
+        beside.unlink()
     return path.read_text(encoding="ascii").strip()
 
 
-def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _write_new(path: Path, text: str) -> None:
+    """Writes a file that its owner alone may read; FileExistsError where there is one."""
+    with open(path, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)

@@ -23,7 +23,7 @@ import numpy as np
 from sightline.alignment.ladder import MapsAndRegions, score_images
 from sightline.alignment.region_scores import SCORES
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
-from sightline.images.decode import decoded
+from sightline.images.decode import FILM_SUFFIXES, decoded
 from sightline.images.split import patients_of
 from sightline.lungs import estimated_body
 from sightline.report.viewer import FOLDER, write_beside
@@ -36,7 +36,7 @@ from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
 from sightline.study.files import refuse_unwritable, write_csv, write_json, write_text
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+PICTURES = {*FILM_SUFFIXES, ".bmp", ".tif", ".tiff"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
