@@ -24,7 +24,7 @@ from sightline.report.words import (
     number_at,
     value_words,
 )
-from sightline.study.models import primary_method
+from sightline.study.models import Network, primary_method
 
 
 def ladder(study: Study, standings: pd.DataFrame) -> list[str]:
@@ -81,8 +81,13 @@ def _baselines(study: Study, names: Sequence[str]) -> list[str]:
     untrained = "random weights, so only the architecture and the method matter"
     return [
         *(f"{baseline_words(name, study.ladder)}: {meaning.get(name, name)}." for name in ordered),
-        f"{baseline_words('untrained')}: {untrained}.",
+        *([f"{baseline_words('untrained')}: {untrained}."] if _has_networks(study) else []),
     ]
+
+
+def _has_networks(study: Study) -> bool:
+    """Maps made elsewhere come without a network that could be scored untrained."""
+    return any(isinstance(entry, Network) for entry in study.models.values())
 
 
 def _lift_table(study: Study, primary: str) -> str:
@@ -99,9 +104,11 @@ def _lift_table(study: Study, primary: str) -> str:
             rows.append([
                 model, method_words(method), below(value_words(value, low, high, primary)),
                 f"{in_units(best_value, primary)}\n{baseline_words(best, study.ladder)}",
-                in_units(number_at(values, "untrained"), primary), lift_words(lift, math.nan, math.nan, primary),
+                *([in_units(number_at(values, "untrained"), primary)] if _has_networks(study) else []),
+                lift_words(lift, math.nan, math.nan, primary),
             ])  # fmt: skip
-    header = ["Model", "Method", measure(primary).words.capitalize(), "Best baseline", "Untrained", "Lift"]
+    untrained = ["Untrained"] if _has_networks(study) else []
+    header = ["Model", "Method", measure(primary).words.capitalize(), "Best baseline", *untrained, "Lift"]
     caption = (
         "Each map's mean by the primary measure with its interval, and its best baseline on these images. The lift "
         "over the best one is a description: chosen by the same images, it has no interval that would hold"

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 
 from sightline.report.words import Metrics, number_at, range_words
-from sightline.study.models import Entry, ExternalMaps
+from sightline.study.models import Entry, ExternalMaps, Network
 
 
 def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[str]:
     """Where this study's parameters differ from the paper's; then what the code always does differently."""
     differences = []
-    data, train = params.get("data", {}), params.get("train", {})
+    has_networks = any(isinstance(entry, Network) for entry in models.values())
+    data, train = params.get("data", {}), params.get("train", {}) if has_networks else {}
     if data.get("source") == "phantom":
         differences.append(
             "Images, lesions and readers are synthetic (the phantom), not the paper's X-rays and experts."
@@ -22,17 +23,17 @@ def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[s
     size = (data.get("height"), data.get("width"))
     if size != (224, 224):
         differences.append(f"Images have {size[0]} x {size[1]} pixels; the paper's have 224 x 224.")
-    if data.get("split") == "patient":
+    if has_networks and data.get("split") == "patient":
         differences.append("The validation set consists of whole patients; the paper drew single images.")
     for name, theirs in {"epochs": 10, "batch_size": 64, "learning_rate": 1e-4}.items():
         if name in train and train[name] != theirs:
             differences.append(f"Training: {name} is {train[name]}; the paper's is {theirs}.")
-    if params.get("augment", {}).get("interpolation") == "bilinear":
+    if has_networks and params.get("augment", {}).get("interpolation") == "bilinear":
         differences.append(
             "Rotated, shifted and zoomed training images are interpolated bilinearly; the paper's code takes the "
             "nearest pixel."
         )
-    if params.get("saliency", {}).get("target_layer") == "exact":
+    if has_networks and params.get("saliency", {}).get("target_layer") == "exact":
         differences.append(
             "Maps come from the feature map that is pooled for the head; the paper's code takes a convolution before "
             "its activation for CAM, and after max-pooling for Grad-CAM."
@@ -41,9 +42,10 @@ def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[s
         differences.append(f"The threshold is {params.get('threshold')}; the paper's is 0.5.")
     if any(isinstance(entry, ExternalMaps) for entry in models.values()):
         differences.append("Some maps were made elsewhere and are only scored here.")
+    batches = "Exactly half of every training batch is positive, and validation images are never augmented."
     return [
         *differences,
-        "Exactly half of every training batch is positive, and validation images are never augmented.",
+        *([batches] if has_networks else []),
         "Agreement is between two different people; the paper also paired two annotations by the same person.",
         "Each map is compared with many random maps of exactly its area; in the paper, all models shared one running "
         "average of areas.",
@@ -77,7 +79,7 @@ def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics, a
             "network classified them correctly; it says nothing about where the network looks on negative images."
         )
     sentences += [
-        _trainings(params),
+        *([_trainings(params)] if any("arch" in entry for entry in params.get("models", {}).values()) else []),
         "A saliency map is a coarse picture of a network (a few cells per side) by one of several methods. A low IoU "
         "can be due to the method or the threshold. The threshold curves show how much depends on the threshold; the "
         "best threshold is chosen on the images that it is scored on, so its IoU is too favourable.",

@@ -12,8 +12,7 @@ from sightline.report.contents import Study
 from sightline.report.html import details, paragraph, table
 from sightline.study.parameters import SECTIONS
 
-SPLITS = ("train", "val", "test")
-EXTERNAL = "external"  # films of another hospital, which are only classified
+SPLITS = ("train", "val", "test", "external")
 
 
 def made(study: Study) -> list[str]:
@@ -21,8 +20,8 @@ def made(study: Study) -> list[str]:
     index = study.index
     counts = index.groupby(["split", "label"]).size()
     rows = []
-    has_external = bool((index["split"] == EXTERNAL).any())
-    for split in (*SPLITS, *([EXTERNAL] if has_external else [])):
+    splits = [split for split in SPLITS if (index["split"] == split).any()]
+    for split in splits:
         part = index[index["split"] == split]
         numbers = [counts.get((split, label), 0) for label in (0, 1)]
         rows.append([split, *(f"{number:,}" for number in (*numbers, len(part), part["patient"].nunique()))])
@@ -30,12 +29,13 @@ def made(study: Study) -> list[str]:
     shared = [
         f"{len(patients.get(first, set()) & patients.get(second, set()))} in both {first} and {second}"
         for first, second in (("train", "test"), ("train", "val"), ("val", "test"))
+        if first in splits and second in splits
     ]
     versions = ", ".join(f"{name} {version}" for name, version in study.versions.items())
     printed = {name: study.params[name] for name in SECTIONS if name in study.params}
     return [
         table(["Split", "Negative", "Positive", "Images", "Patients"], rows, "Images and patients."),
-        paragraph(f"Patients in two splits: {', '.join(shared)}."),
+        *([paragraph(f"Patients in two splits: {', '.join(shared)}.")] if shared else []),
         paragraph(f"Seed {study.params.get('seed')}. SHA-256 of data/prepared/index.csv, which lists the "
                   f"SHA-256 of every image: {study.index_sha256}."),
         paragraph(f"Made with {versions} (on the machine that wrote this page)."),

@@ -119,13 +119,14 @@ def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None, experts:
         "that is the same on every image stands at 0. Ticks: a left-out expert (tall) and the region itself "
         "(short), seen through the same grid.",
     )
+    untrained = " and untrained network" if any(entry.get("untrained") for entry in entries.values()) else ""
     return figure_first(
         figure,
         _basis(verdicts),
         details_html("In a sentence for each model", bullets(sentences)),
         details_html("The numbers of each model", _candidates(entries, verdicts, experts)),
         details_html("The controls", _controls(verdicts)),
-        details_html("Each model's mean map and untrained network", _own_controls(verdicts["candidates"])),
+        details_html(f"Each model's mean map{untrained}", _own_controls(verdicts["candidates"])),
         details_html("The same by other scores", _scores(entries)),
         details_html("What the verdicts mean", bullets(_meanings(verdicts))),
     )
