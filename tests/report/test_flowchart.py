@@ -53,8 +53,7 @@ def test_the_chart_of_films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert steps(page) == [
         "26 films listed 6 films left out: 4 view LL; 2 no <consent>",
         "20 test 15 negative, 5 positive; 20 patients",
-        "5 positive test films",
-        "5 read by the experts",
+        "5 test films read by the experts 0 negative, 5 of 5 positive",
         "5 with a consensus",
         "48 scored",
     ]
@@ -72,7 +71,7 @@ def test_without_exclusions_and_experts_the_chart_is_short(tmp_path: Path, monke
     assert steps(page) == [
         "22 films drawn",
         "20 test 20 negative, 0 positive; 20 patients 2 external 1 negative, 1 positive; 1 patient",
-        "0 positive test films",
+        "0 positive test films none was read by experts",
     ]
     assert "Films left out" not in page
 

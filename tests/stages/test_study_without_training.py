@@ -63,5 +63,5 @@ def test_the_report_says_nothing_of_training(finished: Path) -> None:
     assert [sentence for sentence in told if "Nothing was trained" not in sentence] == []
     assert "17 films listed 1 film left out: 1 the file was lost" in words
     assert "16 test 4 negative, 12 positive; 8 patients" in words
-    assert "12 with a finished mask" in words
+    assert "12 test films with a finished mask 0 negative, 12 of 12 positive" in words
     assert "12 scored" in words

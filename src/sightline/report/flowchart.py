@@ -36,18 +36,18 @@ def _steps(study: Study) -> list[Step]:
     verb = "drawn" if study.is_phantom else "listed"
     steps: list[Step] = [([(listed, f"films {verb}", "")], _reasons(excluded))]
     steps.append(([_split(study, split) for split in SPLITS if (study.index["split"] == split).any()], ""))
-    test = study.index[study.index["split"] == "test"]
-    steps.append(([(int((test["label"] == 1).sum()), "positive test films", "")], ""))
     read, consensus, scored = (
         number_at(study.consensus, "test_images"),
         number_at(study.consensus, "nonempty_consensus"),
         number_at(study.verdict, "images"),
     )
-    if read > 0:
-        is_drawn = not math.isnan(number_at(study.consensus, "annotations"))
-        steps.append(([(read, "read by the " + study.experts if is_drawn else "with a finished mask", "")], ""))
-        empty = f"{counted(read - consensus, 'film')} without one" if read > consensus else ""
-        steps.append(([(consensus, "with a consensus" if is_drawn else "with a region", "")], empty))
+    if not read > 0:
+        return [*steps, ([(_positives(study), "positive test films", "")], "none was read by experts")]
+    is_drawn = not math.isnan(number_at(study.consensus, "annotations"))
+    words = f"test films read by the {study.experts}" if is_drawn else "test films with a finished mask"
+    steps.append(([(read, words, _classes_read(study))], ""))
+    empty = f"{counted(read - consensus, 'film')} without one" if read > consensus else ""
+    steps.append(([(consensus, "with a consensus" if is_drawn else "with a region", "")], empty))
     if scored > 0:
         steps.append(([(scored, "scored", "")], ""))
     return steps
@@ -57,6 +57,17 @@ def _split(study: Study, split: str) -> tuple[float, str, str]:
     own = study.index[study.index["split"] == split]
     classes = ", ".join(f"{int((own['label'] == label).sum()):,} {words}" for label, words in CLASSES.items())
     return len(own), SPLITS[split], f"{classes}; {counted(own['patient'].nunique(), 'patient')}"
+
+
+def _positives(study: Study) -> int:
+    return int(((study.index["split"] == "test") & (study.index["label"] == 1)).sum())
+
+
+def _classes_read(study: Study) -> str:
+    """The films read by class, the positive ones among how many: 7 negative, 8 of 8 positive."""
+    label_of = dict(zip(study.index["image"], study.index["label"], strict=True))
+    labels = [label_of.get(image) for image in study.agreement["image"]]
+    return f"{labels.count(0):,} negative, {labels.count(1):,} of {_positives(study):,} positive"
 
 
 def _reasons(excluded: Sequence[dict[str, Any]]) -> str:
