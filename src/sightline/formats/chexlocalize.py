@@ -28,8 +28,11 @@ def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
     images goes into `problems`.
     """
     document = read_json(path)
-    if not isinstance(document, dict) or not all(isinstance(entry, dict) for entry in document.values()):
-        raise StudyError(f"{path}: not a cheXlocalize file; expected {{image: {{finding: ...}}}}")
+    if not isinstance(document, dict) or not _has_findings(document):
+        raise StudyError(
+            f"{path}: not a cheXlocalize file; expected {{image: {{finding: {{size, counts}}}}}} or "
+            "{image: {img_size, finding: polygons}}"
+        )
     contents = FileContents(labels={key for entry in document.values() for key in entry if key != SIZE})
     if not options.labels:
         named = one_line(", ".join(sorted(contents.labels)), 500)
@@ -54,6 +57,15 @@ def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
             fields = {"image": stem, "annotator": options.annotator or "", "created_at": "", "source": where}
             contents.drawings.append(Drawing.of(np.logical_or.reduce(masks), **fields))
     return contents
+
+
+def _has_findings(document: dict[str, Any]) -> bool:
+    """Whether all entries are objects, and those that are not empty of either form, the broken ones apart."""
+    entries = list(document.values())
+    if not all(isinstance(entry, dict) for entry in entries):
+        return False
+    looks = [SIZE in entry or any(isinstance(v, dict) and "counts" in v for v in entry.values()) for entry in entries]
+    return any(looks) or not any(entries)
 
 
 def _finding_mask(entry: dict[str, Any], finding: str) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
@@ -63,10 +64,10 @@ def has_items(*keys: str) -> Callable[[Peek], bool]:
 def _is_chexlocalize(peek: Peek) -> bool:
     """Objects by image whose values are objects: run lengths with a size, or polygons beside `img_size`."""
     document = peek.document
-    if not isinstance(document, dict) or not document or not all(isinstance(v, dict) for v in document.values()):
+    if not isinstance(document, dict) or not all(isinstance(entry, dict) for entry in document.values()):
         return False
-    entry = next(iter(document.values()))
-    return "img_size" in entry or (bool(entry) and all(isinstance(v, dict) and "counts" in v for v in entry.values()))
+    first: dict[str, Any] = next((entry for entry in document.values() if entry), {})  # an image may have no finding
+    return "img_size" in first or (bool(first) and all(isinstance(v, dict) and "counts" in v for v in first.values()))
 
 
 def _is_png_folder(peek: Peek) -> bool:
@@ -141,8 +142,7 @@ FORMATS: dict[str, Format] = {
 
 def format_of(path: Path) -> str:
     """The key in FORMATS of the file or folder at `path`; StudyError that says what it looks like if there is none."""
-    if not path.exists():
-        raise StudyError(f"{path}: no such file or folder")
+    _refuse_absent(path)
     peek = Peek(path)
     fitting = [key for key, format in FORMATS.items() if format.fits(peek)]
     if len(fitting) == 1:
@@ -150,6 +150,11 @@ def format_of(path: Path) -> str:
     if fitting:
         raise StudyError(f"{path}: may be {' or '.join(fitting)}; say which with --format")
     raise StudyError(f"{path}: {unknown(peek)}{ACCEPTED}{accepted()}")
+
+
+def _refuse_absent(path: Path) -> None:
+    if not path.exists():
+        raise StudyError(f"{path}: no such file or folder")
 
 
 def accepted() -> str:
@@ -166,6 +171,7 @@ def files_at(path: Path, format: str | None = None) -> list[tuple[Path, str]]:
     """
     if format is not None and format not in FORMATS:
         raise StudyError(f"format {format!r} cannot be read{nearest_name(format, FORMATS)}")
+    _refuse_absent(path)
     if not path.is_dir() or any(kind.fits(Peek(path)) for kind in FORMATS.values()):
         return [(path, format or format_of(path))]
     files, problems = [], []

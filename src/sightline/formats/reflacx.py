@@ -38,6 +38,8 @@ def read_reflacx(path: Path, options: ImportOptions) -> FileContents:
 
     What is wrong with single readings goes into `problems`; StudyError without readings or metadata.
     """
+    if path.is_file() and path.name != FILE:
+        raise StudyError(f"{path}: not {FILE}; name that file, a reading's folder or a folder of readings")
     folders = _of_folder(path, [part.name for part in path.iterdir()]) if path.is_dir() else [path.parent]
     if not folders:
         raise StudyError(f"{path}: no folder with {FILE}")
