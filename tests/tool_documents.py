@@ -1,13 +1,53 @@
-"""A small valid document of each JSON format, for tests: images im1 and im2 of 40 x 60 pixels (rows x columns)."""
+"""A small valid document of each JSON format, of images im1 and im2 of 40 x 60 pixels (rows x columns)."""
 
 from __future__ import annotations
 
 import base64
+import json
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from sightline.formats.annotations import FileContents, ImportOptions
+from sightline.formats.readers import FORMATS, format_of
+
+ROWS, COLS = 40, 60
+BY_A = ImportOptions(annotator="A", images={"im1": (ROWS, COLS), "im2": (ROWS, COLS)})
+OPACITY = ImportOptions(annotator="A", images={"im1": (ROWS, COLS), "im2": (ROWS, COLS)}, labels=["opacity"])
+
+
+def read(format: str, document: Any, tmp_path: Path, options: ImportOptions = BY_A) -> FileContents:
+    """What the reader makes of a document, which is recognised as its format."""
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert format_of(path) == format
+    return FORMATS[format].read(path, options)
+
+
+def box(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    mask = np.zeros((ROWS, COLS), bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def drawn(contents: FileContents) -> dict[tuple[str, str], np.ndarray]:
+    """Masks by image and annotator; nothing may be wrong."""
+    assert contents.problems == []
+    assert contents.num_nameless == 0
+    masks = {(drawing.image, drawing.annotator): drawing.mask for drawing in contents.drawings}
+    assert len(masks) == len(contents.drawings)
+    return masks
+
+
+def same(contents: FileContents, expected: dict[tuple[str, str], np.ndarray]) -> bool:
+    masks = drawn(contents)
+    return masks.keys() == expected.keys() and all(np.array_equal(masks[key], expected[key]) for key in expected)
+
+
+EMPTY = np.zeros((ROWS, COLS), bool)
 
 
 def png_text(values: np.ndarray) -> str:
