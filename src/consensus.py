@@ -20,12 +20,11 @@ from sightline.experts.annotation_reader import Cleanup, read_annotations, read_
 from sightline.experts.consensus import ConsensusRule, StudyConsensus, finished_consensus, study_consensus
 from sightline.experts.table_one import agreements, image_table, table_one, table_one_of_finished
 from sightline.experts.votes import Votes, no_votes, valid_votes, vote_weights
+from sightline.inputs import INDEX, PREPARED, prepared_grid
 from sightline.statistics.streams import stream
-from sightline.study.errors import StudyError, run_stage
+from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_csv, write_json, write_npz
 from sightline.study.parameters import read_params
-
-INDEX, IMAGES = Path("data/prepared/index.csv"), Path("data/prepared/images.npy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class Consensus:
     folder: str
     """Of annotations.csv and masks/, or of the finished masks."""
     cleanup: Cleanup
-    """paper: strokes become regions by the published clean-up; none: the masks are regions already."""
+    """paper: strokes become regions by the published clean-up; none: all are regions; auto: as column `drawn` says."""
     empty: Literal["dropped", "votes"]
     """What an annotation without a region does."""
     rule: ConsensusRule
@@ -74,25 +73,17 @@ def main() -> None:
     params = read_params(Params)
     settings, folder = params.consensus, Path(params.consensus.folder)
     index = read_csv(INDEX, {"image": str, "split": str, "patient": str, "source": str})
-    grid = grid_size()
+    grid = prepared_grid(PREPARED)
     if settings.source == "annotations":
         table, masks_AHW = read_annotations(folder, index, grid, settings.cleanup)
         write_annotated(params, index, valid_votes(table, masks_AHW, settings.empty == "votes"))
+        print_small(int(table["num_saved"].sum()), int(table["num_thin"].sum()))
     elif settings.source == "masks":
-        write_finished(*read_finished(folder, index, grid))
+        finished = read_finished(folder, index, grid)
+        write_finished(finished.images, finished.masks_CHW)
+        print_small(finished.num_saved, 0)
     else:
         write_finished([], np.zeros((0, *grid), bool))
-
-
-def grid_size() -> tuple[int, int]:
-    """Rows and columns of the prepared images."""
-    try:
-        height, width = np.load(IMAGES, mmap_mode="r", allow_pickle=False).shape[1:3]
-    except FileNotFoundError:
-        raise StudyError(f"{IMAGES}: not there; run the stage that writes it (dvc repro)") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise StudyError(f"{IMAGES}: not a readable array ({error}); run the stage prepare again") from error
-    return height, width
 
 
 def write_annotated(params: Params, index: pd.DataFrame, votes: Votes) -> None:
@@ -129,6 +120,14 @@ def write_finished(images: list[str], masks_CHW: np.ndarray) -> None:
     height, width = masks_CHW.shape[1:]
     write(images, regions, no_votes((height, width)), metrics, by_image, pd.DataFrame(columns=PROFESSION_COLUMNS))
     print(f"{len(images)} finished masks, {metrics['nonempty_consensus']} not empty")
+
+
+def print_small(num_saved: int, num_thin: int) -> None:
+    """Says what the grid alone would have lost."""
+    if num_saved:
+        print(f"{num_saved} regions are smaller than a pixel of the grid; each keeps its best pixel")
+    if num_thin:
+        print(f"{num_thin} outlines are thinner than a pixel of the grid; they are redrawn to stay closed")
 
 
 def write(

@@ -14,6 +14,7 @@ LIBRARY = SRC / "sightline"
 ALLOWED = {
     "study": (),
     "statistics": (),
+    "aspect": (),
     "films": (),
     "map_files": (),
     "maps": (),
@@ -22,7 +23,7 @@ ALLOWED = {
     "formats": ("names", "study"),
     "images": ("names", "statistics", "study"),
     "networks": ("statistics", "study"),
-    "experts": ("formats", "maps", "statistics", "study"),
+    "experts": ("aspect", "formats", "maps", "names", "statistics", "study"),
     "lungs": ("experts", "inputs", "maps", "statistics", "study"),
     "saliency": ("maps", "networks", "study"),
     "alignment": ("experts", "maps", "statistics"),

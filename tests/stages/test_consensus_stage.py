@@ -317,7 +317,7 @@ def test_all_bad_rows_are_named_at_once(study: Study) -> None:
             "annotator is empty",
             "annotation 'a0' is in an earlier row",
             "mask '' must be the plain name",
-            "not readable",
+            "could not be read (Is a directory)",
             "annotation is empty",
             "image 'four' is in split val",
         ]

@@ -5,65 +5,80 @@ All problems are reported at once, with file and row. H W image grid, A annotati
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from sightline.experts.cleanup import clean_annotation, nearest
+from sightline.aspect import has_aspect as has_aspect
+from sightline.aspect import misfit
+from sightline.aspect import picture_size as picture_size
+from sightline.experts.masks import shrunk_and_saved
+from sightline.experts.outlines import clean_drawing
+from sightline.formats.mask_png import png_mask
+from sightline.formats.mask_values import mixed_whites, white_of
+from sightline.names import image_name, stem_of
 from sightline.study.errors import StudyError
-from sightline.study.files import read_csv
+from sightline.study.files import csv_columns, read_csv
 
-Cleanup = Literal["paper", "none"]
-ASPECT_TOLERANCE = 0.02  # a sheet's aspect may differ by this much: sides are whole pixels, and pages crop a little
+Cleanup = Literal["auto", "paper", "none"]
 COLUMNS = ("annotation", "image", "annotator", "profession", "mask", "created_at")
+DRAWN = ("region", "stroke", "")  # of the optional column `drawn`; "" says nothing and counts as a stroke
 
 
 def read_annotations(
-    folder: Path, index: pd.DataFrame, grid: tuple[int, int], cleanup: Cleanup = "paper"
+    folder: Path, index: pd.DataFrame, grid: tuple[int, int], cleanup: Cleanup = "auto"
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The A rows of annotations.csv and their clean masks, bool A x H x W, empty ones included.
 
-    `cleanup` paper: `clean_annotation` turns strokes into regions; none: the masks are regions already, brought to
-    the grid by nearest neighbour, inside above 128.
+    `cleanup` auto: the masks whose column `drawn` says region are regions already and are brought to the grid by area
+    (`masks.shrunk`); all others are strokes, which the published clean-up turns into regions (`outlines`). paper, none:
+    all are strokes, all are regions.
 
     Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order; an
-    empty profession becomes "unstated". A column `is_answer` is added: True for those in readings.csv of the same
-    folder, the page's table of answers, where an empty annotation says that there is nothing to mark. Raises
-    StudyError with all problems: an image that is not a test image, a mask
-    that is missing, broken, of another aspect or named by a path, a repeated annotation, an empty annotator.
+    empty profession becomes "unstated". Columns are added: `is_answer`, True for those in readings.csv of the same
+    folder, the page's table of answers, where an empty annotation says that there is nothing to mark; `num_saved`, the
+    regions of the mask that are smaller than a pixel of the grid and keep one; `num_thin`, the outlines that are
+    thinner than a pixel of the grid. Raises StudyError with all problems: an image that is not a test image, a mask
+    that is missing, broken, of another aspect, of values that can mean several things, or named by a path, a repeated
+    annotation, an empty annotator, a time that is not ISO 8601.
     """
     path = folder / "annotations.csv"
-    table = read_csv(path, dict.fromkeys(COLUMNS, str))
+    optional = [name for name in ("drawn",) if name in csv_columns(path)]
+    table = read_csv(path, dict.fromkeys([*COLUMNS, *optional], str))
     if not len(table):
         raise StudyError(
             f"{path}: holds no annotation; annotate images (sightline annotate) or set consensus.source: none"
         )
+    table["image"] = table["image"].map(image_name)
+    index = index.assign(image=index["image"].map(image_name))
+    drawn_as = table["drawn"].str.lower().tolist() if optional else [""] * len(table)
     test = _test_sources(index)
-    problems, masks = [], []
-    repeated = table.annotation.duplicated(keep="first")
-    columns = (table[name].tolist() for name in ("annotation", "image", "annotator", "mask"))
-    for row, (annotation, image, annotator, mask) in enumerate(zip(*columns, strict=True)):
+    problems, masks, counts = [], [], []
+    whites: dict[str, int] = {}
+    wrong_texts = _wrong_texts(table, drawn_as)
+    for row, (image, mask) in enumerate(zip(table["image"].tolist(), table["mask"].tolist(), strict=True)):
         where = f"{path}, row {row + 2}:"
-        named = {"annotation": annotation, "annotator": annotator}
-        problems += [f"{where} {name} is empty" for name, value in named.items() if not value.strip()]
-        if repeated[row]:
-            problems.append(f"{where} annotation {annotation!r} is in an earlier row too")
+        problems += [f"{where} {wrong}" for wrong in wrong_texts[row]]
         stranger = _why_not_test(image, index)
         if stranger:
             problems.append(f"{where} {stranger}")
         if mask in ("", ".", "..") or Path(mask).name != mask or "\\" in mask:
             problems.append(f"{where} mask {mask!r} must be the plain name of a file in {folder / 'masks'}")
             continue
-        drawn = _mask_or_problem(folder / "masks" / mask, test.get(image), grid)
-        if isinstance(drawn, str):
-            problems.append(f"{where} mask {drawn}")
-        elif not problems:
-            masks.append(clean_annotation(drawn, *grid) if cleanup == "paper" else nearest(drawn, *grid) > 128)
+        try:
+            inside_hw, whites[mask] = _checked_mask(folder / "masks" / mask, test.get(image), grid)
+        except ValueError as error:
+            problems.append(f"{where} mask {folder / 'masks' / mask}: {error}")
+            continue
+        if not problems:
+            is_region = cleanup == "none" or (cleanup == "auto" and drawn_as[row] == "region")
+            mask_HW, count = shrunk_and_saved(inside_hw, *grid) if is_region else clean_drawing(inside_hw, *grid)
+            masks.append(mask_HW)
+            counts.append((count, 0) if is_region else (0, count))
+    problems += [f"{path}: mask {line}" for line in mixed_whites(whites)]
     if problems:
         raise StudyError(f"{path}: {len(problems)} wrong annotations; correct or remove them", problems)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
@@ -71,16 +86,49 @@ def read_annotations(
     table["is_answer"] = table.annotation.isin(
         read_csv(answers, {"annotation": str}).annotation if answers.exists() else []
     )
+    table[["num_saved", "num_thin"]] = counts
     place = {image: number for number, image in enumerate(index.image)}
     order = sorted(range(len(table)), key=lambda row: (place[table.image[row]], table.annotation[row]))
     return table.iloc[order].reset_index(drop=True), np.stack(masks)[order]
 
 
-def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> tuple[list[str], np.ndarray]:
-    """Names and masks, bool C x H x W, of a folder of finished consensus masks, in the index's order.
+def _wrong_texts(table: pd.DataFrame, drawn_as: list[str]) -> list[list[str]]:
+    """For each row what is wrong with its names, time and word, whatever its image and mask are."""
+    repeated = table.annotation.duplicated(keep="first").tolist()
+    is_good_time = (is_time(table["created_at"]) | (table["created_at"] == "")).tolist()
+    columns = (table[name].tolist() for name in ("annotation", "annotator", "created_at"))
+    told = []
+    for row, (annotation, annotator, created_at) in enumerate(zip(*columns, strict=True)):
+        named = {"annotation": annotation, "annotator": annotator}
+        wrong = [f"{name} is empty" for name, value in named.items() if not value.strip()]
+        if repeated[row]:
+            wrong.append(f"annotation {annotation!r} is in an earlier row too")
+        if drawn_as[row] not in DRAWN:
+            wrong.append(f"drawn is {drawn_as[row]!r}, expected region, stroke or nothing")
+        if not is_good_time[row]:
+            wrong.append(
+                f"created_at {created_at!r} is not an ISO 8601 time such as 2026-12-01T09:00:00Z; of a reader's "
+                "annotations of an image the first counts, so write it so or leave the cell empty"
+            )
+        told.append(wrong)
+    return told
 
-    A mask is named by its image and brought to the grid by nearest neighbour, inside above 128. Raises StudyError with
-    all problems.
+
+class Finished(NamedTuple):
+    """Finished consensus masks."""
+
+    images: list[str]
+    """C names, in the index's order."""
+    masks_CHW: np.ndarray
+    """bool."""
+    num_saved: int
+    """Regions that are smaller than a pixel of the grid and keep one."""
+
+
+def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> Finished:
+    """A folder of finished consensus masks, named by image and brought to the grid by area (`masks.shrunk`).
+
+    Raises StudyError with all problems.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -89,27 +137,33 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> t
     if not paths:
         raise StudyError(f"{folder}: holds no mask; put PNGs there or set consensus.source: none")
     test = _test_sources(index)
-    problems, masks = [], {}
+    problems, num_saved = [], 0
+    masks: dict[str, np.ndarray] = {}
+    whites: dict[str, int] = {}
     for path in paths:
         if path.suffix.lower() != ".png":
             problems.append(f"{path}: not a .png; the folder holds one mask per image and nothing else")
             continue
-        stranger = _why_not_test(path.stem, index)
+        image = stem_of(path.name)
+        stranger = _why_not_test(image, index)
         if stranger:
             problems.append(f"{path}: {stranger}")
             continue
-        if path.stem in masks:
-            problems.append(f"{path}: a second mask of image {path.stem!r}")
+        if image in masks:
+            problems.append(f"{path}: a second mask of image {image!r}")
             continue
-        drawn = _mask_or_problem(path, test[path.stem], grid)
-        if isinstance(drawn, str):
-            problems.append(drawn)
+        try:
+            inside_hw, whites[str(path)] = _checked_mask(path, test[image], grid)
+        except ValueError as error:
+            problems.append(f"{path}: {error}")
             continue
-        masks[path.stem] = nearest(drawn, *grid) > 128
+        masks[image], saved = shrunk_and_saved(inside_hw, *grid)
+        num_saved += saved
+    problems += mixed_whites(whites)
     if problems:
         raise StudyError(f"{folder}: {len(problems)} wrong masks; correct or remove them", problems)
     images = [image for image in test if image in masks]
-    return images, np.stack([masks[image] for image in images])
+    return Finished(images, np.stack([masks[image] for image in images]), num_saved)
 
 
 def _test_sources(index: pd.DataFrame) -> dict[str, str]:
@@ -126,24 +180,17 @@ def _why_not_test(image: str, index: pd.DataFrame) -> str:
     return "" if "test" in splits else f"image {image!r} is in split {splits[0]}; only test images have a consensus"
 
 
-def _mask_or_problem(path: Path, source: str | None, grid: tuple[int, int]) -> np.ndarray | str:
-    """The mask as drawn, uint8, or the problem with the file.
+def _checked_mask(path: Path, film: str | None, grid: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """The mask at its own size, bool, and what is white in its file; ValueError with the reason.
 
-    Images are squashed to the grid, so a mask may have the aspect of the grid or of the source image.
+    Images are squashed to the grid, so a mask may have the aspect of the grid or of its film as displayed.
     """
-    try:
-        drawn = read_mask(path)
-    except ValueError as error:
-        return f"{path}: {error}"
-    if has_aspect(drawn.shape, [grid]) or source is None:
-        return drawn
-    original = picture_size(source)
-    if original and has_aspect(drawn.shape, [original]):
-        return drawn
-    sizes = " or ".join(f"{rows} x {cols}" for rows, cols in ([original] if original else []) + [grid])
-    return (
-        f"{path}: {drawn.shape[0]} x {drawn.shape[1]} (rows x columns) does not have the aspect of its image, {sizes}"
-    )
+    inside_hw, values = png_mask(path)
+    if film is not None:
+        wrong = misfit(inside_hw.shape, grid, film)
+        if wrong:
+            raise ValueError(wrong)
+    return inside_hw, white_of(values)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -170,30 +217,23 @@ def read_mask(path: str | Path) -> np.ndarray:
         raise ValueError(f"not readable ({error})") from None
 
 
-def picture_size(path: str | Path) -> tuple[int, int] | None:
-    """(rows, columns) of an image file as displayed, with EXIF's orientation; None where there is no readable image."""
-    try:
-        with Image.open(path) as opened:
-            width, height = opened.size
-            if opened.getexif().get(0x0112) in (5, 6, 7, 8):  # turned by 90 degrees
-                width, height = height, width
-            return height, width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+def is_time(texts: pd.Series) -> pd.Series:
+    """Which texts are times in ISO 8601, bool; dates may have slashes, the year first."""
+    return _times(texts).notna()
 
 
-def has_aspect(shape: tuple[int, ...], sizes: Iterable[tuple[int, int]]) -> bool:
-    """Whether rows / columns of `shape` equals that of one of `sizes` (rows, columns) within 2%."""
-    own = math.log(shape[0] / shape[1])
-    return any(abs(own - math.log(rows / cols)) <= math.log1p(ASPECT_TOLERANCE) for rows, cols in sizes)
+def _times(texts: pd.Series) -> pd.Series:
+    """As times in UTC, NaT for what is none. Slashes after a leading year, as COCO has them, leave no doubt either."""
+    dashed = texts.str.replace(r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3", regex=True)
+    return pd.to_datetime(dashed, format="ISO8601", utc=True, errors="coerce")
 
 
 def reading_order(table: pd.DataFrame) -> np.ndarray:
     """Row numbers of the table in order of time, int: by created_at (ISO 8601), then by the annotation's name.
 
-    Rows whose created_at is empty or not a time come last.
+    Rows whose created_at is empty come last; what is not a time counts as empty, and `read_annotations` refuses it.
     """
-    at = pd.to_datetime(table.created_at, format="ISO8601", utc=True, errors="coerce")
+    at = _times(table.created_at)
     order = pd.DataFrame({"at": at.to_numpy(), "annotation": table.annotation.to_numpy()})
     return order.sort_values(["at", "annotation"], kind="stable", na_position="last").index.to_numpy()
 

@@ -22,20 +22,28 @@ EIGHT = np.ones((3, 3), bool)
 def clean_annotation(drawn: np.ndarray, height: int, width: int) -> np.ndarray:
     """The region that an annotator meant, bool `height` x `width`.
 
-    `drawn`: uint8, any size, white strokes on black; brought to the grid by nearest neighbour, inside above 128. A
-    contour with solidity below 0.6 is a drawn outline: its gap is closed, its inside filled and the line's width
+    `drawn`: bool, any size, or uint8, white strokes on black, drawn above 128. Paper: brought to the grid by nearest
+    neighbour, which loses lines that are thinner than a grid pixel; the study's own path is `outlines.clean_drawing`.
+    """
+    return region_of(nearest(drawn if drawn.dtype == bool else drawn > 128, height, width))
+
+
+def region_of(strokes: np.ndarray) -> np.ndarray:
+    """The region that strokes on the grid mean, bool H x W from bool H x W.
+
+    A contour with solidity below 0.6 is a drawn outline: its gap is closed, its inside filled and the line's width
     removed. Any other contour is a filled region. The result is their union; an empty sheet, or one with only slips
     of the pen, gives an all-false mask.
     """
+    height, width = strokes.shape
     region = np.zeros((height, width), bool)
-    strokes = nearest(drawn, height, width) > 128
     if not strokes.any():
         return region
     line, holes = _ellipse(_kernel_side(7, height, width)), _ellipse(_kernel_side(5, height, width))
     # Closing reaches as far as a kernel and looks as far again: farther from the strokes nothing happens.
     box = _box(strokes, 2 * max(len(line), len(holes)))
     strokes = _closed(strokes[box], _ellipse(_kernel_side(3, height, width)))
-    min_area = MIN_AREA * height * width / PAPER_SIDE**2
+    min_area = least_area(height, width)
     for contour in outer_contours(strokes, min_area):
         area = contour_area(contour)
         if area < min_area:
@@ -46,6 +54,11 @@ def clean_annotation(drawn: np.ndarray, height: int, width: int) -> np.ndarray:
         else:
             region[box] |= _closed(contour, holes)
     return region
+
+
+def least_area(height: int, width: int) -> float:
+    """Pixels of a contour's area below which it is a slip of the pen, on a grid or a sheet of that size."""
+    return MIN_AREA * height * width / PAPER_SIDE**2
 
 
 def nearest(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -46,6 +46,8 @@ def png_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The pixels inside, bool H x W, and the stored values of the PNG at `path`; ValueError with the reason."""
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError("missing") from None
     except OSError as error:
         raise ValueError(f"could not be read ({error.strerror})") from None
     values = png_values(content)
