@@ -23,8 +23,9 @@ FOLDER, PHANTOM = Path("data/lungs"), PREPARED / "lungs.npz"
 
 
 def main() -> None:
-    images = read_csv(INDEX, {"image": str})["image"].tolist()
-    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), FOLDER, PHANTOM)
+    index = read_csv(INDEX, {"image": str, "source": str})
+    images, sources = index["image"].tolist(), index["source"].tolist()
+    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), sources, FOLDER, PHANTOM)
     if kind == "body":
         raise StudyError(f"models with `input: lungs` need a lung mask of every image; put them into {FOLDER}")
     films = np.load(FILMS["film"], mmap_mode="r", allow_pickle=False)

@@ -13,14 +13,15 @@ import numpy as np
 from sightline.inputs import INDEX, LUNGS, PREPARED, lungs_facts, prepared_images, read_test_images
 from sightline.lungs import read_lungs
 from sightline.study.errors import run_stage
-from sightline.study.files import write_npz
+from sightline.study.files import read_csv, write_npz
 
 FOLDER, PHANTOM = Path("data/lungs"), PREPARED / "lungs.npz"
 
 
 def main() -> None:
     images = read_test_images(INDEX).index.tolist()
-    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), FOLDER, PHANTOM)
+    films = read_csv(INDEX, {"image": str, "source": str}).set_index("image")["source"].loc[images].tolist()
+    masks_NHW, kind = read_lungs(images, prepared_images(images, PREPARED, INDEX), films, FOLDER, PHANTOM)
     write_npz(LUNGS, images=np.array(images, str), lungs=masks_NHW, kind=np.array(kind))
     facts = lungs_facts(masks_NHW, kind)
     print(f"{len(images)} test images: {facts['lungs']}; {100 * facts['lungs_share']:.1f}% of the pixels")

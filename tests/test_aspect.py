@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.aspect import has_aspect, looks_turned, misfit, picture_size
+from dicom_films import film as film_of
+from dicom_films import written
+from sightline.aspect import has_aspect, looks_turned, misfit, turned_map
+from sightline.images.film_size import film_size
 
 
 def photo(path: Path, rows: int, columns: int, orientation: int) -> Path:
@@ -20,14 +24,14 @@ def photo(path: Path, rows: int, columns: int, orientation: int) -> Path:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_film_has_its_size_as_displayed(tmp_path: Path, orientation: int) -> None:
     expected = (60, 100) if orientation <= 4 else (100, 60)
-    assert picture_size(photo(tmp_path / "x.jpg", 60, 100, orientation)) == expected
-    assert picture_size(photo(tmp_path / "x.png", 60, 100, orientation)) == expected
+    assert film_size(photo(tmp_path / "x.jpg", 60, 100, orientation)) == expected
+    assert film_size(photo(tmp_path / "x.png", 60, 100, orientation)) == expected
 
 
 def test_what_is_no_image_has_no_size(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text("no picture")
-    assert picture_size(tmp_path / "x.png") is None
-    assert picture_size("phantom:0") is None
+    assert film_size(tmp_path / "x.png") is None
+    assert film_size("phantom:0") is None
 
 
 def test_a_mask_fits_its_film_or_the_grid(tmp_path: Path) -> None:
@@ -44,7 +48,6 @@ def test_a_mask_fits_its_film_or_the_grid(tmp_path: Path) -> None:
         misfit((200, 300), (64, 64), None)
         == "200 x 300 (rows x columns) does not have the aspect of its image, 64 x 64"
     )
-    assert misfit((200, 300), (64, 64), "no.dcm", (100, 150)) == ""
 
 
 def test_a_mask_of_the_raw_pixels_of_a_turned_photograph_is_told_so(tmp_path: Path) -> None:
@@ -61,3 +64,18 @@ def test_maps_of_coarse_grids_look_turned_only_where_the_other_way_is_clearly_ne
     assert not looks_turned((10, 7), [square])  # of a square film nothing can be told
     assert has_aspect((99, 100), [square])
     assert not has_aspect((97, 100), [square])
+
+
+def test_a_map_is_told_with_its_film_and_the_fix(tmp_path: Path) -> None:
+    film = photo(tmp_path / "x.jpg", 200, 300, 1)
+    told = turned_map((10, 7), (64, 64), film)
+    assert told.startswith(
+        "10 x 7 (rows x columns) on an image of 200 x 300 or 64 x 64 looks turned by 90 degrees: turn"
+    )
+    assert turned_map((7, 10), (64, 64), film) == turned_map((10, 7), (64, 64), None) == ""
+
+
+def test_a_dicom_film_has_the_size_of_its_header(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.dcm", film_of(np.zeros((20, 30), np.uint16)))
+    assert misfit((40, 60), (64, 64), path) == ""
+    assert "20 x 30 or 64 x 64; it looks turned" in misfit((60, 40), (64, 64), path)

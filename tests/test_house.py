@@ -14,7 +14,7 @@ LIBRARY = SRC / "sightline"
 ALLOWED = {
     "study": (),
     "statistics": (),
-    "aspect": (),
+    "aspect": ("images",),
     "films": (),
     "map_files": (),
     "maps": (),
@@ -24,7 +24,7 @@ ALLOWED = {
     "images": ("names", "statistics", "study"),
     "networks": ("statistics", "study"),
     "experts": ("aspect", "formats", "maps", "names", "statistics", "study"),
-    "lungs": ("experts", "inputs", "maps", "statistics", "study"),
+    "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
     "saliency": ("maps", "networks", "study"),
     "alignment": ("experts", "maps", "statistics"),
     "faithfulness": ("saliency", "statistics"),

@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from sightline.experts.annotation_reader import has_aspect, read_mask
-from sightline.experts.cleanup import nearest
+from sightline.aspect import misfit
+from sightline.experts.masks import overlaps, shrunk
+from sightline.formats.mask_png import png_mask
+from sightline.formats.mask_values import mixed_whites, white_of
 from sightline.inputs import LungKind
 from sightline.maps import upsampled
+from sightline.names import stem_of
 from sightline.statistics.otsu import otsu_cut
 from sightline.study.errors import StudyError
 from sightline.study.files import read_npz
@@ -61,16 +64,8 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
 
 def _block_means(values_HW: np.ndarray) -> np.ndarray:
     """Float64 h x w: means over cells of equal area, at most 64 along each axis; a smaller image stays as it is."""
-    rows, cols = (_mean_weights(size, min(COARSE, size)) for size in values_HW.shape)
+    rows, cols = (overlaps(size, min(COARSE, size)).toarray() / size for size in values_HW.shape)
     return rows @ values_HW @ cols.T
-
-
-def _mean_weights(n_in: int, n_out: int) -> np.ndarray:
-    """Float64 n_out x n_in: the share of each pixel in each of n_out equal stretches; rows sum to 1."""
-    edges = np.arange(n_out + 1) * (n_in / n_out)
-    starts = np.arange(n_in)
-    shared = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
-    return np.clip(shared, 0, None) * (n_out / n_in)
 
 
 def _filled(grey_hw: np.ndarray) -> np.ndarray:
@@ -100,32 +95,53 @@ def _closed(mask_hw: np.ndarray) -> np.ndarray:
     return ndimage.binary_closing(padded, disc)[pad:-pad, pad:-pad]
 
 
-def read_lungs(images: list[str], pixels_MHW: np.ndarray, folder: Path, phantom: Path) -> tuple[np.ndarray, LungKind]:
+def read_lungs(
+    images: list[str], pixels_MHW: np.ndarray, films: list[str], folder: Path, phantom: Path
+) -> tuple[np.ndarray, LungKind]:
     """Lung masks of the images, bool M x H x W, and where they come from.
 
-    `folder`: white-on-black PNGs, one per image, named by the image's stem and of its aspect; a folder without PNGs
-    does not count. `phantom`: the NPZ that prepare writes, which has the lungs of a phantom. `pixels_MHW`: uint8, the
-    prepared images, gray. StudyError that lists every image whose mask is missing, broken or of another shape.
+    `folder`: white-on-black PNGs, one per image, named by the image's stem, with the aspect of its film or of the grid,
+    to which they are brought by area; a folder without PNGs does not count. `films`: the file of each image.
+    `phantom`: the NPZ that prepare writes, which has the lungs of a phantom. `pixels_MHW`: uint8, the prepared images,
+    gray. StudyError that lists every image whose mask is missing, broken, of another shape or of unclear values.
     """
-    grid = pixels_MHW.shape[1:]
-    if folder.is_dir() and any(folder.glob("*.png")):
-        masks, problems = [], []
-        for image in images:
-            path = folder / f"{image}.png"
-            try:
-                drawn = read_mask(path)
-            except ValueError as error:
-                problems.append(f"{path}: {error}")
-                continue
-            if not has_aspect(drawn.shape, [(grid[0], grid[1])]):
-                size = f"{drawn.shape[0]} x {drawn.shape[1]} (rows x columns)"
-                problems.append(f"{path}: {size}, not the aspect of its image")
-            masks.append(nearest(drawn, *grid) > 128)
-        if problems:
-            raise StudyError(f"{folder}: lung masks are wrong or missing; correct them or empty the folder", problems)
-        return np.array(masks, dtype=bool).reshape(-1, *grid), "masks"
+    height, width = pixels_MHW.shape[1:]
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".png") if folder.is_dir() else []
+    if files:
+        masks = _masks_in(files, images, films, (height, width), folder)
+        return np.array(masks, dtype=bool).reshape(-1, height, width), "masks"
     stored = read_npz(phantom)
     row_of = {name: row for row, name in enumerate(stored["images"].tolist())}
     if len(images) and all(image in row_of for image in images):
         return stored["lungs"][[row_of[image] for image in images]], "phantom"
-    return np.array([estimated_body(image_HW) for image_HW in pixels_MHW], dtype=bool).reshape(-1, *grid), "body"
+    bodies = [estimated_body(image_HW) for image_HW in pixels_MHW]
+    return np.array(bodies, dtype=bool).reshape(-1, height, width), "body"
+
+
+def _masks_in(
+    files: list[Path], images: list[str], films: list[str], grid: tuple[int, int], folder: Path
+) -> list[np.ndarray]:
+    masks, problems = [], []
+    paths: dict[str, Path] = {}
+    whites: dict[str, int] = {}
+    for path in files:
+        image = stem_of(path.name)
+        if image in paths and image in images:
+            problems.append(f"{path}: a second mask of image {image!r}")
+        paths[image] = path
+    for image, film in zip(images, films, strict=True):
+        path = paths.get(image, folder / f"{image}.png")
+        try:
+            inside_hw, values = png_mask(path)
+        except ValueError as error:
+            problems.append(f"{path}: {error}")
+            continue
+        wrong = misfit(inside_hw.shape, grid, film)
+        if wrong:
+            problems.append(f"{path}: {wrong}")
+        whites[str(path)] = white_of(values)
+        masks.append(shrunk(inside_hw, *grid))
+    problems += mixed_whites(whites)
+    if problems:
+        raise StudyError(f"{folder}: lung masks are wrong or missing; correct them or empty the folder", problems)
+    return masks

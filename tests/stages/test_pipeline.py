@@ -76,15 +76,15 @@ def test_bad_maps_are_all_listed(tmp_path: Path) -> None:
     broken[2, 3] = np.nan
     np.save(folder / "maps/a.npy", broken)
     np.save(folder / "maps/b.npy", np.ones((8, 8, 3)))
-    Image.new("RGB", (8, 8)).save(folder / "maps/c.png")
+    Image.new("RGB", (8, 8), "red").save(folder / "maps/c.png")
     np.save(folder / "maps/stranger.npy", np.ones((8, 8)))
     (folder / "maps/d.png").write_text("no picture")
     run(folder, "prepare")
     done = stage("import_maps", folder, "peer")
     assert done.returncode == 1
     for name, reason in (
-        ("a.npy", "1 values that are NaN"), ("b.npy", "expected H x W"), ("c.png", "a coloured overlay is no map"),
-        ("stranger.npy", "in no split of the study"), ("d.png", "not a readable PNG"),
+        ("a.npy", "1 values that are NaN"), ("b.npy", "expected h x w"), ("c.png", "a coloured overlay is no map"),
+        ("stranger.npy", "in no split of the study"), ("d.png", "not a PNG"),
     ):  # fmt: skip
         assert any(name in line and reason in line for line in done.stderr.splitlines()), done.stderr
     assert not (folder / "data/saliency").exists()

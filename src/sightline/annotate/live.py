@@ -12,7 +12,7 @@ from sightline.annotate.assignment import Plan
 from sightline.annotate.export import mask_of_answer
 from sightline.annotate.progress import Assigned, Reader, Reading, overview
 from sightline.annotate.store import Store
-from sightline.experts.cleanup import nearest
+from sightline.experts.masks import shrunk
 
 
 def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]) -> Callable[[], dict[str, Any]]:
@@ -45,7 +45,7 @@ def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]
                 key = (answer.task, answer.version)
                 if key not in known:
                     mask = mask_of_answer(answer)
-                    known[key] = None if mask is None else nearest(mask, *grid)
+                    known[key] = None if mask is None else shrunk(mask, *grid)
                 readings.append(
                     Reading(
                         task=answer.task,
