@@ -54,6 +54,42 @@ def mutated_json(document: Any, rng: np.random.Generator) -> Any:
     return changed
 
 
+# what people and spreadsheets put in place of a cell
+STRANGE_CELLS = (
+    "", " ", "nan", "NaN", "NULL", "-", "-1", "0", "1e308", "-1e308", "1e999", "9" * 30, "1,5", "1.5.2", "0x10", "inf",
+    "TRUE", "12 px", '"', 'a"b', "a\x00b", "é", "e\u0301", "../../x", "a\tb", "01/02/2026", "x" * 300, "=1+1", "[1, 2]",
+)  # fmt: skip
+
+
+def mutated_table(text: str, rng: np.random.Generator) -> bytes:
+    """A CSV with 1 to 3 changes of cells, columns and rows, with some separator, line ends and encoding."""
+    rows = [row.split(",") for row in text.rstrip("\n").split("\n")]
+    for _ in range(rng.integers(1, 4)):
+        row = rows[rng.integers(len(rows))]
+        column = int(rng.integers(max(1, len(rows[0]))))
+        kind = rng.integers(8)
+        if kind == 0:
+            rows.remove(row)
+        elif kind == 1:
+            rows.append(list(row))
+        elif kind == 2:
+            rows[rng.integers(len(rows))].append("x")
+        elif kind == 3 and len(rows[0]) > 1:
+            rows = [[cell for place, cell in enumerate(line) if place != column] for line in rows]
+        elif kind == 4:
+            rows = [[*line, *line[column : column + 1]] for line in rows]
+        elif kind == 5 and row:
+            del row[rng.integers(len(row)) :]
+        elif row:
+            row[rng.integers(len(row))] = STRANGE_CELLS[rng.integers(len(STRANGE_CELLS))]
+        if not rows:
+            return b""
+    separator = rng.choice([",", ",", ",", ";", "\t"])
+    changed = rng.choice(["\n", "\n", "\r\n", "\r"]).join(separator.join(row) for row in rows)
+    encoding = rng.choice(["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"])
+    return changed.encode(encoding, "replace")
+
+
 def mutated_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     """A copy of `data` with 1 to 3 accidents: bytes flipped, replaced, deleted, doubled, or the end cut off."""
     changed = bytearray(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mutations import answered, mutated_bytes
+from mutations import answered, mutated_bytes, mutated_table
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.readers import FORMATS
 
@@ -29,7 +29,7 @@ NUMBERS = [50, pytest.param(1000, marks=pytest.mark.slow)]  # 1,000 take half a 
 
 def broken(name: str, text: str, num: int) -> list[bytes]:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    return [mutated_bytes(text.encode(), rng) for _ in range(num)]
+    return [mutated_table(text, rng) if number % 2 else mutated_bytes(text.encode(), rng) for number in range(num)]
 
 
 @pytest.mark.parametrize("num", NUMBERS)
@@ -58,3 +58,28 @@ def test_broken_readings(which: str, num: int, tmp_path: Path) -> None:
     files["metadata"].write_text(METADATA)
     for content in broken(which, ELLIPSES if which == "ellipses" else METADATA, num):
         answered(lambda _: FORMATS["reflacx"].read(tmp_path, ImportOptions()), files[which], content)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_strange_cell_loses_no_drawing_in_silence(name: str, tmp_path: Path) -> None:
+    """Nor a box of a drawing of several."""
+    options = ImportOptions(annotator="x", size=(1024, 1024))
+    rows = [line.split(",") for line in TABLES[name].strip().split("\n")]
+    path = tmp_path / "table.csv"
+    path.write_text(TABLES[name])
+    whole = FORMATS[name].read(path, options)
+    for row, column in np.ndindex(min(3, len(rows) - 1), len(rows[0])):
+        for strange in ("", "nan", "12 px"):
+            changed = [list(cells) for cells in rows]
+            changed[row + 1][column : column + 1] = [strange]
+            content = "\n".join(",".join(cells) for cells in changed).encode()
+            found = answered(lambda path: FORMATS[name].read(path, options), path, content)
+            if not isinstance(found, FileContents) or found.problems or found.num_nameless > whole.num_nameless:
+                continue
+            is_told = found.notes != whole.notes
+            assert is_told or len(found.drawings) >= len(whole.drawings), (row, column, strange)
+            assert is_told or num_pixels(found) >= num_pixels(whole), (row, column, strange)
+
+
+def num_pixels(contents: FileContents) -> int:
+    return sum(int(drawing.counts[1::2].sum()) for drawing in contents.drawings)
