@@ -62,6 +62,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "BBox_List_2017.csv": "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
         "00000013_008.png,Infiltrate,225.08,547.01,86.77,79.18,,,\n"
     },
+    "npz": {"masks.npz": b""},
     "padchest-gr": {"grounded_reports.json": PADCHEST_GR},
     "reflacx": {"anomaly_location_ellipses.csv": ELLIPSES},
     "rsna": {
@@ -87,11 +88,15 @@ def content_of(key: str, name: str) -> bytes:
         buffer = io.BytesIO()
         segmentation([np.eye(4, 5) > 0]).save_as(buffer, enforce_file_format=True)
         return buffer.getvalue()
+    if key == "npz":
+        buffer = io.BytesIO()
+        np.savez(buffer, im1=np.eye(4, 5) > 0)
+        return buffer.getvalue()
     return content.encode() if isinstance(content, str) else json_bytes(content)
 
 
 def test_every_format_has_an_example() -> None:
-    assert EXAMPLES.keys() == FORMATS.keys()
+    assert EXAMPLES.keys() | {"png"} == FORMATS.keys()  # a folder of PNGs is in test_mask_files.py
     assert list(FORMATS) == sorted(FORMATS)
 
 
