@@ -9,6 +9,8 @@ import pytest
 
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.readers import files_at, format_of, read_files
+from sightline.formats.reflacx import ellipses_counts
+from sightline.formats.rle import mask_of
 from sightline.formats.shapes import ellipse_mask
 from sightline.study.errors import StudyError
 
@@ -92,6 +94,25 @@ def test_an_ellipse_that_reaches_a_little_out_of_the_film_is_cut(tmp_path: Path)
     assert found.problems == []
     (mask_HW,) = (drawing.mask for drawing in found.drawings if drawing.image == "d3")
     assert np.array_equal(mask_HW, ellipse(-3, -2, 50, 304))
+
+
+def test_an_ellipse_has_the_pixels_of_its_mask() -> None:
+    """Whole and quarter points put many centres exactly on the rim."""
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        size = (int(rng.integers(3, 40)), int(rng.integers(3, 40)))
+        x0, y0 = (rng.integers(-8, 4 * side - 4) / 4 for side in (size[1], size[0]))
+        x1, y1 = (min(start + rng.integers(1, 60) / 4, side + 2) for start, side in ((x0, size[1]), (y0, size[0])))
+        expected_HW = ellipse(x0, y0, x1, y1, size)
+        ellipses_14 = np.array([[x0, y0, x1, y1]])
+        if expected_HW.any():
+            assert np.array_equal(mask_of(ellipses_counts(ellipses_14, size).tolist(), *size), expected_HW), (
+                size,
+                ellipses_14,
+            )
+        else:
+            with pytest.raises(ValueError, match="mark no pixel"):
+                ellipses_counts(ellipses_14, size)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import pandas as pd
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import MAX_SIDE
 from sightline.formats.repeats import Repeats
+from sightline.formats.rle import counts_of_columns, united_counts
 from sightline.formats.shapes import within_image
 from sightline.names import stem_of
 from sightline.study.errors import StudyError
@@ -58,12 +59,12 @@ def read_reflacx(path: Path, options: ImportOptions) -> FileContents:
         if options.labels is not None:
             chosen = ellipses[ellipses[[name for name in findings if name in options.labels]].any(axis=1)]
         try:
-            mask_hw, top, left = _union(chosen[SIDES].to_numpy(float), size)
+            counts = ellipses_counts(chosen[SIDES].to_numpy(float), size)
         except ValueError as error:
             repeats.add(f"reading {reading!r}", f"{error}; correct it")
             continue
         fields = {"image": image, "annotator": reading, "created_at": "", "source": f"reading {reading}"}
-        contents.drawings.append(Drawing.at(mask_hw, top, left, size, **fields))
+        contents.drawings.append(Drawing(size=size, counts=counts, **fields))
     contents.notes.append("REFLACX names no reader: each reading counts as by a reader of its own, named by its id")
     contents.problems = repeats.lines()
     return contents
@@ -111,35 +112,49 @@ def _ellipses(file: Path, repeats: Repeats) -> tuple[pd.DataFrame, list[str]]:
     findings = [column for column in csv_columns(file) if column not in NOT_FINDINGS and column]
     table = read_csv(file, dict.fromkeys(SIDES, float) | dict.fromkeys(findings, str))
     for name in findings:
-        answers = table[name].str.strip().str.lower().map(YES_NO)
-        for row in np.flatnonzero(answers.isna()):
-            where = f"reading {file.resolve().parent.name!r}, row {row + 2}"
-            repeats.add(where, f"{name!r} is {table[name].tolist()[row]!r}, expected True or False")
-        table[name] = answers.eq(True)
+        texts = table[name].tolist()
+        answers = [YES_NO.get(text.strip().lower()) for text in texts]
+        for row, answer in enumerate(answers):
+            if answer is None:
+                where = f"reading {file.resolve().parent.name!r}, row {row + 2}"
+                repeats.add(where, f"{name!r} is {texts[row]!r}, expected True or False")
+        table[name] = np.array([answer is True for answer in answers], bool)
     return table, findings
 
 
-def _union(ellipses_N4: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, int, int]:
-    """The union of upright ellipses by their extreme points, bool h x w, its top row and left column.
+def ellipses_counts(ellipses_N4: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Run lengths of the union of upright ellipses by their extreme points, cut to the image.
 
-    A pixel belongs to an ellipse if its centre lies in it or on it, as in `shapes.ellipse_mask`. ValueError where an
-    ellipse has no area, reaches out of the image or marks no pixel.
+    ValueError where an ellipse has no area or reaches too far out of the image, or where they mark no pixel.
     """
-    if not len(ellipses_N4):
-        return np.zeros((0, 0), bool), 0, 0
     rows, cols = size
+    counts = [np.array([rows * cols], np.int64)]
     for x0, y0, x1, y1 in ellipses_N4.tolist():
         within_image(np.array([x0, x1]), "an ellipse's x", cols)
         within_image(np.array([y0, y1]), "an ellipse's y", rows)
         if not (x0 < x1 and y0 < y1):
             raise ValueError(f"an ellipse {x1 - x0:g} wide and {y1 - y0:g} high")
-    left, top = (max(0, math.floor(side)) for side in ellipses_N4[:, :2].min(axis=0))
-    right, bottom = np.minimum(np.ceil(ellipses_N4[:, 2:].max(axis=0)), (cols, rows)).astype(int).tolist()
-    mask_hw = np.zeros((max(0, bottom - top), max(0, right - left)), bool)
-    y_h, x_w = np.arange(top, bottom)[:, None] + 0.5, np.arange(left, right)[None] + 0.5
-    for x0, y0, x1, y1 in ellipses_N4.tolist():
-        in_x = ((x_w - (x0 + x1) / 2) / ((x1 - x0) / 2)) ** 2
-        mask_hw |= in_x + ((y_h - (y0 + y1) / 2) / ((y1 - y0) / 2)) ** 2 <= 1
-    if not mask_hw.any():
+        counts.append(_ellipse((x0, y0, x1, y1), size))
+    union = united_counts(counts)
+    if len(ellipses_N4) and len(union) == 1:
         raise ValueError("its ellipses mark no pixel")
-    return mask_hw, top, left
+    return union
+
+
+def _ellipse(corners: tuple[float, float, float, float], size: tuple[int, int]) -> np.ndarray:
+    """Run lengths of the pixels whose centres lie in an ellipse or on it, as in `shapes.ellipse_mask`."""
+    (x0, y0, x1, y1), (rows, cols) = corners, size
+    left, right = max(0, math.floor(x0)), min(cols, math.ceil(x1))
+    in_x_w = ((np.arange(left, right) + 0.5 - (x0 + x1) / 2) / ((x1 - x0) / 2)) ** 2
+
+    def is_inside(row_w: np.ndarray) -> np.ndarray:
+        return np.asarray(in_x_w + ((row_w + 0.5 - (y0 + y1) / 2) / ((y1 - y0) / 2)) ** 2 <= 1)
+
+    half_w = np.sqrt(np.maximum(1 - in_x_w, 0)) * (y1 - y0) / 2
+    top_w = np.ceil((y0 + y1) / 2 - half_w - 0.5) - 1
+    bottom_w = np.floor((y0 + y1) / 2 + half_w - 0.5) + 1
+    for _ in range(2):  # a root may round a pixel in or out; the ellipse's own equation decides
+        top_w = np.where(is_inside(top_w), top_w, top_w + 1)
+        bottom_w = np.where(is_inside(bottom_w), bottom_w, bottom_w - 1)
+    bottom_w = np.where(is_inside(top_w), bottom_w + 1, top_w)
+    return counts_of_columns(top_w.clip(0, rows).astype(int), bottom_w.clip(0, rows).astype(int), left, size)

@@ -61,6 +61,17 @@ def counts_of_boxes(first_last_N4: np.ndarray, size: tuple[int, int]) -> np.ndar
     return _counts_between(np.concatenate(edges), rows * cols)
 
 
+def counts_of_columns(top_w: np.ndarray, bottom_w: np.ndarray, left: int, size: tuple[int, int]) -> np.ndarray:
+    """Run lengths, int64, of a region that is one run in each of w columns from column `left`, within the image.
+
+    `top_w`, `bottom_w`: int, its first row and the row after its last; a bottom at or above its top is an empty column.
+    """
+    rows, cols = size
+    columns = left + np.flatnonzero(bottom_w > top_w)
+    edges_w2 = columns[:, None] * rows + np.stack([top_w, bottom_w], axis=1)[bottom_w > top_w]
+    return _counts_between(edges_w2.ravel(), rows * cols)
+
+
 def _counts_between(edges: np.ndarray, total: int) -> np.ndarray:
     """Run lengths, int64, of `total` pixels that change at `edges`, ascending, from outside to inside first."""
     # a run that ends at the lower border and one that starts at the upper border of the next column are one
