@@ -61,6 +61,7 @@ GRAYS = {
     "16-bit gray": png_bytes(GRAY16[..., None], 0),
     "16-bit gray with alpha": png_bytes(opaque(GRAY16), 4),
     "16-bit RGB": png_bytes(np.dstack([GRAY16] * 3), 2),
+    "16-bit RGBA": png_bytes(opaque(*[GRAY16] * 3), 6),
     "interlaced": png_bytes(GRAY[..., None], 0, is_interlaced=True),
     "interlaced, 16-bit gray with alpha": png_bytes(opaque(GRAY16), 4, is_interlaced=True),
 }
@@ -74,15 +75,20 @@ def test_a_gray_png_of_any_mode_is_the_same_map(tmp_path: Path, name: str) -> No
 def test_one_bit_is_zero_and_one_and_sixteen_bits_keep_all_levels(tmp_path: Path) -> None:
     assert read_map(written(tmp_path, Image.fromarray(GRAY > 100))).tolist() == (GRAY > 100).astype(float).tolist()
     fine = np.array([[0, 1, 256, 65535]], np.uint16)
-    assert read_map(written(tmp_path, Image.fromarray(fine))).tolist() == [[0, 1 / 65535, 256 / 65535, 1]]
+    for picture in (
+        *(Image.fromarray(fine), png_bytes(opaque(fine), 4), png_bytes(np.dstack([fine] * 3), 2)),
+        png_bytes(opaque(*[fine] * 3), 6),
+    ):
+        assert read_map(written(tmp_path, picture)).tolist() == [[0, 1 / 65535, 256 / 65535, 1]]
 
 
 RAINBOW = np.stack([np.arange(256), np.arange(255, -1, -1), np.full(256, 9)], axis=1)
 HALF = np.dstack([GRAY, np.where(GRAY > 100, 255, 128).astype(np.uint8)])
 REFUSED = {
-    "a palette of colours": (palette_of(RAINBOW), "mode P"),
-    "RGB": (Image.fromarray(np.dstack([GRAY, GRAY, 255 - GRAY])), "mode RGB"),
-    "one coloured pixel": (Image.fromarray(np.dstack([GRAY, GRAY, GRAY + (GRAY == 5)])), "mode RGB"),
+    "a palette of colours": (palette_of(RAINBOW), "a coloured PNG"),
+    "RGB": (Image.fromarray(np.dstack([GRAY, GRAY, 255 - GRAY])), "a coloured PNG"),
+    "one coloured pixel": (Image.fromarray(np.dstack([GRAY, GRAY, GRAY + (GRAY == 5)])), "a coloured PNG"),
+    "16-bit RGB, one level apart": (png_bytes(np.dstack([GRAY16, GRAY16, GRAY16 ^ 1]), 2), "a coloured PNG"),
     "half transparent": (Image.fromarray(HALF, mode="LA"), "has transparent pixels"),
 }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from sightline.images.depth import deep_png, is_deep_color_png
 
 SUFFIXES = (".png", ".npy")
 
@@ -15,8 +18,7 @@ def read_map(path: Path) -> np.ndarray:
 
     An NPY holds real numbers of any range. A PNG's range becomes [0, 1], whether it is stored as gray (1 to 16 bits),
     as gray with alpha, as a palette or as RGB: every pixel has to be gray and opaque. A coloured overlay is refused,
-    since its colours have no one order, and so is a map with transparent pixels. Of 16-bit files with alpha or three
-    channels the upper 8 bits are read.
+    since its colours have no one order, and so is a map with transparent pixels.
     """
     if path.suffix.lower() == ".npy":
         try:
@@ -25,7 +27,11 @@ def read_map(path: Path) -> np.ndarray:
             raise ValueError(f"not a readable NPY ({error})") from None
         return checked_map(values)
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
+        content = path.read_bytes()
+        if is_deep_color_png(content):
+            channels_hwC, opacity_hw = deep_png(content)
+            return checked_map(_only_gray(channels_hwC, opacity_hw) / 65535.0)
+        with Image.open(BytesIO(content), formats=["PNG"]) as picture:
             picture.load()
             return checked_map(_gray(picture))
     except UnidentifiedImageError:
@@ -53,8 +59,13 @@ def _gray(picture: Image.Image) -> np.ndarray:
             raise ValueError("has transparent pixels; save the map without transparency")
         return values / {"1": 1.0, "L": 255.0}.get(picture.mode, 65535.0)
     channels_hw4 = np.asarray(picture.convert("RGBA"))
-    if (channels_hw4[..., :3] != channels_hw4[..., :1]).any():
-        raise ValueError(f"a coloured PNG (mode {picture.mode}); a coloured overlay is no map: save the map as gray")
-    if (channels_hw4[..., 3] < 255).any():
+    return _only_gray(channels_hw4[..., :3], channels_hw4[..., 3] / 255.0) / 255.0
+
+
+def _only_gray(channels_hwC: np.ndarray, opacity_hw: np.ndarray | None) -> np.ndarray:
+    """The first channel, h x w; ValueError unless all channels are equal and every pixel is opaque."""
+    if (channels_hwC != channels_hwC[..., :1]).any():
+        raise ValueError("a coloured PNG; a coloured overlay is no map: save the map as gray")
+    if opacity_hw is not None and (opacity_hw < 1).any():
         raise ValueError("has transparent pixels; save the map without transparency")
-    return channels_hw4[..., 0] / 255.0
+    return channels_hwC[..., 0]

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from bug_inputs import bug_input
-from sightline.annotate.imports import collapsed, import_files
+from sightline.annotate.imports import import_files
 from sightline.annotate.pseudonyms import named_readers, pseudonyms
 from sightline.experts.annotation_reader import read_annotations, read_mask
 from sightline.formats.annotations import ImportOptions
 from sightline.formats.readers import FORMATS
-from sightline.study.errors import StudyError
+from sightline.study.errors import StudyError, collapsed
 from studies import run, sightline
 
 ROWS, COLS = 6, 8
@@ -122,7 +122,8 @@ def test_import_tells_all_that_is_wrong_and_writes_nothing(tmp_path: Path) -> No
         "task 1, annotation 2: image 'a' has 6 x 9 (rows x columns) here and 6 x 8 (rows x columns) in task 1, "
         "annotation 1",
         "task 2, annotation 3: image 'stranger' is not among the study's images",
-        "task 3, annotation 4: image 'b' has 8 x 6 (rows x columns) here, the study's has 6 x 8 (rows x columns)",
+        "task 3, annotation 4: image 'b' has 8 x 6 (rows x columns) here, the study's has 6 x 8 (rows x columns); it "
+        "looks turned by 90 degrees: turn it, or exchange its rows and columns, as its image is shown",
         "task 5, annotation 6: image '.png' is not among the study's images",
     ]
     assert not to.exists()
@@ -397,3 +398,17 @@ def test_unknown_files_say_what_they_look_like_and_what_is_accepted(tmp_path: Pa
     for title in ("COCO's JSON", "CVAT for images 1.1", "Label Studio's JSON"):
         assert title in done.stderr
     assert sightline(tmp_path, "annotate", "import", "gone.xml").stderr == "error: gone.xml: no such file or folder\n"
+
+
+def test_a_time_that_is_none_is_left_out_and_refused_where_it_tells_readings_apart(tmp_path: Path) -> None:
+    """`01/12/2026 09:00` may be of December or of January."""
+    once = annotation(1, [RECTANGLE]) | {"created_at": "01/12/2026 09:00"}
+    again = annotation(2, [rectangle(0, 0, 50, 50)]) | {"created_at": "2026-11-30T09:00:00Z"}
+    written(tmp_path / "x.json", [task(1, "a.png", once)])
+    done = sightline(tmp_path, "annotate", "import", "x.json", "--to", "to")
+    assert done.stdout.startswith("note: 1 times are not written as ISO 8601 and were left out\n")
+    assert table_of(tmp_path / "to").created_at.tolist() == [""]
+    written(tmp_path / "y.json", [task(1, "a.png", once, again)])
+    told = sightline(tmp_path, "annotate", "import", "y.json", "--to", "two")
+    assert "time '01/12/2026 09:00' is not ISO 8601, and the reader has several annotations of image 'a'" in told.stderr
+    assert not (tmp_path / "two").exists()

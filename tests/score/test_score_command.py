@@ -29,8 +29,8 @@ from sightline.experts.annotation_writer import write_folder
 from sightline.formats.annotations import Annotation
 from sightline.formats.coco import coco_document
 from sightline.maps import scaled_maps
-from sightline.score.command import named_path
-from sightline.score.inputs import LONGEST_SIDE, common_size
+from sightline.score.gather import named_path
+from sightline.score.regions_in import LONGEST_SIDE, common_size
 from sightline.study.errors import StudyError
 from sightline.study.files import write_npz
 from studies import sightline
@@ -211,7 +211,7 @@ def test_coco_without_annotators_is_one_region_an_image(tmp_path, folders):
     by_png, *_ = score(tmp_path, *folders)
     assert results["candidates"] == by_png["candidates"]
     assert results["human_scale"] == {}
-    assert results["left_out"]["images of the JSON without a drawing of the finding"]["names"] == ["d1.png"]
+    assert results["left_out"]["images of the files without a drawing of the finding"]["names"] == ["d1"]
 
 
 def test_chexlocalize_both_forms(tmp_path, folders):
@@ -292,8 +292,8 @@ def test_all_bad_files_are_told_at_once(tmp_path, folders):
     for part in (
         "a1.npy: 1 values that are NaN or infinite", "a2.npy: expected h x w real numbers",
         "b1.npy: not a readable NPY",
-        "c1.png: a second map of c1", "c1.png: a coloured PNG (mode RGB)", "a1.png: not a PNG",
-        "a2.png: brightest pixel is 1; inside is above 128", "lungs/c1.png: missing", "--images: 0 pictures of c1",
+        "c1.png: a second map of c1", "c1.png: a coloured PNG", "a1.png: not a PNG",
+        "a2.png: its brightest pixel is 1, that of b1.png 255", "lungs: no such folder", "--images: 0 pictures of c1",
     ):  # fmt: skip
         assert part in text
 
@@ -327,14 +327,14 @@ def test_nothing_matched_and_nothing_there(tmp_path, folders):
     other = map_folder(tmp_path / "other", {"z": MAPS["a1"]})
     assert "no region has a map of every model" in refusal(tmp_path, other, masks)
     assert "no folder and no file" in refusal(tmp_path, tmp_path / "nowhere", masks)
-    assert "no folder and no file" in refusal(tmp_path, maps, tmp_path / "nowhere")
-    assert "no .png file and no annotations.csv" in refusal(tmp_path, maps, maps)
+    assert "nowhere: no such file or folder" in refusal(tmp_path, maps, tmp_path / "nowhere")
+    assert "cam" in refusal(tmp_path, maps, maps)
     assert "NPZ" in refusal(tmp_path, maps / "a1.npy", masks)
     assert "two sets of maps are called cam" in refusal(tmp_path, maps, masks, "--also", maps)
     assert "--threshold" in refusal(tmp_path, maps, masks, "--threshold", "0")
     assert "no such folder" in refusal(tmp_path, maps, masks, "--images", tmp_path / "nowhere")
     (tmp_path / "list.json").write_text("[1]")
-    assert "neither COCO's nor cheXlocalize's" in refusal(tmp_path, maps, tmp_path / "list.json")
+    assert "accepted are" in refusal(tmp_path, maps, tmp_path / "list.json")
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, monkeypatch):

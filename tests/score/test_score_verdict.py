@@ -24,7 +24,7 @@ from sightline.formats.coco import coco_document
 from sightline.report.verdict import WORDS
 from sightline.report.words import place_words
 from sightline.score.command import add_arguments
-from sightline.score.inputs import read_regions
+from sightline.score.regions_in import Asked, read_regions
 from sightline.verdict.films import Films
 from sightline.verdict.results import verdicts
 from sightline.verdict.scored import score_films
@@ -163,13 +163,13 @@ def test_readers_keep_their_names_across_images(tmp_path, study):
     _, drawn, readers = study
     (tmp_path / "coco.json").write_text(json.dumps(coco_document(drawn_by(readers), "pneumonia")))
     for source in (drawn, tmp_path / "coco.json"):
-        regions = read_regions(source, None, None, "none", {}, [])
+        regions = read_regions([source], Asked(images=frozenset(readers[READERS[0]]), cleanup="none"), [])
         assert regions.names is not None
         for image, masks_RHW in regions.masks.items():
             names = regions.names[image]
             assert sorted(names) == READERS
             np.testing.assert_array_equal(masks_RHW, [readers[reader][image] for reader in names])
-    assert read_regions(mask_folder(tmp_path / "masks"), None, None, "none", {}, []).names is None
+    assert read_regions([mask_folder(tmp_path / "masks")], Asked(images=frozenset(IMAGES)), []).names is None
     finished, _, _ = score(tmp_path, map_folder(tmp_path / "cam"), tmp_path / "masks")
     assert finished["verdict_settings"]["readers"] == 0
     assert finished["candidates"]["cam"]["expert"] == {"value": None, "low": None, "high": None}

@@ -9,23 +9,25 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sightline.annotate.pseudonyms import named_readers
-from sightline.experts.annotation_reader import has_aspect, read_mask
+from sightline.aspect import has_aspect, how_to_turn, looks_turned
+from sightline.experts.annotation_reader import is_time
 from sightline.experts.annotation_writer import append_to_folder, earlier_rows, write_folder
 from sightline.formats.annotations import Annotation, Drawing, FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
+from sightline.formats.mask_png import png_mask
 from sightline.formats.readers import read_files
 from sightline.formats.rle import counts_of
-from sightline.study.errors import StudyError
+from sightline.study.errors import StudyError, collapsed
 from sightline.study.files import refuse_unwritable
 
 NO_ROWS = pd.DataFrame({name: [] for name in ("annotation", "image", "annotator", "mask", "created_at")}, dtype=str)
-WHITE = 128  # brightness above which a mask in the folder is inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def import_files(
     what = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
     if known_only and options.images is not None:
         _leave_out_unknown(contents, options)
-    problems = contents.problems + _problems(contents, options)
+    problems = contents.problems + _problems(contents, options) + _untimed(contents)
     if problems:
         raise StudyError(
             f"{what}: {len(problems)} problems; fix them in the file or in the tool that wrote it", collapsed(problems)
@@ -94,20 +96,6 @@ def import_files(
     return Imported(counts=counts, readers=sorted(set(names.values())), notes=contents.notes)
 
 
-def collapsed(problems: Sequence[str]) -> list[str]:
-    """The problems, those that differ only in where they are as one line from the fourth on; in their order."""
-    kinds = Counter(problem.rpartition(": ")[2] for problem in problems)
-    lines, done = [], Counter[str]()
-    for problem in problems:
-        kind = problem.rpartition(": ")[2]
-        done[kind] += 1
-        if kinds[kind] <= 4 or done[kind] <= 3:
-            lines.append(problem)
-        elif done[kind] == 4:
-            lines.append(f"... and {kinds[kind] - 3:,} more of the last kind: {kind}")
-    return lines
-
-
 def _leave_out_unknown(contents: FileContents, options: ImportOptions) -> None:
     known = options.images or ()
     strangers = {drawing.image for drawing in contents.drawings if drawing.image not in known}
@@ -135,7 +123,26 @@ def _problems(contents: FileContents, options: ImportOptions) -> list[str]:
             problems.append(f"{where}: image {image!r} has {_by(drawing.size)} here and {_by(size)} in {first}")
         known = options.size_of(image)
         if known is not None and first == where and not has_aspect(drawing.size, [known]):
-            problems.append(f"{where}: image {image!r} has {_by(drawing.size)} here, the study's has {_by(known)}")
+            fix = f"; it looks turned by 90 degrees: {how_to_turn(None)}" if looks_turned(drawing.size, [known]) else ""
+            told = f"image {image!r} has {_by(drawing.size)} here, the study's has {_by(known)}{fix}"
+            problems.append(f"{where}: {told}")
+    return problems
+
+
+def _untimed(contents: FileContents) -> list[str]:
+    """Takes times that are none out of the drawings, with a note; problems where they say which reading was first."""
+    at = pd.Series([drawing.created_at for drawing in contents.drawings], dtype=str)
+    rows = np.flatnonzero((at != "") & ~is_time(at)).tolist()
+    num_readings = Counter((drawing.image, drawing.annotator) for drawing in contents.drawings)
+    problems = []
+    for row in rows:
+        drawing = contents.drawings[row]
+        if num_readings[drawing.image, drawing.annotator] > 1:
+            several = f"and the reader has several annotations of image {drawing.image!r}"
+            problems.append(f"{drawing.source}: time {drawing.created_at!r} is not ISO 8601, {several}")
+        contents.drawings[row] = replaced(drawing, created_at="")
+    if rows:
+        contents.notes.append(f"{len(rows):,} times are not written as ISO 8601 and were left out")
     return problems
 
 
@@ -157,7 +164,7 @@ def _refuse_repeats(what: str, folder: Path, earlier: pd.DataFrame, drawings: li
     for row in earlier[earlier["image"].isin(images)].itertuples():
         image, annotator = str(row.image), str(row.annotator)
         try:
-            mask_HW = np.asarray(read_mask(folder / "masks" / str(row.mask))) > WHITE
+            mask_HW, _ = png_mask(folder / "masks" / str(row.mask))
         except ValueError as error:
             problems.append(f"{folder / 'masks' / str(row.mask)}: {error}")
             continue

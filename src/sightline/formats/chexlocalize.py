@@ -22,7 +22,7 @@ SIZE = "img_size"  # [rows, columns], beside the findings in the form with polyg
 
 
 def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
-    """The drawings of the findings in `options.labels`, united per image; StudyError unless some are named.
+    """The drawings of the findings in `options.labels`, united per image; None: of the only one, else a StudyError.
 
     An image whose findings are all absent or empty has no drawing, but is among `images`. What is wrong with single
     images goes into `problems`.
@@ -34,7 +34,8 @@ def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
             "{image: {img_size, finding: polygons}}"
         )
     contents = FileContents(labels={key for entry in document.values() for key in entry if key != SIZE})
-    if not options.labels:
+    labels = sorted(options.labels or (contents.labels if len(contents.labels) == 1 else ()))
+    if not labels:
         named = one_line(", ".join(sorted(contents.labels)), 500)
         raise StudyError(f"{path}: choose findings with --finding: {named}")
     for image, entry in document.items():
@@ -45,7 +46,7 @@ def read_chexlocalize(path: Path, options: ImportOptions) -> FileContents:
             continue
         contents.images.add(stem)
         try:
-            masks = [mask for finding in sorted(options.labels) if (mask := _finding_mask(entry, finding)) is not None]
+            masks = [mask for finding in labels if (mask := _finding_mask(entry, finding)) is not None]
         except ValueError as error:
             contents.problems.append(f"{where}: {error}")
             continue

@@ -5,21 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from sightline.images.film_size import film_size
-from sightline.names import SUFFIXES, image_name
+from sightline.images.folder import is_film
+from sightline.names import SUFFIXES, stem_of
 from sightline.study.errors import StudyError
 
 
 def film_files(folder: Path) -> dict[str, list[Path]]:
-    """The files with an image format's suffix in the folder and the folders in it, by image name, sorted by path.
+    """The films in the folder and the folders in it, by image name, sorted by path.
 
-    Hidden files are left out. StudyError where there is no such folder.
+    A film has an image format's suffix, or a DICOM file's mark. Hidden files are left out. StudyError where there is no
+    such folder.
     """
     if not folder.is_dir():
         raise StudyError(f"--images {folder}: no such folder")
     paths: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            paths.setdefault(image_name(path.stem), []).append(path)
+        if not path.name.startswith(".") and path.is_file() and (path.suffix.lower() in SUFFIXES or is_film(path)):
+            paths.setdefault(stem_of(path.name), []).append(path)
     return paths
 
 

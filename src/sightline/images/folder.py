@@ -45,7 +45,7 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
                     problems.append(f"{folder}: no such folder; data.negative and data.positive name the class folders")
                 continue
             paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-            wrong = [path for path in paths if not _is_film(path)]
+            wrong = [path for path in paths if not is_film(path)]
             problems += [
                 f"{path}: neither PNG, JPEG nor DICOM by name; take it out of the class folder" for path in wrong
             ]
@@ -64,7 +64,7 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
     return files
 
 
-def _is_film(path: Path) -> bool:
+def is_film(path: Path) -> bool:
     """By its name, or by a DICOM file's mark: archives name such files as they like, often without a suffix."""
     if not path.is_file():
         return False

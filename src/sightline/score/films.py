@@ -79,6 +79,8 @@ def films(
 
 def agreement(masks_RHW: np.ndarray) -> float:
     """Mean IoU of all pairs of annotations, in [0, 1]; pairs of empty ones are left out; NaN without a pair."""
+    if len(masks_RHW) < 2:
+        return float("nan")
     pairs = iou_matrix(masks_RHW, masks_RHW)[np.triu_indices(len(masks_RHW), 1)]
     known = pairs[~np.isnan(pairs)]
     return float(known.mean()) if known.size else float("nan")

@@ -226,7 +226,8 @@ def _left_out(results: dict[str, Any]) -> list[str]:
         items.append(f"{reason}: {case['count']} ({', '.join(names[:SHOWN_NAMES])}{more})")
     flat = {name: by_metric["flat_maps"] for name, by_metric in results["candidates"].items()}
     items += [f"flat maps of {name}, scored at chance: {count}" for name, count in flat.items() if count]
-    return [bullets(items)] if items else [paragraph("Nothing: every map has a region and every region a map.")]
+    told = [paragraph(f"{note[:1].upper()}{note[1:]}.") for note in results["notes"]]
+    return [*told, bullets(items) if items else paragraph("Nothing: every map has a region and every region a map.")]
 
 
 def _made(results: dict[str, Any]) -> list[str]:
@@ -236,7 +237,7 @@ def _made(results: dict[str, Any]) -> list[str]:
         bullets(
             [
                 f"A map and a mask both show the whole image; all are brought to {rows} x {cols} pixels: maps after a "
-                "ReLU, bilinearly, then scaled to [0, 1] each; masks by nearest neighbour.",
+                "ReLU, bilinearly, then scaled to [0, 1] each; masks by area: a pixel is inside where half of it is.",
                 "A map and a region with the same file stem belong together; an image counts if every model has a map.",
                 f"Regions: {results['regions']}"
                 + (

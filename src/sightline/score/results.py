@@ -5,7 +5,7 @@ A candidates (model, or model.method), K baselines, M images, R readers, H W com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Origin:
     """Whether the regions are a consensus of single readers' annotations rather than finished."""
     left_out: dict[str, list[str]]
     """Names by reason; reasons without names are left out."""
+    notes: list[str] = field(default_factory=list)
+    """What a user should know of the inputs, in sentences."""
 
 
 def settings(primary: str) -> Ladder:
@@ -79,6 +81,7 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
         "region_share": float(study.masks_MHW.mean()),
         "anatomy": origin.anatomy,
         "regions": "consensus of annotations" if origin.is_single else "finished",
+        "notes": origin.notes,
         "left_out": {reason: {"count": len(cases), "names": cases} for reason, cases in origin.left_out.items()},
         "settings": {
             "seed": study.seed, "draws": chosen.draws, "resamples": chosen.resamples, "level": chosen.level,

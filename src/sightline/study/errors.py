@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 # what a user can correct: no permission, a read-only disk, a file in a folder's place or the reverse, a full disk
@@ -18,6 +19,20 @@ class StudyError(Exception):
         """`problem`: one line that says what to do; `cases`: the file, row or value of each case."""
         self.cases = list(cases)
         super().__init__("\n".join([problem, *(f"  {case}" for case in self.cases)]))
+
+
+def collapsed(problems: Sequence[str]) -> list[str]:
+    """The problems, those that differ only in where they are as one line from the fourth on; in their order."""
+    kinds = Counter(problem.rpartition(": ")[2] for problem in problems)
+    lines, done = [], Counter[str]()
+    for problem in problems:
+        kind = problem.rpartition(": ")[2]
+        done[kind] += 1
+        if kinds[kind] <= 4 or done[kind] <= 3:
+            lines.append(problem)
+        elif done[kind] == 4:
+            lines.append(f"... and {kinds[kind] - 3:,} more of the last kind: {kind}")
+    return lines
 
 
 def disk_advice(error: OSError) -> str:
