@@ -217,8 +217,9 @@ def test_values_above_sixteen_bits_are_refused_but_for_the_images_own_maximum(tm
 
 
 def test_twelve_bits_of_the_shared_input(tmp_path: Path) -> None:
-    """Prepared, the films of png-12-bit keep more than 200 gray levels; before, 17."""
+    """Prepared by default, the films of png-12-bit keep more than 200 gray levels; with `full` there is a warning."""
     folder = bug_input("png-12-bit", tmp_path)
+    assert "warning: fewer than 32 of 256 gray levels; see data.high_depth: 3 films" in stage("prepare", folder).stdout
     data = YAML().load(folder / "params.yaml")["data"]
     change(folder, data={**data, "high_depth": "own"})  # the input states the default of its day, full
     done = stage("prepare", folder)

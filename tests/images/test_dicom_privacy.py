@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import io
 import itertools
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,15 @@ def test_the_facts_of_the_film_are_those_of_the_rules(marked: bytes) -> None:
     }  # fmt: skip
     assert len(row["patient"]) == len(row["study"]) == 16
     assert row["patient"] != row["study"]
+
+
+def test_threads_that_read_at_once_print_no_mark(marked: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """The page's server reads films in several threads; pydicom warns of each of the film's invalid values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        with ThreadPoolExecutor(4) as pool:
+            films = list(pool.map(lambda _: read_film(marked, 64, 64, False).num_levels, range(24)))
+        assert len(set(films)) == 1
+    out, err = capfd.readouterr()
+    assert marks_in((out + err).encode()) == []
+    assert not err

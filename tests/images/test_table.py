@@ -223,9 +223,9 @@ def test_the_stage_prepares_a_table(tmp_path: Path) -> None:
             {"reason": "blurred", "split": "test", "label": 0, "films": 1},
             {"reason": "view LATERAL", "split": "test", "label": 1, "films": 1},
         ],
-        "warnings": [{"warning": "fewer than 32 of 256 gray levels", "films": 8}],
+        "warnings": [{"warning": "fewer than 32 of 256 gray levels; see data.high_depth", "films": 8}],
     }
-    assert "warning: fewer than 32 of 256 gray levels: 8 films (0, 1, 2, 3, 4, ...)" in done.stdout
+    assert "warning: fewer than 32 of 256 gray levels; see data.high_depth: 8 films (0, 1, 2, 3, 4, ...)" in done.stdout
     assert "2 of 10 films are left out: 1 blurred, 1 view LATERAL" in done.stdout
     assert "patients on both sides of train and test: 0" in done.stdout
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ OTHER_MODALITIES = {
     "KO": "a list of key objects", "DOC": "a document",
 }  # fmt: skip
 FILM_MODALITIES = ("CR", "DX", "RG", "RF", "XA", "MG", "IO", "PX", "OT", "SC", "HC", "")
+_ONE_AT_A_TIME = threading.RLock()
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 
@@ -183,15 +185,18 @@ def _pydicom() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """pydicom's warnings and log hold values of the header: neither is printed."""
+    """pydicom's warnings and log hold values of the header: neither is printed.
+
+    One thread at a time, such as those of the page's server: the filters of warnings are those of the whole process.
+    """
     logger = logging.getLogger("pydicom")
-    was_disabled, logger.disabled = logger.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        was_disabled, logger.disabled = logger.disabled, True
+        warnings.simplefilter("ignore")
+        try:
             yield
-    finally:
-        logger.disabled = was_disabled
+        finally:
+            logger.disabled = was_disabled
 
 
 def _broken(error: Exception, reason: str) -> NoReturn:

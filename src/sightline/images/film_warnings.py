@@ -11,7 +11,7 @@ FEW_LEVELS = 32  # of 256; a film of a chest has 100 or more, one whose depth wa
 NAMED = 5  # films that a line names
 WORDS = {
     "border_text": "text seems to be burnt into the border",
-    "few_levels": f"fewer than {FEW_LEVELS} of 256 gray levels",
+    "few_levels": f"fewer than {FEW_LEVELS} of 256 gray levels; see data.high_depth",
     "spacing": "a spacing that makes no chest, so no millimetres",
 }
 
