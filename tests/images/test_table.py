@@ -89,13 +89,14 @@ def test_all_problems_are_listed_by_row_at_once(tmp_path: Path) -> None:
         )
     text = str(caught.value)
     table = root / "study.csv"
-    assert text.startswith(f"{table}: 12 problems; correct them and run again")
+    assert text.startswith(f"{table}: 13 problems; correct them and run again")
     for line in (
         "rows 2, 3: 2 films of the name 'a'", "row 4: ", "gone.png: no such file", "row 5: no path",
         "row 6: ../outside.png lies outside of data.root", f"row 7: {root}/folder is no file",
         "row 8: label 'PNEUMONA'; expected 0 or NORMAL, 1 or PNEUMONIA", "row 8: age 'old'; expected years",
         "row 9: split 'tset'; expected train, val, test, external; did you mean test?", "row 9: age '-3'",
         "row 10: label '2'", "row 10: split ''", "rows 9, 10: 2 films of the name 'c'",
+        f"rows 9, 10: the same file, {root}/c.png",
     ):  # fmt: skip
         assert line in text, line
 
@@ -123,6 +124,11 @@ def test_a_table_elsewhere_and_one_without_films(tmp_path: Path) -> None:
         listed(tmp_path, "path,label\n")
     with pytest.raises(StudyError, match="lists no film that is not excluded"):
         listed(tmp_path, "path,label,exclude\na.png,1,lateral\n")
+
+
+def test_one_file_under_two_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"rows 2, 3: the same file, .*a\.png"):
+        listed(films(tmp_path, "a.png"), "path,label,image\na.png,1,one\na.png,1,two\n")
 
 
 def test_an_excluded_row_needs_no_file_label_or_split(tmp_path: Path) -> None:

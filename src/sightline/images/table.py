@@ -47,6 +47,7 @@ def table_films(data: Data) -> Listing:
     kept: list[int] = []
     excluded: list[Excluded] = []
     numbers: dict[str, list[int]] = defaultdict(list)
+    same_file: dict[Path, list[int]] = defaultdict(list)
     for number, row in zip(rows.index + 2, rows.to_dict("records"), strict=True):
         where = f"{path}, row {number}"
         is_excluded = bool(row.get("exclude"))
@@ -64,11 +65,18 @@ def table_films(data: Data) -> Listing:
         film, problem = _film(row["path"], root)
         if problem:
             problems.append(f"{where}: {problem}")
+        else:
+            same_file[film].append(number)
         name = image_name(row.get("image", "")) or stem_of(row["path"])
         if name:
             numbers[name].append(number)
         files.append(ImageFile(name, part, label or 0, film))
         kept.append(number - 2)
+    problems += [
+        f"{path}, rows {', '.join(map(str, same))}: the same file, {film}"
+        for film, same in same_file.items()
+        if len(same) > 1
+    ]
     problems += [
         f"{path}, rows {', '.join(map(str, same))}: {len(same)} films of the name {name!r}; take the further ones out, "
         "or name each film in a column image"
