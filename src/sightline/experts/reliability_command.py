@@ -139,10 +139,8 @@ def sentence(row: DrawnReliability) -> str:
     )
     if not row.place.num_images:
         return f"{said}, and none by two."
-    return (
-        f"{said}. Where two or more marked, their regions overlap with a mean IoU of {row.place.iou.value:.3f}; "
-        "that number leaves the others out."
-    )
+    overlap = f"their regions overlap with a mean IoU of {row.place.iou.value:.3f}"
+    return f"{said}. Where two or more marked, {overlap}{'; that number leaves the others out' if alone else ''}."
 
 
 def _shares(row: DrawnReliability, num_readers: int) -> str:
