@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import average_precision_score
 
 import consensus
 import prepare
 from bug_inputs import bug_input
 from sightline.experts.annotation_reader import is_time, read_annotations, read_finished
+from sightline.maps import scaled_maps
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_json, write_csv
 
@@ -205,3 +207,22 @@ def test_a_mask_of_a_turned_photograph_s_raw_pixels_is_named_with_the_fix(tmp_pa
     (told,) = caught.value.cases
     assert "raw.png: 60 x 100 (rows x columns) does not have the aspect of its image, 100 x 60 or 64 x 64" in told
     assert "it looks turned by 90 degrees: the image file says by its EXIF orientation" in told
+
+
+def precision(maps: Path, masks: Path, images: list[str]) -> list[float]:
+    """Average precision of each image's map on a grid of 28 x 28, by scikit-learn."""
+    index = pd.DataFrame({"image": images, "split": "test", "source": "phantom:0"})
+    finished = read_finished(masks, index, (28, 28))
+    scaled_MHW = [scaled_maps(np.load(maps / f"{image}.npy")[None], 28, 28)[0] for image in finished.images]
+    return [
+        average_precision_score(mask_HW.ravel(), map_HW.ravel())
+        for mask_HW, map_HW in zip(finished.masks_CHW, scaled_MHW, strict=True)
+    ]
+
+
+def test_maps_and_masks_mirrored_together_score_the_same(tmp_path: Path) -> None:
+    folder = bug_input("nearest-mirror", tmp_path)
+    images = sorted(path.stem for path in (folder / "plain/masks").iterdir())
+    halves = (folder / name for name in ("plain", "mirrored"))
+    plain, mirrored = (precision(half / "maps", half / "masks", images) for half in halves)
+    np.testing.assert_allclose(plain, mirrored, rtol=1e-9)

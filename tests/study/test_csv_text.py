@@ -18,6 +18,7 @@ COLUMNS = {"image": str, "label": int, "reader": str}
 WRITTEN = {
     "as we do": PLAIN.encode(),
     "byte-order mark": b"\xef\xbb\xbf" + PLAIN.encode(),
+    "byte-order mark behind a blank": b"\n \xef\xbb\xbf" + PLAIN.encode(),
     "UTF-16": PLAIN.encode("utf-16"),
     "UTF-16, the other way round": b"\xfe\xff" + PLAIN.encode("utf-16-be"),
     "semicolons": PLAIN.replace(",", ";").encode(),
@@ -91,6 +92,7 @@ def test_a_column_without_a_name_stays_unless_it_is_the_last_and_empty(tmp_path:
         (b"image,label,reader,\na,1,5,A\n", r"cells beyond its 3 columns \(row 2: 'A'\)"),
         (b"image,label,reader\na,1,A\nb,1,B,5\n", r"cells beyond its 3 columns \(row 3: '5'\)"),
         (b"image;label;reader\na;1,5;A\n", r"row 2: label is '1,5', expected int with a point for its decimals"),
+        (b"image,label,reader\n\nx,a,1,A\nb,1,B\n", r"beyond its 3 columns \(row 2: 'A'\)"),
         (b'image;label;reader\na;1;"A\nb;1;B\n', "a quotation mark is opened and never closed"),
         (b'image,label,reader\na,1,"A\nb,1,B\n', "a quotation mark is opened and never closed"),
         (b"", "not a readable CSV"),
@@ -130,3 +132,26 @@ def test_the_shared_input_reads(tmp_path: Path) -> None:
     table = read_csv(folder / "annotations/annotations.csv", dict.fromkeys(["annotation", "image", "mask"], str))
     assert table["image"].tolist() == ["im1", "im1", "im2", "im2", "im3", "im3"]
     assert table["mask"].tolist() == [f"{annotation}.png" for annotation in table["annotation"]]
+
+
+def test_broken_tables_are_read_or_refused(tmp_path: Path) -> None:
+    """1,000 broken copies: a table whose columns are those that `csv_columns` names, or one line; nothing else."""
+    path, rng = tmp_path / "x.csv", np.random.default_rng(0)
+    num_read, told = 0, []
+    pieces = [b",", b";", b'"', b"\n", b"\r", b"\x00", b" ", b"\t", b"\xff", b"1e999", b"nan"]
+    for number in range(1000):
+        broken = list(WRITTEN.values())[number % len(WRITTEN)]
+        for _ in range(rng.integers(1, 3)):
+            place, piece = rng.integers(len(broken) + 1), pieces[rng.integers(len(pieces))]
+            broken = broken[:place] + piece * int(rng.integers(2)) + broken[place + rng.integers(4) :]
+        path.write_bytes(broken)
+        try:
+            table = read_csv(path, COLUMNS)
+        except StudyError as error:
+            told.append(str(error))
+            continue
+        num_read += 1
+        assert csv_columns(path) == table.columns.tolist()
+        assert table.index.tolist() == list(range(len(table)))
+    assert 100 < num_read < 900
+    assert all(line.startswith(f"{path}: ") for line in told)

@@ -31,6 +31,7 @@ def decoded(path: str | Path) -> str:
         raise ValueError(
             f"line {line} is not UTF-8 (byte {data[error.start]:#04x}); save the table as CSV UTF-8"
         ) from None
+    text = text.replace("\ufeff", "")  # also behind a blank or in a name: it is never seen
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return SPREADSHEET_LINE.sub("\n", text)
@@ -48,12 +49,15 @@ def separator_of(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The table as comma-separated text: `text` itself where it looks so already, else `rewritten`."""
+    """The table as comma-separated text: `text` itself where it looks so already, else `rewritten`.
+
+    Rows are not looked at: one with more cells than the header may be left.
+    """
     header = header_of(text)
     as_is = text.split("\n", 1)[0].replace('"', "").split(",") == header and len(set(header)) == len(header)
     # a look for two letters first: an expression takes ten times as long as parsing the table
     blank_rows = any(f"\n{start}" in text for start in (*SEPARATORS, " ")) and BLANK_ROW.search(text)
-    if as_is and _fits(text, len(header)) and not blank_rows and not (' "' in text and BLANK_BEFORE_QUOTE.search(text)):
+    if as_is and not blank_rows and not (' "' in text and BLANK_BEFORE_QUOTE.search(text)):
         return text
     return rewritten(text)
 
@@ -105,12 +109,6 @@ def _header(text: str, separator: str) -> list[str]:
     while names and not names[-1]:
         names.pop()
     return [name or f"Unnamed: {place}" for place, name in enumerate(names)]  # as pandas calls them
-
-
-def _fits(text: str, width: int) -> bool:
-    """Whether the first row has at most `width` cells: pandas takes a further one for an index without a word."""
-    lines = text.split("\n", 2)
-    return len(lines) < 2 or re.sub(r'"[^"]*"', "", lines[1]).count(",") < width
 
 
 def _rows(text: str, separator: str) -> list[list[str]]:

@@ -141,7 +141,7 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     try:
         try:
             frame = _parsed(plain(table), columns)
-        except pd.errors.ParserError:  # a row with more cells than the first
+        except pd.errors.ParserError:
             frame = _parsed(rewritten(table), columns)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise StudyError(f"{path}: not a readable CSV ({error})") from error
@@ -188,9 +188,13 @@ def _csv_text(path: str | Path) -> str:
 
 
 def _parsed(table: str, columns: dict[str, type]) -> pd.DataFrame:
+    """The table; ParserError also where the first row has more cells than the header: pandas makes an index of it."""
     text = {name: str for name, kind in columns.items() if kind is str}
     numbers = {name: [""] for name in columns if name not in text}
-    return pd.read_csv(io.StringIO(table), dtype=text, keep_default_na=False, na_values=numbers)
+    frame = pd.read_csv(io.StringIO(table), dtype=text, keep_default_na=False, na_values=numbers)
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise pd.errors.ParserError("a row has more cells than the header")
+    return frame
 
 
 def sha256_of(path: str | Path) -> str:
