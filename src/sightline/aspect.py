@@ -10,8 +10,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from sightline.images.film_size import film_size as picture_size
-from sightline.images.film_size import is_turned_by_exif
+from sightline.images.film_size import film_size, is_turned_by_exif
 
 Size = tuple[int, int]
 TOLERANCE = 0.02  # an aspect may differ by this much: sides are whole pixels, and pages crop a little
@@ -60,7 +59,7 @@ def how_to_turn(film: str | Path | None) -> str:
 
 
 def _sizes(grid: Size, film: str | Path | None) -> list[Size]:
-    shown = picture_size(film) if film is not None else None
+    shown = film_size(film) if film is not None else None
     return [*([shown] if shown else []), grid]
 
 

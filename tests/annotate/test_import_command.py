@@ -14,8 +14,9 @@ from PIL import Image
 from bug_inputs import bug_input
 from sightline.annotate.imports import import_files
 from sightline.annotate.pseudonyms import named_readers, pseudonyms
-from sightline.experts.annotation_reader import read_annotations, read_mask
+from sightline.experts.annotation_reader import read_annotations
 from sightline.formats.annotations import ImportOptions
+from sightline.formats.mask_png import png_mask
 from sightline.formats.readers import FORMATS
 from sightline.study.errors import StudyError, collapsed
 from studies import run, sightline
@@ -89,7 +90,7 @@ def test_import_writes_pseudonyms_alone_and_the_pipeline_reads_them(tmp_path: Pa
     ]
     expected = np.zeros((64, 64), bool)
     expected[16:48, 8:56] = True
-    assert np.array_equal(read_mask(to / "masks" / "a-annotator03.png"), np.where(expected, 255, 0))
+    assert np.array_equal(png_mask(to / "masks" / "a-annotator03.png")[0], expected)
     for path in to.rglob("*"):
         assert path.is_dir() or not any(name in path.read_bytes() for name in (b"zoe", b"Zoe", b"adam", b"host"))
     index = pd.DataFrame({"image": ["a", "b"], "split": "test", "source": ["phantom:0", "phantom:1"]})

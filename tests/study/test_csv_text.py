@@ -135,11 +135,11 @@ def test_the_shared_input_reads(tmp_path: Path) -> None:
 
 
 def test_broken_tables_are_read_or_refused(tmp_path: Path) -> None:
-    """1,000 broken copies: a table whose columns are those that `csv_columns` names, or one line; nothing else."""
+    """500 broken copies: a table whose columns are those that `csv_columns` names, or one line; nothing else."""
     path, rng = tmp_path / "x.csv", np.random.default_rng(0)
     num_read, told = 0, []
     pieces = [b",", b";", b'"', b"\n", b"\r", b"\x00", b" ", b"\t", b"\xff", b"1e999", b"nan"]
-    for number in range(1000):
+    for number in range(500):
         broken = list(WRITTEN.values())[number % len(WRITTEN)]
         for _ in range(rng.integers(1, 3)):
             place, piece = rng.integers(len(broken) + 1), pieces[rng.integers(len(pieces))]
@@ -153,5 +153,5 @@ def test_broken_tables_are_read_or_refused(tmp_path: Path) -> None:
         num_read += 1
         assert csv_columns(path) == table.columns.tolist()
         assert table.index.tolist() == list(range(len(table)))
-    assert 100 < num_read < 900
+    assert 50 < num_read < 450
     assert all(line.startswith(f"{path}: ") for line in told)

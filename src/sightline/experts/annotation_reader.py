@@ -10,11 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
-from sightline.aspect import has_aspect as has_aspect
 from sightline.aspect import misfit
-from sightline.aspect import picture_size as picture_size
 from sightline.experts.masks import shrunk_and_saved
 from sightline.experts.outlines import clean_drawing
 from sightline.formats.mask_png import png_mask
@@ -191,30 +188,6 @@ def _checked_mask(path: Path, film: str | None, grid: tuple[int, int]) -> tuple[
         if wrong:
             raise ValueError(wrong)
     return inside_hw, white_of(values)
-
-
-def read_mask(path: str | Path) -> np.ndarray:
-    """The PNG's brightness, uint8 rows x columns, at its own size.
-
-    Transparency is laid over black, so a page's transparent sheet counts as black; 16-bit files keep their upper 8
-    bits. A file that is missing, broken or not a PNG is a ValueError with the reason.
-    """
-    try:
-        with Image.open(path, formats=["PNG"]) as opened:
-            opened.load()
-            if opened.mode.startswith("I"):
-                return (np.asarray(opened).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-            picture: Image.Image = opened
-            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-                rgba = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
-            return np.asarray(picture.convert("L"))
-    except FileNotFoundError:
-        raise ValueError("missing") from None
-    except UnidentifiedImageError:
-        raise ValueError("not a PNG") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not readable ({error})") from None
 
 
 def is_time(texts: pd.Series) -> pd.Series:

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sightline.aspect import Size, picture_size
+from sightline.aspect import Size
 from sightline.experts.annotation_reader import COLUMNS, Cleanup, first_readings, read_annotations, reading_order
 from sightline.experts.masks import shrunk
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
 from sightline.formats.readers import read_files
+from sightline.images.film_size import film_size
 from sightline.names import image_name
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
@@ -188,7 +189,7 @@ def _annotated(folder: Path, cleanup: Cleanup) -> _Part:
     # the sizes of films are checked for all masks alike, so that the reader has no sources to check
     index = pd.DataFrame({"image": sorted(set(table["image"])), "split": "test", "source": None})
     paths = [folder / "masks" / Path(name).name for name in table["mask"]]
-    sizes = [(picture_size(path), str(path)) for path in paths]
+    sizes = [(film_size(path), str(path)) for path in paths]
 
     def on(grid: Size) -> Callable[[int], np.ndarray]:
         read, masks_AHW = read_annotations(folder, index, grid, cleanup)
