@@ -114,10 +114,8 @@ def _chart(study: Study, columns: Mapping[str, Sequence[Level]]) -> str:
     panels = {name: values for name, values in panels.items() if np.isfinite(np.array(values)[..., :1]).any()}
     if not panels or len(models) > DRAWN:
         return ""
-    marks = ", ".join(f"{_mark_words(study, model)} {model}" for model in models)
-    caption = (
-        f"Each level, and in brackets its test films: {marks}. Bars: intervals. Each column divides the same films."
-    )
+    marks = f" {listed([f'{_mark_words(study, model)}: {model}' for model in models])}." if len(models) > 1 else ""
+    caption = f"Each level, and in brackets its test films.{marks} Bars: intervals. Each column divides the same films."
     return chart(_figure(study, [(name, column) for name, column, _ in rows], panels), caption)
 
 
