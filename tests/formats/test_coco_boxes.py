@@ -168,3 +168,9 @@ def test_an_entry_of_no_region_without_a_name_is_counted(tmp_path: Path) -> None
     found = read(tmp_path, coco(info={"no_region": entries}))
     assert (found.num_nameless, found.problems) == (1, ["info.no_region 3: image_id 9 is not among the images"])
     assert [(drawing.annotator, drawing.mask.any()) for drawing in found.drawings] == [("zoe", False)]
+
+
+def test_the_tool_that_wrote_the_file_is_no_reader(tmp_path: Path) -> None:
+    document = coco(SQUARE, info={"contributor": "Label Studio", "date_created": "2026-05-04 10:00:00.5"})
+    assert read(tmp_path, document).num_nameless == 1
+    assert same(read(tmp_path, document, annotator="carla"), {("a", "carla"): box(0, 2, 0, 2)})

@@ -21,6 +21,7 @@ from sightline.formats.fields import name_of, of_type, one_line, read_json, show
 from sightline.formats.file_names import image_at
 from sightline.study.errors import StudyError
 
+TOOLS = {"label studio", "roboflow"}  # write their own names as the contributor: all their users' marks in one
 NO_CATEGORY = "annotations without a category were left out, since labels were chosen"
 SCORED = "annotations carry a score, as a model's detections do; are they readers'?"
 
@@ -44,9 +45,9 @@ def read_coco(path: Path, options: ImportOptions) -> FileContents:
     """The drawings of a COCO file: all annotations of an image by one annotator united.
 
     Annotations whose attributes name different `annotation`s, as ours do, stay apart: they are repeated readings. The
-    annotator is the one of the annotation or of its attributes, else the one the user names, else `info.contributor`.
-    Where labels are chosen, an image that someone annotated with others alone is an empty drawing. What is wrong with
-    single images and annotations goes into `problems`.
+    annotator is the one of the annotation or of its attributes, else the one the user names, else `info.contributor`
+    unless that is a tool. Where labels are chosen, an image that someone annotated with others alone is an empty
+    drawing. What is wrong with single images and annotations goes into `problems`.
     """
     document = read_json(path)
     try:
@@ -146,7 +147,8 @@ def _references(
 def _annotator_of(attributes: Any, document: dict[str, Any], options: ImportOptions) -> str:
     stated = name_of(attributes.get("annotator")) if isinstance(attributes, dict) else ""
     info = document.get("info")
-    return stated or options.annotator or (name_of(info.get("contributor")) if isinstance(info, dict) else "")
+    contributor = name_of(info.get("contributor")) if isinstance(info, dict) else ""
+    return stated or options.annotator or ("" if contributor.lower() in TOOLS else contributor)
 
 
 def _unite(reading: _Reading, document: dict[str, Any], contents: FileContents) -> None:
