@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from sightline.formats.readers import FORMATS
 from studies import ROOT, committed
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -117,3 +118,8 @@ def test_every_file_that_readme_links_to_exists() -> None:
     links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
     assert [link for link in sorted(links) if not Path(ROOT / link).exists()] == []
     assert len(text.splitlines()) <= 120
+
+
+def test_readme_counts_the_formats() -> None:
+    (count,) = re.findall(r"\[(\d+) formats\]", (ROOT / "README.md").read_text())
+    assert int(count) == len(FORMATS)

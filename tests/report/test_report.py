@@ -211,7 +211,7 @@ def test_the_phantom_always_stands_beside_its_target_and_is_called_synthetic(
 
 def test_hostile_names_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = '<script>alert(1)</script>$x^2$ & "q" </svg>'
-    models = {"a'--><b>": NETWORKS["alexnet-scratch-fc"]}
+    models = {"theirs": EXTERNAL["theirs"] | {"method": "a'--><b>"}}  # keys of models cannot be hostile
     fabricate(tmp_path, models, title=key)
     page = written(tmp_path, monkeypatch)
     elements = Elements(page)

@@ -361,17 +361,17 @@ def test_networks_that_do_not_use_the_region(finished: Path, tmp_path: Path, mon
 
 
 def test_hostile_names_are_text_in_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = {"a'--><b>": NETWORKS["alexnet-scratch-fc"], "$x^2$ </svg>": NETWORKS["resnet50-imagenet-gap"]}
+    """Methods of external maps are named by their users; keys of models have letters, digits, - and _ only."""
+    maps = EXTERNAL["theirs"]
+    models = {"ours": maps | {"method": "a'--><b>"}, "theirs": maps | {"method": "$x^2$ </svg>"}}
     fabricate(tmp_path, models, source="folder")
     for name in ("faithfulness", "regions"):
         shutil.rmtree(tmp_path / "metrics" / name, ignore_errors=True)
-    evidence = {"a'--><b>": models["a'--><b>"] | {"method": "gradcam"}, "$x^2$ </svg>": EXTERNAL["theirs"]}
-    evidence["$x^2$ </svg>"] = {"method": "gradcam"}
-    evidence["a'--><b>"] = {"method": "gradcam"}
-    fabricate_evidence(tmp_path, evidence)
+    fabricate_evidence(tmp_path, models)
     page = written(tmp_path, monkeypatch)
-    assert "$x^2$ </svg> differ (sign flips by patient)." in words_of(page)
+    words = words_of(page)
+    assert "a'--><b>" in words
+    assert "$x^2$ </svg>" in words
     elements = Elements(page)
     assert not elements.open
     assert "b" not in [tag for tag, _ in elements.found]
-    assert "$x^2$ </svg> above a'--><b>" in words_of(page) or "a'--><b> above $x^2$ </svg>" in words_of(page)
