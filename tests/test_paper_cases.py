@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from sightline.alignment.iou_and_pointing import chance_pointing, iou, pointing, threshold_counts
+from sightline.experts.masks import shrunk_and_saved
+from sightline.formats.mask_png import png_mask
 from sightline.maps import is_flat, scaled_maps
 from sightline.statistics.exact_tests import grouped_pointing_p, hit_rate_interval
 from sightline.statistics.significance import sign_flip_p
@@ -23,6 +25,18 @@ TOLERANCE = 0.011  # half a unit of the printed two decimals, and what the recov
 
 def pictures(folder: str, names: list[str]) -> np.ndarray:
     return np.stack([np.asarray(Image.open(CASES / folder / f"{name}.png").convert("L")) for name in names])
+
+
+def test_the_published_regions_are_read_as_they_are() -> None:
+    """White of 255 at the grid's own size: nothing is refused, moved or saved."""
+    paths = sorted((CASES / "consensus").glob("*.png"))
+    assert len(paths) == 16
+    for path in paths:
+        inside_HW, _ = png_mask(path)
+        np.testing.assert_array_equal(inside_HW, pictures("consensus", [path.stem])[0] > 128)
+        got_HW, num_saved = shrunk_and_saved(inside_HW, 224, 224)
+        np.testing.assert_array_equal(got_HW, inside_HW)
+        assert num_saved == 0
 
 
 @pytest.mark.parametrize("model", ["vgg16", "resnet50"])

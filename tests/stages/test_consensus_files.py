@@ -47,8 +47,8 @@ def folder_of(place: Path, masks: dict[str, np.ndarray], **columns: list[str]) -
     return place
 
 
-def read(place: Path, cleanup: str = "auto") -> tuple[pd.DataFrame, np.ndarray]:
-    return read_annotations(place, INDEX, (ROWS, COLUMNS), cleanup)  # type: ignore[arg-type]
+def read(place: Path, cleanup: str = "auto", index: pd.DataFrame = INDEX) -> tuple[pd.DataFrame, np.ndarray]:
+    return read_annotations(place, index, (ROWS, COLUMNS), cleanup)  # type: ignore[arg-type]
 
 
 def refused(place: Path) -> list[str]:
@@ -191,6 +191,10 @@ def test_names_match_in_either_unicode_form(tmp_path: Path, form: str) -> None:
     assert table["image"].tolist() == [accented]
     Image.fromarray(np.where(box(8, 8, 20, 20), 255, 0).astype(np.uint8)).save(tmp_path / f"{name}.png")
     (tmp_path / "masks/a.png").rename(tmp_path / f"masks/{name}.png")
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", f"{accented}.png")
+    table = read_csv(place / "annotations.csv", {"mask": str})
+    write_csv(place / "annotations.csv", table.assign(mask=other))
+    assert read(place, index=index)[1].any()
     assert read_finished(tmp_path / "masks", index, (ROWS, COLUMNS)).images == [accented]
 
 

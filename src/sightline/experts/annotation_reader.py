@@ -56,6 +56,8 @@ def read_annotations(
     problems, masks, counts = [], [], []
     whites: dict[str, int] = {}
     wrong_texts = _wrong_texts(table, drawn_as)
+    place = folder / "masks"
+    spelled = {image_name(file.name): file for file in place.iterdir()} if place.is_dir() else {}
     for row, (image, mask) in enumerate(zip(table["image"].tolist(), table["mask"].tolist(), strict=True)):
         where = f"{path}, row {row + 2}:"
         problems += [f"{where} {wrong}" for wrong in wrong_texts[row]]
@@ -63,12 +65,13 @@ def read_annotations(
         if stranger:
             problems.append(f"{where} {stranger}")
         if mask in ("", ".", "..") or Path(mask).name != mask or "\\" in mask:
-            problems.append(f"{where} mask {mask!r} must be the plain name of a file in {folder / 'masks'}")
+            problems.append(f"{where} mask {mask!r} must be the plain name of a file in {place}")
             continue
+        path_of_mask = spelled.get(image_name(mask), place / mask)
         try:
-            inside_hw, whites[mask] = _checked_mask(folder / "masks" / mask, test.get(image), grid)
+            inside_hw, whites[mask] = _checked_mask(path_of_mask, test.get(image), grid)
         except ValueError as error:
-            problems.append(f"{where} mask {folder / 'masks' / mask}: {error}")
+            problems.append(f"{where} mask {path_of_mask}: {error}")
             continue
         if not problems:
             is_region = cleanup == "none" or (cleanup == "auto" and drawn_as[row] == "region")
@@ -84,8 +87,8 @@ def read_annotations(
         read_csv(answers, {"annotation": str}).annotation if answers.exists() else []
     )
     table[["num_saved", "num_thin"]] = counts
-    place = {image: number for number, image in enumerate(index.image)}
-    order = sorted(range(len(table)), key=lambda row: (place[table.image[row]], table.annotation[row]))
+    rank = {image: number for number, image in enumerate(index.image)}
+    order = sorted(range(len(table)), key=lambda row: (rank[table.image[row]], table.annotation[row]))
     return table.iloc[order].reset_index(drop=True), np.stack(masks)[order]
 
 
