@@ -276,7 +276,7 @@ def test_dvc_takes_over_and_one_more_reading_reruns_what_it_touches(whole: Whole
     sync = [sys.executable, "-m", "sightline.cli", "sync"]
     subprocess.run(sync, cwd=folder, env=environment(store), check=True, capture_output=True)
     after = {"consensus", "reliability", "align", "bootstrap", "ladder", "verdict", "compare", "families", "multiverse"}
-    after |= {"report"}
+    after |= {"report", "subgroups"}
     assert set(stages_run(dvc(folder, "repro"))) >= {"import-maps@true", *after}
     hold_consensus(folder, whole.reads, whole.overview)
     alignment = json.loads((folder / "metrics/alignment.json").read_text())["true"]["cam"]

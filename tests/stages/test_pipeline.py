@@ -195,5 +195,5 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(text)
     change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
     own = {f"{name}@alexnet-scratch-fc" for name in ("train", "saliency", "faithfulness", "regions", "consistency")}
-    judged = {"ladder", "verdict", "compare", "shortcut", "multiverse"}
+    judged = {"ladder", "verdict", "compare", "shortcut", "multiverse", "subgroups"}
     assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*own, *judged, *late}
