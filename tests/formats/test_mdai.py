@@ -71,7 +71,7 @@ def test_mdai_an_image_without_a_stated_size_gets_it_from_the_images_or_is_named
     document = mdai(mdai_annotation("N", None))
     assert same(read("mdai", document, tmp_path), {("im1", "U1"): EMPTY})
     (problem,) = read("mdai", document, tmp_path, ImportOptions()).problems
-    assert problem == "image 'im1': the file does not state its size; name the images, or their size"
+    assert problem == "image 'im1': the file does not state its size; give --images, or --image-size ROWSxCOLS"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_padchest_gr_without_sizes_has_a_fine_grid_where_sizes_do_not_matter(tmp
     unknown = read("padchest-gr", PADCHEST_GR, tmp_path, ImportOptions())
     assert unknown.drawings == []
     assert unknown.problems == [
-        "study 1 ('im1.png'): the file does not state the image's size; name the images, or their size "
+        "study 1 ('im1.png'): the file does not state the image's size; give --images, or --image-size ROWSxCOLS "
         "(and 1 more like it)"
     ]
 

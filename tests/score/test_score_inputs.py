@@ -147,7 +147,7 @@ def test_vindrs_boxes_take_their_size_from_the_films_or_from_the_user(tmp_path: 
         assert origin.left_out["annotations without a region"] == ["c1"]
         assert "stranger" not in study.images
     told = refusal(tmp_path / "x", maps, table)
-    assert "image 'a1': the file does not state the image's size; name the images, or their size" in told
+    assert "image 'a1': the file does not state the image's size; give --images, or --image-size ROWSxCOLS" in told
     assert "stranger" not in told
     assert "--image-size: '80', expected ROWSxCOLS" in refusal(tmp_path / "x", maps, table, "--image-size", "80")
 

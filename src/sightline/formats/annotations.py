@@ -45,7 +45,7 @@ class ImportOptions:
         """
         known = self.size or of_format or self.size_of(image)
         if known is None and self.is_size_needed:
-            raise ValueError("the file does not state the image's size; name the images, or their size")
+            raise ValueError("the file does not state the image's size; give --images, or --image-size ROWSxCOLS")
         return known or (max(1, math.ceil(reach[0])), max(1, math.ceil(reach[1])))
 
 

@@ -131,7 +131,9 @@ class Gathering:
             else:
                 self._add(image, reader, reading)
         for image in sorted(sizeless):
-            self.problems.add(f"image {image!r}", "the file does not state its size; name the images, or their size")
+            self.problems.add(
+                f"image {image!r}", "the file does not state its size; give --images, or --image-size ROWSxCOLS"
+            )
         self.contents.problems = self.problems.lines()
         return self.contents
 
