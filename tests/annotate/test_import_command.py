@@ -413,3 +413,32 @@ def test_a_time_that_is_none_is_left_out_and_refused_where_it_tells_readings_apa
     told = sightline(tmp_path, "annotate", "import", "y.json", "--to", "two")
     assert "time '01/12/2026 09:00' is not ISO 8601, and the reader has several annotations of image 'a'" in told.stderr
     assert not (tmp_path / "two").exists()
+
+
+def test_a_public_table_of_boxes_and_a_reader_who_saw_nothing(tmp_path: Path) -> None:
+    """VinDr's table, whose pixels are those of films of 60 x 80 (rows x columns); one film is not ours."""
+    written(
+        tmp_path / "train.csv",
+        "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\na1,Lung Opacity,7,R8,20,30,40,45\n"
+        "a1,Nodule/Mass,8,R8,0,0,9,9\na1,No finding,14,R9,,,,\nz9,Lung Opacity,7,R8,1,2,3,4\n",
+    )
+    (tmp_path / "films").mkdir()
+    Image.new("L", (80, 60)).save(tmp_path / "films" / "a1.png")
+    by_film = ("--images", "films", "--known-only", "--to", "one")
+    by_user = ("--image-size", "60x80", "--to", "two")
+    for words in (by_film, by_user):
+        done = sightline(tmp_path, "annotate", "import", "train.csv", "--finding", "Lung Opacity", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        masks = masks_in(tmp_path / words[-1])
+        np.testing.assert_array_equal(masks["a1-annotator01"], mask(20, 30, 40, 45))
+        assert not masks["a1-annotator02"].any()
+    assert len(masks) == 3
+    told = sightline(tmp_path, "annotate", "import", "train.csv", "--finding", "Lung Opacity", "--to", "three")
+    assert "the file does not state the image's size; give --images, or --image-size ROWSxCOLS" in told.stderr
+
+
+def test_a_file_in_the_folders_place_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    written(tmp_path / "results.txt", "mine")
+    for to in ("results.txt", "results.txt/deeper"):
+        done = sightline(tmp_path, "annotate", "import", "gone.xml", "--to", to)
+        assert (done.returncode, done.stderr) == (1, "error: results.txt: is a file; name a folder\n")
