@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sightline.counts import counted
 from sightline.experts.agreement import PROFESSION_COLUMNS, profession_table
 from sightline.experts.annotation_reader import Cleanup, read_annotations, read_finished
 from sightline.experts.consensus import ConsensusRule, StudyConsensus, finished_consensus, study_consensus
@@ -105,11 +106,12 @@ def write_annotated(params: Params, index: pd.DataFrame, votes: Votes) -> None:
     patients = [patient_of[image] for image in images]
     metrics = table_one(votes, regions.masks_CHW, by_image, by_profession, patients, flips)
     write(images, regions, votes, metrics, image_table(votes, by_image), by_profession)
+    shares = (metrics["expert_expert_iou_percent"], metrics["expert_random_iou_percent"])
+    two, chance = ("–" if np.isnan(share) else f"{share:.1f}%" for share in shares)  # one reader has no second
     print(
-        f"{len(images)} images, {len(votes.table)} of {votes.num_annotations} annotations valid, "
-        f"{metrics['nonempty_consensus']} images with a consensus; "
-        f"IoU of two annotators {metrics['expert_expert_iou_percent']:.1f}%, "
-        f"of one and chance {metrics['expert_random_iou_percent']:.1f}%"
+        f"{counted(len(images), 'image')}, {len(votes.table)} of {counted(votes.num_annotations, 'annotation')} valid, "
+        f"{counted(metrics['nonempty_consensus'], 'image')} with a consensus; "
+        f"IoU of two annotators {two}, of one and chance {chance}"
     )
 
 
@@ -119,7 +121,7 @@ def write_finished(images: list[str], masks_CHW: np.ndarray) -> None:
     by_image = pd.DataFrame({"image": images, "annotations": regions.count_C, "iou": np.nan, "random_iou": np.nan})
     height, width = masks_CHW.shape[1:]
     write(images, regions, no_votes((height, width)), metrics, by_image, pd.DataFrame(columns=PROFESSION_COLUMNS))
-    print(f"{len(images)} finished masks, {metrics['nonempty_consensus']} not empty")
+    print(f"{counted(len(images), 'finished mask')}, {metrics['nonempty_consensus']} not empty")
 
 
 def print_small(num_saved: int, num_thin: int) -> None:

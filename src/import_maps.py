@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.aspect import turned_map
+from sightline.counts import counted
 from sightline.inputs import INDEX, PREPARED, SALIENCY, prepared_grid
 from sightline.map_files import SUFFIXES, read_map
 from sightline.maps import upsampled
@@ -58,7 +59,7 @@ def main() -> None:
     if not maps and not problems:
         problems.append(f"{folder}: no .png or .npy file")
     if problems:
-        raise StudyError(f"{key}: {len(problems)} problems with the maps; correct or remove them", problems)
+        raise StudyError(f"{key}: {counted(len(problems), 'problem')} with the maps; correct or remove them", problems)
     images = sorted(maps)
     if len({maps[image].shape for image in images}) > 1:  # each of its image's size: bring them to one grid
         maps = {image: upsampled(maps[image][None], *grid)[0] for image in images}

@@ -41,7 +41,7 @@ def test_a_mask_fits_its_film_or_the_grid(tmp_path: Path) -> None:
     told = misfit((300, 200), (64, 64), film)
     assert told.startswith("300 x 200 (rows x columns) does not have the aspect of its image, 200 x 300 or 64 x 64")
     assert told.endswith(
-        "; it looks turned by 90 degrees: turn it, or exchange its rows and columns, as its image is shown"
+        "; it looks turned by 90 degrees: turn it, or exchange its rows and columns, to fit the film as displayed"
     )
     assert "turned" not in misfit((100, 400), (64, 64), film)
     assert (

@@ -54,8 +54,8 @@ def turned_map(size: Sequence[int], grid: Size, film: str | Path | None) -> str:
 def how_to_turn(film: str | Path | None) -> str:
     """What to do with a mask or map whose rows and columns are exchanged against its film's, in a few words."""
     if film is not None and is_turned_by_exif(film):
-        return "the image file says by its EXIF orientation that it is shown turned; turn this as the image is shown"
-    return "turn it, or exchange its rows and columns, as its image is shown"
+        return "the film is displayed turned, as its EXIF orientation says; export this for the film as displayed"
+    return "turn it, or exchange its rows and columns, to fit the film as displayed"
 
 
 def _sizes(grid: Size, film: str | Path | None) -> list[Size]:

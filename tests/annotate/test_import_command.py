@@ -118,13 +118,13 @@ def test_import_tells_all_that_is_wrong_and_writes_nothing(tmp_path: Path) -> No
         import_file("label-studio", path, to, images=known, labels=["Pnuemonia", "Pneumonia"])
     assert caught.value.cases == [
         "task 4, annotation 5: was drawn on a rotated image; rotate it back in Label Studio and export again",
-        "1 annotations name no reader; name one with --reader",
+        "1 annotation without a reader; name one with --reader",
         "label 'Pnuemonia' is not in the file; did you mean 'Pneumonia'?",
         "task 1, annotation 2: image 'a' has 6 x 9 (rows x columns) here and 6 x 8 (rows x columns) in task 1, "
         "annotation 1",
         "task 2, annotation 3: image 'stranger' is not among the study's images",
         "task 3, annotation 4: image 'b' has 8 x 6 (rows x columns) here, the study's has 6 x 8 (rows x columns); it "
-        "looks turned by 90 degrees: turn it, or exchange its rows and columns, as its image is shown",
+        "looks turned by 90 degrees: turn it, or exchange its rows and columns, to fit the film as displayed",
         "task 5, annotation 6: image '.png' is not among the study's images",
     ]
     assert not to.exists()
@@ -148,7 +148,7 @@ def test_the_same_file_again_is_refused_and_replace_writes_it_again(tmp_path: Pa
     before = contents(to)
     with pytest.raises(StudyError, match=r"x.json: is in .*to already; .* --replace") as caught:
         import_file("label-studio", path, to)
-    assert caught.value.cases == ["1 drawings of one reader, of 'a', are those of annotator01"]
+    assert caught.value.cases == ["1 drawing of one reader, of 'a', are those of annotator01"]
     assert contents(to) == before
     import_file("label-studio", path, to, replace=True)
     assert contents(to) == before
@@ -288,7 +288,7 @@ def test_a_grown_file_would_repeat_the_reader_who_is_there(tmp_path: Path) -> No
     ben = annotation(2, [rectangle(0, 0, 50, 50)], by="ben")
     with pytest.raises(StudyError) as caught:
         import_file(None, written(tmp_path / "y.json", [task(1, "a.png", later, ben)]), to)
-    assert caught.value.cases == ["1 drawings of one reader, of 'a', are those of annotator01"]
+    assert caught.value.cases == ["1 drawing of one reader, of 'a', are those of annotator01"]
     assert contents(to) == before
     import_file(None, written(tmp_path / "z.json", [task(1, "a.png", ben)]), to)
     assert table_of(to).annotator.tolist() == ["annotator01", "annotator02"]
@@ -355,7 +355,9 @@ def test_sizes_come_from_a_folder_of_images(tmp_path: Path) -> None:
     assert "image 'scan2' is not among the study's images" in done.stderr
     assert not (tmp_path / "to").exists()
     done = sightline(tmp_path, "annotate", "import", "job.xml", "--to", "to", "--images", "films", "--known-only")
-    assert done.stdout.startswith("note: 1 images of the file are not among yours and were left out\nto: 1 annotations")
+    assert done.stdout.startswith(
+        "note: images of the file that are not among yours were left out: 1\nto: 1 annotation,"
+    )
     Image.new("L", (60, 80)).save(tmp_path / "films" / "scan2.png")
     done = sightline(tmp_path, "annotate", "import", "job.xml", "--to", "to", "--images", "films", "--replace")
     assert "image 'scan2' has 60 x 80 (rows x columns) here, the study's has 80 x 60 (rows x columns)" in done.stderr
@@ -370,7 +372,7 @@ def test_a_file_that_names_nobody_and_one_without_sizes(tmp_path: Path) -> None:
     written(tmp_path / "gt.json", packed)
     words = ("annotate", "import", "gt.json", "--to", "to")
     assert (
-        "1 annotations name no reader; name one with --reader"
+        "1 annotation without a reader; name one with --reader"
         in sightline(tmp_path, *words, "--finding", "Opacity").stderr
     )
     done = sightline(tmp_path, *words, "--labels", "Opacity", "--reader", "board")
@@ -407,7 +409,7 @@ def test_a_time_that_is_none_is_left_out_and_refused_where_it_tells_readings_apa
     again = annotation(2, [rectangle(0, 0, 50, 50)]) | {"created_at": "2026-11-30T09:00:00Z"}
     written(tmp_path / "x.json", [task(1, "a.png", once)])
     done = sightline(tmp_path, "annotate", "import", "x.json", "--to", "to")
-    assert done.stdout.startswith("note: 1 times are not written as ISO 8601 and were left out\n")
+    assert done.stdout.startswith("note: times that are not written as ISO 8601 were left out: 1\n")
     assert table_of(tmp_path / "to").created_at.tolist() == [""]
     written(tmp_path / "y.json", [task(1, "a.png", once, again)])
     told = sightline(tmp_path, "annotate", "import", "y.json", "--to", "two")

@@ -219,7 +219,7 @@ def test_added_rows_stand_beside_those_that_are_there(tmp_path: Path) -> None:
 def test_no_added_row_takes_a_name_that_is_there(tmp_path: Path, name: str) -> None:
     write_folder(tmp_path, [row("a"), row("Own Mask")])
     before = contents(tmp_path)
-    with pytest.raises(StudyError, match="1 problems") as caught:
+    with pytest.raises(StudyError, match="1 problem with") as caught:
         append_to_folder(tmp_path, [row("new"), row(name)])
     assert "a second annotation of that name" in caught.value.cases[0]
     assert contents(tmp_path) == before

@@ -169,7 +169,7 @@ def test_what_cannot_be_compared_is_refused_in_words(tmp_path: Path) -> None:
     broken = command(tmp_path, "i1,R1,Opacity,0,0,10,\n")
     assert "row 2: its box lacks a number; complete it" in broken.stderr
     nameless = command(tmp_path, "i1,,Opacity,0,0,10,10\n")
-    assert "1 drawings name no reader" in nameless.stderr
+    assert "1 drawing without a reader" in nameless.stderr
     sizes = [drawing("a", "1", np.ones((4, 4), bool)), drawing("a", "2", np.ones((4, 5), bool))]
     with pytest.raises(StudyError, match="differ in size") as caught:
         drawn_reliability("x", sizes)
@@ -186,7 +186,7 @@ def test_files_that_name_nobody_get_their_readers_from_the_command(tmp_path: Pat
     assert (found["num_read"], found["marked_by"]) == (1, {"2": [0, 0, 1]})
     assert found["place"]["iou"]["value"] == pytest.approx(1 / 3, abs=1e-6)
     nobody = sightline(tmp_path, "reliability", "a.csv", "b.csv")
-    assert "4 drawings name no reader; name each file's reader: READER=FILE" in nobody.stderr
+    assert "4 drawings without a reader; name each file's reader: READER=FILE" in nobody.stderr
 
 
 def test_files_without_sizes_may_share_one(tmp_path: Path) -> None:

@@ -149,14 +149,14 @@ def test_crowds_count_and_detections_are_noted(tmp_path: Path) -> None:
     document = coco({**SQUARE, "iscrowd": 1}, {**box_of(2, 3, 4, 2), "score": 0.8}, {**SQUARE, "score": 0.3})
     found = read(tmp_path, document)
     assert same(found, {("a", "anna"): box(0, 2, 0, 2) | box(3, 5, 2, 6)})
-    assert found.notes == ["2 annotations carry a score, as a model's detections do; are they readers'?"]
+    assert found.notes == ["annotations with a score, as a model's detections have; check that a reader drew them: 2"]
 
 
 def test_annotations_without_a_category_are_noted_where_labels_are_chosen(tmp_path: Path) -> None:
     document = coco(SQUARE, categories=[])
     assert same(read(tmp_path, document), {("a", "anna"): box(0, 2, 0, 2)})
     found = read(tmp_path, document, labels=["opacity"])
-    assert found.notes == ["1 annotations without a category were left out, since labels were chosen"]
+    assert found.notes == ["annotations without a category were left out, since labels were chosen: 1"]
 
 
 def test_an_entry_of_no_region_without_a_name_is_counted(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_other_findings_alone_are_an_empty_reading(tmp_path: Path) -> None:
     found = read(tmp_path, cvat("".join(images)), labels=["opacity"])
     assert same(found, {("0", "anna"): box(3, 5, 2, 6), ("1", "anna"): NOTHING})
     assert found.images == {"0", "1", "2", "3"}
-    assert found.notes == ["1 images carry tags about the whole image, which are not read"]
+    assert found.notes == ["images carry tags about the whole image, which are not read: 1"]
 
 
 def test_what_a_model_drew_and_an_owner_read_is_noted(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_what_a_model_drew_and_an_owner_read_is_noted(tmp_path: Path) -> None:
     found = read(tmp_path, cvat(cvat_image(auto + CVAT_MASK), META.format(assignee="")))
     assert same(found, {("a", "admin"): box(3, 5, 2, 6) | MASKED})
     assert found.notes == [
-        "1 shapes were made by a model (source auto); are they what the reader thinks?",
-        "1 images have no assignee and count as read by the task's owner; name the reader if it was another",
+        "shapes made by a model (source auto); check that a reader confirmed them: 1",
+        "images without an assignee count as read by the task's owner (if it was another, name the reader): 1",
     ]
     assert read(tmp_path, cvat(cvat_image(CVAT_BOX), META.format(assignee=ASSIGNEE))).notes == []
 

@@ -88,7 +88,7 @@ def on(to_name: str, region: dict[str, Any] = RECTANGLE, **fields: Any) -> dict[
 
 
 TWO = {"frontal": "/data/upload/1/aaaaaaaa-a.png", "lateral": "/data/upload/1/bbbbbbbb-b.png"}
-OTHER = "1 regions on images that are not the study's, other views of a task, were left out"
+OTHER = "regions on images that are not the study's, other views of a task, were left out: 1"
 
 
 def test_a_region_of_another_view_is_no_region_of_this_one(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_views_of_unknown_images_are_all_read(tmp_path: Path) -> None:
     assert same(found, {("aaaaaaaa-a", "10"): box(1, 4, 2, 6), ("bbbbbbbb-b", "10"): box(3, 5, 2, 6)})
     one = read(tmp_path, [views(annotation(1, [on("lateral")]), **TWO)])
     assert same(one, {("bbbbbbbb-b", "10"): box(3, 5, 2, 6)})
-    assert one.notes == ["1 readings of a task's other view, without a region and of unknown size, were left out"]
+    assert one.notes == ["readings of a task's other view, without a region and of unknown size, were left out: 1"]
 
 
 def test_images_in_a_list_are_told_apart_by_item_index(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_shape_without_a_pixel_is_no_empty_reading(tmp_path: Path) -> None:
     assert found.problems == ["task 1, annotation 1: a rectanglelabels marks no pixel; remove it in Label Studio"]
     found = read(tmp_path, [task(1, "a.png", annotation(1, [RECTANGLE, erased]))])
     assert same(found, {("a", "10"): box(3, 5, 2, 6)})
-    assert found.notes == ["1 brushes without a pixel, erased again, were left out"]
+    assert found.notes == ["brushes without a pixel, erased again, were left out: 1"]
 
 
 def test_predictions_and_drafts_are_nobodys_and_accepted_ones_are_noted(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_predictions_and_drafts_are_nobodys_and_accepted_ones_are_noted(tmp_path
     assert same(found, {("a", "10"): box(3, 5, 2, 6)})
     assert found.images == {"a", "b"}
     assert found.notes == [
-        "1 regions are a model's proposals that a reader accepted as they were; such readers are not independent"
+        "regions are a model's proposals that a reader accepted as they were; such readers are not independent: 1"
     ]
 
 
@@ -223,7 +223,7 @@ def test_a_region_of_two_results_is_one_region_with_its_labels(tmp_path: Path) -
     assert same(read(tmp_path, tasks, labels=["Effusion"]), {("a", "10"): box(3, 5, 2, 6)})
     assert same(read(tmp_path, tasks, labels=["Pneumonia"]), {("a", "10"): NOTHING})
     found = read(tmp_path, [task(1, "a.png", annotation(1, [plain]))], labels=["Pneumonia"])
-    assert found.notes == ["1 regions without a label were left out, since labels were chosen"]
+    assert found.notes == ["regions without a label were left out, since labels were chosen: 1"]
 
 
 def test_messages_are_single_lines(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_files_that_are_no_png_are_left_out_with_a_note(tmp_path: Path) -> None:
     (folder / ".DS_Store").write_bytes(b"")
     contents = read_files([folder], BY_A)
     assert same(contents, {("im1", "A"): FIRST})
-    assert contents.notes == ["2 files beside the masks are no PNG; left out"]
+    assert contents.notes == ["files beside the masks that are no PNG were left out: 2"]
 
 
 def test_a_mask_of_0_and_1_beside_masks_of_0_and_255_is_refused(tmp_path: Path) -> None:

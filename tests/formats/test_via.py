@@ -84,7 +84,7 @@ def test_via_an_image_without_regions_may_never_have_been_looked_at(tmp_path: Pa
     assert same(contents, {("im1", "A"): box(14, 10, 26, 22)})
     assert contents.images == {"im1", "im2"}
     assert contents.notes == [
-        "1 images have no region and were left out: the file lists them whether or not they were read"
+        "images without a region were left out, since the file lists images whether or not they were read: 1"
     ]
 
 

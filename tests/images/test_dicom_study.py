@@ -65,7 +65,7 @@ def test_a_table_of_dicom_films(tmp_path: Path) -> None:
     found = json.loads((folder / "data/prepared/exclusions.json").read_text())
     assert found["excluded"] == [{"reason": "view LATERAL", "split": "test", "label": 1, "films": 1}]
     assert {"warning": "a spacing that makes no chest, so no millimetres", "films": 1} in found["warnings"]
-    assert "warning: a spacing that makes no chest, so no millimetres: 1 films (d)" in out
+    assert "warning: a spacing that makes no chest, so no millimetres: 1 film (d)" in out
     written = out + "".join(path.read_text() for path in (folder / "data/prepared").glob("*.[cj]s*"))
     assert not [word for word in ("H-0", "H-1", "Doe", "Jane", "202501") if word in written]
     images = np.load(folder / "data/prepared/images.npy")

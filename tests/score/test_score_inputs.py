@@ -232,7 +232,7 @@ def test_masks_of_a_turned_photographs_raw_pixels_are_refused_with_the_fix(tmp_p
         assert (
             "8 x 12 (rows x columns), the film of a1 is 12 x 8 (rows x columns); it looks turned by 90 degrees" in told
         )
-        assert "EXIF orientation that it is shown turned; turn this as the image is shown" in told
+        assert "the film is displayed turned, as its EXIF orientation says" in told
         assert "map of cam on c1: 8 x 12 (rows x columns), its image is 12 x 8" in told
 
 
@@ -278,9 +278,7 @@ def test_square_masks_of_other_films_count_as_squashed_with_a_note(tmp_path: Pat
         photo(tmp_path / "films" / f"{image}.png", 20, 30)
     squares = {image: np.kron(mask, np.ones((3, 2))) for image, mask in MASKS.items()}
     _, origin = gathered(maps, mask_folder(tmp_path / "masks", squares), "--images", tmp_path / "films")
-    assert origin.notes == [
-        "4 images have square masks and films that are not square: they count as squashed, not as cut"
-    ]
+    assert origin.notes == ["square masks of films that are not square count as squashed, not as cut; such images: 4"]
     cut = mask_folder(tmp_path / "cut", {image: mask[:, :9] for image, mask in MASKS.items()})
     told = refusal(tmp_path / "x", maps, cut, "--images", tmp_path / "films")
     assert "it does not show the whole image: export it for the whole image" in told

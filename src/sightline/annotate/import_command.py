@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sightline.annotate.images import Params, Pictures, study_index
 from sightline.annotate.imports import import_files
+from sightline.counts import counted
 from sightline.formats.annotations import ImportOptions
 from sightline.formats.fields import size_of
 from sightline.formats.readers import FORMATS
@@ -75,9 +76,15 @@ def import_(arguments: argparse.Namespace) -> None:
     )
     for note in done.notes:
         print(f"note: {note}")
-    print(f"{arguments.to}: " + ", ".join(f"{value} {name}" for name, value in done.counts.items()))
+    print(f"{arguments.to}: {summary_line(done.counts)}")
     print(f"readers, in the order of their names in the file: {', '.join(done.readers)}")
     print(arguments.next_steps.format(folder=arguments.to))
+
+
+def summary_line(counts: dict[str, int]) -> str:
+    """What an import added, in words, from its counts by name."""
+    nouns = [counted(counts[f"{noun}s"], noun) for noun in ("annotation", "image", "annotator")]
+    return ", ".join([*nouns, *(f"{counts[name]:,} {name}" for name in ("without a region", "skipped"))])
 
 
 def _known_images(folder: Path | None) -> dict[str, tuple[int, int]] | None:

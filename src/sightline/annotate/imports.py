@@ -17,6 +17,7 @@ import pandas as pd
 
 from sightline.annotate.pseudonyms import named_readers
 from sightline.aspect import has_aspect, how_to_turn, looks_turned
+from sightline.counts import counted
 from sightline.experts.annotation_reader import is_time
 from sightline.experts.annotation_writer import append_to_folder, earlier_rows, write_folder
 from sightline.formats.annotations import Annotation, Drawing, FileContents, ImportOptions
@@ -69,7 +70,8 @@ def import_files(
     problems = contents.problems + _problems(contents, options) + _untimed(contents)
     if problems:
         raise StudyError(
-            f"{what}: {len(problems)} problems; fix them in the file or in the tool that wrote it", collapsed(problems)
+            f"{what}: {counted(len(problems), 'problem')}; fix them in the file or in the tool that wrote it",
+            collapsed(problems),
         )
     if not contents.drawings:
         raise StudyError(f"{what}: holds no annotation that counts")
@@ -101,14 +103,14 @@ def _leave_out_unknown(contents: FileContents, options: ImportOptions) -> None:
     strangers = {drawing.image for drawing in contents.drawings if drawing.image not in known}
     contents.drawings = [drawing for drawing in contents.drawings if drawing.image in known]
     if strangers:
-        contents.notes.append(f"{len(strangers):,} images of the file are not among yours and were left out")
+        contents.notes.append(f"images of the file that are not among yours were left out: {len(strangers):,}")
 
 
 def _problems(contents: FileContents, options: ImportOptions) -> list[str]:
     """What is wrong with the drawings as a whole: missing names and labels, unknown images, differing sizes."""
     problems = []
     if contents.num_nameless:
-        problems.append(f"{contents.num_nameless} annotations name no reader; name one with --reader")
+        problems.append(f"{counted(contents.num_nameless, 'annotation')} without a reader; name one with --reader")
     for label in sorted(set(options.labels or ()) - contents.labels):
         problems.append(f"label {label!r} is not in the file{nearest_name(label, contents.labels)}")
     sizes: dict[str, tuple[tuple[int, int], str]] = {}
@@ -142,7 +144,7 @@ def _untimed(contents: FileContents) -> list[str]:
             problems.append(f"{drawing.source}: time {drawing.created_at!r} is not ISO 8601, {several}")
         contents.drawings[row] = replaced(drawing, created_at="")
     if rows:
-        contents.notes.append(f"{len(rows):,} times are not written as ISO 8601 and were left out")
+        contents.notes.append(f"times that are not written as ISO 8601 were left out: {len(rows):,}")
     return problems
 
 
@@ -179,7 +181,9 @@ def _refuse_repeats(what: str, folder: Path, earlier: pd.DataFrame, drawings: li
             here = f"image {drawing.image!r} has {_by(drawing.size)} here, {_by(known)} there"
             problems.append(f"{drawing.source}: {here}")
     if problems:
-        raise StudyError(f"{what}: {len(problems)} problems with the annotations in {folder}", collapsed(problems))
+        raise StudyError(
+            f"{what}: {counted(len(problems), 'problem')} with the annotations in {folder}", collapsed(problems)
+        )
     for own in by_name.values():
         drawn = {(drawing.image, _digest(drawing.counts.tolist())) for drawing in own}
         at = {(drawing.image, drawing.created_at) for drawing in own}
@@ -188,7 +192,9 @@ def _refuse_repeats(what: str, folder: Path, earlier: pd.DataFrame, drawings: li
         for reader, drawn_there in there.items():
             if drawn <= drawn_there and (is_marked or (is_dated and at <= times[reader])):
                 more = " and others" if len(own) > 1 else ""
-                problems.append(f"{len(own)} drawings of one reader, of {own[0].image!r}{more}, are those of {reader}")
+                problems.append(
+                    f"{counted(len(own), 'drawing')} of one reader, of {own[0].image!r}{more}, are those of {reader}"
+                )
                 break
     if problems:
         raise StudyError(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.aspect import misfit
+from sightline.counts import counted
 from sightline.experts.masks import shrunk_and_saved
 from sightline.experts.outlines import clean_drawing
 from sightline.formats.mask_png import png_mask
@@ -80,7 +81,7 @@ def read_annotations(
             counts.append((count, 0) if is_region else (0, count))
     problems += [f"{path}: mask {line}" for line in mixed_whites(whites)]
     if problems:
-        raise StudyError(f"{path}: {len(problems)} wrong annotations; correct or remove them", problems)
+        raise StudyError(f"{path}: {counted(len(problems), 'wrong annotation')}; correct or remove them", problems)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
     answers = folder / "readings.csv"
     table["is_answer"] = table.annotation.isin(
@@ -161,7 +162,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> F
         num_saved += saved
     problems += mixed_whites(whites)
     if problems:
-        raise StudyError(f"{folder}: {len(problems)} wrong masks; correct or remove them", problems)
+        raise StudyError(f"{folder}: {counted(len(problems), 'wrong mask')}; correct or remove them", problems)
     images = [image for image in test if image in masks]
     return Finished(images, np.stack([masks[image] for image in images]), num_saved)
 

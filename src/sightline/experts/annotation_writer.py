@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from sightline.counts import counted
 from sightline.experts.annotation_reader import COLUMNS
 from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
@@ -134,7 +135,7 @@ def _write_masks(
             os.fsync(file.fileno())
         lines.append((row.annotation, row.image, row.annotator, row.profession, name, row.created_at, row.drawn))
     if problems:
-        raise StudyError(f"{folder}: {len(problems)} problems with the annotations to be written", problems)
+        raise StudyError(f"{folder}: {counted(len(problems), 'problem')} with the annotations to be written", problems)
     if not lines:
         raise StudyError(f"{folder}: there is no annotation to write; the folder is left as it was")
     table = pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=[*COLUMNS, "drawn"])

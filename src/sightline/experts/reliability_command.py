@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from sightline.counts import counted
 from sightline.experts.crosswise import Estimate
 from sightline.experts.drawn_reliability import DrawnReliability, drawn_reliability
 from sightline.formats.annotations import FileContents, ImportOptions
@@ -87,9 +88,11 @@ def _read(arguments: argparse.Namespace, findings: list[str] | None) -> FileCont
         together.labels |= contents.labels
         together.num_nameless += contents.num_nameless
     if together.problems:
-        raise StudyError(f"{len(together.problems)} problems; fix them in the files", together.problems)
+        raise StudyError(f"{counted(len(together.problems), 'problem')}; fix them in the files", together.problems)
     if together.num_nameless:
-        raise StudyError(f"{together.num_nameless:,} drawings name no reader; name each file's reader: READER=FILE")
+        raise StudyError(
+            f"{counted(together.num_nameless, 'drawing')} without a reader; name each file's reader: READER=FILE"
+        )
     return together
 
 

@@ -23,7 +23,7 @@ from sightline.study.errors import StudyError
 
 TOOLS = {"label studio", "roboflow"}  # write their own names as the contributor: all their users' marks in one
 NO_CATEGORY = "annotations without a category were left out, since labels were chosen"
-SCORED = "annotations carry a score, as a model's detections do; are they readers'?"
+SCORED = "annotations with a score, as a model's detections have; check that a reader drew them"
 
 
 @dataclass
@@ -81,7 +81,7 @@ def read_coco(path: Path, options: ImportOptions) -> FileContents:
     for reading in readings.values():
         _unite(reading, document, contents)
     _add_empty(document, images, contents)
-    contents.notes += [f"{num} {note}" for note, num in notes.items() if num]
+    contents.notes += [f"{note}: {num:,}" for note, num in notes.items() if num]
     return contents
 
 

@@ -27,8 +27,8 @@ AREAS = ("polygon", "box", "ellipse", "mask")
 
 
 TAGS = "images carry tags about the whole image, which are not read"
-BY_MODEL = "shapes were made by a model (source auto); are they what the reader thinks?"
-OWNER = "images have no assignee and count as read by the task's owner; name the reader if it was another"
+BY_MODEL = "shapes made by a model (source auto); check that a reader confirmed them"
+OWNER = "images without an assignee count as read by the task's owner (if it was another, name the reader)"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def read_cvat(path: Path, options: ImportOptions) -> FileContents:
         for reading in sorted(of_tasks.values(), key=lambda reading: _time(reading.updated)):
             fields = {"image": stem, "annotator": who, "created_at": reading.updated, "source": reading.where}
             contents.drawings.append(Drawing.of(reading.mask_HW, **fields))
-    contents.notes += [f"{num} {note}" for note, num in notes.items() if num]
+    contents.notes += [f"{note}: {num:,}" for note, num in notes.items() if num]
     return contents
 
 

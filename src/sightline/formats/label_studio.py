@@ -98,7 +98,7 @@ def read_label_studio(path: Path, options: ImportOptions) -> FileContents:
             contents.problems.append(f"{fields['source']}: no region, and nothing states the size of image {image!r}")
         else:
             file.counts[NO_SIZE] += 1
-    contents.notes += [f"{num} {note}" for note, num in file.counts.items() if num]
+    contents.notes += [f"{note}: {num:,}" for note, num in file.counts.items() if num]
     return contents
 
 

@@ -87,7 +87,9 @@ class _Reader:
                 self.gathering.wrong(where, error)
         self._settle()
         if num_imageless:
-            self.gathering.contents.notes.append(f"{num_imageless:,} labels of whole studies name no image; left out")
+            self.gathering.contents.notes.append(
+                f"labels of whole studies, which name no image, were left out: {num_imageless:,}"
+            )
         return self.gathering.finished()
 
     def _add(self, annotation: dict[str, Any], label: _Label, where: str) -> None:

@@ -65,10 +65,10 @@ def read_padchest_gr(path: Path, options: ImportOptions) -> FileContents:
                         gathering.shape(image, READERS[key], f"{where}, finding {number}, {key}", draw)
     if num_normal:
         gathering.contents.notes.append(
-            f"{num_normal:,} findings that are not abnormal have boxes; these were left out"
+            f"boxes of findings that are not abnormal were left out; such findings: {num_normal:,}"
         )
     if num_nameless and options.labels is not None:
-        gathering.contents.notes.append(f"{num_nameless:,} findings with boxes have no label and were left out")
+        gathering.contents.notes.append(f"findings with boxes but without a label were left out: {num_nameless:,}")
     return gathering.finished()
 
 

@@ -41,5 +41,7 @@ def read_png_folder(path: Path, options: ImportOptions) -> FileContents:
     for problem in mixed_whites(whites):
         gathering.wrong(*problem.split(": ", 1))
     if len(files) > len(masks):
-        gathering.contents.notes.append(f"{len(files) - len(masks):,} files beside the masks are no PNG; left out")
+        gathering.contents.notes.append(
+            f"files beside the masks that are no PNG were left out: {len(files) - len(masks):,}"
+        )
     return gathering.finished()

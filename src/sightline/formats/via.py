@@ -51,7 +51,8 @@ def read_via(path: Path, options: ImportOptions) -> FileContents:
         _add_regions(gathering, image, entry, where, marks)
     if num_bare:
         gathering.contents.notes.append(
-            f"{num_bare:,} images have no region and were left out: the file lists them whether or not they were read"
+            "images without a region were left out, since the file lists images whether or not they were read: "
+            f"{num_bare:,}"
         )
     return gathering.finished()
 

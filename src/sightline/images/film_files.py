@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sightline.counts import counted
 from sightline.images.film_size import film_size
 from sightline.images.folder import is_film
 from sightline.names import SUFFIXES, stem_of
@@ -41,5 +42,7 @@ def film_sizes(folder: Path) -> dict[str, tuple[int, int]]:
         if known:
             sizes[image] = known[0]
     if problems:
-        raise StudyError(f"--images {folder}: {len(problems)} problems; correct or remove the files", problems)
+        raise StudyError(
+            f"--images {folder}: {counted(len(problems), 'problem')}; correct or remove the files", problems
+        )
     return sizes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sightline.counts import counted
 from sightline.images.pixel_file import ReadFilm
 
 FEW_LEVELS = 32  # of 256; a film of a chest has 100 or more, one whose depth was lost has a dozen
@@ -40,5 +41,5 @@ def warning_lines(warnings: dict[str, list[int]], names: Sequence[str]) -> list[
     lines = []
     for key, rows in warnings.items():
         some = ", ".join(names[row] for row in rows[:NAMED]) + (", ..." if len(rows) > NAMED else "")
-        lines.append(f"warning: {WORDS[key]}: {len(rows)} films ({some})")
+        lines.append(f"warning: {WORDS[key]}: {counted(len(rows), 'film')} ({some})")
     return lines

@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from sightline.counts import counted
 from sightline.images.decode import FILM_SUFFIXES
 from sightline.names import stem_of
 from sightline.study.errors import StudyError
@@ -60,7 +61,9 @@ def folder_files(root: str | Path, negative: str, positive: str) -> list[ImageFi
         f"{' and '.join(map(str, paths))}: two images of one name" for paths in same.values() if len(paths) > 1
     ]
     if problems:
-        raise StudyError(f"{root}: {len(problems)} problems with the images; correct them and run again", problems)
+        raise StudyError(
+            f"{root}: {counted(len(problems), 'problem')} with the images; correct them and run again", problems
+        )
     return files
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from sightline.counts import counted
 from sightline.images.decode import read_film
 from sightline.images.dicom import is_dicom
 from sightline.images.dicom_header import FilmFacts
@@ -68,7 +69,7 @@ def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[ReadFi
             if isinstance(result, ValueError)
         ]
         if problems:
-            raise StudyError(f"{len(problems)} unreadable images; replace them or take them out", problems)
+            raise StudyError(f"{counted(len(problems), 'unreadable image')}; replace them or take them out", problems)
     return films
 
 

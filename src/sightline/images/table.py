@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sightline.counts import counted
 from sightline.images.folder import ImageFile
 from sightline.images.listing import Excluded, Listing
 from sightline.images.source import Data, view_of
@@ -84,7 +85,7 @@ def table_films(data: Data) -> Listing:
         if len(same) > 1
     ]
     if problems:
-        raise StudyError(f"{path}: {len(problems)} problems; correct them and run again", problems)
+        raise StudyError(f"{path}: {counted(len(problems), 'problem')}; correct them and run again", problems)
     if not files:
         raise StudyError(f"{path}: lists no film" + (" that is not excluded" if excluded else ""))
     order = sorted(range(len(files)), key=lambda place: _rank(files[place]))
@@ -141,7 +142,7 @@ def _read(path: Path) -> pd.DataFrame:
     problems += [f"{name}: the index writes a column of that name; rename it" for name in names if name in OF_THE_INDEX]
     problems += [f"{name}: two columns of that name" for name in sorted({n for n in names if names.count(n) > 1})]
     if problems:
-        raise StudyError(f"{path}: {len(problems)} problems with the columns", problems)
+        raise StudyError(f"{path}: {counted(len(problems), 'problem')} with the columns", problems)
     rows = read_csv(path, dict.fromkeys(("path", "label", *names), str))[list(dict.fromkeys(names))]
     rows = rows.apply(lambda column: column.str.strip())
     return rows[(rows != "").any(axis=1)]

@@ -6,11 +6,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sightline.counts import counted
 from sightline.report import agreement_figures, published_answer
 from sightline.report.contents import Printed, Study
 from sightline.report.digits import below, with_ends
 from sightline.report.html import chart, charts, details_html, paragraph, table, tiles
-from sightline.report.words import LEVEL, Metrics, consensus_words, counted, equals_p, is_body, number_at, shown
+from sightline.report.words import LEVEL, Metrics, consensus_words, equals_p, is_body, number_at, shown
 
 
 def agreement(study: Study, table1: Printed) -> list[str]:

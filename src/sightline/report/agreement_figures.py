@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sightline.counts import counted
 from sightline.report.chart import SERIES, label_margin, svg
-from sightline.report.words import counted
 
 
 def count_figure(agreement: pd.DataFrame) -> str:

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from sightline.counts import counted
 from sightline.report.choices_figure import specification_figure
 from sightline.report.contents import Study
 from sightline.report.html import bullets, chart, details_html, paragraph, table
-from sightline.report.words import LEVEL, Metrics, counted, lift_words, listed, measure, number_at, percent, shown
+from sightline.report.words import LEVEL, Metrics, lift_words, listed, measure, number_at, percent, shown
 
 FACTORS = {
     "layer": "layer of the network", "method": "saliency method", "threshold_rule": "threshold rule",

@@ -9,10 +9,11 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sightline.counts import counted
 from sightline.report.chart import INK, dots, label_margin, looks, svg
 from sightline.report.contents import Study
 from sightline.report.html import chart, details_html, paragraph, table
-from sightline.report.words import Metrics, counted, in_units, listed, measure, method_words, number_at, percent, shown
+from sightline.report.words import Metrics, in_units, listed, measure, method_words, number_at, percent, shown
 from sightline.study.models import Entry
 
 KINDS = {

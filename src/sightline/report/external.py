@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sightline.counts import counted
 from sightline.report.chart import INK, label_margin, looks, svg
 from sightline.report.contents import Study
 from sightline.report.digits import below, with_ends
 from sightline.report.html import chart, table
-from sightline.report.words import Metrics, counted, listed, number_at, percent
+from sightline.report.words import Metrics, listed, number_at, percent
 from sightline.study.models import Entry
 
 METRICS = {"accuracy": "Accuracy", "auroc": "AUROC"}

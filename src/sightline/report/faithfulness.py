@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from sightline.counts import counted
 from sightline.report.contents import Study
 from sightline.report.faithfulness_figures import necessity_figure, pixel_figure
 from sightline.report.html import chart, charts, details_html, paragraph, table
-from sightline.report.words import LEVEL, Metrics, counted, listed, method_words, named, number_at, percent, shown
+from sightline.report.words import LEVEL, Metrics, listed, method_words, named, number_at, percent, shown
 from sightline.statistics.holm import holm
 
 FILLS = {"blur": "Blurred", "zero": "Blackened"}

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sightline.counts import counted
 from sightline.report import scale, strip, verdict
 from sightline.report.html import escaped, paragraph
 from sightline.report.scale import Axis, Place
-from sightline.report.words import Metrics, counted, listed, number_at, percent
+from sightline.report.words import Metrics, listed, number_at, percent
 
 ANSWERS = {  # by verdict: how it is marked (scale.MARKS), and the answer in a word
     "as_expert": ("yes", "Yes"),

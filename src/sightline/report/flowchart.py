@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from sightline.counts import counted
 from sightline.report.contents import Study
 from sightline.report.html import details_html, escaped, paragraph, table
-from sightline.report.words import counted, number_at
+from sightline.report.words import number_at
 
 SPLITS = {"train": "training", "val": "validation", "test": "test", "external": "external"}
 CLASSES = {0: "negative", 1: "positive"}

@@ -7,11 +7,12 @@ import math
 import pandas as pd
 
 from sightline.alignment.metrics import scale_metric, table_order
+from sightline.counts import counted
 from sightline.report import ladder_answer, ladder_figures
 from sightline.report.contents import Study
 from sightline.report.digits import below
 from sightline.report.html import bullets, chart, details_html, paragraph, table
-from sightline.report.words import Metrics, consensus_words, counted, in_units, measure, number_at, place_words
+from sightline.report.words import Metrics, consensus_words, in_units, measure, number_at, place_words
 
 
 def human_scale(study: Study, standings: pd.DataFrame) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from sightline.alignment.metrics import scale_metric
+from sightline.counts import counted
 from sightline.report.contents import Study
 from sightline.report.words import (
     ABOVE,
@@ -23,7 +24,6 @@ from sightline.report.words import (
     OPEN,
     Metrics,
     baseline_words,
-    counted,
     in_units,
     lift_words,
     listed,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from sightline.counts import counted
 from sightline.report.contents import Study
 from sightline.report.digits import plain
 from sightline.report.html import bullets, chart, details_html, paragraph, table
@@ -16,7 +17,6 @@ from sightline.report.words import (
     SHARES,
     Metrics,
     anatomy,
-    counted,
     is_body,
     listed,
     method_words,

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from sightline.counts import counted
 from sightline.report.chart import INK, label_margin, looks, svg
 from sightline.report.contents import Study
 from sightline.report.digits import below, with_ends
 from sightline.report.html import chart, details_html, figure_first, table
-from sightline.report.words import counted, lift_words, listed, measure, number_at
+from sightline.report.words import lift_words, listed, measure, number_at
 
 METRICS = {"accuracy": "Accuracy", "auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 PARTS = {"test": "test films", "external": "external films"}

@@ -11,20 +11,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from sightline.counts import counted
 from sightline.report.chart import INK, MUTED, label_margin, looks, svg
 from sightline.report.digits import below
 from sightline.report.html import bullets, chart, details_html, figure_first, paragraph, table
-from sightline.report.words import (
-    Metrics,
-    counted,
-    lift_words,
-    listed,
-    measure,
-    number_at,
-    percent,
-    place_words,
-    shown,
-)
+from sightline.report.words import Metrics, lift_words, listed, measure, number_at, percent, place_words, shown
 from sightline.study.models import Entry, ExternalMaps, primary_method
 
 WORDS = {

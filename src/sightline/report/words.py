@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from sightline.alignment.metrics import METRICS, Metric
+from sightline.counts import counted
 from sightline.report.digits import with_ends
 from sightline.study.models import Entry, Network
 
@@ -155,14 +156,6 @@ def equals_p(p_value: float) -> str:
 def listed(words: Sequence[str], conjunction: str = "and") -> str:
     """The words with commas and a final "and", or "or"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
-
-
-def counted(number: float, noun: str, plural: str = "") -> str:
-    """A whole number with its noun: 1 image, 1,234 images; `plural` where an s does not make it; NaN as a dash."""
-    many = plural or noun + "s"
-    if math.isnan(number):
-        return f"– {many}"
-    return f"{number:,.0f} {noun if round(number) == 1 else many}"
 
 
 def named(models: Sequence[str], total: int) -> str:

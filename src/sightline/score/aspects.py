@@ -49,7 +49,7 @@ def squashed_note(sizes: Sizes, films: Mapping[str, Size]) -> list[str]:
     ]
     if not odd:
         return []
-    return [f"{len(odd)} images have square masks and films that are not square: they count as squashed, not as cut"]
+    return [f"square masks of films that are not square count as squashed, not as cut; such images: {len(odd):,}"]
 
 
 def map_problems(maps: Mapping[str, Mapping[str, np.ndarray]], sizes: Sizes, films: Mapping[str, Size]) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sightline.alignment.ladder import MapsAndRegions
 from sightline.aspect import Size
+from sightline.counts import counted
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.formats.fields import size_of
 from sightline.images.film_files import film_files
@@ -68,7 +69,9 @@ def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
         expected = {image: films.get(image, sizes[0][0]) for image, sizes in regions.sizes.items()}
         problems += mask_problems(lung_sizes, expected, first_paths, asked.grid)
     if problems:
-        raise StudyError(f"{len(problems)} problems with the files; correct or remove them", collapsed(problems))
+        raise StudyError(
+            f"{counted(len(problems), 'problem')} with the files; correct or remove them", collapsed(problems)
+        )
     anatomy_MHW, anatomy = read_anatomy(images, lungs_MHW, pixels_MHW, regions.grid)
     patients = named_patients(images, arguments.patients)
     notes = [*regions.notes, *squashed_note(regions.sizes, films)]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.alignment.metrics import scale_metric, table_order
+from sightline.counts import counted
 from sightline.report import gallery, verdict, viewer
 from sightline.report.contents import Strip
 from sightline.report.first_screen import Names, Subject, first_screen, limits_of
@@ -15,7 +16,7 @@ from sightline.report.html import Section, bullets, chart, details, document, pa
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.strip import films_of, region_films
 from sightline.report.viewer import Viewer
-from sightline.report.words import baseline_words, counted, in_units, lift_words, measure
+from sightline.report.words import baseline_words, in_units, lift_words, measure
 from sightline.score import answer
 from sightline.score.answer import mean_words, place_of
 from sightline.score.films import Rows

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sightline.counts import counted
 from sightline.images.repeated_films import patient_pattern
 from sightline.images.split import patients_of
 from sightline.names import stem_of
@@ -51,5 +52,5 @@ def _from_table(images: Sequence[str], path: Path) -> list[str]:
             problems.append(f"{path}, row {row + 2}: image {image} has patient {patient_of[image]} in an earlier row")
     problems += [f"{path}: has no row of image {image}" for image in images if image not in patient_of]
     if problems:
-        raise StudyError(f"--patients {path}: {len(problems)} problems; correct the table", problems)
+        raise StudyError(f"--patients {path}: {counted(len(problems), 'problem')}; correct the table", problems)
     return [patient_of[image] for image in images]
