@@ -198,7 +198,7 @@ def test_names_match_in_either_unicode_form(tmp_path: Path, form: str) -> None:
     assert read_finished(tmp_path / "masks", index, (ROWS, COLUMNS)).images == [accented]
 
 
-def test_a_mask_of_a_turned_photograph_s_raw_pixels_is_named_with_the_fix(tmp_path: Path) -> None:
+def test_a_mask_of_the_raw_pixels_of_a_turned_photograph_is_named_with_the_fix(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("L", (100, 60)).save(tmp_path / "one.jpg", exif=exif)  # shown with 100 rows, 60 columns
@@ -210,7 +210,7 @@ def test_a_mask_of_a_turned_photograph_s_raw_pixels_is_named_with_the_fix(tmp_pa
         read_annotations(place, index, (64, 64))
     (told,) = caught.value.cases
     assert "raw.png: 60 x 100 (rows x columns) does not have the aspect of its image, 100 x 60 or 64 x 64" in told
-    assert "it looks turned by 90 degrees: the image file says by its EXIF orientation" in told
+    assert "it looks turned by 90 degrees: the film is displayed turned, as its EXIF orientation says" in told
 
 
 def precision(maps: Path, masks: Path, images: list[str]) -> list[float]:
