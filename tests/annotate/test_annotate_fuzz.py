@@ -238,7 +238,7 @@ def test_every_operation_is_tried(study: Study) -> None:
 @pytest.mark.parametrize("label", STANDING)
 @pytest.mark.parametrize("role", ROLES)
 def test_made_up_requests(study: Study, role: str, label: str) -> None:
-    fuzzed(study, role, label, examples=25, fixed=True)
+    fuzzed(study, role, label, examples=12, fixed=True)
 
 
 @pytest.mark.slow

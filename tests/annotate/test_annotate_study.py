@@ -252,6 +252,7 @@ def test_the_readings_are_the_consensus(whole: Whole, tmp_path: Path) -> None:
     hold_consensus(folder, whole.reads, whole.overview)
 
 
+@pytest.mark.slow  # 50 s: DVC's reruns are tested in stages/test_pipeline.py, and here each stage by itself
 @has_dvc
 def test_dvc_takes_over_and_one_more_reading_reruns_what_it_touches(whole: Whole, tmp_path: Path) -> None:
     folder = tmp_path / "project"

@@ -32,7 +32,12 @@ def test_a_pixel_belongs_to_a_box_if_its_centre_does() -> None:
 
 @pytest.mark.parametrize(
     ("box", "reason"),
-    [((3, 0, 2, 1), "wide"), ((0, 0, 90, 5), "from 0 to 80"), ((0, 0, float("nan"), 5), "goes from"), ((1, 2, 3), "not four numbers")],
+    [
+        ((3, 0, 2, 1), "wide"),
+        ((0, 0, 90, 5), "from 0 to 80"),
+        ((0, 0, float("nan"), 5), "goes from"),
+        ((1, 2, 3), "not four numbers"),
+    ],
 )
 def test_a_box_that_is_none_or_lies_outside_is_refused(box: tuple[float, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):

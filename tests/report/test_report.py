@@ -22,6 +22,8 @@ from sightline.report.gallery import data_uri, tile
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_json, write_npz
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -209,6 +211,7 @@ def test_the_phantom_always_stands_beside_its_target_and_is_called_synthetic(
     assert "The X-rays are synthetic" in words
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_hostile_names_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = '<script>alert(1)</script>$x^2$ & "q" </svg>'
     models = {"theirs": EXTERNAL["theirs"] | {"method": "a'--><b>"}}  # keys of models cannot be hostile

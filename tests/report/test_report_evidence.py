@@ -32,6 +32,8 @@ from reports import (
 from sightline.alignment.specifications import CURVE_COLUMNS, curve_table, specifications, summary
 from sightline.study.files import write_csv, write_json, write_npz
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 ORDER = ("films", "verdict", "ladder", "faithfulness", "shortcut", "choices", "classification", "experts", "published",
          "made", "glossary")  # fmt: skip
 FILES = (
@@ -360,6 +362,7 @@ def test_networks_that_do_not_use_the_region(finished: Path, tmp_path: Path, mon
         assert whole(written(root, monkeypatch)).count(said) == count
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_hostile_names_are_text_in_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Methods of external maps are named by their users; keys of models have letters, digits, - and _ only."""
     maps = EXTERNAL["theirs"]

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from studies import ROOT, change, dvc, has_dvc, maps_study, run, script, stage, stages_run, study
+from studies import ROOT, change, dvc, has_dvc, maps_study, run, stage, stages_run, study
 
 SHARED = ROOT.parent / "shared" / "data"
 KEY = "alexnet-scratch-gap"
@@ -102,7 +102,7 @@ def test_an_image_without_a_map_is_said(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
-    """Every stage, with files limited to 256 bytes as a full disk limits them, and then as a user runs it."""
+    """Every stage, with files limited to 256 bytes as a full disk limits them, and then without the limit."""
     folder = study(tmp_path, train__epochs=1, phantom__train_images=32, train__batch_size=8, consistency__enabled=True)
     networks = {KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}}
     change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
@@ -121,7 +121,7 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
             assert full.stderr.startswith("error: "), full.stderr
             assert "could not be written" in full.stderr
             assert not list(folder.rglob("*.partial")), name
-        done = script(program, folder, *arguments)
+        done = stage(program, folder, *arguments)
         assert done.returncode == 0, f"{name}: {done.stderr}"
         if name == "prepare":
             truth = np.load(folder / "data/prepared/truth.npz")

@@ -221,7 +221,8 @@ def test_a_loss_that_explodes_is_an_error(prepared: Path, tmp_path: Path) -> Non
     assert not (folder / "data/models").exists()
 
 
-@pytest.mark.parametrize("precision", ["float16", "float32", "bfloat16"])
+# processors without float16 emulate it: 20 s
+@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "float32", "bfloat16"])
 def test_every_precision_trains(
     prepared: Path, tmp_path: Path, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
