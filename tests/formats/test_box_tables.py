@@ -205,7 +205,8 @@ def test_nih_is_read_by_position_and_by_either_name(tmp_path: Path, ending: str,
     assert found.labels == {"Infiltrate", "Mass", name}
     assert found.notes == [
         "images with boxes of other findings alone were left out, since the file does not say whether the asked "
-        "finding was looked for there: 1"
+        "finding was looked for there: 1",
+        "NIH's BBox_List_2017.csv states no size: it counts in 1024 x 1024 pixels unless --image-size is given",
     ]
 
 
@@ -290,3 +291,13 @@ def test_a_table_of_boxes_of_no_known_format_says_what_it_has_and_what_is_accept
     assert "a CSV of boxes with the columns filename, class, xmin, ymin, xmax, ymax; name its columns as VinDr" in text
     assert "COCO's JSON" in text
     assert "VinDr-CXR" in text
+
+
+@pytest.mark.parametrize(("size", "is_needed", "count"), [(None, True, 1), ((512, 512), True, 0), (None, False, 0)])
+def test_a_format_of_one_size_says_so_unless_the_size_is_given(
+    tmp_path: Path, size: tuple[int, int] | None, is_needed: bool, count: int
+) -> None:
+    """On films of 224 pixels, boxes that count in 1,024 would be misplaced without a word."""
+    path = written(tmp_path / "boxes.csv", "patientId,x,y,width,height,Target\np1,10,20,30,40,1\n")
+    found = read_files([path], ImportOptions(annotator="x", size=size, is_size_needed=is_needed))
+    assert len([note for note in found.notes if "counts in 1024 x 1024 pixels" in note]) == count

@@ -32,6 +32,8 @@ class Format:
     """module:function below sightline.formats; loaded only when a file is read, so that a look loads no other one."""
     fits: Callable[[Peek], bool]
     """Whether a file or folder looks like it; at most one format's answer is yes."""
+    frame: tuple[int, int] | None = None
+    """(rows, columns) in which files count, where all films of the format have one size and no file states it."""
 
     def read(self, path: Path, options: ImportOptions) -> FileContents:
         """What the file holds; StudyError if it is not of this format."""
@@ -107,7 +109,9 @@ def _is_rsna(peek: Peek) -> bool:
 
 
 FORMATS: dict[str, Format] = {
-    "chestx-det": Format("ChestX-Det's JSON", "chestx_det:read_chestx_det", has_items("file_name", "syms")),
+    "chestx-det": Format(
+        "ChestX-Det's JSON", "chestx_det:read_chestx_det", has_items("file_name", "syms"), frame=(1024, 1024)
+    ),
     "chexlocalize": Format("cheXlocalize's JSON", "chexlocalize:read_chexlocalize", _is_chexlocalize),
     "coco": Format("COCO's JSON", "coco:read_coco", has_keys("images", "annotations")),
     "cvat": Format("CVAT for images 1.1", "cvat:read_cvat", lambda peek: peek.root == "annotations"),
@@ -124,13 +128,15 @@ FORMATS: dict[str, Format] = {
         "ms_cxr:read_ms_cxr",
         has_columns("dicom_id", "category_name", "x", "y", "w", "h", "image_width", "image_height"),
     ),
-    "nih": Format("NIH's BBox_List_2017.csv", "nih:read_nih", _is_nih),
+    "nih": Format("NIH's BBox_List_2017.csv", "nih:read_nih", _is_nih, frame=(1024, 1024)),
     "npz": Format("an NPZ of masks", "npz:read_npz_masks", lambda peek: peek.suffix == ".npz"),
     "padchest-gr": Format("PadChest-GR's JSON", "padchest_gr:read_padchest_gr", has_items("ImageID", "findings")),
     "png": Format("a folder of PNG masks", "png_folder:read_png_folder", _is_png_folder),
     "reflacx": Format("REFLACX's ellipses", "reflacx:read_reflacx", _is_reflacx),
-    "rsna": Format("RSNA Pneumonia's CSV", "rsna:read_rsna", _is_rsna),
-    "siim": Format("SIIM-ACR's run lengths", "siim:read_siim", has_columns("ImageId", "EncodedPixels")),
+    "rsna": Format("RSNA Pneumonia's CSV", "rsna:read_rsna", _is_rsna, frame=(1024, 1024)),
+    "siim": Format(
+        "SIIM-ACR's run lengths", "siim:read_siim", has_columns("ImageId", "EncodedPixels"), frame=(1024, 1024)
+    ),
     "via": Format("the VGG Image Annotator's JSON", "via:read_via", _is_via),
     "vindr": Format(
         "VinDr-CXR's and VinDr-PCXR's CSV",
@@ -209,8 +215,21 @@ def read_files(paths: Iterable[Path], options: ImportOptions, format: str | None
         together.drawings += [replace(drawing, source=f"{where}{drawing.source}") for drawing in contents.drawings]
         together.problems += [f"{where}{problem}" for problem in contents.problems]
         together.notes += [f"{where}{note}" for note in contents.notes]
+        if frame := FORMATS[key].frame:
+            _note_frame(f"{where}{FORMATS[key].title}", frame, contents, options, together)
         together.images |= contents.images
         together.labels |= contents.labels
         together.num_skipped += contents.num_skipped
         together.num_nameless += contents.num_nameless
     return together
+
+
+def _note_frame(
+    what: str, frame: tuple[int, int], contents: FileContents, options: ImportOptions, together: FileContents
+) -> None:
+    """Says in what pixels a file counts that does not state it: on films of another size its regions are misplaced."""
+    if contents.drawings and options.size is None and options.is_size_needed:
+        rows, columns = frame
+        together.notes.append(
+            f"{what} states no size: it counts in {rows} x {columns} pixels unless --image-size is given"
+        )
