@@ -8,7 +8,6 @@ Run: python src/import_maps.py <key of a models entry {maps: <folder>, method: <
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -31,8 +30,6 @@ def main() -> None:
         raise StudyError("name one external model of params.yaml: python src/import_maps.py <key>")
     key = sys.argv[1]
     entry: ExternalMaps = read_entry(ExternalMaps, "models", key)
-    if not re.fullmatch(r"[A-Za-z0-9_]+", entry.method) or entry.method == "images":
-        raise StudyError(f"params.yaml: models.{key}.method: letters, digits and _ only, got {entry.method!r}")
     index = read_csv(INDEX, {"image": str, "split": str, "source": str})
     split, film = (dict(zip(index["image"], index[name], strict=True)) for name in ("split", "source"))
     grid = prepared_grid(PREPARED)

@@ -24,6 +24,7 @@ ALLOWED = {
     "formats": ("names", "study"),
     "images": ("counts", "names", "statistics", "study"),
     "networks": ("statistics", "study"),
+    "own_models": (),
     "experts": ("aspect", "counts", "formats", "maps", "names", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
     "saliency": ("maps", "networks", "study"),

@@ -91,7 +91,7 @@ def test_a_stage_finds_network_and_seed_of_its_run(tmp_path: Path) -> None:
     for key in ("three-seed4", "three-seed1", "three-seed02"):
         with pytest.raises(StudyError, match=rf"models\.{key}: no such entry; did you mean "):
             read_network(key, path)
-    with pytest.raises(StudyError, match=r"models\.lime\.arch: missing"):
+    with pytest.raises(StudyError, match=r"models\.lime\.maps: unknown; a classifier trained elsewhere"):
         read_network("lime", path)
 
 

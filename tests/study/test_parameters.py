@@ -73,7 +73,7 @@ def test_values_arrive_typed(tmp_path: Path) -> None:
         ("rate: 1e-05", "rate: fast", r"train.rate: expected a number, got 'fast'"),
         ("kind: a", "kind: c", r"train.kind: expected one of a, b, got 'c'"),
         ("color: false", "color: 0", r"train.color: expected true or false, got 0"),
-        ("arch: alexnet", "arch: alexnt", r"models.n.arch: expected one of .* did you mean alexnet\?"),
+        ("arch: alexnet", "arch: alexnt", r"models.n.arch: expected an architecture of .* did you mean alexnet\?"),
         ("arch: alexnet", "arch: resnet50", None),
         ("arch: alexnet, init: scratch, head: gap", "arch: resnet50, init: scratch, head: fc", "no fc head of its own"),
         ("head: gap", "haed: gap", r"models.n.haed: unknown; did you mean head\?"),

@@ -36,7 +36,7 @@ CONTROLS = {
 ROW = 0.3  # inches
 FEW = 5  # models: no more than that are named, more are counted
 ZERO = 5e-4
-OTHER = ExternalMaps(maps="", method="")  # drawn as maps made elsewhere are
+OTHER = ExternalMaps(maps="", method="map")  # drawn as maps made elsewhere are
 
 
 def of_study(verdict: Metrics, models: Mapping[str, Entry]) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _ladder(results: dict[str, Any]) -> list[str]:
 
 
 def _looks(results: dict[str, Any]) -> dict[str, ExternalMaps]:
-    return {name: ExternalMaps(maps="", method="") for name in results["candidates"]}
+    return {name: ExternalMaps(maps="", method="map") for name in results["candidates"]}
 
 
 def _human(results: dict[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
-"""The entries of `models`: networks to train, from one seed or several, and folders of maps made elsewhere.
+"""The entries of `models`: networks to train, classifiers trained elsewhere, and folders of maps made elsewhere.
 
-A *run* is one training of a network, or one folder of maps: what a stage calls a model. The first seed of an entry has
-the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an entry with several seeds are a *family*.
+A *run* is one training of a network, one classifier, or one folder of maps: what a stage calls a model. The first seed
+of an entry has the entry's key, further ones `<key>-seed2`, `<key>-seed3`, ... The runs of an entry with several seeds
+are a *family*.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from sightline.study.architecture_names import WAYS_IN, arch_problem, has_own_head
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_entry, read_params
 
@@ -20,9 +22,12 @@ from sightline.study.parameters import read_entry, read_params
 class Network:
     """A network to train: architecture, init and head, and what it sees."""
 
-    arch: Literal["alexnet", "vgg16", "googlenet", "resnet50", "resnet18", "squeezenet1_1"]
-    init: Literal["scratch", "imagenet"]
+    arch: str
+    """A classification architecture of torchvision, or `timm:<name>` (sightline.study.architecture_names)."""
+    init: str
+    """scratch, imagenet, or the path of a file of weights."""
     head: Literal["fc", "gap"]
+    hint: ClassVar[str] = WAYS_IN  # for an entry of unknown keys
     seeds: int = 1
     """Trainings, each from random numbers of its own."""
     input: Literal["film", "lungs"] = "film"
@@ -31,7 +36,11 @@ class Network:
     """Values that replace those of section `train`, for this network alone; checked where it is trained."""
 
     def __post_init__(self) -> None:
-        if self.head == "fc" and self.arch not in ("alexnet", "vgg16"):
+        if wrong := arch_problem(self.arch):
+            raise ValueError(f"arch: {wrong}")
+        if self.init not in ("scratch", "imagenet") and not Path(self.init).suffix:
+            raise ValueError(f"init: expected scratch, imagenet or a file of weights, got {self.init!r}")
+        if self.head == "fc" and not has_own_head(self.arch):
             raise ValueError(f"head: {self.arch} has no fc head of its own; use gap")
         if self.seeds < 1:
             raise ValueError(f"seeds: expected at least 1, got {self.seeds}")
@@ -42,6 +51,40 @@ class Network:
         seen = {"input": self.input} if self.input != "film" else {}
         return {"arch": self.arch, "init": self.init, "head": self.head, **seen}
 
+    @property
+    def start(self) -> str:
+        """The file that training starts from; empty with random weights and with those that torchvision publishes."""
+        return "" if self.init in ("scratch", "imagenet") else self.init
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeModel:
+    """A classifier trained elsewhere, by a Python file of the user's own (docs/own-models.md)."""
+
+    code: str
+    weights: str = ""
+    """The file of weights that `load()` reads; empty where it reads none."""
+    input: Literal["film", "lungs"] = "film"
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The two files that make the model; the same twice where there is one."""
+        return self.code, self.weights or self.code
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedModel:
+    """A classifier trained elsewhere, as an exported file (.pt2, .onnx or TorchScript) and its card (YAML)."""
+
+    export: str
+    card: str
+    input: Literal["film", "lungs"] = "film"
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The two files that make the model."""
+        return self.export, self.card
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalMaps:
@@ -50,8 +93,15 @@ class ExternalMaps:
     maps: str
     method: str
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_]+", self.method) or self.method == "images":
+            raise ValueError(f"method: letters, digits and _ only, got {self.method!r}")
 
-Entry = Network | ExternalMaps
+
+OwnModel = CodeModel | ExportedModel
+Classifying = Network | OwnModel
+"""The entries that classify films, trained here or elsewhere, and so have predictions and maps of several methods."""
+Entry = Network | CodeModel | ExportedModel | ExternalMaps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +144,11 @@ def entries_of_runs(models: Mapping[str, Entry]) -> dict[str, str]:
     return {key: name for name, entry in models.items() if isinstance(entry, Network) for key in _run_keys(name, entry)}
 
 
+def classifying(models: Mapping[str, Entry]) -> list[str]:
+    """The keys of the entries, or runs, that classify films: all but folders of maps."""
+    return [key for key, entry in models.items() if isinstance(entry, Classifying)]
+
+
 def primary_method(methods: Sequence[str]) -> str:
     """The method by which a model is judged: Grad-CAM, else CAM, else the first by name.
 
@@ -109,6 +164,16 @@ def read_network(key: str, path: str | Path = "params.yaml") -> tuple[Network, i
     entry_key = entries_of_runs(models).get(key, key)
     entry: Network = read_entry(Network, "models", entry_key, path)
     return entry, _run_keys(entry_key, entry).index(key) + 1
+
+
+def read_classifying(key: str, path: str | Path = "params.yaml") -> tuple[Classifying, int]:
+    """The network or classifier of the run `key` and the number of its seed, from 1, which is 1 for a classifier."""
+    models = read_params(Models, path).models
+    entry = models.get(key)
+    if isinstance(entry, OwnModel):
+        runs_of(models)  # refuses ambiguous keys
+        return entry, 1
+    return read_network(key, path)
 
 
 def _run_keys(key: str, entry: Entry) -> list[str]:

@@ -111,7 +111,12 @@ def _build_dataclass(kind: Any, value: Any, where: str, problems: list[str]) -> 
     names = [field.name for field in dataclasses.fields(kind)]
     dot = f"{where}." if where else ""
     before = len(problems)
-    problems += [f"{dot}{name}: unknown{_nearest(str(name), names)}" for name in value if name not in names]
+    hint = getattr(kind, "hint", "")
+    unknown = [f"{dot}{name}: unknown{_nearest(str(name), names)}" for name in value if name not in names]
+    if hint and unknown and not set(value) & set(names):  # not one key is right: it is meant to be something else
+        problems += [f"{line}; {hint}" for line in unknown]
+        return None
+    problems += unknown
     optional = {
         field.name
         for field in dataclasses.fields(kind)
