@@ -23,5 +23,5 @@ lint: setup
 	touch $@
 
 lock: ## renew requirements.lock from pyproject.toml, and the benchmarks' own
-	uv pip compile --universal --python-version 3.11 --extra annotate --extra dicom --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra annotate --extra dicom --extra onnx --extra timm --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --no-deps --generate-hashes --no-header --output-file benchmarks/requirements.lock benchmarks/requirements.in

@@ -25,7 +25,7 @@ from sightline.statistics.settings import Bootstrap, Classification
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_csv, write_json
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Entry, classifying, runs_of
 from sightline.study.parameters import read_params
 
 ALIGNMENT = Path("data/alignment.csv")
@@ -46,7 +46,7 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     test, validation = read_split(INDEX, "test"), read_split(INDEX, "val")
-    networks = [key for key, entry in runs_of(params.models).items() if isinstance(entry, Network)]
+    networks = classifying(runs_of(params.models))
     probabilities = read_probabilities(networks, test, PREDICTIONS)
     on_validation = read_probabilities(networks, validation, PREDICTIONS, "val")
     alignment = read_csv(ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float})

@@ -27,7 +27,7 @@ from sightline.statistics.significance import two_sided_sign_flip_p
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_csv, write_json
-from sightline.study.models import Entry, Network, primary_method, runs_of
+from sightline.study.models import Entry, classifying, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 
@@ -40,7 +40,7 @@ class Params:
 
 def main() -> None:
     params = read_params(Params)
-    networks = [key for key, entry in runs_of(params.models).items() if isinstance(entry, Network)]
+    networks = classifying(runs_of(params.models))
     metrics: dict[str, Any] = {"auroc": auroc_pairs(networks), "alignment": {}, "pointing": {}, "methods": {}}
     images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     if images:

@@ -20,8 +20,8 @@ from sightline.alignment.ladder_summary import ladder_summary, resampled_images
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
 from sightline.study.errors import run_stage
-from sightline.study.files import read_npz, write_csv, write_json
-from sightline.study.models import Entry, Network, primary_method, runs_of
+from sightline.study.files import write_csv, write_json
+from sightline.study.models import Entry, classifying, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 BOUNDARY = ("hd95", "assd", "nsd")
@@ -46,7 +46,8 @@ def main() -> None:
         write_json("metrics/ladder.json", {})
         return
     lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
-    readers_MRHW, others_MRHW, names_MR = read_readers(images)
+    readers_MRHW, others_MRHW, names_MR = inputs.read_readers(images, inputs.ANNOTATIONS)
+    untrained = inputs.read_untrained(classifying(runs_of(params.models)), images, inputs.OTHERS)
     study = MapsAndRegions(
         seed=params.seed,
         settings=params.ladder,
@@ -58,7 +59,7 @@ def main() -> None:
         others_MRHW=others_MRHW,
         reader_names_MR=names_MR,
         maps={candidate(key): raw for key, raw in maps.items()},
-        untrained={candidate(key): raw for key, raw in read_untrained(runs_of(params.models), images).items()},
+        untrained={candidate(key): raw for key, raw in untrained.items()},
         pixels_MHW=inputs.prepared_images(images, inputs.PREPARED, inputs.CONSENSUS),
         lungs_MHW=lungs_MHW,
     )
@@ -74,25 +75,6 @@ def main() -> None:
 
 def candidate(key: Key) -> str:
     return ".".join(key)
-
-
-def read_readers(images: list[str]) -> tuple[list[np.ndarray], list[np.ndarray], list[list[str]]]:
-    """By image the readers' masks, for each reader the others' consensus, bool R x H x W each, and their names."""
-    stored = read_npz(inputs.ANNOTATIONS)
-    rows_of: dict[str, list[int]] = {image: [] for image in images}
-    for row, image in enumerate(stored["images"].tolist()):
-        rows_of.get(image, []).append(row)  # images with an empty consensus are not scored
-    rows_by_image = [np.array(rows, dtype=int) for rows in rows_of.values()]
-    masks, others, names = ([stored[key][rows] for rows in rows_by_image] for key in ("masks", "others", "annotators"))
-    return masks, others, [names_R.tolist() for names_R in names]
-
-
-def read_untrained(models: dict[str, Entry], images: list[str]) -> dict[Key, np.ndarray]:
-    """Raw maps of the same networks untrained."""
-    networks = [model for model, entry in models.items() if isinstance(entry, Network)]
-    maps = inputs.read_maps(networks, images, inputs.OTHERS) if networks else {}
-    prefix = "untrained."
-    return {(key, name.removeprefix(prefix)): raw for (key, name), raw in maps.items() if name.startswith(prefix)}
 
 
 def family(keys: list[Key]) -> list[str]:

@@ -20,7 +20,7 @@ from sightline.alignment.specifications import COLUMNS, CURVE_COLUMNS, Candidate
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_npz, write_csv, write_json
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Entry, runs_of, trained_here
 from sightline.study.parameters import read_params
 
 OTHER_LAYER = {"exact": "paper", "paper": "exact"}
@@ -131,7 +131,7 @@ def read_regions(rules: list[str], models: dict[str, Entry]) -> Regions:
 
 def read_candidates(models: dict[str, Entry], images: list[str]) -> dict[Candidate, np.ndarray]:
     """Raw maps of every model, layer and method. External maps count as maps of the study's target layer."""
-    networks = [key for key, entry in models.items() if isinstance(entry, Network)]
+    networks = trained_here(models)
     other_maps = inputs.read_maps(networks, images, inputs.OTHERS) if networks else {}
     layers = {key: str(read_npz(inputs.OTHERS.format(key)).get("layer", "")) for key in networks}
     if not {*layers.values()} <= {*OTHER_LAYER} or len({*layers.values()}) > 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from sightline.report.viewer import films_frame, write_beside
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_json, write_text
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Entry, classifying, runs_of, trained_here
 from sightline.study.parameters import read_params
 
 SCORES, CONTRASTS = Path("data/alignment.csv"), Path("data/verdict.csv")
@@ -73,8 +74,8 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     params = replace(params, models=runs_of(params.models))
-    networks = [model for model, entry in params.models.items() if isinstance(entry, Network)]
-    require_files([*params.models], networks)
+    networks = classifying(params.models)
+    require_files(params.models, networks)
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
     plots = {name: read_csv(f"plots/{name}.csv", columns) for name, columns in TABLES.items()}
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
@@ -92,7 +93,7 @@ def main() -> None:
         paper=json.loads(PAPER.read_text()), is_compared=params.report.paper_numbers,
         index=read_csv(inputs.INDEX, {"image": str, "split": str, "label": int, "patient": str}),
         index_sha256=sha256_of(inputs.INDEX), specifications=read_specifications("plots/multiverse.csv"),
-        histories={model: read_csv(f"data/models/{model}.history.csv", HISTORY) for model in networks},
+        histories={key: read_csv(f"data/models/{key}.history.csv", HISTORY) for key in trained_here(params.models)},
         gallery=films.strip(sources), strip=films.first_strip(sources),
         films=films.study_viewer(sources, params.report.films),
         random_pair=films.random_pair(sources, lambda area, *grid: random_masks(rng, np.array([area]), *grid)[0]),
@@ -110,14 +111,14 @@ def main() -> None:
         print(summary.ending(short))
 
 
-def require_files(models: list[str], networks: list[str]) -> None:
+def require_files(models: Mapping[str, Entry], networks: list[str]) -> None:
     """StudyError that lists all missing inputs at once."""
     arrays = [inputs.PREPARED / "images.npy", inputs.CONSENSUS, inputs.ANNOTATIONS, inputs.LUNGS]
     paths = [
         *map(str, (inputs.INDEX, *arrays, SCORES, CONTRASTS)),
         *(f"plots/{name}.csv" for name in TABLES), *(f"metrics/{name}.json" for name in METRICS),
         *map(inputs.SALIENCY.format, models), *map(inputs.PREDICTIONS.format, networks),
-        *(f"data/models/{name}.history.csv" for name in networks),
+        *(f"data/models/{name}.history.csv" for name in trained_here(models)),
     ]  # fmt: skip
     if missing := [path for path in paths if not Path(path).is_file()]:
         raise StudyError("the report lacks inputs; run the stages that write them (dvc repro)", missing)

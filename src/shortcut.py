@@ -24,7 +24,7 @@ from sightline.statistics.means import mean_known
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_json
-from sightline.study.models import Entry, Network, runs_of
+from sightline.study.models import Classifying, Entry, runs_of
 from sightline.study.parameters import read_params
 
 CUT = 0.5  # probability at or above which a network calls an image positive
@@ -54,10 +54,12 @@ def main() -> None:
     all_lungs_NHW, kind = inputs.stored_lungs(test.index.tolist(), inputs.LUNGS, inputs.INDEX)
     metrics: dict[str, Any] = {"models": {}, **inputs.lungs_facts(all_lungs_NHW, kind)}
     for model, entry in runs_of(params.models).items():
-        images = test.index.tolist() if isinstance(entry, Network) else mapped_images(model, test)
+        images = test.index.tolist() if isinstance(entry, Classifying) else mapped_images(model, test)
         lungs_MHW, _ = inputs.stored_lungs(images, inputs.LUNGS, inputs.INDEX)
         rows = test.loc[images]
-        predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Network) else {}
+        predicted = (
+            inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
+        )
         labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
         is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
         uniform = {name: mean_known(values) for name, values in uniform_shares(lungs_MHW).items()}

@@ -22,7 +22,7 @@ from sightline.statistics.streams import stream
 from sightline.statistics.subgroups import classified, contrasted, counts, levels_of
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import csv_columns, read_csv, read_json, write_json
-from sightline.study.models import Entry, Network, primary_method, runs_of
+from sightline.study.models import Entry, classifying, primary_method, runs_of
 from sightline.study.parameters import read_params
 
 CONTRASTS, VERDICT = Path("data/verdict.csv"), Path("metrics/verdict.json")
@@ -69,7 +69,7 @@ def main() -> None:
     index = read_csv(INDEX, {"image": str, "split": str, **dict.fromkeys(columns, str)})
     index = index[index["split"].isin(PARTS)].set_index("image")
     runs = runs_of(params.models)
-    networks = [key for key, entry in runs.items() if isinstance(entry, Network)]
+    networks = classifying(runs)
     films = {part: rows for part in PARTS if len(rows := read_split(INDEX, part)) or part == "test"}
     probabilities = {part: read_probabilities(networks, rows, PREDICTIONS, part) for part, rows in films.items()}
     verdict = read_json(VERDICT)

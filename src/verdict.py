@@ -18,7 +18,7 @@ import pandas as pd
 from sightline import inputs
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_csv, write_json
-from sightline.study.models import Entry, Network, families_of, primary_method, runs_of
+from sightline.study.models import Entry, classifying, families_of, primary_method, runs_of
 from sightline.study.parameters import read_params
 from sightline.verdict.films import Films
 from sightline.verdict.repeatability import verdict_repeatability
@@ -42,7 +42,7 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     runs = runs_of(params.models)
-    networks = [key for key, entry in runs.items() if isinstance(entry, Network)]
+    networks = classifying(runs)
     images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
     maps = inputs.read_maps(runs, images, inputs.SALIENCY) if images else {}
     if not maps:  # no consensus, or no model

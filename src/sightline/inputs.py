@@ -154,17 +154,19 @@ def read_readers(images: Sequence[str], path: Path) -> Readers:
 
 
 def read_untrained(networks: Iterable[str], images: Sequence[str], pattern: str) -> dict[tuple[str, str], np.ndarray]:
-    """Raw maps of the same networks untrained, as `read_maps` returns them; {} without networks."""
-    maps = read_maps(networks, images, pattern) if (networks := list(networks)) else {}
+    """Raw maps of the same networks untrained, as `read_maps` returns them; none of those that cannot be untrained."""
+    maps = read_maps(networks, images, pattern, may_lack=True) if (networks := list(networks)) else {}
     prefix = "untrained."
     return {(key, name.removeprefix(prefix)): raw for (key, name), raw in maps.items() if name.startswith(prefix)}
 
 
-def read_maps(models: Iterable[str], images: Sequence[str], pattern: str) -> dict[tuple[str, str], np.ndarray]:
+def read_maps(
+    models: Iterable[str], images: Sequence[str], pattern: str, may_lack: bool = False
+) -> dict[tuple[str, str], np.ndarray]:
     """Raw maps, float32 M x h x w, by (model, method), in the order of `images`; StudyError if one is not finite.
 
     `pattern`: the path of a model's maps, with {} for the model. Arrays that are not M x h x w, such as the name of
-    the layer, are not maps and are ignored.
+    the layer, are not maps and are ignored. A model without any map is an error unless `may_lack`.
     """
     paths = {model: Path(pattern.format(model)) for model in models}
     absent = [f"{path}: not there" for path in paths.values() if not path.is_file()]
@@ -177,7 +179,7 @@ def read_maps(models: Iterable[str], images: Sequence[str], pattern: str) -> dic
         row_of = {name: row for row, name in enumerate(stored.pop("images").tolist())}
         mapped = [image for image in images if image in row_of]
         problems += [f"{path}: {model} has no map of {image}" for image in images if image not in row_of]
-        if not stored:
+        if not stored and not may_lack:
             problems.append(f"{path}: {model} has no maps of any method")
         for method, raw in stored.items():
             if raw.ndim != 3:

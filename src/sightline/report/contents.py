@@ -14,7 +14,7 @@ import pandas as pd
 from sightline.report import families, tables
 from sightline.report.viewer import Viewer
 from sightline.study.errors import StudyError
-from sightline.study.models import Entry, Network
+from sightline.study.models import Classifying, Entry
 
 Tile = tuple[str, str, str]  # data URI, alternative text, caption
 Printed = tuple[list[str], list[list[str]], str]  # header, rows, caption
@@ -133,7 +133,7 @@ def require_models(models: Mapping[str, Entry], metrics: Mapping[str, Any], *, i
     cases = [
         f"metrics/classification.json: {model}: missing"
         for model, entry in models.items()
-        if isinstance(entry, Network) and model not in metrics["classification"]
+        if isinstance(entry, Classifying) and model not in metrics["classification"]
     ]
     cases += [
         f"metrics/alignment.json: {model}: missing"

@@ -24,7 +24,7 @@ from sightline.report.words import (
     number_at,
     value_words,
 )
-from sightline.study.models import Network, primary_method
+from sightline.study.models import classifying, primary_method
 
 
 def ladder(study: Study, standings: pd.DataFrame) -> list[str]:
@@ -87,7 +87,7 @@ def _baselines(study: Study, names: Sequence[str]) -> list[str]:
 
 def _has_networks(study: Study) -> bool:
     """Maps made elsewhere come without a network that could be scored untrained."""
-    return any(isinstance(entry, Network) for entry in study.models.values())
+    return bool(classifying(study.models))
 
 
 def _lift_table(study: Study, primary: str) -> str:

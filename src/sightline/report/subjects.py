@@ -8,7 +8,7 @@ from sightline.report import strip, verdict
 from sightline.report.contents import Study
 from sightline.report.first_screen import Names, Subject
 from sightline.report.words import Metrics, method_words, number_at, percent
-from sightline.study.models import Entry, Network, primary_method
+from sightline.study.models import Classifying, Entry, primary_method
 
 WITHOUT_MARKER = "on films without the marker"
 
@@ -54,7 +54,7 @@ def names_of(study: Study) -> Names:
 
 def sees(entry: Entry, judged: Metrics, methods: Sequence[str]) -> list[str]:
     """What a model sees, and how its maps were made: sees the lungs; Grad-CAM, 13 x 13 cells."""
-    what = f"sees the {entry.input}" if isinstance(entry, Network) else "maps made elsewhere"
+    what = f"sees the {entry.input}" if isinstance(entry, Classifying) else "maps made elsewhere"
     grid = judged.get("grid")
     how = [method_words(primary_method(methods))] if methods else []
     how += [verdict.cells_words(grid)] if grid and grid != "image" else []

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sightline.report.words import Metrics, method_words, number_at, sees, shown
-from sightline.study.models import Entry, Network
+from sightline.study.models import Classifying, Entry, Network
 
 Cells = tuple[list[str], list[list[str]]]  # header and rows as printed; a cell may have several lines
 
@@ -91,13 +91,14 @@ def classification_table(
     has_input = any(sees(entry) for entry in models.values())
     rows = []
     for model, entry in models.items():
-        if not isinstance(entry, Network) or model not in classification:
+        if not isinstance(entry, Classifying) or model not in classification:
             continue
-        row: dict[str, Any] = {"model": model, "arch": entry.arch, "init": entry.init, "head": entry.head}
+        kind = (entry.arch, entry.init, entry.head) if isinstance(entry, Network) else ("own model", "elsewhere", "own")
+        row: dict[str, Any] = {"model": model, **dict(zip(("arch", "init", "head"), kind, strict=True))}
         if has_input:
             row["input"] = entry.input
-        row["parameters"] = NUM_PARAMETERS.get((entry.arch, entry.head))  # None: not in the paper
-        theirs = published.get((entry.arch, entry.head, entry.init), {})
+        row["parameters"] = NUM_PARAMETERS.get((kind[0], kind[2]))  # None: not in the paper
+        theirs = published.get((kind[0], kind[2], kind[1]), {})
         outside = []
         for metric in metrics:
             value = 100 * number_at(classification, model, metric, "value")

@@ -15,7 +15,7 @@ import pandas as pd
 from sightline.alignment.metrics import METRICS, Metric
 from sightline.counts import counted
 from sightline.report.digits import with_ends
-from sightline.study.models import Entry, Network
+from sightline.study.models import Classifying, Entry
 
 Metrics = Mapping[str, Any]  # nested JSON: names down to numbers or null
 
@@ -165,7 +165,7 @@ def named(models: Sequence[str], total: int) -> str:
 
 def sees(entry: Entry) -> str:
     """What a network gets to see, where that is not the whole film: "sees the lungs alone"; else nothing."""
-    return "sees the lungs alone" if isinstance(entry, Network) and entry.input == "lungs" else ""
+    return "sees the lungs alone" if isinstance(entry, Classifying) and entry.input == "lungs" else ""
 
 
 def consensus_words(consensus: Metrics, who: str) -> str:

@@ -149,6 +149,11 @@ def classifying(models: Mapping[str, Entry]) -> list[str]:
     return [key for key, entry in models.items() if isinstance(entry, Classifying)]
 
 
+def trained_here(models: Mapping[str, Entry]) -> list[str]:
+    """The keys of the entries, or runs, that are networks to train."""
+    return [key for key, entry in models.items() if isinstance(entry, Network)]
+
+
 def primary_method(methods: Sequence[str]) -> str:
     """The method by which a model is judged: Grad-CAM, else CAM, else the first by name.
 
