@@ -62,10 +62,11 @@ def main() -> None:
     entry, number = read_network(key)
     machine = saliency_machine()
     network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
-    untrained = machine.placed(build_network(entry.arch, entry.head, training_seed(params.seed, number))).eval()
     index = read_csv(PREPARED / "index.csv", {"image": str, "split": str})
     rows = np.flatnonzero(index.split == "test")
     images_N = np.load(FILMS[entry.input], mmap_mode="r")
+    seed, size = training_seed(params.seed, number), (images_N.shape[1], images_N.shape[2])
+    untrained = machine.placed(build_network(entry.arch, entry.head, seed, size=size)).eval()
     layer = params.saliency.target_layer
     other_layer: Layer = "paper" if layer == "exact" else "exact"
     generator = torch.Generator(machine.device).manual_seed(stream_seed(params.seed, "saliency", "maps"))

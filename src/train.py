@@ -22,9 +22,9 @@ from sightline.networks.architectures import build_network, training_seed
 from sightline.networks.augment import Augment
 from sightline.networks.checkpoint import fingerprint
 from sightline.networks.device import this_machine
-from sightline.networks.imagenet import imagenet_weights
+from sightline.networks.imagenet import initial_weights
 from sightline.networks.training import Train, fit, predicted_logits
-from sightline.networks.weights_file import write_network
+from sightline.networks.weights_file import seen, write_network
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, write_csv
 from sightline.study.models import read_network
@@ -60,10 +60,12 @@ def main() -> None:
     split = {
         name: torch.tensor(np.flatnonzero(index.split == name), device=machine.device) for name in ("train", "val")
     }
-    pretrained = imagenet_weights(entry.arch) if entry.init == "imagenet" else None
-    network = machine.placed(build_network(entry.arch, entry.head, seed, pretrained))
+    size = (images_N.shape[1], images_N.shape[2])
+    source = "the ImageNet weights" if entry.init == "imagenet" else f"{entry.init}: its weights"
+    pretrained = initial_weights(entry.arch, entry.init)
+    network = machine.placed(build_network(entry.arch, entry.head, seed, pretrained, size, source))
 
-    run = {**asdict(params), "precision": str(machine.precision), "device": machine.device.type}
+    run = {**asdict(params), "precision": str(machine.precision), "device": machine.device.type, "seen": seen(size)}
     run |= {"seed_number": number} if number > 1 else {}
     checkpoint = CHECKPOINTS / f"{key}.safetensors"
     stamp = fingerprint({"model": entry.variant, **run}, [films, INDEX])

@@ -9,7 +9,7 @@ import torch
 from torchvision import models
 
 from sightline.networks import imagenet
-from sightline.networks.architectures import ARCHITECTURES, GlobalAveragePool, build_network, num_parameters
+from sightline.networks.architectures import GlobalAveragePool, build_network, num_parameters
 from sightline.networks.imagenet import imagenet_weights
 from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
@@ -51,8 +51,8 @@ def test_vgg16_with_its_own_classifier_has_134_million() -> None:
 def test_forward_equals_torchvision_with_the_head_in_place(arch: str, head: str) -> None:
     options = {"aux_logits": False, "init_weights": False} if arch == "googlenet" else {}
     torch.manual_seed(1)
-    whole = ARCHITECTURES[arch](weights=None, **options).eval()
-    network = build_network(arch, head, seed=0, imagenet=whole.state_dict()).eval()
+    whole = getattr(models, arch)(weights=None, **options).eval()
+    network = build_network(arch, head, seed=0, pretrained=whole.state_dict()).eval()
     images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     last = network.last_linear
     if head == "fc":
@@ -100,7 +100,7 @@ def weights_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("head", ["fc", "gap"])
 def test_weights_from_a_folder_reach_the_backbone(weights_file: Path, head: str) -> None:
     stored = torch.load(weights_file, weights_only=True)
-    network = build_network("alexnet", head, seed=0, imagenet=imagenet_weights("alexnet"))
+    network = build_network("alexnet", head, seed=0, pretrained=imagenet_weights("alexnet"))
     assert torch.equal(network.state_dict()["backbone.0.weight"], stored["features.0.weight"])
     if head == "fc":
         assert torch.equal(network.state_dict()["head.3.weight"], stored["classifier.1.weight"])
@@ -142,7 +142,7 @@ def test_another_files_bytes_are_refused(weights_file: Path) -> None:
 def test_weights_of_another_architecture_are_refused(weights_file: Path) -> None:
     stored = torch.load(weights_file, weights_only=True)
     with pytest.raises(StudyError, match="the ImageNet weights do not fit vgg16"):
-        build_network("vgg16", "gap", seed=0, imagenet=stored)
+        build_network("vgg16", "gap", seed=0, pretrained=stored, source="the ImageNet weights")
 
 
 def test_names_and_hashes_are_torchvisions() -> None:

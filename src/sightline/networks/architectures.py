@@ -1,4 +1,4 @@
-"""The paper's 12 variants, and two smaller networks, as backbone -> feature map -> head -> one logit.
+"""Any architecture of torchvision or timm, the paper's four among them, as backbone -> feature map -> head -> logit.
 
 Shapes: B images, K channels, H W image grid, h w feature grid.
 """
@@ -9,36 +9,19 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
+from torch.func import functional_call
 
+from sightline.networks.state_dict import load_into
+from sightline.networks.timm_networks import TimmBackbone, as_timm_stores, classifier_names, whole_timm
+from sightline.networks.torchvision_parts import (
+    DEFAULT_SIZE,
+    HEADS,
+    as_torchvision_stores,
+    backbone_of,
+    whole_network,
+)
 from sightline.statistics.streams import stream_seed
 from sightline.study.errors import StudyError
-
-ARCHITECTURES = {
-    "alexnet": models.alexnet,
-    "vgg16": models.vgg16,
-    "googlenet": models.googlenet,
-    "resnet50": models.resnet50,
-    "resnet18": models.resnet18,
-    "squeezenet1_1": models.squeezenet1_1,
-}
-# Modules in forward order up to the map that pooling sees, for architectures without a single `features` module.
-STAGES = {
-    "googlenet": (
-        "conv1", "maxpool1", "conv2", "conv3", "maxpool2", "inception3a", "inception3b", "maxpool3", "inception4a",
-        "inception4b", "inception4c", "inception4d", "inception4e", "maxpool4", "inception5a", "inception5b",
-    ),
-    "resnet50": ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"),
-    "resnet18": ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"),
-}  # fmt: skip
-CHANNELS = {
-    "alexnet": 256,
-    "vgg16": 512,
-    "googlenet": 1024,
-    "resnet50": 2048,
-    "resnet18": 512,
-    "squeezenet1_1": 512,
-}
 
 
 class GlobalAveragePool(nn.Module):
@@ -51,7 +34,7 @@ class GlobalAveragePool(nn.Module):
 class Classifier(nn.Module):
     """`backbone` computes the feature map that pooling sees; `head` pools it and returns the positive class's logit."""
 
-    def __init__(self, backbone: nn.Sequential, head: nn.Sequential) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Sequential) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -67,6 +50,11 @@ class Classifier(nn.Module):
         assert isinstance(layer, nn.Linear)
         return layer
 
+    @property
+    def cam_weights(self) -> Tensor | None:
+        """CAM's weights of the channels, K: those of a gap head's linear layer; None with an fc head."""
+        return self.last_linear.weight[0] if isinstance(self.head[0], GlobalAveragePool) else None
+
 
 def training_seed(seed: int, number: int) -> int:
     """The seed of all that is random in a network's training: initial weights, batches, augmentation, dropout.
@@ -77,31 +65,55 @@ def training_seed(seed: int, number: int) -> int:
     return seed if number == 1 else stream_seed(seed, "train", "seed", number)
 
 
-def build_network(arch: str, head: str, seed: int, imagenet: Mapping[str, Tensor] | None = None) -> Classifier:
-    """The variant with torchvision's random initialisation from `seed`, or with `imagenet` weights below a new head.
+def build_network(
+    arch: str,
+    head: str,
+    seed: int,
+    pretrained: Mapping[str, Tensor] | None = None,
+    size: tuple[int, int] | None = None,
+    source: str = "the initial weights",
+) -> Classifier:
+    """The variant with its library's random initialisation from `seed`, or with `pretrained` weights below a new head.
 
-    `imagenet` is torchvision's state dictionary of the whole architecture. Weights for which the variant has no place
-    (the 1,000-class layer, auxiliary classifiers, the classifier under a gap head) are dropped; any other mismatch is
-    a StudyError. The architectures are exactly torchvision's; `gap` puts global average pooling and one linear layer
-    after the last pooling of AlexNet and VGG-16, and is the original head of GoogLeNet and the ResNets. SqueezeNet has
-    a convolution of 1 x 1, ReLU and pooling in its place; here pooling comes first, so that the logit keeps its sign
-    and CAM is defined. The global random state is left as it was.
-    Paper: GoogLeNet's auxiliary heads are off, also from scratch, and so is its input transform: every network sees
-    the same [0, 1] images.
+    `arch`: a classification architecture of torchvision, or `timm:<name>`. `size`: rows and columns of the images, by
+    default 224 x 224; some transformers are built for it. `pretrained` is the state dictionary of the whole
+    architecture, by torchvision's or timm's names. Its classifier's weights are dropped; any other mismatch is a
+    StudyError that begins with `source`. The global random state is left as it was.
+
+    `gap` puts global average pooling and one linear layer after the feature map that the architecture's own head pools;
+    what that head has besides (hidden layers, normalisation, dropout) is left out, but for GoogLeNet's dropout. `fc` is
+    the own head of AlexNet and VGG. SqueezeNet has a convolution of 1 x 1, ReLU and pooling in its place; here pooling
+    comes first, so that the logit keeps its sign and CAM is defined.
     """
-    options = {"aux_logits": False, "init_weights": True} if arch == "googlenet" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "train", "initial weights"))
-        whole = ARCHITECTURES[arch](weights=None, **options)
-        if imagenet is not None:
-            _load(whole, imagenet, arch)
-        backbone = _backbone(whole, arch)
-        if head == "fc":
-            layers = [*whole.classifier[:-1], nn.Linear(4096, 1)]
-            return Classifier(backbone, nn.Sequential(whole.avgpool, nn.Flatten(), *layers))
-        # GoogLeNet's head has a dropout between pooling and the linear layer
-        dropout = [whole.dropout] if arch == "googlenet" else []
-        return Classifier(backbone, nn.Sequential(GlobalAveragePool(), *dropout, nn.Linear(CHANNELS[arch], 1)))
+        if arch.startswith("timm:"):
+            backbone = _timm_backbone(arch, pretrained, size, source)
+            layers: list[nn.Module] = [GlobalAveragePool()]
+        else:
+            backbone, layers = _torchvision_parts(arch, head, pretrained, size, source)
+        # the paper's GoogLeNet has a dropout, and the fc heads their hidden layers, before the last linear layer
+        num_inputs = 4096 if head == "fc" else num_channels(arch, backbone, size)
+        return Classifier(backbone, nn.Sequential(*layers, nn.Linear(num_inputs, 1)))
+
+
+def num_channels(arch: str, backbone: nn.Module, size: tuple[int, int] | None) -> int:
+    """K of the feature map, by a pass on the meta device, which computes shapes only and draws nothing.
+
+    Images too small for the architecture are a StudyError.
+    """
+    tensors = {**dict(backbone.named_parameters()), **dict(backbone.named_buffers())}
+    meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
+    rows, columns = size or DEFAULT_SIZE
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            features_1Khw = functional_call(backbone, meta, (torch.zeros(1, 3, rows, columns, device="meta"),))
+    except RuntimeError as error:
+        raise StudyError(f"{arch}: takes no images of {rows} x {columns} pixels ({error})") from None
+    finally:
+        backbone.train()
+    return features_1Khw.shape[1]
 
 
 def num_parameters(network: nn.Module) -> int:
@@ -109,18 +121,26 @@ def num_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _backbone(whole: nn.Module, arch: str) -> nn.Sequential:
-    if arch in STAGES:
-        return nn.Sequential(*[whole.get_submodule(name) for name in STAGES[arch]])
-    features = whole.get_submodule("features")
-    assert isinstance(features, nn.Sequential)
-    return features
+def _torchvision_parts(
+    arch: str, head: str, pretrained: Mapping[str, Tensor] | None, size: tuple[int, int] | None, source: str
+) -> tuple[nn.Module, list[nn.Module]]:
+    """The backbone, and the head's layers before the last."""
+    whole = whole_network(arch, size)
+    if pretrained is not None:
+        dropped = ("classifier.6.",) if head == "fc" else HEADS
+        load_into(whole, as_torchvision_stores(pretrained, whole), dropped, f"{source} do not fit {arch}")
+    backbone = backbone_of(arch, whole)
+    if head == "fc":
+        *hidden, _last = whole.get_submodule("classifier").children()
+        return backbone, [whole.get_submodule("avgpool"), nn.Flatten(), *hidden]
+    return backbone, [GlobalAveragePool(), *([whole.get_submodule("dropout")] if arch == "googlenet" else [])]
 
 
-def _load(whole: nn.Module, imagenet: Mapping[str, Tensor], arch: str) -> None:
-    auxiliary = {name: tensor for name, tensor in imagenet.items() if name.startswith(("aux1.", "aux2."))}
-    kept = {name: tensor for name, tensor in imagenet.items() if name not in auxiliary}
-    try:
-        whole.load_state_dict(kept, strict=True)
-    except RuntimeError as error:
-        raise StudyError(f"the ImageNet weights do not fit {arch}: {' '.join(str(error).split())[:300]}") from None
+def _timm_backbone(
+    arch: str, pretrained: Mapping[str, Tensor] | None, size: tuple[int, int] | None, source: str
+) -> nn.Module:
+    name, size = arch.removeprefix("timm:"), size or DEFAULT_SIZE
+    whole = whole_timm(name, size)
+    if pretrained is not None:
+        load_into(whole, as_timm_stores(pretrained, whole), classifier_names(whole), f"{source} do not fit {arch}")
+    return TimmBackbone(whole, size, name)

@@ -1,9 +1,10 @@
-"""ImageNet weights: torchvision's files, checked by hash, from a folder, the local cache or the network."""
+"""The weights that training starts from: random, torchvision's ImageNet files, checked by hash, or a user's file."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
 
@@ -11,12 +12,36 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model_weights
 
-from sightline.networks.architectures import ARCHITECTURES
+from sightline.networks.state_dict import read_state_dict
+from sightline.study.architecture_names import TORCHVISION
 from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
 
-# ResNet-50 has two sets; V1 follows the recipe of the architecture's paper, as the others do.
-URLS = {arch: get_model_weights(arch)["IMAGENET1K_V1"].url for arch in ARCHITECTURES}
+
+def _url(arch: str) -> str:
+    """The first set of weights, which follows the recipe of the architecture's paper, or that of a new linear layer.
+
+    The largest RegNet and ViT have no set of the first kind.
+    """
+    sets = get_model_weights(arch).__members__
+    return sets.get("IMAGENET1K_V1", sets.get("IMAGENET1K_SWAG_LINEAR_V1")).url
+
+
+URLS = {arch: _url(arch) for arch in TORCHVISION}
+
+
+def initial_weights(arch: str, init: str) -> Mapping[str, Tensor] | None:
+    """The state dictionary that `init` of an entry of `models` names, or None for `scratch`: random weights.
+
+    `imagenet`: torchvision's. Else the path of a file (`read_state_dict`). A StudyError says what is missing where.
+    """
+    if init == "scratch":
+        return None
+    if init != "imagenet":
+        return read_state_dict(Path(init))
+    if arch.startswith("timm:"):
+        raise StudyError(f"{arch}: init imagenet is torchvision's; put timm's file on disk and name its path as init")
+    return imagenet_weights(arch)
 
 
 def imagenet_weights(arch: str) -> dict[str, Tensor]:

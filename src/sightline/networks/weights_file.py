@@ -1,8 +1,8 @@
 """The weights file of a trained network: the one place that knows its format.
 
 A safetensors file with the network's weights. Its metadata holds one text, `config`: JSON with architecture, init and
-head (key `model`), the parameters and hardware of the run (from an entry's second seed on also `seed_number`), the
-number of parameters and PyTorch's version.
+head (key `model`), the parameters and hardware of the run (from an entry's second seed on also `seed_number`), what the
+network saw (key `seen`; absent from older files), the number of parameters and PyTorch's version.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ from sightline.networks.architectures import Classifier, build_network, num_para
 from sightline.networks.checkpoint import write_tensors
 from sightline.study.errors import StudyError
 from sightline.study.models import Network
+
+
+def seen(size: tuple[int, int]) -> dict[str, Any]:
+    """What a network of ours is given: images of `size` (rows, columns in pixels), three channels, values in [0, 1].
+
+    Gray films are three equal channels. Paper, section 3.1: images are not standardised, so mean 0 and deviation 1.
+    """
+    return {"size": list(size), "channels": 3, "value_range": [0.0, 1.0], "mean": 0.0, "std": 1.0}
 
 
 def write_network(path: Path, network: Classifier, entry: Network, run: Mapping[str, Any]) -> None:
@@ -43,6 +51,7 @@ def trained_network(path: Path, entry: Network, seed_number: int = 1) -> Classif
     if config.get("seed_number", 1) != seed_number:
         found = config.get("seed_number", 1)
         raise StudyError(f"{path}: holds seed {found} of its model, expected seed {seed_number}; train it again")
-    network = build_network(entry.arch, entry.head, seed=0)
+    size = config.get("seen", {}).get("size")
+    network = build_network(entry.arch, entry.head, seed=0, size=size and (size[0], size[1]))
     network.load_state_dict(weights)
     return network
