@@ -24,7 +24,7 @@ ALLOWED = {
     "formats": ("names", "study"),
     "images": ("counts", "names", "statistics", "study"),
     "networks": ("statistics", "study"),
-    "own_models": (),
+    "own_models": ("study",),
     "experts": ("aspect", "counts", "formats", "maps", "names", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
     "saliency": ("maps", "networks", "study"),
@@ -40,7 +40,7 @@ ALLOWED = {
     "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
-    "cli": ("annotate", "experts", "report", "score", "study", "study_folder"),
+    "cli": ("annotate", "experts", "own_models", "report", "score", "study", "study_folder"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

@@ -8,6 +8,8 @@ sightline summary           print the verdict of each model in one line
 sightline experiments       compare this study with its last commit and the experiments since (dvc exp run)
 sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
 sightline reliability FILE  how far the readers in experts' files agree, by finding: no study, no images
+sightline model new NAME    write a commented file that brings in a classifier of your own; --export: a card
+sightline model check NAME  is a classifier of your own what it says, on the study's images, before any map
 sightline annotate ...      the experts' drawing page: serve, invite, status, people, export, withdraw, import
 """
 
@@ -42,6 +44,7 @@ def main() -> None:
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
     score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
     reliability_parser = commands.add_parser("reliability", help="how far the readers in experts' files agree")
+    model_parser = commands.add_parser("model", help="classifiers of your own: a file to start from, and a check")
     commands.add_parser("experiments", help="compare this study with its last commit and the experiments since")
     # the imports of these commands are slow, so each loads its own only
     if sys.argv[1:2] == ["annotate"]:
@@ -50,6 +53,8 @@ def main() -> None:
         _add_score(score_parser)
     if sys.argv[1:2] == ["reliability"]:
         _add_reliability(reliability_parser)
+    if sys.argv[1:2] == ["model"]:
+        _add_model(model_parser)
     arguments = parser.parse_args()
     if arguments.command == "new":
         run_stage(lambda: new(arguments.folder, arguments.profile))
@@ -61,7 +66,7 @@ def main() -> None:
         run_stage(print_summary)
     elif arguments.command == "experiments":
         run_stage(print_experiments)
-    elif arguments.command in ("annotate", "score", "reliability"):
+    elif arguments.command in ("annotate", "score", "reliability", "model"):
         run_stage(lambda: arguments.run(arguments))
     else:
         print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
@@ -87,6 +92,12 @@ def _add_reliability(parser: argparse.ArgumentParser) -> None:
 
     add_arguments(parser)
     parser.set_defaults(run=run)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    from sightline.own_models.command import add_arguments
+
+    add_arguments(parser)
 
 
 def sync_here() -> None:

@@ -1,0 +1,157 @@
+"""The tensors in a file of weights, by name, read without running anything that the file says."""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sightline.own_models.file_kinds import kind_of
+from sightline.study.errors import StudyError
+
+ENTRIES = (  # where training scripts keep the weights in a checkpoint
+    "state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module",
+    "state_dict_ema", "model_ema", "params_ema", "ema", "ema_state_dict",
+)  # fmt: skip
+
+
+def read_tensors(path: str | Path, entry: str = "") -> dict[str, Tensor]:
+    """The weights in `path` by name, on the CPU: safetensors, a state_dict, or a checkpoint that holds one.
+
+    `entry`: which entry of a checkpoint holds them, needed where several do. StudyError for pickles that need code to
+    be loaded, which say the way out, and for files that are something else.
+    """
+    kind = kind_of(path)
+    if kind == "safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise StudyError(f"{path}: not readable as safetensors ({error}); copy or download it again") from None
+    if kind == "torchscript":
+        raise StudyError(
+            f"{path}: is a TorchScript archive, not weights; bring it in as {{export: {path}, card: CARD.yaml}}, or "
+            "save its weights: torch.save(torch.jit.load(...).state_dict(), 'weights.pt')"
+        )
+    if kind == "pt2":
+        raise StudyError(f"{path}: is an exported program, not weights; bring it in as {{export: {path}, card: ...}}")
+    if kind == "other":
+        raise StudyError(f"{path}: neither safetensors nor a file that torch.save wrote")
+    return _state_dict(_loaded(path), str(path), entry)
+
+
+def _loaded(path: str | Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        names = globals_of(path)
+        if not names:
+            raise StudyError(
+                f"{path}: not readable by torch.load ({_short(error)}); copy or download it again"
+            ) from None
+        raise StudyError(
+            f"{path}: needs code to be loaded ({', '.join(names[:4])}{', ...' if len(names) > 4 else ''}), which could "
+            "run anything, so it is refused; load it once where you trust it, and keep its weights alone:",
+            [
+                "import torch",
+                f'checkpoint = torch.load("{path}", map_location="cpu", weights_only=False)',
+                f'torch.save({_weights_of(path)}, "{Path(path).with_suffix("")}-weights.pt")',
+            ],
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
+        raise StudyError(f"{path}: not readable by torch.load ({_short(error)}); copy or download it again") from error
+
+
+def globals_of(path: str | Path) -> list[str]:
+    """The names of classes and functions that a pickle asks for and torch does not allow, without loading it."""
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+    except Exception:  # it reads zip archives alone, and those that are whole
+        return sorted(name for name in _pickled_names(path) if name.partition(".")[0] not in ("torch", "collections"))
+
+
+def _pickled_names(path: str | Path) -> list[str]:
+    """`module.name` of each global in a pickle's bytes, in their order; as many as can be read."""
+    names: list[str] = []
+    texts: list[str] = []
+    try:
+        for code, argument, _ in pickletools.genops(_pickle_bytes(path)):
+            if code.name == "GLOBAL":
+                names.append(str(argument).replace(" ", "."))
+            elif code.name == "STACK_GLOBAL" and len(texts) > 1:
+                names.append(".".join(texts[-2:]))
+            elif isinstance(argument, str):
+                texts.append(argument)
+    except ValueError:
+        pass  # a damaged end; what was read until there is shown
+    return names
+
+
+def _pickle_bytes(path: str | Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return Path(path).read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+
+
+def _weights_of(path: str | Path) -> str:
+    """The expression for the weights within a checkpoint that is not loaded: a module's, or an entry's."""
+    opened = [code.name for code, _, _ in pickletools.genops(_pickle_bytes(path))][:3]
+    if "EMPTY_DICT" not in opened:
+        return "checkpoint.state_dict()"
+    texts = [argument for _, argument, _ in pickletools.genops(_pickle_bytes(path)) if isinstance(argument, str)]
+    entry = next((name for name in ENTRIES if name in texts), "state_dict")
+    return f'checkpoint["{entry}"]'
+
+
+def _state_dict(contents: Any, path: str, entry: str) -> dict[str, Tensor]:
+    if isinstance(contents, Tensor):
+        raise StudyError(f"{path}: holds one tensor, not a network's weights by name")
+    if not isinstance(contents, Mapping):
+        raise StudyError(f"{path}: holds a {type(contents).__name__}, not weights by name")
+    if entry:
+        if entry not in contents or not _is_state_dict(contents[entry]):
+            raise StudyError(f"{path}: no weights in its entry {entry!r}; it has {', '.join(map(str, contents))}")
+        return _tensors(contents[entry])
+    if _is_state_dict(contents):
+        return _tensors(contents)
+    entries = [name for name in ENTRIES if name in contents and _is_state_dict(contents[name])]
+    if len(entries) > 1:
+        raise StudyError(
+            f"{path}: holds several sets of weights ({', '.join(entries)}); choose one: "
+            f"load_weights(network, path, entry={entries[0]!r})"
+        )
+    others = [str(name) for name, value in contents.items() if _is_state_dict(value)]
+    if not entries and others:
+        raise StudyError(
+            f"{path}: no entry of a usual name; if the weights are in {others[0]!r}, write "
+            f"load_weights(network, path, entry={others[0]!r})"
+        )
+    if not entries:
+        raise StudyError(f"{path}: no weights by name in it; its entries are {', '.join(map(str, contents)) or 'none'}")
+    return _tensors(contents[entries[0]])
+
+
+def _is_state_dict(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and any(isinstance(part, Tensor) for part in value.values())
+        and all(isinstance(name, str) for name in value)
+        and not any(isinstance(part, Mapping) for part in value.values())
+    )
+
+
+def _tensors(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {name: value for name, value in weights.items() if isinstance(value, Tensor)}
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,121 @@
+"""The user's own Python file, imported and called; what goes wrong in it is reported by its file and line.
+
+The file runs as code, with the rights of the person who runs Sightline. Nothing of it is fetched or checked for safety:
+it is the user's own, like a script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sightline.study.errors import StudyError
+
+SOURCE = Path(__file__).parents[2]  # where Sightline's stages lie, `train` among them
+
+
+def imported_file(path: Path) -> ModuleType:
+    """The file as a module, under a name that no other module has; StudyError where it is missing or fails."""
+    if not path.is_file():
+        near = sorted(str(file) for file in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        there = f"; there are {', '.join(near)}" if near else ""
+        raise StudyError(f"{path}: not there{there}; `sightline model new {path.stem}` writes one to start from")
+    name = f"sightline_own_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look up the names of their fields
+    with errors_placed(path, "while it was imported"):
+        loader.exec_module(module)
+    return module
+
+
+def called(path: Path, function: Any, *arguments: Any) -> Any:
+    """What the file's function returns; an error in it is a StudyError."""
+    with errors_placed(path, f"in {function.__name__}()"):
+        return function(*arguments)
+
+
+@contextmanager
+def errors_placed(path: Path, where: str) -> Iterator[None]:
+    """Runs the block with the file's folder importable; its errors become a StudyError with file and line."""
+    with folder_importable(path.parent):
+        try:
+            yield
+        except StudyError:
+            raise
+        except SyntaxError as error:
+            raise StudyError(f"{error.filename or path}, line {error.lineno}: {error.msg}") from error
+        except (Exception, SystemExit) as error:
+            raise StudyError(_placed(path, where, error)) from error
+
+
+@contextmanager
+def folder_importable(folder: Path) -> Iterator[None]:
+    """Lets the block import the folder's files by their names; afterwards sys.meta_path is as before.
+
+    Installed packages come first, so that models/timm.py can import timm; Sightline's own stages come last, so that the
+    user's train.py is the user's.
+    """
+    finder = _Siblings(folder)
+    replaced = [name for name in sys.modules if finder.replaces(name)]
+    hidden = {name: sys.modules.pop(name) for name in replaced}
+    sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)  # type: ignore[arg-type]
+        sys.modules.update(hidden)
+
+
+class _Siblings:
+    """Finds the modules that lie beside the user's file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder.resolve())
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if "." in name or path is not None or target is not None or _installed(name):
+            return None
+        return importlib.machinery.PathFinder.find_spec(name, [self.folder])
+
+    def replaces(self, name: str) -> bool:
+        """Whether the loaded module is of another folder, though the block would find it in this one."""
+        top = sys.modules.get(name.partition(".")[0])
+        file = getattr(top, "__file__", None)
+        if not file or top is None or Path(file).resolve().is_relative_to(self.folder):
+            return False
+        names = (f"{top.__name__}.py", f"{top.__name__}/__init__.py")
+        return any(Path(self.folder, place).is_file() for place in names) and not _installed(top.__name__)
+
+
+def _installed(name: str) -> bool:
+    """Whether a package of that name is part of Python or installed, Sightline's stages aside."""
+    if name in sys.builtin_module_names or name in sys.stdlib_module_names or name == "sightline":
+        return True
+    places = [place for place in sys.path if Path(place or ".").resolve() not in (SOURCE, Path.cwd().resolve())]
+    return importlib.machinery.PathFinder.find_spec(name, places) is not None
+
+
+def _placed(path: Path, where: str, error: BaseException) -> str:
+    """`models/ours.py, line 12: KeyError: ...`: the last line of the user's folder that the error passed."""
+    lines = traceback.extract_tb(error.__traceback__)
+    folder = path.resolve().parent
+    files = [(Path(line.filename).resolve(), line.lineno) for line in lines]
+    own = [place for place in files if place[0].is_relative_to(folder) and "site-packages" not in place[0].parts]
+    place = f"{path}"
+    if own:
+        place = f"{path.parent / own[-1][0].relative_to(folder)}, line {own[-1][1]}"
+    text = " ".join(str(error).split())
+    shown = text if len(text) <= 300 else f"{text[:300]}..."
+    missing = f"; pip install the package of {error.name}" if isinstance(error, ModuleNotFoundError) else ""
+    return f"{place}: {type(error).__name__}{': ' if shown else ''}{shown} ({where}){missing}"
