@@ -16,7 +16,7 @@ from torch import nn
 from sightline.faithfulness.controls import ENERGY, ControlRegions, control_regions, fitting_controls, left_out
 from sightline.faithfulness.deletion import Curves, average_drop_increase, deletion_insertion
 from sightline.faithfulness.fill import blurred
-from sightline.faithfulness.randomisation import map_similarity, randomised_copy, ssim, weighted_layers
+from sightline.faithfulness.randomisation import map_similarity, ssim
 from sightline.faithfulness.regions import (
     RegionEffect,
     effect_summary,
@@ -27,6 +27,7 @@ from sightline.faithfulness.regions import (
 )
 from sightline.maps import scaled_maps
 from sightline.saliency.cam_variants import family_maps
+from sightline.saliency.random_weights import randomised_copy, weighted_layers
 from sightline.statistics.significance import sign_flip_p
 from tiny_networks import Columns, Linear, images, tiny
 

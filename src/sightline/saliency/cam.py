@@ -1,6 +1,8 @@
 """CAM and Grad-CAM on the feature grid: raw, signed, batched.
 
-Shapes: B images, K channels, H W image grid, h w feature grid.
+A network here has a submodule `backbone`, whose output is the feature map that maps are computed from, and a property
+`cam_weights`: the K weights of CAM, or None where CAM is not defined. networks/architectures.py's Classifier has both,
+and own_models/network.py's OwnNetwork. Shapes: B images, K channels, H W image grid, h w feature grid.
 """
 
 from __future__ import annotations
@@ -12,8 +14,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-
-from sightline.networks.architectures import Classifier, GlobalAveragePool
 
 Layer = Literal["exact", "paper"]
 
@@ -28,7 +28,7 @@ PAPER_LAYERS = {
 }
 
 
-def saliency_maps(network: Classifier, arch: str, images_B3HW: Tensor, layer: Layer) -> dict[str, Tensor]:
+def saliency_maps(network: nn.Module, arch: str, images_B3HW: Tensor, layer: Layer) -> dict[str, Tensor]:
     """Method -> float32 B x h x w maps of the positive class's logit, before any ReLU, upsampling or scaling.
 
     `gradcam` for every head (Selvaraju et al. 2017); `cam` for gap heads only, since the linear layer after the pooling
@@ -41,30 +41,31 @@ def saliency_maps(network: Classifier, arch: str, images_B3HW: Tensor, layer: La
 
 
 def layered_maps(
-    network: Classifier, arch: str, images_B3HW: Tensor, layers: Sequence[Layer]
+    network: nn.Module, arch: str, images_B3HW: Tensor, layers: Sequence[Layer]
 ) -> dict[Layer, dict[str, Tensor]]:
     """Layer -> its `saliency_maps`, all from one forward and one backward pass."""
     modules_of = {layer: EXACT_LAYERS if layer == "exact" else PAPER_LAYERS.get(arch, EXACT_LAYERS) for layer in layers}
-    methods = ["gradcam", "cam"] if isinstance(network.head[0], GlobalAveragePool) else ["gradcam"]
+    weights_K = network.cam_weights
+    methods = ["gradcam"] if weights_K is None else ["gradcam", "cam"]
     modules = list(dict.fromkeys(names[method] for names in modules_of.values() for method in methods))
     outputs = features_and_gradients(network, modules, images_B3HW)
     maps: dict[Layer, dict[str, Tensor]] = {}
     for layer, names in modules_of.items():
         features, gradient = outputs[names["gradcam"]]
         maps[layer] = {"gradcam": weighted_sum(features, gradient.float().mean(dim=(2, 3)))}
-        if "cam" in methods:
+        if isinstance(weights_K, Tensor):
             features, _ = outputs[names["cam"]]
-            maps[layer]["cam"] = weighted_sum(features, network.last_linear.weight.detach().expand(len(features), -1))
+            maps[layer]["cam"] = weighted_sum(features, weights_K.detach().expand(len(features), -1))
     return maps
 
 
-def features_and_gradient(network: Classifier, layer: str, images_B3HW: Tensor) -> tuple[Tensor, Tensor]:
+def features_and_gradient(network: nn.Module, layer: str, images_B3HW: Tensor) -> tuple[Tensor, Tensor]:
     """`features_and_gradients` of one module."""
     return features_and_gradients(network, [layer], images_B3HW)[layer]
 
 
 def features_and_gradients(
-    network: Classifier, modules: Sequence[str], images_B3HW: Tensor
+    network: nn.Module, modules: Sequence[str], images_B3HW: Tensor
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Module name -> its output, B x K x h x w, and the gradient of each image's logit with respect to it.
 
@@ -85,6 +86,20 @@ def features_and_gradients(
         # Images do not mix in eval mode: the gradient of the logits' sum holds each image's gradient.
         gradients = torch.autograd.grad(logits_B, list(kept.values()), torch.ones_like(logits_B))
     return {name: (kept[name].detach(), gradient) for name, gradient in zip(kept, gradients, strict=True)}
+
+
+@torch.no_grad()
+def layer_output(network: nn.Module, layer: str, images_B3HW: Tensor) -> Tensor:
+    """The output of the module `layer`, B x K x h x w, in a forward pass."""
+    kept: list[Tensor] = []
+
+    def keep(features: Tensor) -> Tensor:
+        kept.append(features.clone())  # an in-place ReLU may follow
+        return features
+
+    with replaced_output(network.get_submodule(layer), keep):
+        network(images_B3HW)
+    return kept[0]
 
 
 @contextmanager

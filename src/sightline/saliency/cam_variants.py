@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sightline.networks.architectures import Classifier
-from sightline.saliency.cam import features_and_gradient, replaced_output, weighted_sum
+from sightline.saliency.cam import features_and_gradient, layer_output, weighted_sum
 from sightline.saliency.perturbation import Score, forward_scores
 
 
@@ -91,7 +90,7 @@ FROM_GRADIENT: dict[str, Callable[..., Tensor]] = {
 
 
 def family_maps(
-    network: Classifier, images_B3HW: Tensor, names: Iterable[str] = tuple(FROM_GRADIENT), layer: str = "backbone"
+    network: nn.Module, images_B3HW: Tensor, names: Iterable[str] = tuple(FROM_GRADIENT), layer: str = "backbone"
 ) -> dict[str, Tensor]:
     """Name -> float32 B x h x w, for names of FROM_GRADIENT, from one forward and one backward pass.
 
@@ -117,15 +116,7 @@ def scorecam(
     takes all the weight.
     A flat channel has no mask and weighs 0, as in the authors' code; it could add only a constant.
     """
-    kept: list[Tensor] = []
-
-    def keep(features: Tensor) -> Tensor:
-        kept.append(features.clone())  # an in-place ReLU may follow
-        return features
-
-    with replaced_output(network.get_submodule(layer), keep):
-        network(images_B3HW)
-    features_BKhw = kept[0]
+    features_BKhw = layer_output(network, layer, images_B3HW)
     batch, channels = features_BKhw.shape[:2]
     features_Nhw = features_BKhw.flatten(0, 1)  # N = B * K, image by image
     low_N, high_N = features_Nhw.amin(dim=(1, 2)), features_Nhw.amax(dim=(1, 2))

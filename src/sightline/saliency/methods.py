@@ -23,11 +23,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from sightline.networks.architectures import Classifier, GlobalAveragePool
 from sightline.saliency import gradients, perturbation
-from sightline.saliency.cam import weighted_sum
+from sightline.saliency.cam import layer_output, weighted_sum
 from sightline.saliency.cam_variants import FROM_GRADIENT, family_maps, scorecam
 from sightline.study.errors import StudyError
+
+Needs = Literal["features", "gradient", "logits"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +41,23 @@ class Method:
     """one: a forward and at most one backward pass per image, milliseconds; many: tens to thousands of passes."""
     grid: Literal["feature", "image"]
     """Whether the map is on the feature grid or has one value per pixel."""
+    needs: Needs
+    """features: a feature map within the network; gradient: the logit's at the image; logits: forward passes alone."""
     is_random: bool = False
     """Whether the map depends on the generator's seed."""
 
 
-def _family(name: str, network: Classifier, images: Tensor, _: torch.Generator, layer: str = "backbone") -> Tensor:
+def _family(name: str, network: nn.Module, images: Tensor, _: torch.Generator, layer: str = "backbone") -> Tensor:
     return family_maps(network, images, [name], layer)[name]
 
 
 @torch.no_grad()
-def _cam(network: Classifier, images_B3HW: Tensor, _: torch.Generator) -> Tensor:
+def _cam(network: nn.Module, images_B3HW: Tensor, _: torch.Generator) -> Tensor:
     """CAM (Zhou et al. 2016) at the exact layer; defined by the linear layer of a gap head."""
-    if not isinstance(network.head[0], GlobalAveragePool):
+    weights_K = network.cam_weights
+    if not isinstance(weights_K, Tensor):
         raise StudyError("saliency method 'cam': needs a gap head, global average pooling and one linear layer")
-    return weighted_sum(network.backbone(images_B3HW), network.last_linear.weight.expand(len(images_B3HW), -1))
+    return weighted_sum(layer_output(network, "backbone", images_B3HW), weights_K.expand(len(images_B3HW), -1))
 
 
 def _rise(
@@ -92,17 +96,20 @@ def _without_generator(function: Callable[..., Tensor]) -> Callable[..., Tensor]
     return call
 
 
+_at_features = partial(Method, grid="feature", needs="features")
+_by_gradient = partial(Method, grid="image", needs="gradient")
+_by_logits = partial(Method, grid="image", needs="logits")
 METHODS: dict[str, Method] = {
-    **{name: Method(function=partial(_family, name), num_passes="one", grid="feature") for name in FROM_GRADIENT},
-    "cam": Method(function=_cam, num_passes="one", grid="feature"),
-    "input_gradient": Method(function=_without_generator(gradients.input_gradient), num_passes="one", grid="image"),
-    "scorecam": Method(function=_without_generator(scorecam), num_passes="many", grid="feature"),
-    "integrated_gradients": Method(
-        function=_without_generator(gradients.integrated_gradients), num_passes="many", grid="image"
+    **{name: _at_features(function=partial(_family, name), num_passes="one") for name in FROM_GRADIENT},
+    "cam": _at_features(function=_cam, num_passes="one"),
+    "input_gradient": _by_gradient(function=_without_generator(gradients.input_gradient), num_passes="one"),
+    "scorecam": _at_features(function=_without_generator(scorecam), num_passes="many"),
+    "integrated_gradients": _by_gradient(
+        function=_without_generator(gradients.integrated_gradients), num_passes="many"
     ),
-    "smoothgrad": Method(function=_smoothgrad, num_passes="many", grid="image", is_random=True),
-    "occlusion": Method(function=_without_generator(perturbation.occlusion), num_passes="many", grid="image"),
-    "rise": Method(function=_rise, num_passes="many", grid="image", is_random=True),
+    "smoothgrad": _by_gradient(function=_smoothgrad, num_passes="many", is_random=True),
+    "occlusion": _by_logits(function=_without_generator(perturbation.occlusion), num_passes="many"),
+    "rise": _by_logits(function=_rise, num_passes="many", is_random=True),
 }
 
 # Class -> (its grid, passes). Left out are classes that need more than one logit and the images (a distribution of
@@ -144,18 +151,20 @@ def method_named(name: str) -> Method:
             raise _unknown(name, kind, CAPTUM)
         grid, num_passes = CAPTUM[kind]
         explainer_class = getattr(_imported("captum.attr", "captum", name), kind)
-        return Method(function=partial(_captum, explainer_class, grid), num_passes=num_passes, grid=grid)
+        needs: Needs = "features" if grid == "feature" else "logits" if kind == "Occlusion" else "gradient"
+        return Method(function=partial(_captum, explainer_class, grid), num_passes=num_passes, grid=grid, needs=needs)
     if package == "pytorch-grad-cam":
         if kind not in GRAD_CAM:
             raise _unknown(name, kind, GRAD_CAM)
         explainer_class = getattr(_imported("pytorch_grad_cam", "grad-cam", name), kind)
-        return Method(function=partial(_grad_cam, explainer_class), num_passes=GRAD_CAM[kind], grid="image")
+        function = partial(_grad_cam, explainer_class)
+        return Method(function=function, num_passes=GRAD_CAM[kind], grid="image", needs="features")
     raise _unknown(name, package, ["captum", "pytorch-grad-cam"])
 
 
 def saliency(
     name: str,
-    network: Classifier,
+    network: nn.Module,
     images_B3HW: Tensor,
     generator: torch.Generator,
     settings: Mapping[str, Any] | None = None,
@@ -163,9 +172,13 @@ def saliency(
     """float32 B x h x w by the method named `name`, with its settings; the network is left unchanged.
 
     A network in training mode (dropout, batch statistics) raises ValueError: its maps would be those of another
-    function. A setting that one of the project's methods does not have is a StudyError.
+    function. A setting that one of the project's methods does not have is a StudyError, and so is a method that needs
+    what the network lacks (`lacking`).
     """
     method, settings = method_named(name), dict(settings or {})
+    if reason := lacking(method, network):
+        working = [other for other in METHODS if not lacking(METHODS[other], network)]
+        raise StudyError(f"saliency method {name!r}: {reason}; these methods work: {', '.join(working)}")
     if network.training:
         raise ValueError("the network is in training mode; saliency is of the network in eval mode")
     if name in METHODS:
@@ -176,6 +189,16 @@ def saliency(
                 f"saliency method {name!r}: unknown settings; it has {', '.join(known) or 'none'}", unknown
             )
     return method.function(network, images_B3HW, generator, **settings).detach().float()
+
+
+def lacking(method: Method, network: nn.Module) -> str:
+    """Why the method cannot work on the network, with a remedy where there is one; empty where it can.
+
+    A classifier trained elsewhere says what it lacks: `no_evidence`, a feature map that can be read, and `no_gradient`,
+    the logit's gradient at the image (sightline.own_models.network). Networks trained here lack nothing.
+    """
+    reason = {"features": "no_evidence", "gradient": "no_gradient"}.get(method.needs, "")
+    return str(getattr(network, reason, "")) if reason else ""
 
 
 def _settings_of(name: str) -> list[str]:

@@ -1,0 +1,91 @@
+"""A classifier trained elsewhere, opened: loaded, its evidence found on a few images, and its exactness measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from sightline.own_models.evidence import Place, find_place
+from sightline.own_models.exactness import exactness
+from sightline.own_models.network import OwnNetwork
+from sightline.own_models.parts import Parts
+from sightline.saliency.cam import replaced_output
+from sightline.study.errors import StudyError
+
+PROBES = 3  # images that the evidence is found on: a number that no axis of a feature map is likely to have
+BYPASS = 1e-3  # of the differences between the images' logits; float32 rounding is some 1e-6 of the logits themselves
+# Parts.gradients -> why no map at a feature map can be made
+NO_FEATURES = {
+    "input": "TorchScript lets nothing see its feature maps; export the network by torch.export, as .pt2",
+    "none": "an ONNX file gives neither feature maps nor gradients; export the network by torch.export, as .pt2",
+}
+
+
+def opened(parts: Parts, images_B3HW: Tensor) -> OwnNetwork:
+    """The classifier with its evidence found on `images_B3HW`, float32 in [0, 1]: at least one, and three suffice.
+
+    In eval mode on the CPU. Without gradients within (ONNX, TorchScript) it has no evidence, and says why. StudyError
+    where the evidence cannot be told, and where the logit does not come from it alone (tokens and a declared module
+    excepted).
+    """
+    parts = replace(parts, network=_unwrapped(parts.network))
+    size = (images_B3HW.shape[2], images_B3HW.shape[3])
+    if parts.gradients != "features":
+        return OwnNetwork(parts, None, size, NO_FEATURES[parts.gradients], _no_gradient(parts))
+    probes = _probes(images_B3HW)
+    with torch.no_grad():
+        inputs = parts.to_input(probes)
+    place = find_place(parts.network, inputs, parts.to_logit, parts.evidence, parts.tokens)
+    own = OwnNetwork(parts, place, size, no_gradient=_no_gradient(parts))
+    own.exactness = exactness(own, probes)
+    if not (place.has_tokens or place.is_declared):
+        _refuse_bypass(own, place, probes)
+    return own
+
+
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """The module that DataParallel and torch.compile wrap; a mode that sees calls does not reach into their threads."""
+    while isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        network = network.module
+    return getattr(network, "_orig_mod", network)
+
+
+def _no_gradient(parts: Parts) -> str:
+    if parts.gradients == "none":
+        return NO_FEATURES["none"]
+    if not parts.is_differentiable:
+        return (
+            "no gradient passes its `preprocess`, which takes whole numbers; declare size, channels, mean, std and "
+            "value_range in its place"
+        )
+    return ""
+
+
+def _probes(images_B3HW: Tensor) -> Tensor:
+    """PROBES different images: the first ones, and mirrored copies where there are too few."""
+    images = [*images_B3HW[:PROBES]]
+    while len(images) < PROBES:
+        images.append(images[len(images) - 1].flip(2 if len(images) % 2 else 1))
+    return torch.stack(images)
+
+
+def _refuse_bypass(own: OwnNetwork, place: Place, probes_B3HW: Tensor) -> None:
+    """StudyError where the logit depends on more than the evidence: with the next image's it must be the next one's."""
+    with torch.no_grad():
+        logits_B = own(probes_B3HW)
+        with replaced_output(own.backbone, lambda features: features.roll(1, 0)):
+            rolled_B = own(probes_B3HW)
+    expected_B = logits_B.roll(1)
+    allowed = BYPASS * (expected_B - logits_B).abs().max() + 1e-5 * logits_B.abs().max()
+    if (rolled_B - expected_B).abs().max() > allowed:
+        pooled = [
+            f"{part.module or 'the network'}: {part.channels} x {part.grid[0]} x {part.grid[1]}, {part.function}"
+            for part in place.candidates
+        ]
+        raise StudyError(
+            "no evidence: the logit does not come from the last pooled feature map alone; declare "
+            'evidence = "<module>" in the code file, the module whose output the maps are to read. Pooled are',
+            pooled,
+        )
