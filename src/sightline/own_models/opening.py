@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sightline.own_models.evidence import Place, find_place
 from sightline.own_models.exactness import exactness
+from sightline.own_models.loading import load_parts
 from sightline.own_models.network import OwnNetwork
 from sightline.own_models.parts import Parts
 from sightline.saliency.cam import replaced_output
 from sightline.study.errors import StudyError
+from sightline.study.models import OwnModel
 
 PROBES = 3  # images that the evidence is found on: a number that no axis of a feature map is likely to have
 BYPASS = 1e-3  # of the differences between the images' logits; float32 rounding is some 1e-6 of the logits themselves
@@ -23,6 +23,11 @@ NO_FEATURES = {
 }
 
 
+def open_own(entry: OwnModel, images_B3HW: Tensor) -> OwnNetwork:
+    """The classifier of `entry`, ready for maps; see `opened`. StudyError also where its files cannot be loaded."""
+    return opened(load_parts(entry), images_B3HW)
+
+
 def opened(parts: Parts, images_B3HW: Tensor) -> OwnNetwork:
     """The classifier with its evidence found on `images_B3HW`, float32 in [0, 1]: at least one, and three suffice.
 
@@ -30,7 +35,6 @@ def opened(parts: Parts, images_B3HW: Tensor) -> OwnNetwork:
     where the evidence cannot be told, and where the logit does not come from it alone (tokens and a declared module
     excepted).
     """
-    parts = replace(parts, network=_unwrapped(parts.network))
     size = (images_B3HW.shape[2], images_B3HW.shape[3])
     if parts.gradients != "features":
         return OwnNetwork(parts, None, size, NO_FEATURES[parts.gradients], _no_gradient(parts))
@@ -43,13 +47,6 @@ def opened(parts: Parts, images_B3HW: Tensor) -> OwnNetwork:
     if not (place.has_tokens or place.is_declared):
         _refuse_bypass(own, place, probes)
     return own
-
-
-def _unwrapped(network: nn.Module) -> nn.Module:
-    """The module that DataParallel and torch.compile wrap; a mode that sees calls does not reach into their threads."""
-    while isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
-        network = network.module
-    return getattr(network, "_orig_mod", network)
 
 
 def _no_gradient(parts: Parts) -> str:
