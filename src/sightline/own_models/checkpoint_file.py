@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import pickletools
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sightline.own_models.file_kinds import kind_of
+from sightline.own_models.pickle_names import is_object, names_needed, texts_in
 from sightline.study.errors import StudyError
 
 ENTRIES = (  # where training scripts keep the weights in a checkpoint
@@ -51,7 +50,7 @@ def _loaded(path: str | Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        names = globals_of(path)
+        names = names_needed(path)
         if not names:
             raise StudyError(
                 f"{path}: not readable by torch.load ({_short(error)}); copy or download it again"
@@ -69,44 +68,11 @@ def _loaded(path: str | Path) -> Any:
         raise StudyError(f"{path}: not readable by torch.load ({_short(error)}); copy or download it again") from error
 
 
-def globals_of(path: str | Path) -> list[str]:
-    """The names of classes and functions that a pickle asks for and torch does not allow, without loading it."""
-    try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
-    except Exception:  # it reads zip archives alone, and those that are whole
-        return sorted(name for name in _pickled_names(path) if name.partition(".")[0] not in ("torch", "collections"))
-
-
-def _pickled_names(path: str | Path) -> list[str]:
-    """`module.name` of each global in a pickle's bytes, in their order; as many as can be read."""
-    names: list[str] = []
-    texts: list[str] = []
-    try:
-        for code, argument, _ in pickletools.genops(_pickle_bytes(path)):
-            if code.name == "GLOBAL":
-                names.append(str(argument).replace(" ", "."))
-            elif code.name == "STACK_GLOBAL" and len(texts) > 1:
-                names.append(".".join(texts[-2:]))
-            elif isinstance(argument, str):
-                texts.append(argument)
-    except ValueError:
-        pass  # a damaged end; what was read until there is shown
-    return names
-
-
-def _pickle_bytes(path: str | Path) -> bytes:
-    if not zipfile.is_zipfile(path):
-        return Path(path).read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
-
-
 def _weights_of(path: str | Path) -> str:
-    """The expression for the weights within a checkpoint that is not loaded: a module's, or an entry's."""
-    opened = [code.name for code, _, _ in pickletools.genops(_pickle_bytes(path))][:3]
-    if "EMPTY_DICT" not in opened:
+    """The expression for the weights within a checkpoint that is not loaded: a network's, or an entry's."""
+    if is_object(path):
         return "checkpoint.state_dict()"
-    texts = [argument for _, argument, _ in pickletools.genops(_pickle_bytes(path)) if isinstance(argument, str)]
+    texts = texts_in(path)
     entry = next((name for name in ENTRIES if name in texts), "state_dict")
     return f'checkpoint["{entry}"]'
 

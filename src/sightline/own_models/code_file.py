@@ -86,7 +86,7 @@ def _problems(module: ModuleType, defined: dict[str, Any]) -> list[str]:
     if not isinstance(evidence, str) or ("evidence" in defined and not evidence):
         problems.append(f"evidence: expected the name of a module of the network, such as 'layer4', got {evidence!r}")
     for optional in ("score", "evidence", "tokens"):
-        meant = _meant(optional, own, by_habit=False) if optional not in defined else ""
+        meant = _meant(optional, own, is_needed=False) if optional not in defined else ""
         if meant:
             problems.append(f"{optional}: not defined{meant}, or rename it if it is something else")
     return problems
@@ -98,11 +98,11 @@ def _is_own(module: ModuleType, name: str, value: Any) -> bool:
     return not name.startswith("_") and name not in NAMES and not is_import
 
 
-def _meant(name: str, own: dict[str, Any], by_habit: bool = True) -> str:
-    """`; is preproces meant?` where the file has a name like `name` and that is no nearer to another of ours."""
-    near = [other for other in difflib.get_close_matches(name, own, n=1, cutoff=0.75)
-            if difflib.get_close_matches(other, NAMES, n=1) == [name]]  # fmt: skip
-    near += [other for other in own if by_habit and COMMON.get(other) == name]
+def _meant(name: str, own: dict[str, Any], is_needed: bool = True) -> str:
+    """`; is preproces meant?` where the file has a name like `name` that is no nearer to another of ours."""
+    close = difflib.get_close_matches(name, own, n=1, cutoff=0.6 if is_needed else 0.75)
+    near = [other for other in close if difflib.get_close_matches(other, NAMES, n=1) == [name]]
+    near += [other for other in own if is_needed and COMMON.get(other) == name]
     return f"; is {near[0]} meant?" if near else ""
 
 

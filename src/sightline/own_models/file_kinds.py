@@ -50,7 +50,7 @@ def _archive(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.partition("/")[2] or name for name in archive.namelist()]
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):  # a damaged table of contents
         raise StudyError(f"{path}: is cut off or damaged; copy or download it again") from None
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"

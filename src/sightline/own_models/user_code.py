@@ -19,8 +19,6 @@ from typing import Any
 
 from sightline.study.errors import StudyError
 
-SOURCE = Path(__file__).parents[2]  # where Sightline's stages lie, `train` among them
-
 
 def imported_file(path: Path) -> ModuleType:
     """The file as a module, under a name that no other module has; StudyError where it is missing or fails."""
@@ -67,8 +65,7 @@ def folder_importable(folder: Path) -> Iterator[None]:
     user's train.py is the user's.
     """
     finder = _Siblings(folder)
-    replaced = [name for name in sys.modules if finder.replaces(name)]
-    hidden = {name: sys.modules.pop(name) for name in replaced}
+    hidden = {name: sys.modules.pop(name) for name in finder.names_of_others()}
     sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
     try:
         yield
@@ -81,29 +78,36 @@ class _Siblings:
     """Finds the modules that lie beside the user's file."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = str(folder.resolve())
+        self.folder = folder.resolve()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        if "." in name or path is not None or target is not None or _installed(name):
+        if path is not None or target is not None or _installed(name):
             return None
-        return importlib.machinery.PathFinder.find_spec(name, [self.folder])
+        return importlib.machinery.PathFinder.find_spec(name, [str(self.folder)])
 
-    def replaces(self, name: str) -> bool:
-        """Whether the loaded module is of another folder, though the block would find it in this one."""
-        top = sys.modules.get(name.partition(".")[0])
-        file = getattr(top, "__file__", None)
-        if not file or top is None or Path(file).resolve().is_relative_to(self.folder):
-            return False
-        names = (f"{top.__name__}.py", f"{top.__name__}/__init__.py")
-        return any(Path(self.folder, place).is_file() for place in names) and not _installed(top.__name__)
+    def names_of_others(self) -> list[str]:
+        """The loaded modules of another folder, such as another model's, whose names this folder's files have too."""
+        tops = {path.name.removesuffix(".py") for path in self.folder.glob("*") if path.suffix in (".py", "")}
+        others = {top for top in tops & set(sys.modules) if self._is_elsewhere(top) and not _installed(top)}
+        return [name for name in sys.modules if name.partition(".")[0] in others]
+
+    def _is_elsewhere(self, top: str) -> bool:
+        file = getattr(sys.modules[top], "__file__", None)
+        return file is not None and not Path(file).resolve().is_relative_to(self.folder)
 
 
 def _installed(name: str) -> bool:
     """Whether a package of that name is part of Python or installed, Sightline's stages aside."""
     if name in sys.builtin_module_names or name in sys.stdlib_module_names or name == "sightline":
         return True
-    places = [place for place in sys.path if Path(place or ".").resolve() not in (SOURCE, Path.cwd().resolve())]
+    here = Path.cwd().resolve()
+    places = [place for place in sys.path if Path(place or ".").resolve() != here and not _has_stages(Path(place))]
     return importlib.machinery.PathFinder.find_spec(name, places) is not None
+
+
+def _has_stages(place: Path) -> bool:
+    """Whether it is the folder src of a copy of Sightline, which an editable install makes importable."""
+    return (place / "sightline" / "study").is_dir() and (place / "saliency.py").is_file()
 
 
 def _placed(path: Path, where: str, error: BaseException) -> str:
