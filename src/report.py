@@ -33,12 +33,11 @@ from sightline.study.files import read_csv, read_json, read_npz, sha256_of, writ
 from sightline.study.models import Entry, classifying, runs_of, trained_here
 from sightline.study.parameters import read_params
 
-SCORES, CONTRASTS = Path("data/alignment.csv"), Path("data/verdict.csv")
-BESIDE = Path("plots/report")  # beside plots/report.html
+SCORES, CONTRASTS, BESIDE = map(Path, ("data/alignment.csv", "data/verdict.csv", "plots/report"))
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
 EVIDENCE = ("ladder", "verdict", "subgroups", "comparisons", "families", "reliability", "shortcut", "multiverse")
-BY_NETWORK = ("consistency", "faithfulness", "regions")  # folders of metrics/ with one file per network
+BY_NETWORK = ("consistency", "faithfulness", "regions", "models")  # folders of metrics/, one file per classifier
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},
     "calibration": {"model": str, "probability": float, "share": float, "low": float, "high": float},
@@ -82,7 +81,8 @@ def main() -> None:
     measured |= {name: read_json(path) for name in EVIDENCE if Path(path := f"metrics/{name}.json").is_file()}
     measured["exclusions"] = read_json(left_out) if (left_out := inputs.PREPARED / "exclusions.json").is_file() else {}
     for kind in BY_NETWORK:
-        measured[kind] = {k: read_json(path) for k in networks if Path(path := f"metrics/{kind}/{k}.json").is_file()}
+        measured[kind] = {k: read_json(p) for k in networks if Path(p := f"metrics/{kind}/{k}.json").is_file()}
+    measured["checks"] = measured.pop("models")  # of classifiers trained elsewhere
     consensus = read_npz(inputs.CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
     values = YAML(typ="safe").load(Path("params.yaml"))
@@ -95,9 +95,8 @@ def main() -> None:
         index_sha256=sha256_of(inputs.INDEX), specifications=read_specifications("plots/multiverse.csv"),
         histories={key: read_csv(f"data/models/{key}.history.csv", HISTORY) for key in trained_here(params.models)},
         gallery=films.strip(sources), strip=films.first_strip(sources),
-        films=films.study_viewer(sources, params.report.films),
+        films=films.study_viewer(sources, params.report.films), versions=installed_versions(PACKAGES),
         random_pair=films.random_pair(sources, lambda area, *grid: random_masks(rng, np.array([area]), *grid)[0]),
-        versions=installed_versions(PACKAGES),
     )  # fmt: skip
     numbers = study_tables(study)
     for name, (header, rows, caption) in printed_tables(study, numbers).items():

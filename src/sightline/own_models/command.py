@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new_parser.set_defaults(run=run_new)
     check_parser = commands.add_parser("check", help="load a model, try it on the study's images and say what is wrong")
     check_parser.add_argument("key", help="name of the model: a key of models in params.yaml")
+    check_parser.add_argument("--out", type=Path, metavar="FILE", help="also write the check's numbers as JSON")
     check_parser.set_defaults(run=_run_check)
 
 
@@ -44,6 +45,6 @@ def run_new(arguments: argparse.Namespace) -> None:
 
 
 def _run_check(arguments: argparse.Namespace) -> None:
-    from sightline.own_models.check_command import run  # type: ignore[import-untyped]  # loads torch
+    from sightline.own_models.check_command import run  # loads torch
 
     run(arguments)

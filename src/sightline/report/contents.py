@@ -13,6 +13,7 @@ import pandas as pd
 
 from sightline.report import families, tables
 from sightline.report.viewer import Viewer
+from sightline.report.words import number_at
 from sightline.study.errors import StudyError
 from sightline.study.models import Classifying, Entry
 
@@ -97,6 +98,8 @@ class Study:
     """Per network: metrics/regions/<model>.json; also empty without a consensus"""
     consistency: Mapping[str, tables.Metrics] = field(default_factory=dict)
     """Per network: metrics/consistency/<model>.json; empty where it is not enabled"""
+    checks: Mapping[str, tables.Metrics] = field(default_factory=dict)
+    """Per classifier trained elsewhere: metrics/models/<model>.json"""
     strip: Strip | None = None
     """The films of the first screen; None where no image was scored"""
 
@@ -126,7 +129,7 @@ class Tables:
 
 
 def require_models(models: Mapping[str, Entry], metrics: Mapping[str, Any], *, is_scored: bool) -> None:
-    """Every network is in the classification metrics; every model in the alignment, if any image could be scored.
+    """Every classifier is in the classification metrics; every model in the alignment, if any image could be scored.
 
     A StudyError lists all models that are missing.
     """
@@ -147,11 +150,17 @@ def require_models(models: Mapping[str, Entry], metrics: Mapping[str, Any], *, i
 def study_tables(study: Study) -> Tables:
     """Tables 1 to 4. A phantom's Table 1 always stands beside the paper's, which the phantom is made to imitate."""
     paper = study.paper if study.is_compared else None
+    parameters = {model: number_at(check, "model", "num_parameters") for model, check in study.checks.items()}
+    parameters = {model: count for model, count in parameters.items() if count == count}
+
+    def classified(metrics: Sequence[str]) -> pd.DataFrame:
+        return tables.classification_table(study.classification, study.models, metrics, paper, parameters)
+
     return Tables(
         table1=tables.annotation_table(study.consensus, study.paper if study.is_phantom else paper),
-        table2=tables.classification_table(study.classification, study.models, tables.TABLE_2_METRICS, paper),
+        table2=classified(tables.TABLE_2_METRICS),
         table3=tables.alignment_table(study.alignment, study.intervals, study.models, study.threshold, paper),
-        table4=tables.classification_table(study.classification, study.models, tables.TABLE_4_METRICS, paper),
+        table4=classified(tables.TABLE_4_METRICS),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sightline.report.words import Metrics, number_at, range_words
-from sightline.study.models import Entry, ExternalMaps, Network
+from sightline.study.models import Entry, ExternalMaps, Network, OwnModel
 
 
 def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[str]:
@@ -42,6 +42,10 @@ def departures(params: Mapping[str, Any], models: Mapping[str, Entry]) -> list[s
         differences.append(f"The threshold is {params.get('threshold')}; the paper's is 0.5.")
     if any(isinstance(entry, ExternalMaps) for entry in models.values()):
         differences.append("Some maps were made elsewhere and are only scored here.")
+    if any(isinstance(entry, OwnModel) for entry in models.values()):
+        differences.append(
+            "Some classifiers were trained elsewhere, on data and by a recipe that this study does not know."
+        )
     batches = "Exactly half of every training batch is positive, and validation images are never augmented."
     return [
         *differences,
@@ -80,6 +84,11 @@ def limits(frame: pd.DataFrame, params: Mapping[str, Any], consensus: Metrics, a
         )
     sentences += [
         *([_trainings(params)] if any("arch" in entry for entry in params.get("models", {}).values()) else []),
+        *(
+            ["Films that a classifier trained elsewhere was trained on are no test of it; this study cannot see which."]
+            if any({"code", "export"} & entry.keys() for entry in params.get("models", {}).values())
+            else []
+        ),
         "A saliency map is a coarse picture of a network (a few cells per side) by one of several methods. A low IoU "
         "can be due to the method or the threshold. The threshold curves show how much depends on the threshold; the "
         "best threshold is chosen on the images that it is scored on, so its IoU is too favourable.",

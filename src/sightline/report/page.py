@@ -28,6 +28,7 @@ from sightline.report import (
     ladder_answer,
     limits,
     made,
+    own_models,
     published,
     published_answer,
     shortcut,
@@ -118,6 +119,7 @@ def sections(
             part("Accuracy against alignment", *accuracy.accuracy(study, together)),
             part("How they were trained", *classification.training(study)),
         ]),
+        *([("own-models", "Classifiers trained elsewhere", own)] if (own := own_models.own_models(study)) else []),
         *([("subgroups", "Subgroups of films", by_part)] if (by_part := subgroups.subgroups(study)) else []),
         ("experts", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
         ("published", "As published", [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sightline.report import strip, verdict
+from sightline.report import own_models, strip, verdict
 from sightline.report.contents import Study
 from sightline.report.first_screen import Names, Subject
 from sightline.report.words import Metrics, method_words, number_at, percent
@@ -34,7 +34,7 @@ def subjects_of(study: Study, judged: Metrics) -> list[Subject]:
         subjects.append(
             Subject(
                 name=name,
-                sees=sees(entry, own, list(study.alignment.get(model, {}))),
+                sees=[*sees(entry, own, list(study.alignment.get(model, {}))), *own_models.failing(study, model)],
                 judged=own,
                 films=[] if study.strip is None else strip.films_of(study.strip, model),
                 accuracy=classification.get("accuracy") or {},

@@ -75,15 +75,20 @@ def annotation_table(consensus: Metrics, paper: Metrics | None) -> pd.DataFrame:
 
 
 def classification_table(
-    classification: Metrics, models: Mapping[str, Entry], metrics: Sequence[str], paper: Metrics | None
+    classification: Metrics,
+    models: Mapping[str, Entry],
+    metrics: Sequence[str],
+    paper: Metrics | None,
+    parameters: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Tables 2 and 4: one row per trained model, every metric in percent.
+    """Tables 2 and 4: one row per classifier, every metric in percent.
 
     `<metric>`, `<metric>_low`, `<metric>_high` are the value on the test set and its interval. With the paper's
     numbers, `<metric>_paper` is its bootstrap mean, `<metric>_paper_half` half the width of its interval, and
     `outside_paper` names the metrics whose value lies further from the mean than that; all empty for a variant
-    that the paper does not have. Models without predictions (external maps) have no row. `input` says what each network
-    sees, film or lungs, where one of them does not see the whole film.
+    that the paper does not have. A classifier trained elsewhere has no architecture, init and head that are known here,
+    and the number of parameters that `parameters` says. Models without predictions (external maps) have no row. `input`
+    says what each network sees, film or lungs, where one of them does not see the whole film.
     """
     published = {} if paper is None else {
         (row["arch"], row["head"], row["init"]): row for row in paper["table4_classification_percent"]
@@ -97,7 +102,7 @@ def classification_table(
         row: dict[str, Any] = {"model": model, **dict(zip(("arch", "init", "head"), kind, strict=True))}
         if has_input:
             row["input"] = entry.input
-        row["parameters"] = NUM_PARAMETERS.get((kind[0], kind[2]))  # None: not in the paper
+        row["parameters"] = (parameters or {}).get(model, NUM_PARAMETERS.get((kind[0], kind[2])))  # None: not known
         theirs = published.get((kind[0], kind[2], kind[1]), {})
         outside = []
         for metric in metrics:

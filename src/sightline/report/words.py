@@ -164,7 +164,7 @@ def named(models: Sequence[str], total: int) -> str:
 
 
 def sees(entry: Entry) -> str:
-    """What a network gets to see, where that is not the whole film: "sees the lungs alone"; else nothing."""
+    """What a classifier gets to see, where that is not the whole film: "sees the lungs alone"; else nothing."""
     return "sees the lungs alone" if isinstance(entry, Classifying) and entry.input == "lungs" else ""
 
 
