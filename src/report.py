@@ -24,7 +24,7 @@ from sightline import inputs
 from sightline.experts.agreement import random_masks
 from sightline.maps import scaled_maps
 from sightline.report import films, page, summary, tables
-from sightline.report.contents import Study, printed_tables, require_models, study_tables
+from sightline.report.contents import EVIDENCE, Study, printed_tables, require_models, study_tables
 from sightline.report.versions import PACKAGES, installed_versions
 from sightline.report.viewer import films_frame, write_beside
 from sightline.statistics.streams import stream
@@ -36,7 +36,6 @@ from sightline.study.parameters import read_params
 SCORES, CONTRASTS, BESIDE = map(Path, ("data/alignment.csv", "data/verdict.csv", "plots/report"))
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
 METRICS = ("consensus", "alignment", "intervals", "classification")
-EVIDENCE = ("ladder", "verdict", "subgroups", "comparisons", "families", "reliability", "shortcut", "multiverse")
 BY_NETWORK = ("consistency", "faithfulness", "regions", "models")  # folders of metrics/, one file per classifier
 TABLES: dict[str, dict[str, type]] = {  # below plots/
     "threshold_sweep": {"model": str, "method": str, "threshold": float, "iou": float},

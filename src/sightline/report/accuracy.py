@@ -119,7 +119,8 @@ def accuracy(study: Study, together: Mapping[str, Any]) -> list[str]:
     if len(names) > 1:
         caption += " Dotted: the Pareto front, the models that no other beats on both."
         beaten = f"No other model beats {listed(together['pareto'])} on both accuracy and alignment."
-        words += [beaten, *correlation(together)]
+        # trainings of one architecture are not independent: with several, the part on the population has the relation
+        words += [beaten, *([] if study.population else correlation(together))]
     notes = accuracy_at_youden(study)
     if together["left_out"]:
         notes.append(f"Not shown, because one of the two values is missing: {listed(together['left_out'])}.")

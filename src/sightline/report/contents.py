@@ -18,6 +18,11 @@ from sightline.study.errors import StudyError
 from sightline.study.models import Classifying, Entry
 
 Tile = tuple[str, str, str]  # data URI, alternative text, caption
+# The files below metrics/, and fields of Study, that may be missing
+EVIDENCE = (
+    *("ladder", "verdict", "subgroups", "comparisons", "families", "population", "reliability", "shortcut"),
+    "multiverse",
+)
 Printed = tuple[list[str], list[list[str]], str]  # header, rows, caption
 
 
@@ -88,6 +93,8 @@ class Study:
     """metrics/comparisons.json: pairs of models"""
     families: tables.Metrics = field(default_factory=dict)
     """metrics/families.json: networks with several seeds; also empty where there are none"""
+    population: tables.Metrics = field(default_factory=dict)
+    """metrics/population.json: accuracy against contrast over architectures; also empty with fewer than five"""
     multiverse: tables.Metrics = field(default_factory=dict)
     """metrics/multiverse.json"""
     specifications: pd.DataFrame = field(default_factory=pd.DataFrame)
