@@ -25,7 +25,7 @@ from sightline.maps import scaled_maps
 from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import write_json, write_npz
-from sightline.study.models import Models, entries_of_runs, read_network
+from sightline.study.models import Models, Network, entries_of_runs, read_classifying
 from sightline.study.parameters import read_entry, read_params
 
 METHOD = "gradcam"
@@ -65,7 +65,7 @@ def main() -> None:
         raise StudyError("name one model of params.yaml: python src/consistency.py <key>")
     key = sys.argv[1]
     params = read_params(Params)
-    read_network(key)  # refuses an unknown key, also where nothing is measured
+    read_classifying(key)  # refuses an unknown key, also where nothing is measured
     images: list[str] = []
     if params.consistency.enabled:
         images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
@@ -73,11 +73,15 @@ def main() -> None:
     results: dict[str, Any] = {}
     stored: dict[str, np.ndarray] = {}
     if images:
-        masks_MHW = masks_MHW[: len(images)]
-        raw = inputs.read_maps([key], images, inputs.SALIENCY)[key, METHOD]
+        maps = inputs.read_maps([key], images, inputs.SALIENCY)
+        if (key, METHOD) not in maps:
+            print(f"{key}: has no Grad-CAM; consistency is not measured")
+            images = []
+    if images:
+        masks_MHW, raw = masks_MHW[: len(images)], maps[key, METHOD]
         stored = {"unperturbed": raw, **perturbed_maps(key, images, params)}
         compared = dict(stored)
-        first = entries_of_runs(read_params(Models).models)[key]  # the first seed has the key of its entry
+        first = entries_of_runs(read_params(Models).models).get(key, key)  # the first seed has the key of its entry
         if first != key:
             compared["seed"] = inputs.read_maps([first], images, inputs.SALIENCY)[first, METHOD]
         results = {"model": key, "method": METHOD, "images": len(images), **summary(compared, images, masks_MHW)}
@@ -89,24 +93,31 @@ def main() -> None:
 def perturbed_maps(key: str, images: list[str], params: Params) -> dict[str, np.ndarray]:
     """Raw maps by perturbation and dropout draw, in the frame of the images unperturbed."""
     # These imports load PyTorch, for seconds that a study without this stage would spend on every network.
+    import torch
+
     from sightline.consistency.network_maps import dropout_on, gradcam_maps, has_dropout
+    from sightline.networks.augment import three_channels, unit_images
     from sightline.networks.device import saliency_machine
-    from sightline.networks.weights_file import trained_network
+    from sightline.own_models.of_run import FEW, TargetClass, network_of_run
     from sightline.saliency.cam import Layer
 
     settings = params.consistency
-    entry, number = read_network(key)
+    entry, number = read_classifying(key)
+    arch = entry.arch if isinstance(entry, Network) else ""
+    target_class: TargetClass = read_entry(TargetClass, "saliency", "target_class")
     layer: Layer = read_entry(Layer, "saliency", "target_layer")
     machine = saliency_machine()
-    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
     pixels = inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS, FILMS[entry.input])
     height, width = pixels.shape[1:3]
+    few = three_channels(unit_images(torch.from_numpy(pixels[:FEW])))
+    weights = Path(f"data/models/{key}.safetensors")
+    network = machine.placed(network_of_run(entry, number, weights, few, target_class))
     grain = np.stack([
         stream(params.seed, "consistency", "noise", image).standard_normal(pixels.shape[1:]) for image in images
     ])  # fmt: skip
 
     def maps_of(perturbed: np.ndarray, move: Move = STILL) -> np.ndarray:
-        return brought_back(gradcam_maps(network, entry.arch, perturbed, layer, machine), move, height, width)
+        return brought_back(gradcam_maps(network, arch, perturbed, layer, machine), move, height, width)
 
     maps = {
         name: maps_of(perturbed, move)

@@ -1,4 +1,4 @@
-"""Do maps show what the network uses? By forward passes, of Grad-CAM's maps; the experts' annotations are not involved.
+"""Do maps show what the network uses? By forward passes, of the primary method's maps; no expert is involved.
 
 Reads one network's weights and maps and data/prepared/, of which the first positive test images by name; writes
 metrics/faithfulness/<key>.json.
@@ -25,15 +25,14 @@ from sightline.films import FILMS
 from sightline.maps import scaled_maps
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import this_machine
-from sightline.networks.weights_file import trained_network
+from sightline.own_models.of_run import FEW, TargetClass, network_of_run
 from sightline.saliency.cam import saliency_maps
 from sightline.statistics.streams import stream, stream_seed
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import write_json
-from sightline.study.models import read_network
-from sightline.study.parameters import read_params
+from sightline.study.models import Network, primary_method, read_classifying
+from sightline.study.parameters import read_entry, read_params
 
-METHOD = "gradcam"
 DEPTHS = 4  # of the randomisation: the last layer alone, a third of the network, two thirds, and all of it
 CHUNK = 64  # images at a time
 
@@ -61,7 +60,7 @@ def main() -> None:
         raise StudyError("name one model of params.yaml: python src/faithfulness.py <key>")
     key = sys.argv[1]
     params = read_params(Params)
-    entry, number = read_network(key)
+    entry, number = read_classifying(key)
     path = f"metrics/faithfulness/{key}.json"
     tests = inputs.read_test_images(inputs.INDEX)
     images = tests.index[tests["label"] == 1].tolist()
@@ -70,20 +69,27 @@ def main() -> None:
         write_json(path, {})
         return
     machine = replace(this_machine(), precision=torch.float32)
-    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
     pixels = torch.from_numpy(inputs.prepared_pixels(images, inputs.PREPARED, inputs.INDEX, FILMS[entry.input]))
     batch = three_channels(unit_images(pixels.to(machine.device)))
+    weights = Path(f"data/models/{key}.safetensors")
+    target_class: TargetClass = read_entry(TargetClass, "saliency", "target_class")
+    network = machine.placed(network_of_run(entry, number, weights, batch[:FEW].cpu(), target_class))
+    arch = entry.arch if isinstance(entry, Network) else ""
     grid = batch.shape[2:]
-    maps_MHW = scaled_maps(inputs.read_maps([key], images, inputs.SALIENCY)[key, METHOD], *grid)
+    maps = inputs.read_maps([key], images, inputs.SALIENCY)
+    method = primary_method([method for _, method in maps])
+    maps_MHW = scaled_maps(maps[key, method], *grid)
 
     def maps_of(random: nn.Module) -> np.ndarray:
-        parts = [saliency_maps(random, entry.arch, part, "exact")[METHOD] for part in batch.split(CHUNK)]  # type: ignore[arg-type]
+        parts = [saliency_maps(random, arch, part, "exact")[method] for part in batch.split(CHUNK)]  # type: ignore[arg-type]
         return scaled_maps(np.nan_to_num(torch.cat(parts).cpu().numpy(), posinf=0, neginf=0), *grid)
 
     weights_seed = stream_seed(params.seed, "faithfulness", "random weights")
     means = mean_curves(network, batch, maps_MHW, params)
-    random = cascade(network, maps_of, maps_MHW, DEPTHS, weights_seed)
-    write_json(path, {"model": key, "method": METHOD, "images": len(images), **means, "randomisation": random})
+    results = {"model": key, "method": method, "images": len(images), **means}
+    if network.has_evidence:  # else its weights cannot be replaced, or maps of many passes each would take hours
+        results["randomisation"] = cascade(network, maps_of, maps_MHW, DEPTHS, weights_seed)
+    write_json(path, results)
     areas = [f"{name} {means[f'{name}_auc']:.3f}" for name in ("deletion", "insertion")]
     print(f"{key}: {', '.join(areas)}, blurred, on {len(images)} images")
 

@@ -24,12 +24,12 @@ from sightline.faithfulness.regions import effect_summary, expert_necessity, rem
 from sightline.films import FILMS
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import this_machine
-from sightline.networks.weights_file import trained_network
+from sightline.own_models.of_run import FEW, network_of_run
 from sightline.saliency.perturbation import chunked_scores
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import write_json
-from sightline.study.models import read_network
+from sightline.study.models import read_classifying
 from sightline.study.parameters import read_params
 
 CHUNK = 64  # images at a time
@@ -61,7 +61,7 @@ def main() -> None:
         raise StudyError("name one model of params.yaml: python src/regions.py <key>")
     key = sys.argv[1]
     params = read_params(Params)
-    entry, number = read_network(key)
+    entry, number = read_classifying(key)
     path = f"metrics/regions/{key}.json"
     images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     count = params.regions.images or len(images)
@@ -70,9 +70,10 @@ def main() -> None:
         write_json(path, {})
         return
     machine = replace(this_machine(), precision=torch.float32)
-    network = machine.placed(trained_network(Path(f"data/models/{key}.safetensors"), entry, number)).eval()
     pixels = torch.from_numpy(inputs.prepared_pixels(images, inputs.PREPARED, inputs.CONSENSUS, FILMS[entry.input]))
     batch = three_channels(unit_images(pixels.to(machine.device)))
+    weights = Path(f"data/models/{key}.safetensors")
+    network = machine.placed(network_of_run(entry, number, weights, batch[:FEW].cpu()))
     results = {"model": key, "images": len(images), **region_tests(network, batch, images, masks_MHW, params)}
     write_json(path, results)
     mean, low, high, known = (results["necessity"][name] for name in ("mean", "low", "high", "images"))

@@ -17,24 +17,22 @@ from ruamel.yaml import YAML
 
 from sightline.dvc_yaml import FOLDERS, SCRIPTS, sync
 from sightline.films import FILMS
-from sightline.study.models import Models, Network
+from sightline.study.models import CodeModel, Entry, ExportedModel, Models, Network
 from sightline.study.parameters import SECTIONS, read_params
 
 ROOT = Path(__file__).parents[1]
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 CODE = "src/"
-KEYED = ("lung-films", "train", "saliency", "import-maps", "augment-preview", "faithfulness", "regions",
+KEYED = ("lung-films", "train", "predict", "saliency", "import-maps", "augment-preview", "faithfulness", "regions",
          "consistency")  # fmt: skip
-NETWORK = ("augment-preview", "train", "saliency", "faithfulness", "regions")
+NETWORK = ("augment-preview", "train", "predict", "saliency", "faithfulness", "regions")
 LIGHT = [name for name in SCRIPTS if name not in NETWORK]  # no torch in them, or only once there is work for it
-LATE = {"consistency": ("sightline.consistency.network_maps", "sightline.networks.weights_file")}  # imported in main
-MOST_TOO_MUCH = {
-    "train": 0,
-    "saliency": 300,
-    "faithfulness": 300,
-    "regions": 300,
-    "consistency": 300,
-}  # lines that a stage names and does not import
+EXPORTS = [f"sightline.own_models.{name}" for name in ("onnx_file", "pt2", "torchscript")]
+LATE = {  # imported in main, or where a model of that kind is opened
+    **dict.fromkeys(("predict", "saliency", "faithfulness", "regions"), EXPORTS),
+    "consistency": ["sightline.consistency.network_maps", "sightline.own_models.of_run", *EXPORTS],
+}
+SHOWN = ("train", "saliency", "faithfulness", "regions", "consistency")  # of them nothing is to run for nothing
 
 
 def stage_of(name: str) -> dict:
@@ -107,10 +105,9 @@ def test_deps_are_the_code_that_python_loads(name: str, code_of: dict[str, set[s
     for folder in folders:
         used = {file for file in in_folders if file.startswith(f"{folder}/")}
         assert len(used) >= 4 or 2 * len(used) > len(list((ROOT / folder).rglob("*.py"))), folder
-    if name in MOST_TOO_MUCH:
+    if name in SHOWN:  # a change in what train loads makes another network, so that the others run anyway
         files = {str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*.py")}
-        lines = {file: len((ROOT / file).read_text().splitlines()) for file in files - loaded}
-        assert sum(lines.values()) <= MOST_TOO_MUCH[name], f"a change in these retrains networks for nothing: {lines}"
+        assert files - loaded - code_of["train"] == set(), "a change in these reruns networks' stages for nothing"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -120,23 +117,24 @@ def test_params_are_what_the_stage_reads(name: str) -> None:
     fields = {field.name for field in dataclasses.fields(kind)} if kind else set()
     declared = set(stage_of(name).get("params", []))
     keyed = {param for param in declared if param.startswith("models.${")}
-    if name in (
-        "train",
-        "saliency",
-        "faithfulness",
-        "regions",
-        "consistency",
-    ):  # not the number of seeds: one more trains no other again
-        changes = {"${item.tracked}"} if name == "train" else set()  # of section train, for this network alone
-        assert keyed == {f"models.${{item.model}}.{part}" for part in {"arch", "init", "head"} | changes}
-    else:
+    if name == "train":  # not the number of seeds: one more trains no other again
+        parts = {
+            "arch",
+            "init",
+            "head",
+            "${item.tracked}",
+        }  # the last: changes of section train, for this network alone
+        assert keyed == {f"models.${{item.model}}.{part}" for part in parts}
+    else:  # the other stages of a classifier depend on the files that it is made of, which say what it is
         assert keyed == ({"models.${key}"} if name == "import-maps" else set())
     if name == "report":  # prints the whole file
         assert declared == set(SECTIONS)
         assert fields <= declared
     else:
         single = {param for param in declared - keyed if "." in param}  # one value of another stage's section
-        assert single == ({"saliency.target_layer"} if name == "consistency" else set())
+        of_maps = {"faithfulness": {"saliency.target_class"}}
+        of_maps["consistency"] = {"saliency.target_class", "saliency.target_layer"}
+        assert single == of_maps.get(name, set())
         assert declared - keyed - single == fields
 
 
@@ -277,11 +275,47 @@ def test_what_a_network_sees_and_its_own_values_of_train() -> None:
     models = {"a": Network(**kind), "b": Network(**kind, input="lungs", train={"epochs": 3})}
     sync(graph, models, ROOT / "src")
     items = graph["stages"]["train"]["foreach"]
-    assert items["a"] == {"model": "a", "films": "data/prepared/images.npy", "tracked": "arch"}
-    assert items["b"] == {"model": "b", "films": "data/lung_films.npy", "tracked": "train"}
+    prepared, lungs = "data/prepared/images.npy", "data/lung_films.npy"
+    assert items["a"] == {"model": "a", "films": prepared, "start": prepared, "tracked": "arch"}
+    assert items["b"] == {"model": "b", "films": lungs, "start": lungs, "tracked": "train"}
     assert graph["stages"]["lung-films"]["foreach"] == {"lung_films": {"films": "data/lung_films.npy"}}
     for name in ("train", "saliency", "faithfulness", "regions", "consistency"):
         assert "${item.films}" in graph["stages"][name]["do"]["deps"]
         assert "data/prepared/images.npy" not in graph["stages"][name]["do"]["deps"]
     sync(graph, {"a": models["a"]}, ROOT / "src")
     assert graph["stages"]["lung-films"]["foreach"] == {}
+
+
+def test_a_classifier_trained_elsewhere_is_predicted_and_shown_but_not_trained() -> None:
+    """Its files are what its stages depend on: a changed one reruns that classifier alone, and no training."""
+    graph = YAML(typ="safe").load(ROOT / "dvc.yaml")
+    models: dict[str, Entry] = {
+        "net": Network(arch="densenet121", init="start.safetensors", head="gap", seeds=2),
+        "ours": CodeModel(code="models/ours.py", weights="models/ours.safetensors"),
+        "plain": CodeModel(code="models/plain.py", input="lungs"),
+        "vendor": ExportedModel(export="models/vendor.pt2", card="models/vendor.yaml"),
+    }
+    sync(graph, models, ROOT / "src")
+    stages, prepared, lungs = graph["stages"], "data/prepared/images.npy", "data/lung_films.npy"
+    assert list(stages["train"]["foreach"]) == ["net", "net-seed2"]
+    assert stages["train"]["foreach"]["net-seed2"]["start"] == "start.safetensors"
+    assert "${item.start}" in stages["train"]["do"]["deps"]
+    assert stages["predict"]["foreach"] == {
+        "ours": {"films": prepared, "file": "models/ours.py", "beside": "models/ours.safetensors"},
+        "plain": {"films": lungs, "file": "models/plain.py", "beside": "models/plain.py"},
+        "vendor": {"films": prepared, "file": "models/vendor.pt2", "beside": "models/vendor.yaml"},
+    }
+    weights = "data/models/net-seed2.safetensors"
+    for name in ("saliency", "faithfulness", "regions", "consistency"):
+        items = stages[name]["foreach"]
+        assert list(items) == ["net", "net-seed2", "ours", "plain", "vendor"]
+        assert items["net-seed2"] == {"model": "net", "films": prepared, "file": weights, "beside": weights}
+        assert items["ours"] == {"model": "ours", **stages["predict"]["foreach"]["ours"]}
+    for name in ("predict", "saliency", "faithfulness", "regions", "consistency"):
+        assert {"${item.films}", "${item.file}", "${item.beside}"} <= {*stages[name]["do"]["deps"]}
+    assert "data/models/ours.predictions.csv" in stages["bootstrap"]["deps"]
+    assert "data/saliency/ours.others.npz" in stages["verdict"]["deps"]
+    assert "data/saliency/ours.others.npz" not in stages["multiverse"]["deps"]  # it has one layer
+    assert "data/models/ours.history.csv" not in stages["report"]["deps"]
+    assert {f"metrics/models/{key}.json" for key in ("ours", "plain", "vendor")} <= {*stages["report"]["deps"]}
+    assert stages["lung-films"]["foreach"] == {"lung_films": {"films": lungs}}

@@ -9,13 +9,23 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 
 from sightline.films import FILMS
-from sightline.study.models import Entry, ExternalMaps, Network, entries_of_runs, runs_of
+from sightline.study.models import (
+    Entry,
+    ExternalMaps,
+    Network,
+    OwnModel,
+    classifying,
+    entries_of_runs,
+    runs_of,
+    trained_here,
+)
 
 # dvc stage -> its script; the stages that run once per model included
 SCRIPTS = {
     "prepare": "prepare.py",
     "augment-preview": "augment_preview.py",
     "train": "train.py",
+    "predict": "predict.py",
     "saliency": "saliency.py",
     "import-maps": "import_maps.py",
     "lungs": "lungs.py",
@@ -41,12 +51,14 @@ SCRIPTS = {
 # dvc stage -> the packages that it names as a folder: of which it uses most, or at least four files. Of others it names
 # files. Written down, not computed: a stage's dependencies change only where somebody says so. A new file in a folder
 # makes a stage stale that may not import it. That costs most stages seconds, but trains a network again: train names
-# no line that it does not import, saliency and faithfulness at most 300, and a test counts them. The stages
-# faithfulness and regions share a package and name its files: neither is to run for a change that concerns the other.
+# no line that it does not import, and the stages of a trained network none that does not train it again, which a test
+# counts. Files are named of own_models, which holds the check and the templates too, and of faithfulness, since neither
+# of the stages faithfulness and regions is to run for a change that concerns the other.
 FOLDERS = {
     "prepare": ("images", "study"),
     "augment-preview": ("study",),
     "train": ("networks", "study"),
+    "predict": ("networks", "own_models", "study"),
     "saliency": ("networks", "saliency", "study"),
     "import-maps": ("study",),
     "lungs": ("study",),
@@ -74,23 +86,28 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
 
     Stage deps become: the stage's code in sorted order, then the data deps that stand there, then the files of each
-    model for the stages that gather them. The stages of one network run once per seed: `${key}` is the run,
-    `${item.model}` the entry of `models`, `${item.films}` what it sees and `${item.tracked}` its key that holds
-    changes of section `train`, if any. Everything else of the file stays.
+    model for the stages that gather them. The stages of one network run once per seed: `${key}` is the run and `item`
+    what `_trained`, `_own` and `_shown` return. Everything else of the file stays.
     """
-    runs, networks = runs_of(models), entries_of_runs(models)
-    items = {key: _item(name, models[name]) for key, name in networks.items()}
+    runs, entry_of_run = runs_of(models), entries_of_runs(models)
+    networks, trained = classifying(runs), trained_here(runs)
+    own = {key: entry for key, entry in models.items() if isinstance(entry, OwnModel)}
     external = {key: {"maps": entry.maps} for key, entry in models.items() if isinstance(entry, ExternalMaps)}
+    shown = {key: _shown(key, entry_of_run.get(key, key), runs[key]) for key in networks}
     stages = graph["stages"]
-    for name in ("train", "saliency", "faithfulness", "regions", "consistency"):
-        stages[name]["foreach"] = {key: _on_one_line(item) for key, item in items.items()}
+    stages["train"]["foreach"] = _lines(
+        {key: _trained(entry_of_run[key], models[entry_of_run[key]]) for key in trained}
+    )
+    stages["predict"]["foreach"] = _lines({key: _own(entry) for key, entry in own.items()})
+    for name in ("saliency", "faithfulness", "regions", "consistency"):
+        stages[name]["foreach"] = _lines(shown)
     stages["import-maps"]["foreach"] = external
-    seen = {str(item["films"]) for item in items.values()} - {str(FILMS["film"])}
+    seen = {str(item["films"]) for item in shown.values()} - {str(FILMS["film"])}
     stages["lung-films"]["foreach"] = {Path(films).stem: {"films": films} for films in sorted(seen)}
     maps = [f"data/saliency/{key}.npz" for key in runs]
     others = [f"data/saliency/{key}.others.npz" for key in networks]
     predictions = [f"data/models/{key}.predictions.csv" for key in networks]
-    histories = [f"data/models/{key}.history.csv" for key in networks]
+    histories = [f"data/models/{key}.history.csv" for key in trained]
     perturbed = [f"data/consistency/{key}.npz" for key in networks]
     gathered = {
         "align": maps,
@@ -101,11 +118,12 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "compare": predictions,
         "families": predictions,
         "shortcut": [*maps, *predictions],
-        "multiverse": [*maps, *others],
+        "multiverse": [*maps, *(f"data/saliency/{key}.others.npz" for key in trained)],
         "report": [*maps, *predictions, *histories],
     }
     measured = ("faithfulness", "regions", "consistency")
     gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in measured for key in networks]
+    gathered["report"] += [f"metrics/models/{key}.json" for key in own]
     listed = (
         "src/",
         "data/models/",
@@ -114,28 +132,49 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "metrics/faithfulness/",
         "metrics/regions/",
         "metrics/consistency/",
+        "metrics/models/",
     )
     for name, script in SCRIPTS.items():
         stage = stages[name].get("do", stages[name])
         kept = [dep for dep in stage["deps"] if not str(dep).startswith(listed)]
-        own = [
-            dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith(("data/models/", "data/saliency/"))
-        ]
-        stage["deps"] = [*code_deps(source / script, FOLDERS[name]), *kept, *own, *gathered.get(name, [])]
+        keyed = [dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith("data/saliency/")]
+        stage["deps"] = [*code_deps(source / script, FOLDERS[name]), *kept, *keyed, *gathered.get(name, [])]
     graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")
 
 
-def _item(name: str, entry: Entry) -> dict[str, str]:
-    """What dvc.yaml says of one network; DVC refuses a missing parameter; `arch` is one that it tracks anyway."""
+def _trained(name: str, entry: Entry) -> dict[str, str]:
+    """`model`: the entry; `films`: what the network sees; `start`: the file of weights that it starts from.
+
+    `tracked`: the entry's key that holds changes of section `train`. DVC refuses a missing parameter and an empty path,
+    so where there is none of the last two, they name what DVC tracks anyway.
+    """
     assert isinstance(entry, Network)
-    return {"model": name, "films": str(FILMS[entry.input]), "tracked": "train" if entry.train else "arch"}
+    films = str(FILMS[entry.input])
+    tracked = "train" if entry.train else "arch"
+    return {"model": name, "films": films, "start": entry.start or films, "tracked": tracked}
 
 
-def _on_one_line(item: dict[str, str]) -> CommentedMap:
-    """A copy that YAML writes in braces; a copy, since one mapping written twice would be an anchor."""
-    line = CommentedMap(item)
-    line.fa.set_flow_style()
-    return line
+def _own(entry: OwnModel) -> dict[str, str]:
+    """`films`: what a classifier trained elsewhere sees; `file`, `beside`: the files that it is made of."""
+    file, beside = entry.files
+    return {"films": str(FILMS[entry.input]), "file": file, "beside": beside}
+
+
+def _shown(key: str, name: str, entry: Entry) -> dict[str, str]:
+    """What stages need of a classifier, trained here or elsewhere: `model` is its entry, the rest as in `_own`."""
+    if isinstance(entry, Network):
+        weights = f"data/models/{key}.safetensors"
+        return {"model": name, "films": str(FILMS[entry.input]), "file": weights, "beside": weights}
+    assert isinstance(entry, OwnModel)
+    return {"model": name, **_own(entry)}
+
+
+def _lines(items: dict[str, dict[str, str]]) -> dict[str, CommentedMap]:
+    """Copies that YAML writes in braces; copies, since one mapping written twice would be an anchor."""
+    lines = {key: CommentedMap(item) for key, item in items.items()}
+    for line in lines.values():
+        line.fa.set_flow_style()
+    return lines
 
 
 def code_deps(script: Path, folders: tuple[str, ...]) -> list[str]:

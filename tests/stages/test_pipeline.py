@@ -23,6 +23,16 @@ from studies import ROOT, change, dvc, has_dvc, maps_study, run, stage, stages_r
 
 SHARED = ROOT.parent / "shared" / "data"
 KEY = "alexnet-scratch-gap"
+OURS = """
+from torch import nn
+
+size, channels, mean, std, value_range = 64, 1, 0, 1, (0, 1)
+
+
+def load():
+    pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    return nn.Sequential(nn.Conv2d(1, 2, 8, stride=8), nn.ReLU(), *pooled, nn.Linear(2, 1))
+"""
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' maps (shared/data) are not beside this checkout")
@@ -105,12 +115,14 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
     """Every stage, with files limited to 256 bytes as a full disk limits them, and then without the limit."""
     folder = study(tmp_path, train__epochs=1, phantom__train_images=32, train__batch_size=8, consistency__enabled=True)
     networks = {KEY: {"arch": "alexnet", "init": "scratch", "head": "gap"}}
-    change(folder, models={**networks, "peer": {"maps": "maps", "method": "lime"}})
+    models = {**networks, "peer": {"maps": "maps", "method": "lime"}}
+    change(folder, models={**models, "ours": {"code": "ours.py"}})
+    (folder / "ours.py").write_text(OURS)
     names = [
-        "prepare", "lung_films", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs", "consensus",
-        "reliability", "align", "bootstrap", "ladder", f"consistency {KEY}", "verdict", "subgroups", "compare",
-        "families", "population", "shortcut", f"faithfulness {KEY}", f"regions {KEY}", "multiverse", "augment_preview",
-        "report",
+        "prepare", "predict ours", "lung_films", f"train {KEY}", f"saliency {KEY}", "import_maps peer", "lungs",
+        "consensus", "reliability", "align", "bootstrap", "ladder", f"consistency {KEY}", "verdict", "subgroups",
+        "compare", "families", "population", "shortcut", f"faithfulness {KEY}", f"regions {KEY}", "multiverse",
+        "augment_preview", "report",
     ]  # fmt: skip
     assert {name.split()[0] for name in names} == {path.stem for path in (ROOT / "src").glob("*.py")}
     for name in names:
@@ -125,6 +137,8 @@ def test_a_full_disk_is_one_line_and_the_rerun_succeeds(tmp_path: Path) -> None:
             assert not list(folder.rglob("*.partial")), name
         done = stage(program, folder, *arguments)
         assert done.returncode == 0, f"{name}: {done.stderr}"
+        if name == "predict ours":
+            change(folder, models=models)  # the other stages have no more work for it than for a network
         if name == "prepare":
             truth = np.load(folder / "data/prepared/truth.npz")
             (folder / "maps").mkdir()

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from sightline.networks.architectures import Classifier
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import Machine
 from sightline.saliency.cam import Layer, saliency_maps
@@ -20,7 +19,7 @@ from sightline.saliency.cam import Layer, saliency_maps
 BATCH = 16  # images per pass, as in the stage saliency of the shipped profiles; it does not change a map
 
 
-def gradcam_maps(network: Classifier, arch: str, images_MHW: np.ndarray, layer: Layer, machine: Machine) -> np.ndarray:
+def gradcam_maps(network: nn.Module, arch: str, images_MHW: np.ndarray, layer: Layer, machine: Machine) -> np.ndarray:
     """float32 M x h x w: raw, signed Grad-CAM of uint8 images, gray or colour, as the stage saliency makes it."""
     parts = []
     for start in range(0, len(images_MHW), BATCH):

@@ -55,6 +55,18 @@ class Classifier(nn.Module):
         """CAM's weights of the channels, K: those of a gap head's linear layer; None with an fc head."""
         return self.last_linear.weight[0] if isinstance(self.head[0], GlobalAveragePool) else None
 
+    @property
+    def has_evidence(self) -> bool:
+        """Whether maps can be made from a feature map, as they can for every network trained here."""
+        return True
+
+    @torch.no_grad()
+    def negated(self) -> Classifier:
+        """This network, changed in place to return the negative class's logit: the sign of its last layer turned."""
+        self.last_linear.weight.neg_()
+        self.last_linear.bias.neg_()
+        return self
+
 
 def training_seed(seed: int, number: int) -> int:
     """The seed of all that is random in a network's training: initial weights, batches, augmentation, dropout.

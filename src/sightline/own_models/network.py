@@ -5,6 +5,8 @@ Shapes: B images, K channels, H W the study's grid, h w feature grid.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -63,6 +65,12 @@ class OwnNetwork(nn.Module):
                 "image; define score(output) in the code file"
             )
         return logits_B
+
+    def negated(self) -> OwnNetwork:
+        """This network, changed in place to return the negative class's logit: that of the positive one turned."""
+        to_logit = self.parts.to_logit
+        self.parts = replace(self.parts, to_logit=lambda output: -to_logit(output))
+        return self
 
     @property
     def cam_weights(self) -> Tensor | None:
