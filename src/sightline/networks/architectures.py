@@ -121,7 +121,7 @@ def num_channels(arch: str, backbone: nn.Module, size: tuple[int, int] | None) -
     try:
         with torch.no_grad():
             features_1Khw = functional_call(backbone, meta, (torch.zeros(1, 3, rows, columns, device="meta"),))
-    except RuntimeError as error:
+    except (AssertionError, RuntimeError) as error:
         raise StudyError(f"{arch}: takes no images of {rows} x {columns} pixels ({error})") from None
     finally:
         backbone.train()

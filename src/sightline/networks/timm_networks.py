@@ -30,11 +30,17 @@ class TimmBackbone(nn.Module):
         self.whole = whole
         self.name = name
         self.size = size
-        with torch.random.fork_rng(devices=[]):
+        try:
             _remove_unused(whole, size)
+        except (AssertionError, RuntimeError) as error:
+            raise StudyError(f"timm:{name}: takes no images of {size[0]} x {size[1]} pixels ({error})") from None
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
+        """The feature map of images of the size that the network was built for."""
         features = self.whole.forward_features(images_B3HW)  # type: ignore[operator]
+        for module in self.whole.modules():
+            if hasattr(module, "attention_bias_cache"):  # in eval mode LeViT keeps tables that other weights outdate
+                module.attention_bias_cache = {}  # type: ignore[assignment]
         num_channels = self.whole.num_features
         if not isinstance(features, Tensor) or features.ndim not in (3, 4):
             raise StudyError(f"timm:{self.name}: gives no single feature map, so it cannot be trained here")
@@ -89,8 +95,14 @@ def classifier_names(whole: nn.Module) -> tuple[str, ...]:
 
 def as_timm_stores(weights: Mapping[str, Tensor], whole: nn.Module) -> Mapping[str, Tensor]:
     """`weights` by timm's own conversion for this network: positions of another image size, other projects' names."""
+    own = {name: tensor.shape for name, tensor in whole.state_dict().items()}
     convert = getattr(sys.modules[type(whole).__module__], "checkpoint_filter_fn", None)
-    return weights if convert is None else convert(dict(weights), whole)
+    if convert is None or all(own.get(name) == tensor.shape for name, tensor in weights.items()):
+        return weights
+    try:
+        return convert(dict(weights), whole)
+    except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError):
+        return weights  # of another network: the caller names what does not fit
 
 
 def _timm(name: str) -> ModuleType:
@@ -110,10 +122,11 @@ def _remove_unused(whole: nn.Module, size: tuple[int, int]) -> None:
     weights = {name: weight.detach().to("meta").requires_grad_() for name, weight in whole.named_parameters()}
     state = weights | {name: buffer.to("meta") for name, buffer in whole.named_buffers()}
     images = torch.zeros(1, 3, *size, device="meta")
-    features = functional_call(_Features(whole), {f"whole.{name}": t for name, t in state.items()}, (images,))
-    parts = list(features) if isinstance(features, list | tuple) else [features]
-    total = torch.stack([part.float().sum() for part in parts]).sum()
-    gradients = torch.autograd.grad(total, list(weights.values()), allow_unused=True)
+    with torch.inference_mode(False), torch.enable_grad():
+        features = functional_call(_Features(whole), {f"whole.{name}": t for name, t in state.items()}, (images,))
+        parts = list(features) if isinstance(features, list | tuple) else [features]
+        total = torch.stack([part.float().sum() for part in parts]).sum()
+        gradients = torch.autograd.grad(total, list(weights.values()), allow_unused=True)
     used = {name for name, gradient in zip(weights, gradients, strict=True) if gradient is not None}
     for child in [name for name, _ in whole.named_children()]:
         own = [name for name in weights if name.startswith(f"{child}.")]
