@@ -65,7 +65,12 @@ def main() -> None:
     pretrained = initial_weights(entry.arch, entry.init)
     network = machine.placed(build_network(entry.arch, entry.head, seed, pretrained, size, source))
 
-    run = {**asdict(params), "precision": str(machine.precision), "device": machine.device.type, "seen": seen(size)}
+    run = {
+        **asdict(params),
+        "precision": str(machine.precision),
+        "device": machine.device.type,
+        "seen": seen(images_N.shape[1:]),
+    }
     run |= {"seed_number": number} if number > 1 else {}
     checkpoint = CHECKPOINTS / f"{key}.safetensors"
     stamp = fingerprint({"model": entry.variant, **run}, [films, INDEX])

@@ -19,11 +19,11 @@ from torch.overrides import TorchFunctionMode
 from torchvision import models
 from torchvision.models.convnext import CNBlockConfig
 
-from sightline.faithfulness.randomisation import randomised_copy, weighted_layers
 from sightline.networks.architectures import Classifier, GlobalAveragePool, build_network
 from sightline.networks.torchvision_parts import BACKBONES, as_torchvision_stores, backbone_of, whole_network
 from sightline.networks.weights_file import seen, trained_network, write_network
 from sightline.saliency.cam import layered_maps
+from sightline.saliency.random_weights import randomised_copy, weighted_layers
 from sightline.study.architecture_names import TORCHVISION
 from sightline.study.errors import StudyError
 from sightline.study.models import Network
@@ -158,7 +158,8 @@ def test_a_real_network_from_weights_to_weights_file(arch: str, tmp_path: Path) 
         assert torch.equal(trained_network(path, entry).eval()(images), network(images))
     with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
         config = json.loads(file.metadata()["config"])
-    assert config["seen"] == {"size": [side, side], "channels": 3, "value_range": [0, 1], "mean": 0, "std": 1}
+    values = {"value_range": [0, 1], "mean": 0, "std": 1}
+    assert config["seen"] == {"size": [side, side], "channels": 3, "color": False} | values
 
 
 def test_sizes_that_an_architecture_cannot_take() -> None:

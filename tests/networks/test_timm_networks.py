@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sightline.faithfulness.randomisation import randomised_copy, weighted_layers
 from sightline.networks.architectures import build_network, num_parameters
 from sightline.networks.imagenet import initial_weights
 from sightline.networks.timm_networks import whole_timm
 from sightline.networks.weights_file import seen, trained_network, write_network
 from sightline.saliency.cam import layered_maps
+from sightline.saliency.random_weights import randomised_copy, weighted_layers
 from sightline.study.errors import StudyError
 from sightline.study.models import Network
 
