@@ -37,11 +37,12 @@ ALLOWED = {
         *("alignment", "aspect", "counts", "experts", "formats", "images", "lungs", "map_files", "names", "report"),
         *("study", "verdict"),
     ),
+    "explain": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
     "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study"),
     "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
-    "cli": ("annotate", "experts", "own_models", "report", "score", "study", "study_folder"),
+    "cli": ("annotate", "experts", "explain", "own_models", "report", "score", "study", "study_folder"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

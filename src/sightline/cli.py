@@ -7,6 +7,7 @@ sightline profiles          list the profiles
 sightline summary           print the verdict of each model in one line
 sightline experiments       compare this study with its last commit and the experiments since (dvc exp run)
 sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
+sightline explain MODEL IMAGES --out MAPS  maps and predictions of any classifier on any films: no study
 sightline reliability FILE  how far the readers in experts' files agree, by finding: no study, no images
 sightline model new NAME    write a commented file that brings in a classifier of your own; --export: a card
 sightline model check NAME  is a classifier of your own what it says, on the study's images, before any map
@@ -43,6 +44,7 @@ def main() -> None:
     commands.add_parser("summary", help="print the verdict of each model in one line, and where the report is")
     annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
     score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
+    explain_parser = commands.add_parser("explain", help="maps and predictions of any classifier on any films")
     reliability_parser = commands.add_parser("reliability", help="how far the readers in experts' files agree")
     model_parser = commands.add_parser("model", help="classifiers of your own: a file to start from, and a check")
     commands.add_parser("experiments", help="compare this study with its last commit and the experiments since")
@@ -51,6 +53,8 @@ def main() -> None:
         run_stage(lambda: _add_annotate(annotate_parser))
     if sys.argv[1:2] == ["score"]:
         _add_score(score_parser)
+    if sys.argv[1:2] == ["explain"]:
+        _add_explain(explain_parser)
     if sys.argv[1:2] == ["reliability"]:
         _add_reliability(reliability_parser)
     if sys.argv[1:2] == ["model"]:
@@ -66,7 +70,7 @@ def main() -> None:
         run_stage(print_summary)
     elif arguments.command == "experiments":
         run_stage(print_experiments)
-    elif arguments.command in ("annotate", "score", "reliability", "model"):
+    elif arguments.command in ("annotate", "score", "explain", "reliability", "model"):
         run_stage(lambda: arguments.run(arguments))
     else:
         print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
@@ -82,6 +86,13 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
     from sightline.score.command import add_arguments, run
+
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    from sightline.explain.command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)
