@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 DECLARED = ("size", "channels", "mean", "std", "value_range")
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: the weights of red, green and blue in gray
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue, which add up to 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +36,8 @@ class DeclaredInput:
     def __call__(self, images: Tensor) -> Tensor:
         """Float films B x 3 x H x W in [0, 1] -> the network's input B x C x rows x columns, float; differentiable.
 
-        In this order: values to `value_range`; with one channel, the mean of three equal channels or the gray value of
-        colours (ITU-R BT.601); bilinear resize with antialiasing, only where the size differs; mean and std.
+        In this order: values to `value_range`; with one channel, red, green and blue to gray by ITU-R BT.601, which
+        leaves three equal channels as they are; bilinear resize with antialiasing where the size differs; mean and std.
         """
         low, high = self.value_range
         values = images * (high - low) + low
@@ -122,8 +121,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _gray(values_B3HW: Tensor) -> Tensor:
-    """B x 1 x H x W: three equal channels as they are, to the bit; colours by their luma."""
+    """B x 1 x H x W: the luma of red, green and blue; three equal channels keep their value to the bit."""
     red, green, blue = values_B3HW.unbind(1)
-    is_gray = ((red == green) & (green == blue)).flatten(1).all(1).view(-1, 1, 1)
-    luma = red * LUMA[0] + green * LUMA[1] + blue * LUMA[2]
-    return torch.where(is_gray, (red + green + blue) / 3, luma).unsqueeze(1)
+    return (red + LUMA[1] * (green - red) + LUMA[2] * (blue - red)).unsqueeze(1)

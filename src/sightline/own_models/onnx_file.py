@@ -14,6 +14,7 @@ from sightline.own_models.file_kinds import kind_of
 from sightline.study.errors import StudyError
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+LOCATION = b"\x0a\x08location\x12"  # in protobuf, a tensor's key `location`; one byte of length and the value follow
 LIKELY_OUTPUTS = ("output", "logits")
 
 
@@ -45,6 +46,12 @@ def load_onnx(path: Path, card: Card) -> OnnxNetwork:
         import onnxruntime
     except ModuleNotFoundError:
         raise StudyError(f"{path}: the package onnxruntime is missing; pip install 'sightline[onnx]'") from None
+    beside = _other_file(path)
+    if beside:
+        raise StudyError(
+            f"{path}: keeps its weights in another file, {beside}, which DVC would not see change; export it into one: "
+            "torch.onnx.export(..., external_data=False)"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     try:
@@ -65,6 +72,12 @@ def load_onnx(path: Path, card: Card) -> OnnxNetwork:
             '(torch.onnx.export(..., output_names=["output"]))'
         )
     return OnnxNetwork(session, first.name, likely[0] if likely else outputs[0], TYPES[first.type], batch)
+
+
+def _other_file(path: Path) -> str:
+    """The name of the file beside it that holds its tensors; empty where it holds them itself."""
+    value = path.read_bytes().partition(LOCATION)[2]
+    return value[1 : 1 + value[0]].decode("utf-8", "replace") if value else ""
 
 
 def _checked(path: Path, card: Card, first: Any) -> int | None:

@@ -1,12 +1,12 @@
 """A classifier as an exported program (.pt2), which torch.export.save wrote.
 
-What torch.export.load does with the file (PyTorch 2.11 to 2.14, torch/export/pt2_archive/_package.py): weights and
+What torch.export.load does with the file (PyTorch 2.11 to 2.15, torch/export/pt2_archive/_package.py): weights and
 constants are raw bytes with a JSON description, unless they are tensor subclasses or objects, which are pickled and
 loaded with weights_only=False; sample inputs are loaded with weights_only=True and, where that fails, without. The
-program is JSON; texts in it are looked up below `torch`, parsed by SymPy and compiled as Python (shapes, guards). So
-PyTorch warns against files from untrusted sources. `pt2_archive.refuse_unsafe` therefore reads the archive first and
-refuses all that would be unpickled, and all texts that are more than operators and arithmetic on sizes. That closes the
-ways known to us; it is no sandbox.
+program is JSON, but texts in it run: sizes go through sympify, which evaluates them, and guards are compiled as Python
+(both tried on 2026-11-27: a shell command in either was executed). So PyTorch warns against files of untrusted
+sources. `pt2_archive.refuse_unsafe` therefore reads the archive first and refuses all that would be unpickled, and all
+texts that are more than operators, names and arithmetic on sizes. That closes the ways known to us; it is no sandbox.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ from torch import nn
 
 from sightline.own_models.card import Card
 from sightline.own_models.file_kinds import kind_of
-from sightline.own_models.pt2_archive import refuse_unsafe
+from sightline.own_models.pt2_archive import refuse_unsafe, unknown_operators
 from sightline.study.errors import StudyError
 
-TRAINING_FLAG = {"aten.dropout.default": 2, "aten.batch_norm.default": 5}  # place of the argument `train`
+TRAINING_FLAG = {  # operator -> place of its argument `train`
+    "aten.dropout.default": 2,
+    "aten.dropout_.default": 2,
+    "aten.feature_dropout.default": 2,
+    "aten.batch_norm.default": 5,
+}
 
 
 def load_pt2(path: Path, card: Card) -> nn.Module:
@@ -39,13 +44,19 @@ def load_pt2(path: Path, card: Card) -> nn.Module:
     if kind_of(path) != "pt2":
         raise StudyError(f"{path}: is no exported program; write it by {export_line(card, path)}")
     refuse_unsafe(path)
+    unknown = unknown_operators(path)
+    if unknown:
+        raise StudyError(
+            f"{path}: uses operators that are not known here: {', '.join(unknown)}; load it in a code file that "
+            "imports the package which defines them"
+        )
     try:
         with _quiet():
             program = torch.export.load(path)
     except Exception as error:  # of all types, by what the file lacks
         raise StudyError(
             f"{path}: not loaded by PyTorch {torch.__version__} ({type(error).__name__}: {_short(error)}); export it "
-            "again with this version, or import the package of its operators in a code file that loads it"
+            "again with this version"
         ) from error
     problems = list(_problems(program, card))
     if problems:

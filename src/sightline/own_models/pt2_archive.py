@@ -20,6 +20,7 @@ OPERATOR = re.compile(
     r"torch\.ops\.[A-Za-z_]\w*\.\w+(\.\w+)?|_operator\.\w+|math\.\w+|torch\.sym_\w+|torch\._sym_sqrt|"
     r"torch\.fx\.experimental\.symbolic_shapes\.\w+|torch\._C\._set_grad_enabled"
 )
+NAME = re.compile(r"[\w.]*")  # of a value; becomes a variable of compiled code
 WORD = re.compile(r"[A-Za-z_]\w*")
 WORDS = (  # in guards and sizes, beside symbols such as s31 and u0
     r"s\d+|u\d+|i\d+|f\d+|zf?\d+|z\d+|[A-Z]\w*|floor|ceiling|trunc_to_int|round_to_int|int_oo|oo|inf|max|min|L|args|kwargs|"
@@ -43,6 +44,14 @@ def refuse_unsafe(path: Path) -> None:
             "file in a code file's load() if you trust it",
             problems[:6],
         )
+
+
+def unknown_operators(path: Path) -> list[str]:
+    """The operators that the program calls and this PyTorch lacks, as `namespace::name`; sorted."""
+    with zipfile.ZipFile(path) as archive:
+        programs = [archive.read(name).decode() for name in archive.namelist() if name.endswith("model.json")]
+    calls = {call for program in programs for call in re.findall(r'"torch\.ops\.(\w+)\.(\w+)', program)}
+    return sorted(f"{space}::{name}" for space, name in calls if not hasattr(getattr(torch.ops, space), name))
 
 
 def _problems(archive: zipfile.ZipFile) -> Iterator[str]:
@@ -81,10 +90,12 @@ def _compiled(program: Any, key: str = "") -> Iterator[str]:
         for value in program:
             yield from _compiled(value, key)
     elif isinstance(program, str):
-        if key == "target" and not OPERATOR.fullmatch(program):
-            yield f"calls {program}"
+        if key in ("target", "as_operator") and not OPERATOR.fullmatch(program):
+            yield f"calls {program[:80]}"
         elif key in ("expr_str", "guards_code") and not _is_arithmetic(program):
             yield f"evaluates {program[:80]}"
+        elif key in ("name", "as_name", "forward_arg_names") and not NAME.fullmatch(program):
+            yield f"names a value {program[:80]}"
 
 
 def _is_arithmetic(text: str) -> bool:
