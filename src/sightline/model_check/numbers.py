@@ -24,7 +24,11 @@ def share(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    return "unknown" if value is None or math.isnan(value) else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    """Three digits that count, a true minus, thousands with commas."""
+    if value is None or math.isnan(value):
+        return "unknown"
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def numbers(values: float | Sequence[float] | None) -> str:

@@ -177,7 +177,7 @@ def calibration(result: Result, status: Status) -> tuple[str, str]:
         return f"{words}.", ""
     return (
         f"{words}: the probabilities say less than the share of positives does.",
-        "Verdicts use the logit and are not touched; probabilities and faithfulness are. Check what score returns.",
+        "Maps of the logit do not change with it, but probabilities and faithfulness do. Check what score returns.",
     )
 
 

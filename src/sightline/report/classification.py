@@ -102,10 +102,13 @@ def _patient_intervals(study: Study) -> list[str]:
 
 
 def training(study: Study) -> list[str]:
-    """The learning curves of the networks."""
+    """The learning curves of the networks trained here, and what they see."""
     if not any(map(len, study.histories.values())):
-        return [paragraph("Nothing was trained: this study scores maps made elsewhere.")]
+        return [paragraph("Nothing was trained: this study judges what was made elsewhere.")]
     words = (
         "Binary cross-entropy by epoch; the dot marks the epoch whose weights are used. Losses above 1.5 are cut off."
     )
-    return [chart(figures.training_figure(study.histories, study.models), words)]
+    data = study.params.get("data", {})
+    size = f"{data.get('height')} x {data.get('width')} pixels in three channels"
+    seen = f"They see {size}; black is 0 and white 1, without further normalisation."
+    return [chart(figures.training_figure(study.histories, study.models), words), paragraph(seen)]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from sightline.counts import counted
 from sightline.model_check.description import methods_words, model_words
 from sightline.model_check.findings import Finding, conclusion, findings, is_ready
+from sightline.model_check.numbers import capitalised
 from sightline.report.contents import Study
-from sightline.report.html import bullets, details_html, finding, paragraph, part, table
+from sightline.report.html import bullets, details_html, finding, paragraph, part
 from sightline.report.words import Metrics, listed
 from sightline.study.models import OwnModel
 
-TEXT = ("Result", "What was seen")
 STATUS = {"ok": "ok", "warning": "warning", "fails": "fails", "unknown": "not known"}
 
 
@@ -27,10 +27,10 @@ def own_models(study: Study) -> list[str]:
     ]
 
 
-def failing(study: Study, model: str) -> list[str]:
-    """What the model's row of the first screen says of a check that fails; nothing where it does not."""
+def failing(study: Study, model: str) -> str:
+    """What the model's row of the first screen says of a check that fails; empty where it does not."""
     check = study.checks.get(model)
-    return [f"its check: {conclusion(check)}"] if check and not is_ready(check) else []
+    return f"check {conclusion(check)}" if check and not is_ready(check) else ""
 
 
 def _summary(study: Study, models: Sequence[str]) -> list[str]:
@@ -55,14 +55,15 @@ def _summary(study: Study, models: Sequence[str]) -> list[str]:
 def _model(check: Metrics) -> list[str]:
     """One model: its problems, what it is, and all checks folded."""
     found = findings(check)
-    rows = [[entry.name, STATUS[entry.status], f"{entry.words} {entry.remedy}".strip()] for entry in found]
     looked = counted(check["films"]["checked"], "labelled film")
-    caption = f"What `sightline model check` looks at, on {looked} outside the training set of this study."
     return [
         bullets([f"{STATUS[entry.status].capitalize()}: {entry.words} {entry.remedy}" for entry in _problems(found)]),
         paragraph(" ".join(model_words(check))),
         paragraph(" ".join(methods_words(check))),
-        details_html("All checks", table(["Check", "Result", "What was seen"], rows, caption, text_columns=TEXT)),
+        details_html(
+            f"All checks, on {looked} that are no training films of this study",
+            bullets([f"{capitalised(entry.name)}: {STATUS[entry.status]}. {entry.words}" for entry in found]),
+        ),
     ]
 
 

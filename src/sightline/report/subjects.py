@@ -34,12 +34,12 @@ def subjects_of(study: Study, judged: Metrics) -> list[Subject]:
         subjects.append(
             Subject(
                 name=name,
-                sees=[*sees(entry, own, list(study.alignment.get(model, {}))), *own_models.failing(study, model)],
+                sees=sees(entry, own, list(study.alignment.get(model, {}))),
                 judged=own,
                 films=[] if study.strip is None else strip.films_of(study.strip, model),
                 accuracy=classification.get("accuracy") or {},
                 external=(classification.get("external") or {}).get("accuracy") or {},
-                sign=sign(study.shortcut, model),
+                sign=own_models.failing(study, model) or sign(study.shortcut, model),
             )
         )
     return subjects
