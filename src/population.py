@@ -50,7 +50,7 @@ def main() -> None:
     level = params.bootstrap.level
     relations = {}
     for measure in MEASURES:
-        rng = stream(params.seed, "population", measure)
+        rng = stream(params.seed, "population", "resamples and orders", measure)
         names = (measure, "contrast", "architecture", "family")
         x_R, y_R, cluster_R, family_R = (points[name].to_numpy() for name in names)
         resamples = params.bootstrap.resamples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import gpu_study
 import measure
 from bench import FILES
 from measure import Row, in_turn, rate_row, table, times_as_fast
@@ -86,6 +88,37 @@ def test_the_documented_figures_are_the_committed_ones() -> None:
     assert set(re.findall(r"20\d\d-\d\d-\d\d", text)) <= dates
 
 
+def test_models_of_the_study_without_dvc_are_named_by_their_parts() -> None:
+    entry = {"arch": "densenet121", "init": "scratch", "head": "gap"}
+    assert gpu_study.entry_of("densenet121-scratch-gap") == entry
+    for key, message in {
+        "densenet12-scratch-gap": "did you mean densenet121",
+        "densenet121-gap": "expected ARCH-INIT-HEAD",
+        "timm:resnet10t-scratch-gap": "torchvision only",
+        "resnet18-scratch-fc": "no fc head",
+        "resnet18-scratch-cam": "no head 'cam'",
+    }.items():
+        with pytest.raises(argparse.ArgumentTypeError, match=message):
+            gpu_study.model_key(key)
+
+
+def test_relations_of_the_study_without_dvc_need_five_architectures() -> None:
+    models = {
+        f"{arch}-scratch-gap, seed {seed}": {
+            "classification": {name: {"value": 0.7 + 0.03 * row + 0.01 * seed} for name in ("accuracy", "auroc")},
+            "contrast": {"value": 0.1 * row - 0.01 * seed},
+        }
+        for row, arch in enumerate(("alexnet", "googlenet", "resnet18", "vgg16", "densenet121"))
+        for seed in range(3)
+    }
+    found = gpu_study.relations(models)["accuracy"]
+    assert (found["between"]["rho"], found["within"]["rho"]) == (1, -1)
+    assert (found["clusters"], found["runs"]) == (5, 15)
+    models["densenet121-scratch-gap, seed 0"].pop("contrast")  # a result of an earlier version
+    assert gpu_study.relations(models)["accuracy"]["runs"] == 14
+    assert gpu_study.relations({name: own for name, own in models.items() if "alexnet" not in name}) == {}
+
+
 def test_the_study_without_dvc_writes_what_it_promises(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for part, count in (("train", 12), ("test", 4)):
@@ -119,6 +152,9 @@ def test_the_study_without_dvc_writes_what_it_promises(tmp_path: Path) -> None:
     for method in model["alignment"].values():
         assert method["images"] == 2
         assert method["intervals"]["iou"]["value"] == pytest.approx(method["iou"], abs=1e-6)
+    assert model["contrast"]["low"] is None or model["contrast"]["low"] <= model["contrast"]["value"]
+    assert model["verdict"] in ("as_expert", "looks", "prior", "elsewhere", "undecided", "cannot_tell")
+    assert found["relations"] == {}  # of one architecture
     speed = found["speed"]["alexnet-scratch-gap"]["the bare step"]
     assert speed["share_of_limit"] == pytest.approx(speed["images_per_second"] / speed["limit"], rel=0.01)
     again = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
