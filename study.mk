@@ -27,11 +27,12 @@ fresh: setup ## do metrics/ and plots/ belong to this code and params.yaml? are 
 
 setup: .venv/.installed
 
-# the stamp is written last, so a broken installation is done again
+# The stamp is written last, so a broken installation is done again. Python compiles what it imports when it first does:
+# compiling all that is installed takes a minute of CPU.
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Sightline needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
