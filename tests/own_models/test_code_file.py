@@ -56,9 +56,9 @@ def images(count: int = 3, side: int = 32) -> torch.Tensor:
     return torch.rand(count, 1, side, side, generator=torch.Generator().manual_seed(1)).expand(-1, 3, -1, -1)
 
 
-def refusal(text: str) -> str:
+def refusal(text: str, weights: str = "") -> str:
     with pytest.raises(StudyError) as refused:
-        parts(text)
+        parts(text, weights)
     return str(refused.value)
 
 
@@ -177,7 +177,6 @@ def test_errors_in_the_user_s_lines_name_file_and_line() -> None:
     text = DECLARED.strip() + "\nfrom bodies import body\ndef load():\n    return body(0)\n"
     assert refusal(text) == "models/bodies.py, line 2: ZeroDivisionError: division by zero (in load())"
     Path("models/bodies.py").write_text("import torch\ndef body(width):\n    return torch.zeros(2) @ torch.zeros(3)\n")
-    sys.modules.pop("bodies")
     assert refusal(text).startswith("models/bodies.py, line 3: RuntimeError: ")
     assert refusal("import torch\nx = 3\nraise SystemExit(3)").startswith(
         "models/ours.py, line 3: SystemExit: 3 (while it"
@@ -204,12 +203,32 @@ def test_files_beside_it_can_be_imported_and_installed_packages_come_first() -> 
     Path("models/train.py").write_text("from widths import number\n")
     Path("models/json.py").write_text("raise ValueError\n")
     imports = "import json\nfrom train import number\nassert json.dumps\nassert number == 3\n"
-    assert parts(imports + NETWORK + DECLARED)
+    assert parts(imports + NETWORK + DECLARED, weights="models")
     Path("theirs").mkdir()
     Path("theirs/widths.py").write_text("number = 4\n")
     Path("theirs/ours.py").write_text("from widths import number\nassert number == 4\n" + NETWORK + DECLARED)
-    assert load_parts(CodeModel(code="theirs/ours.py"))
+    assert load_parts(CodeModel(code="theirs/ours.py", weights="theirs"))
     assert (sys.path, sys.meta_path) == before
+
+
+def test_files_that_it_imports_have_to_be_named() -> None:
+    """Also a package, and a file that load() alone imports; each time that it is loaded."""
+    Path("models/bodies").mkdir()
+    Path("models/bodies/__init__.py").write_text("from bodies.dense import number\n")
+    Path("models/bodies/dense.py").write_text("number = 3\n")
+    Path("models/widths.py").write_text("number = 3\n")
+    text = (
+        "from bodies import number\n"
+        + NETWORK
+        + DECLARED
+        + "inner = load\ndef load():\n    import widths\n    return inner()\n"
+    )
+    for _ in range(2):
+        message = refusal(text).splitlines()
+        assert "add weights: models, a folder that holds all it reads" in message[0]
+        assert message[1:] == ["  models/bodies", "  models/widths.py"]
+    files = parts(text, weights="models").facts["files"]
+    assert list(files) == ["models/ours.py", "models/bodies/__init__.py", "models/bodies/dense.py", "models/widths.py"]
 
 
 def test_a_file_named_as_a_package_can_import_the_package() -> None:

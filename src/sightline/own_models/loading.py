@@ -9,8 +9,8 @@ from torch import nn
 
 from sightline.own_models.card import Card, read_card
 from sightline.own_models.code_file import parts_of_code
+from sightline.own_models.files_read import files_read
 from sightline.own_models.parts import Parts
-from sightline.own_models.weights import weights_read
 from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
 from sightline.study.models import CodeModel, ExportedModel, OwnModel
@@ -21,8 +21,9 @@ TORCHSCRIPT = (".ts", ".torchscript", ".pt", ".pth")
 def load_parts(entry: OwnModel) -> Parts:
     """The classifier of an entry, in eval mode, float32, on the CPU; paths are relative to the working directory.
 
-    Its facts name the files that it was made of with their SHA-256. StudyError: whatever the files lack, and weights
-    that `load_weights` read and that the entry does not name, so that DVC would not see them change.
+    Its facts name the files that it was made of with their SHA-256. StudyError: whatever the files lack, and files that
+    the entry does not name, so that DVC would not see them change: weights that `load_weights` read, and modules that
+    lie beside the code and that it imports.
     """
     return _from_code(entry) if isinstance(entry, CodeModel) else _from_export(entry)
 
@@ -31,19 +32,18 @@ def _from_code(entry: CodeModel) -> Parts:
     weights = Path(entry.weights) if entry.weights else None
     if weights is not None and not weights.exists():
         raise StudyError(f"{weights}: not there; it is `weights` of {{code: {entry.code}}} in params.yaml")
-    with weights_read() as files:
+    with files_read() as files:
         parts = parts_of_code(Path(entry.code))
-    untracked = sorted({str(file) for file in files if not _is_named(file, weights)})
+    untracked = [_shown(file) for file in files if not _is_named(file, weights)]
     if untracked:
-        folder = len(untracked) > 1 or weights is not None
-        name = "a folder that holds them" if folder else untracked[0]
+        is_one = len(untracked) == 1 and weights is None and untracked[0].is_file() and untracked[0].suffix != ".py"
+        name = untracked[0] if is_one else f"{Path(entry.code).parent.as_posix()}, a folder that holds all it reads"
         raise StudyError(
-            f"params.yaml: {entry.code} reads weights that its entry does not name, so that DVC would not see them "
+            f"params.yaml: {entry.code} reads files that its entry does not name, so that DVC would not see them "
             f"change; add weights: {name}",
-            untracked,
+            [str(file) for file in untracked],
         )
-    named = [weights] if weights is not None and weights.is_file() else files
-    return _with_files(parts, [Path(entry.code), *named])
+    return _with_files(parts, [Path(entry.code), *_files_in(weights)])
 
 
 def _from_export(entry: ExportedModel) -> Parts:
@@ -87,6 +87,23 @@ def _exported(path: Path, card: Card) -> tuple[nn.Module, str]:
 
 def _is_named(file: Path, weights: Path | None) -> bool:
     return weights is not None and file.resolve().is_relative_to(weights.resolve())
+
+
+def _shown(file: Path) -> Path:
+    """The path from the study's folder, where it lies below it."""
+    here = Path.cwd().resolve()
+    return file.resolve().relative_to(here) if file.resolve().is_relative_to(here) else file
+
+
+def _files_in(weights: Path | None) -> list[Path]:
+    """The file of weights, or all files in their folder but hidden and compiled ones; none where none is named."""
+    if weights is None or weights.is_file():
+        return [weights] if weights else []
+    files = sorted(file for file in weights.rglob("*") if file.is_file())
+    hidden = [
+        any(part[:1] == "." or part == "__pycache__" for part in file.relative_to(weights).parts) for file in files
+    ]
+    return [file for file, is_hidden in zip(files, hidden, strict=True) if not is_hidden]
 
 
 def _with_files(parts: Parts, files: list[Path]) -> Parts:

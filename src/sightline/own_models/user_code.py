@@ -17,7 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sightline.own_models.files_read import note_read
 from sightline.study.errors import StudyError
+
+OWN = "sightline_own_"  # begins the names of users' files as modules
 
 
 def imported_file(path: Path) -> ModuleType:
@@ -26,11 +29,12 @@ def imported_file(path: Path) -> ModuleType:
         near = sorted(str(file) for file in path.parent.glob("*.py")) if path.parent.is_dir() else []
         there = f"; there are {', '.join(near)}" if near else ""
         raise StudyError(f"{path}: not there{there}; `sightline model new {path.stem}` writes one to start from")
-    name = f"sightline_own_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    name = f"{OWN}{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     loader = importlib.machinery.SourceFileLoader(name, str(path))
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
+    _Siblings(path.parent).forget()
     sys.modules[name] = module  # where dataclasses look up the names of their fields
     with errors_placed(path, "while it was imported"):
         loader.exec_module(module)
@@ -83,17 +87,29 @@ class _Siblings:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if path is not None or target is not None or _installed(name):
             return None
-        return importlib.machinery.PathFinder.find_spec(name, [str(self.folder)])
+        spec = importlib.machinery.PathFinder.find_spec(name, [str(self.folder)])
+        if spec is not None and spec.origin is not None:
+            note_read(Path(spec.origin).parent if spec.submodule_search_locations else spec.origin)
+        return spec
+
+    def forget(self) -> None:
+        """Unloads the folder's modules, so that they are imported, and noted, as if they were new."""
+        for name in self._loaded(is_here=True):
+            del sys.modules[name]
 
     def names_of_others(self) -> list[str]:
         """The loaded modules of another folder, such as another model's, whose names this folder's files have too."""
-        tops = {path.name.removesuffix(".py") for path in self.folder.glob("*") if path.suffix in (".py", "")}
-        others = {top for top in tops & set(sys.modules) if self._is_elsewhere(top) and not _installed(top)}
-        return [name for name in sys.modules if name.partition(".")[0] in others]
+        return self._loaded(is_here=False)
 
-    def _is_elsewhere(self, top: str) -> bool:
+    def _loaded(self, is_here: bool) -> list[str]:
+        tops = {path.name.removesuffix(".py") for path in self.folder.glob("*") if path.suffix in (".py", "")}
+        meant = {top for top in tops & set(sys.modules) if self._holds(top) == is_here and not _installed(top)}
+        return [name for name in sys.modules if name.partition(".")[0] in meant]
+
+    def _holds(self, top: str) -> bool:
+        """Whether the loaded module lies in the folder; one without a file does not."""
         file = getattr(sys.modules[top], "__file__", None)
-        return file is not None and not Path(file).resolve().is_relative_to(self.folder)
+        return file is not None and Path(file).resolve().is_relative_to(self.folder)
 
 
 def _installed(name: str) -> bool:

@@ -13,18 +13,16 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from sightline.own_models.checkpoint_file import read_tensors
+from sightline.own_models.files_read import note_read
 from sightline.study.errors import StudyError
 
 SHOWN = 4  # names per kind of problem that an error lists
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # names of torchvision before 0.2
-_read: ContextVar[list[Path] | None] = ContextVar("files of weights read", default=None)
 
 
 def load_weights(
@@ -44,10 +42,7 @@ def load_weights(
     StudyError, with nothing loaded: names that the network or the file lacks (but num_batches_tracked, which does
     nothing in eval mode), two names for one weight, other shapes. So no weight stays random unnoticed.
     """
-    path = Path(path)
-    files = _read.get()
-    if files is not None:
-        files.append(path)
+    note_read(path)
     stored = {name: value for name, value in read_tensors(path, entry).items() if not name.startswith(tuple(ignore))}
     wanted = network.state_dict()
     named: dict[str, str] = {}  # the network's name -> the file's
@@ -76,17 +71,6 @@ def load_weights(
         raise StudyError(f"{path}: does not fit the network {type(network).__name__}; nothing was loaded", problems)
     network.load_state_dict({name: stored[source] for name, source in named.items()}, strict=False)
     return network
-
-
-@contextmanager
-def weights_read() -> Iterator[list[Path]]:
-    """Yields a list to which each file that `load_weights` reads within the block is added."""
-    files: list[Path] = []
-    token = _read.set(files)
-    try:
-        yield files
-    finally:
-        _read.reset(token)
 
 
 def _fitting(name: str, wanted: Iterable[str], prefixes: Sequence[str]) -> str | None:
