@@ -154,7 +154,8 @@ def model_check(**statuses: str) -> dict[str, Any]:
         "outputs": {"not_finite": 0, "least": -3.2, "greatest": 4.1, "spread": 7.3, "repeat": 0.0, "alone": 0.0,
                     "alone_error": ""},
         "evidence": {
-            "how": "call", "module": "features.norm5", "grid": [10, 9], "channels": 1024, "candidates": 3,
+            "how": "call", "module": "features.norm5", "function": "relu", "grid": [10, 9], "channels": 1024,
+            "candidates": 3,
             "is_refused": False, "is_linear": True, "is_cam_exact": True, "residual": 0.000001, "reaches_logit": True,
             "reaches_image": False, "no_evidence": "", "no_gradient": "no gradient passes its `preprocess`",
         },

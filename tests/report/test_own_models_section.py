@@ -35,7 +35,7 @@ def test_an_own_model_is_a_row_like_any_other(tmp_path: Path, monkeypatch: pytes
 
     found = section(text)
     assert found.startswith("Classifiers trained elsewhere The check of ours finds nothing wrong. ours ")
-    assert "Code of your own, 7,123,456 parameters: models/ours.py (SHA-256 abababababab)." in found
+    assert "A network from code, 7,123,456 parameters: models/ours.py (SHA-256 abababababab)." in found
     assert "it was in train mode and is now in eval mode; its weights were float16 and are now float32." in found
     takes = "It takes 320 x 300 pixels, 1 channel; black is −1,024 and white 1,024, then minus 0.4, divided by 0.2."
     assert takes in found
@@ -47,7 +47,9 @@ def test_what_fails_comes_first_then_what_warns(tmp_path: Path, monkeypatch: pyt
     text = page(tmp_path, monkeypatch, accuracy="warning", sign="fails")
     found = section(text)
     assert "The check of ours fails: do not rely on its results." in found
-    fails, warns, what = (found.index(word) for word in ("Fails: AUROC", "Warning: Accuracy 52%", "Code of your own"))
+    fails, warns, what = (
+        found.index(word) for word in ("Fails: AUROC", "Warning: Accuracy 52%", "A network from code")
+    )
     assert fails < warns < what
     first = words_of(text[text.index('<div class="first">') : text.index("<nav")])
     assert "check not ready: the label turned round" in first

@@ -12,7 +12,7 @@ Result = Mapping[str, Any]
 """metrics/models/<key>.json, as `own_models.checking.checked` returns it."""
 
 KINDS = {
-    "code": "code of your own",
+    "code": "a network from code",
     "pt2": "an exported program (.pt2)",
     "torchscript": "a TorchScript file",
     "onnx": "an ONNX file",
@@ -74,6 +74,8 @@ def methods_words(result: Result) -> list[str]:
     """Which saliency methods work, by name, and which do not, with the reason; those of one reason together."""
     evidence = result["evidence"]
     above = {evidence["no_evidence"]: "there is no evidence", evidence["no_gradient"]: "no gradient reaches the image"}
+    if len(above) == 1:
+        above = dict.fromkeys(above, "there is neither evidence nor a gradient")
     working = [name for name, reason in result["methods"].items() if not reason]
     by_reason: dict[str, list[str]] = {}
     for name, reason in result["methods"].items():

@@ -57,8 +57,9 @@ def logit(result: Result, status: Status) -> tuple[str, str]:
         return f"The output is a logit: {span}.", ""
     if status == "unknown":
         return "Whether the output is a logit cannot be told.", "Correct the outputs first."
+    like = "look like" if status == "fails" else "may be"
     return (
-        f"All outputs lie in [0, 1], {span}: they look like probabilities, and a logit is expected.",
+        f"All outputs lie in [0, 1], {span}: they {like} probabilities, and a logit is expected.",
         "Undo the sigmoid: score(output) returns torch.logit(output, eps=1e-6); in a card, output: probability.",
     )
 
@@ -93,9 +94,8 @@ def _place(found: Mapping[str, Any]) -> str:
         return f"the output of {found['module']}"
     if found["how"] == "operator":
         return f"a result within {found['module']}" if found["module"] else "a result of the forward pass"
-    return (
-        f"the input of {found['module']}" if found["module"] else "the tensor whose space the forward pass takes away"
-    )
+    taker = found["module"] or found["function"]
+    return f"the input of {taker}" if taker else "the tensor whose space is taken away"
 
 
 def exact(result: Result, status: Status) -> tuple[str, str]:
@@ -127,6 +127,8 @@ def flow(result: Result, status: Status) -> tuple[str, str]:
     if status == "ok":
         return "Gradients reach the image, so methods of the input work too.", ""
     reason = result["evidence"]["no_gradient"]
+    if reason and reason == result["evidence"]["no_evidence"]:
+        return "No gradient reaches the image, for the same reason.", ""
     if reason:
         return ended(reason), ""
     return "The gradient at the image is 0.", "Saturated outputs do this; so does a sigmoid that score undoes too late."

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import Machine, this_machine
+from sightline.own_models.evidence import Place
 from sightline.own_models.loading import load_parts
 from sightline.own_models.network import OwnNetwork
 from sightline.own_models.opening import opened
@@ -151,17 +152,18 @@ def outputs(network: OwnNetwork, images_P3HW: Tensor, logits_N: np.ndarray) -> d
 def difference(logits_P: Tensor, before_P: Tensor) -> float:
     """The largest change, as a share of the largest logit by size; 0 where nothing changes; NaN from NaN."""
     change = (logits_P - before_P).abs().max().item()
-    return change / before_P.abs().max().item() if change else 0.0
+    return change / torch.stack([logits_P, before_P]).abs().max().item() if change else 0.0
 
 
 def evidence(parts: Parts, images_P3HW: Tensor) -> dict[str, Any]:
     """`evidence`: where maps come from, what is exact there and where gradients arrive; `methods` that do not work.
 
-    `how`, `module`, `grid`, `channels`, `candidates`: the evidence (`evidence.Place`); "", [] and 0 without any, for
-    the reason `no_evidence`. `is_refused`: whether that reason is an error, and not the kind of file. `is_linear`,
-    `is_cam_exact`, `residual`: see `exactness.Exactness`. `reaches_logit`: the gradient at the evidence is not all 0;
-    None without evidence. `reaches_image`: the gradient at the image is not all 0; False where there is none, for the
-    reason `no_gradient`. `methods`: the reason by the method's name, empty where it works.
+    `how`, `module`, `function`, `grid`, `channels`, `candidates`: the evidence (`evidence.Place`) and the call that
+    takes its space away; "", [] and 0 without any, for the reason `no_evidence`. `is_refused`: whether that reason is
+    an error, and not the kind of file. `is_linear`, `is_cam_exact`, `residual`: see `exactness.Exactness`.
+    `reaches_logit`: the gradient at the evidence is not all 0; None without evidence. `reaches_image`: the gradient at
+    the image is not all 0; False where there is none, for the reason `no_gradient`. `methods`: the reason by the
+    method's name, empty where it works.
     """
     is_refused = False
     try:
@@ -178,6 +180,7 @@ def evidence(parts: Parts, images_P3HW: Tensor) -> dict[str, Any]:
     found = {
         "how": place.how if place else "",
         "module": place.module if place else "",
+        "function": pooling(place) if place else "",
         "grid": list(place.grid) if place else [],
         "channels": place.channels if place else 0,
         "candidates": len(place.candidates) if place else 0,
@@ -194,6 +197,13 @@ def evidence(parts: Parts, images_P3HW: Tensor) -> dict[str, Any]:
     if not methods["cam"] and not found["is_cam_exact"]:
         methods["cam"] = "no linear layer on the means of the channels ends in the logit"
     return {"evidence": found, "methods": methods}
+
+
+def pooling(place: Place) -> str:
+    """The name of the function that takes the evidence's space away; empty where that is not known."""
+    own = (place.module, place.channels, place.grid)
+    calls = [call.function for call in place.candidates if (call.module, call.channels, call.grid) == own]
+    return calls[-1] if calls else ""
 
 
 def has_image_gradient(network: OwnNetwork, images_B3HW: Tensor) -> bool:

@@ -48,7 +48,7 @@ class Subject:
     external: Metrics = field(default_factory=dict)
     """The same on external films; {} without any."""
     sign: str = ""
-    """What the check of a classifier trained elsewhere, or the shortcut meter, flags, in words, a short one before a colon; else empty."""
+    """What the check of its file, or the shortcut meter, flags, in words, a short one before a colon; else empty."""
 
     @property
     def falls(self) -> bool:
