@@ -85,6 +85,18 @@ def test_preprocess_takes_whole_numbers_and_has_no_gradient() -> None:
     assert ours.facts["size"] is None
 
 
+def test_preprocess_may_be_the_transforms_of_torchvision() -> None:
+    """An object, not a function; it resizes and crops by itself."""
+    transforms = (
+        "from torchvision.transforms._presets import ImageClassification\n"
+        "preprocess = ImageClassification(crop_size=16)\n"
+    )
+    taken = parts(NETWORK + transforms).to_input(images())
+    assert taken.shape == (3, 3, 16, 16)
+    with pytest.raises(StudyError, match=r"models/ours\.py: .* \(in ImageClassification\(\)\)"):
+        parts(NETWORK + transforms).to_input(torch.zeros(2, 2, 2, 2, 2, 2))
+
+
 def test_score_evidence_and_tokens_are_read() -> None:
     more = 'evidence = "0"\ntokens = {"prefix": 1, "grid": (2, 3)}\ndef score(output):\n    return -output[:, 0]\n'
     ours = parts(NETWORK + DECLARED + more)

@@ -70,11 +70,12 @@ def _chosen(name: str, value: Any) -> str:
         return f"{name}  # a tensor of one logit per image"
     if value.ndim == 2 and value.shape[1] == 1:
         return f"{name}[:, 0]"
+    undone = "if these are probabilities, torch.logit({}, eps=1e-7)"
     if value.ndim == 2 and value.shape[1] == 2:
-        return f"{name}[:, 1] - {name}[:, 0]  # two classes, the second is positive; torch.logit({name}[:, 1]) if " \
-               "these are probabilities"  # fmt: skip
+        second = f"{name}[:, 1]"
+        return f"{second} - {name}[:, 0]  # two classes, the second is positive; {undone.format(second)}"
     if value.ndim == 2:
-        return f"{name}[:, k]  # label k of {value.shape[1]}; torch.logit({name}[:, k]) if these are probabilities"
+        return f"{name}[:, k]  # label k of {value.shape[1]}; {undone.format(f'{name}[:, k]')}"
     if value.ndim > 2:
         return f"{name}.flatten(2).mean(2)[:, k]  # of {value.ndim} axes: say how they become one logit per image"
     return f"{name}.float()" if value.ndim == 1 else f"{name}.reshape(1)"

@@ -37,7 +37,7 @@ std = [0.229, 0.224, 0.225]  # divides after that
 # def score(output):
 #     return output[:, 1] - output[:, 0]  # two classes, the second is the positive one
 #     return output[:, 7]                 # label 7 of several, as a logit
-#     return torch.logit(output[:, 0])    # a probability
+#     return torch.logit(output[:, 0], eps=1e-7)  # a probability
 #     return output.logits[:, 0]          # Hugging Face
 
 # Only if `sightline model check` finds another layer, or for a transformer whose tokens it cannot place:

@@ -43,7 +43,8 @@ def imported_file(path: Path) -> ModuleType:
 
 def called(path: Path, function: Any, *arguments: Any) -> Any:
     """What the file's function returns; an error in it is a StudyError."""
-    with errors_placed(path, f"in {function.__name__}()"):
+    name = getattr(function, "__name__", type(function).__name__)  # transforms of torchvision are objects
+    with errors_placed(path, f"in {name}()"):
         return function(*arguments)
 
 
