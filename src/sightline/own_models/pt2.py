@@ -1,6 +1,6 @@
 """A classifier as an exported program (.pt2), which torch.export.save wrote.
 
-What torch.export.load does with the file (PyTorch 2.11 to 2.15, torch/export/pt2_archive/_package.py): weights and
+What torch.export.load does with the file (as read in PyTorch 2.15.0, torch/export/pt2_archive/_package.py): weights and
 constants are raw bytes with a JSON description, unless they are tensor subclasses or objects, which are pickled and
 loaded with weights_only=False; sample inputs are loaded with weights_only=True and, where that fails, without. The
 program is JSON, but texts in it run: sizes go through sympify, which evaluates them, and guards are compiled as Python
