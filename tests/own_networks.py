@@ -13,7 +13,7 @@ from sightline.own_models.parts import Parts
 def own_parts(network: nn.Module, **changes: Any) -> Parts:
     """The parts of a network with one or several logits, of which the last is the positive class's."""
     parts: dict[str, Any] = {
-        "network": network.eval(),
+        "network": network if isinstance(network, torch.fx.GraphModule) else network.eval(),
         "to_input": lambda images: (images - 0.5) / 0.25,
         "is_differentiable": True,
         "to_logit": lambda output: output.flatten(1)[:, -1].float(),

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from sightline.own_models.layout import Axes, Layout
 from sightline.own_models.parts import Tokens
 from sightline.own_models.reductions import SPATIAL, tensors_in
-from sightline.own_models.tokens import entering_tokens, token_layout
+from sightline.own_models.tokens import MOST_PREFIX, entering_tokens, produced_tokens, token_layout
 from sightline.own_models.watching import Call, Watched, watch
 from sightline.study.errors import StudyError
 
@@ -77,59 +77,92 @@ def find_place(
         return _declared_place(network, inputs, declared, tokens, aspect)
     watched = watch(network, inputs)
     logit_B = to_logit(watched.output)
-    calls = [call for call in watched.calls if call.is_whole and not call.is_attended and _layouts(call, aspect)]
-    candidates = tuple(_candidate(call, _layouts(call, aspect)[0]) for call in calls)
+    maps = _maps(watched, aspect)
+    chosen = _last_used(maps, logit_B)
     last_attention = watched.attentions[-1].order if watched.attentions else -1
-    chosen = _last_used(calls, logit_B)
-    if chosen is None or chosen.order < last_attention:
-        if not watched.attentions:
+    if watched.attentions and (chosen is None or chosen.order < last_attention):
+        place = _attended_place(watched, inputs, maps, tokens, aspect)
+    else:
+        if chosen is None:
             raise StudyError(
                 "no evidence: no call takes the space of a feature map away on the way to the logit; "
                 'declare evidence = "<module>" in the code file, the module whose output the maps are to read'
             )
-        place = _token_place(watched, inputs, tokens, aspect)
-        return replace(place, candidates=candidates)
-    layouts = _layouts(chosen, aspect)
-    shape = tuple(chosen.reduction.tensor.shape[1:])
-    if len(layouts) > 1:
-        raise StudyError(
-            f"no evidence: in the feature map {shape} before {chosen.function} channels cannot be told from rows and "
-            "columns; give the network images of another size, or films that are not square"
-        )
-    row, col, channel = SPATIAL[layouts[0]]
+        # tokens that layers worked on after the flattening; without such layers the map before it is the evidence
+        grids = _grids(maps, aspect)
+        later = [call for call in watched.calls if call.order > chosen.order and call.reduction.tensor.dim() == 3]
+        mixed = _last_used([call for call in later if not call.is_flattened_map and _token_axes(call, grids)], logit_B)
+        place = _pooled_place(watched, mixed or chosen, grids, len(inputs), tokens, aspect)
+    return replace(place, candidates=tuple(_candidate(call, _layouts(call, aspect)[0]) for call in maps))
+
+
+def _pooled_place(
+    watched: Watched,
+    chosen: Call,
+    grids: Sequence[tuple[int, int]],
+    batch: int,
+    tokens: Tokens | None,
+    aspect: float,
+) -> Place:
+    """The argument of the call `chosen`."""
     tensor = chosen.reduction.tensor
+    layouts = _layouts(chosen, aspect)
+    if tensor.dim() == 3:
+        layout = token_layout(tensor, batch, grids, aspect, tokens, _token_axes(chosen, grids)[0])
+        assert layout.grid is not None
+        grid, channels = layout.grid, tensor.shape[layout.axes.index("K")]
+    elif len(layouts) > 1:
+        raise StudyError(
+            f"no evidence: in the feature map {_described(tensor)} before {chosen.function} channels cannot be told "
+            "from rows and columns; give the network images of another size, or films that are not square"
+        )
+    else:
+        layout = Layout(axes=layouts[0])
+        row, col, channel = SPATIAL[layouts[0]]
+        grid, channels = (tensor.shape[row], tensor.shape[col]), tensor.shape[channel]
     first = next(call for call in watched.calls if call.reduction.tensor is tensor)
-    return Place(
-        how="call",
-        number=first.number,
-        module=chosen.module,
-        layout=Layout(axes=layouts[0]),
-        channels=tensor.shape[channel],
-        grid=(tensor.shape[row], tensor.shape[col]),
-        candidates=candidates,
-    )
+    return Place(how="call", number=first.number, module=chosen.module, layout=layout, channels=channels, grid=grid)
 
 
-def _token_place(watched: Watched, inputs: Tensor, tokens: Tokens | None, aspect: float) -> Place:
-    run, tensor = entering_tokens(watched.attentions[-1], len(inputs))
+def _attended_place(
+    watched: Watched, inputs: Tensor, maps: Sequence[Call], tokens: Tokens | None, aspect: float
+) -> Place:
+    """The tokens that enter the last attention."""
+    how: Literal["input", "operator"]
+    if watched.producers:
+        producer = produced_tokens(watched, len(inputs))
+        how, number, module, tensor = "operator", producer.number, "", producer.result
+    else:
+        run, tensor = entering_tokens(watched.attentions[-1], len(inputs))
+        how, number, module = "input", run.number, run.module
     if tensor.dim() == 4:
         axes = _nearest_layouts(tensor.shape, ("BKhw", "BhwK"), aspect)[0]
         row, col, channel = SPATIAL[axes]
         layout, grid, channels = Layout(axes=axes), (tensor.shape[row], tensor.shape[col]), tensor.shape[channel]
     else:
-        grids = [(_candidate(call, axes).grid) for call in watched.calls for axes in _layouts(call, aspect)[:1]]
-        layout = token_layout(tensor, len(inputs), grids, aspect, tokens)
+        layout = token_layout(tensor, len(inputs), _grids(maps, aspect), aspect, tokens)
         assert layout.grid is not None
         grid, channels = layout.grid, tensor.shape[2]
-    return Place(
-        how="input",
-        number=run.number,
-        module=run.module,
-        layout=layout,
-        channels=channels,
-        grid=grid,
-        has_tokens=True,
+    return Place(how=how, number=number, module=module, layout=layout, channels=channels, grid=grid, has_tokens=True)
+
+
+def _maps(watched: Watched, aspect: float) -> list[Call]:
+    """The calls that take away the space of a feature map of about the image's aspect, in forward order."""
+    calls = [call for call in watched.calls if call.is_whole and not call.is_attended]
+    return [call for call in calls if call.reduction.tensor.dim() == 4 and _layouts(call, aspect)]
+
+
+def _token_axes(call: Call, grids: Sequence[tuple[int, int]]) -> tuple[Axes, ...]:
+    """The layouts under which the call takes away as many tokens as one of the grids has patches, and a prefix."""
+    counts = {axes: call.reduction.tensor.shape[axes.index("N")] for axes in call.reduction.layouts}
+    return tuple(
+        axes for axes, count in counts.items() if any(0 <= count - math.prod(grid) <= MOST_PREFIX for grid in grids)
     )
+
+
+def _grids(maps: Sequence[Call], aspect: float) -> list[tuple[int, int]]:
+    """The grids of the feature maps whose space is taken away, in forward order."""
+    return [_candidate(call, _layouts(call, aspect)[0]).grid for call in maps]
 
 
 def _declared_place(network: nn.Module, inputs: Tensor, declared: str, tokens: Tokens | None, aspect: float) -> Place:
@@ -144,8 +177,7 @@ def _declared_place(network: nn.Module, inputs: Tensor, declared: str, tokens: T
     outputs: list[Any] = []
     handle = network.get_submodule(name).register_forward_hook(lambda _m, _i, output: outputs.append(output))
     try:
-        with torch.no_grad():
-            network(inputs)
+        watched = watch(network, inputs)
     finally:
         handle.remove()
     if len(outputs) != 1:
@@ -171,7 +203,7 @@ def _declared_place(network: nn.Module, inputs: Tensor, declared: str, tokens: T
         row, col, channel = SPATIAL[layouts[0]]
         layout, grid, channels = Layout(axes=layouts[0]), (tensor.shape[row], tensor.shape[col]), tensor.shape[channel]
     else:
-        layout = token_layout(tensor, batch, [], aspect, tokens)
+        layout = token_layout(tensor, batch, _grids(_maps(watched, aspect), aspect), aspect, tokens)
         assert layout.grid is not None
         grid, channels = layout.grid, tensor.shape[2]
     return Place(
@@ -187,14 +219,14 @@ def _declared_place(network: nn.Module, inputs: Tensor, declared: str, tokens: T
 
 
 def _last_used(calls: Sequence[Call], logit_B: Tensor) -> Call | None:
-    """The last call on whose input the logit depends; without gradients, simply the last."""
+    """The last call on whose result the logit depends; where gradients are off within the network, simply the last."""
     if not logit_B.requires_grad:
         return calls[-1] if calls else None
     for call in reversed(calls):
-        tensor = call.reduction.tensor
-        if not tensor.requires_grad:
+        result = call.reduction.result
+        if not result.requires_grad:
             return call
-        (gradient,) = torch.autograd.grad(logit_B.sum(), [tensor], allow_unused=True, retain_graph=True)
+        (gradient,) = torch.autograd.grad(logit_B.sum(), [result], allow_unused=True, retain_graph=True)
         if gradient is not None:
             return call
     return None
@@ -209,7 +241,7 @@ def _aspect(inputs: Tensor) -> float:
 def _layouts(call: Call, aspect: float) -> tuple[Axes, ...]:
     """The layouts under which the call takes away rows and columns of about the image's aspect; two for a tie."""
     known = call.reduction.layouts
-    if len(known) == 1:
+    if len(known) == 1 or call.reduction.tensor.dim() == 3:
         return known
     nearest = _nearest_layouts(call.reduction.tensor.shape, known, aspect)
     return ("BKhw",) if call.has_channels_first and "BKhw" in nearest else nearest

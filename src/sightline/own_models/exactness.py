@@ -37,6 +37,8 @@ class Exactness:
     """Largest difference of g between images, as a share of its largest value."""
     spread_over_space: float
     """Largest difference of g from its mean over space, as a share of its largest value."""
+    largest_gradient: float
+    """Largest |g|; 0: the logit does not depend on the evidence."""
     images: int
 
 
@@ -75,6 +77,7 @@ def exactness(network: nn.Module, images_B3HW: Tensor) -> Exactness:
         offset=rests.mean().item(),
         spread_over_images=over_images,
         spread_over_space=over_space,
+        largest_gradient=gradient.abs().max().item(),
         images=len(images_B3HW),
     )
 

@@ -42,7 +42,12 @@ class OwnNetwork(nn.Module):
         """Why gradients at the image cannot be computed, with the remedy; empty where they can."""
         self.exactness: Exactness | None = None
         """What was measured at the evidence; None before, and without evidence."""
-        self.eval()
+        self.training = False
+
+    def train(self, mode: bool = True) -> OwnNetwork:
+        """Changes nothing within: the network stays in eval mode, as loaded, and an exported one has no other."""
+        self.training = mode
+        return self
 
     @property
     def has_evidence(self) -> bool:

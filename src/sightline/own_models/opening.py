@@ -32,20 +32,36 @@ def opened(parts: Parts, images_B3HW: Tensor) -> OwnNetwork:
     """The classifier with its evidence found on `images_B3HW`, float32 in [0, 1]: at least one, and three suffice.
 
     In eval mode on the CPU. Without gradients within (ONNX, TorchScript) it has no evidence, and says why. StudyError
-    where the evidence cannot be told, and where the logit does not come from it alone (tokens and a declared module
-    excepted).
+    where the evidence cannot be told, where the logit does not come from it alone (tokens and a declared module
+    excepted), and where the gradient at a declared module is exactly zero; an exported program then has no evidence.
     """
     size = (images_B3HW.shape[2], images_B3HW.shape[3])
+    no_gradient = _no_gradient(parts)
     if parts.gradients != "features":
-        return OwnNetwork(parts, None, size, NO_FEATURES[parts.gradients], _no_gradient(parts))
+        return OwnNetwork(parts, None, size, NO_FEATURES[parts.gradients], no_gradient)
     probes = _probes(images_B3HW)
+    try:
+        return _with_evidence(parts, probes, no_gradient)
+    except StudyError as error:
+        if parts.facts.get("kind") != "pt2":
+            raise
+        # a card cannot declare evidence, and the methods that need none work
+        return OwnNetwork(parts, None, size, str(error).splitlines()[0], no_gradient)
+
+
+def _with_evidence(parts: Parts, probes_B3HW: Tensor, no_gradient: str) -> OwnNetwork:
     with torch.no_grad():
-        inputs = parts.to_input(probes)
+        inputs = parts.to_input(probes_B3HW)
     place = find_place(parts.network, inputs, parts.to_logit, parts.evidence, parts.tokens)
-    own = OwnNetwork(parts, place, size, no_gradient=_no_gradient(parts))
-    own.exactness = exactness(own, probes)
+    own = OwnNetwork(parts, place, (probes_B3HW.shape[2], probes_B3HW.shape[3]), no_gradient=no_gradient)
+    own.exactness = exactness(own, probes_B3HW)
+    if place.is_declared and own.exactness.largest_gradient == 0:
+        raise StudyError(
+            f"evidence: the logit's gradient at the output of {place.module} is exactly zero; where the logit reads a "
+            "class token, declare a module before the last attention, or leave evidence out and it is found"
+        )
     if not (place.has_tokens or place.is_declared):
-        _refuse_bypass(own, place, probes)
+        _refuse_bypass(own, place, probes_B3HW)
     return own
 
 

@@ -1,7 +1,7 @@
 """Which calls of a forward pass take the rows and columns of a feature map away: pooling, means, flattening.
 
 What goes into a call and comes out tells, so that modules, functions, methods of tensors and the operators of an
-exported program count alike. Shapes: B images, K channels, h w feature grid.
+exported program count alike. Shapes: B images, K channels, h w feature grid, N tokens.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from sightline.own_models.layout import Axes
 
 # layout -> its axes of rows, columns and channels
 SPATIAL: dict[Axes, tuple[int, int, int]] = {"BKhw": (2, 3, 1), "BhwK": (1, 2, 3)}
+FEWEST_TOKENS = 4  # a grid of two rows and two columns
+CHOOSING = ("__getitem__", "select", "narrow", "slice", "index", "index_select", "gather", "unbind", "split", "chunk")
 # functions that name the axes they reduce -> where that argument stands
 REDUCED_AXES = {
     **dict.fromkeys(("mean", "sum", "amax", "amin", "max", "min", "median", "nanmean", "nansum", "prod"), 1),
@@ -26,10 +28,10 @@ REDUCED_AXES = {
 
 @dataclass(frozen=True)
 class Reduction:
-    """A call that takes at least one spatial axis of a feature map away."""
+    """A call that takes at least one spatial axis of a feature map away, or the axis of tokens."""
 
     tensor: Tensor
-    """What it takes, with four axes."""
+    """What it takes, with four axes, or three of tokens."""
     result: Tensor
     layouts: tuple[Axes, ...]
     """The layouts under which it takes space away; two where shapes alone do not tell."""
@@ -58,16 +60,24 @@ def reduction(
     """What the call takes away, None where it takes no space away from a feature map of `batch` images.
 
     A feature map: a floating-point tensor of four axes, `batch` first, with at least two rows and two columns. Space is
-    taken away where both are 1 afterwards, or where they are merged with each other or with the channels. Parameters
-    of the network are no feature maps.
+    taken away where both are 1 afterwards, or where they are merged with each other or with the channels. Tokens (three
+    axes) are taken away where the channels alone are left; choosing one token, such as the class token, is no
+    reduction. Parameters of the network are no feature maps.
     """
     out = next(tensors_in(result), None)
     if out is None or not out.dim() or out.shape[0] != batch:
         return None
     for tensor in tensors_in([*args, *kwargs.values()]):
-        if tensor.dim() != 4 or tensor.shape[0] != batch or tensor is out or isinstance(tensor, nn.Parameter):
+        if tensor.dim() not in (3, 4) or tensor.shape[0] != batch or tensor is out or isinstance(tensor, nn.Parameter):
             continue
-        if not tensor.is_floating_point() or min(sorted(tensor.shape[1:])[1:]) < 2:
+        if not tensor.is_floating_point():
+            continue
+        if tensor.dim() == 3:
+            layouts = () if name_of(function) in CHOOSING else _token_layouts(tensor.shape, out.shape)
+            if layouts:
+                return Reduction(tensor, out, layouts, is_whole=True)
+            continue
+        if min(sorted(tensor.shape[1:])[1:]) < 2:
             continue
         reduced = _reduced_axes(name_of(function), args, kwargs)
         gone = {axes: _num_gone(tensor.shape, out.shape, *SPATIAL[axes], reduced) for axes in SPATIAL}
@@ -76,6 +86,18 @@ def reduction(
             if layouts:
                 return Reduction(tensor, out, layouts, number == 2)
     return None
+
+
+def _token_layouts(before: Sequence[int], after: Sequence[int]) -> tuple[Axes, ...]:
+    """The layouts of tokens whose axis of tokens is gone; none where it is not."""
+    _, one, other = before
+    rest = tuple(after[1:])
+    layouts: list[Axes] = []
+    if one >= FEWEST_TOKENS and rest in ((other,), (1, other)):
+        layouts.append("BNK")
+    if other >= FEWEST_TOKENS and rest in ((one,), (one, 1)):
+        layouts.append("BKN")
+    return tuple(layouts)
 
 
 def _num_gone(

@@ -87,17 +87,25 @@ class _OperatorRoute(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if next(tensors_in(result), None) is not None:
-            if self.count == self.route.place.number and isinstance(result, Tensor):
-                result = self.route.lead(result)
+            if self.count == self.route.place.number:
+                is_tensor = isinstance(result, Tensor)  # native_layer_norm returns three
+                result = self.route.lead(result) if is_tensor else (self.route.lead(result[0]), *result[1:])
             self.count += 1
         return result
 
 
-class _SlowPaths(TorchFunctionMode):
-    """Sees calls and changes none: PyTorch's fused attention layers, which skip modules, are off under any mode."""
+class _ModuleRoute(TorchFunctionMode):
+    """Gives later calls with the tensor that entered a module the routed one: the gradient is that of all its uses.
+
+    Under any mode PyTorch's fused attention layers, which skip modules, are off.
+    """
+
+    def __init__(self, route: Route) -> None:
+        super().__init__()
+        self.route = route
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **(kwargs or {}))
+        return func(*self.route.replaced(args), **self.route.replaced(kwargs or {}))
 
 
 @contextmanager
@@ -114,7 +122,7 @@ def routed(network: nn.Module, place: Place, backbone: nn.Module, batch: int) ->
         with _OperatorRoute(route):
             yield route
     else:
-        with _SlowPaths(), _hooked(network, route):
+        with _ModuleRoute(route), _hooked(network, route):
             yield route
     if route.source is None:
         raise StudyError("the network took another way than when its evidence was found; it must not depend on chance")

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from sightline.own_models.layout import Layout
+from sightline.own_models.layout import Axes, Layout
 from sightline.own_models.parts import Tokens
 from sightline.own_models.reductions import tensors_in
-from sightline.own_models.watching import Attention, Run
+from sightline.own_models.watching import VIEWS, Attention, Producer, Run, Watched
 from sightline.study.errors import StudyError
 
 MOST_PREFIX = 8  # class and distillation token, and up to six registers
+PROJECTIONS = {"linear", "addmm", "mm", "matmul", "bmm", "__matmul__", "conv1d"}
 GRID_TOLERANCE = 0.02  # of the log of the aspect, for grids told from the number of tokens alone
 
 
@@ -36,6 +36,44 @@ def entering_tokens(attention: Attention, batch: int) -> tuple[Run, Tensor]:
     )
 
 
+def produced_tokens(watched: Watched, batch: int) -> Producer:
+    """The tokens that the last attention's query, key and value are projected from, in an exported program.
+
+    Found by going back from what attention takes to the nearest products with weights. StudyError where these take
+    several tensors, as in attention to something else than the tokens themselves.
+    """
+    waiting = [*watched.attentions[-1].tensors]
+    seen: set[int] = set()
+    sources: dict[int, Producer] = {}
+    while waiting:
+        tensor = waiting.pop()
+        producer = watched.producers.get(id(tensor))
+        if producer is None or id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        weights = [part for part in producer.taken if isinstance(part, nn.Parameter) and part.dim() > 1]
+        if weights and producer.function in PROJECTIONS:
+            for part in producer.taken:
+                if not isinstance(part, nn.Parameter) and (source := _whole(part, watched, batch)):
+                    sources[id(source.result)] = source
+        else:
+            waiting.extend(producer.taken)
+    if len(sources) != 1:
+        raise StudyError(
+            f"no evidence: query, key and value of the last attention come from {len(sources)} sequences of tokens, "
+            'expected one; bring the network in by a code file that declares evidence = "<module>"'
+        )
+    return next(iter(sources.values()))
+
+
+def _whole(tensor: Tensor, watched: Watched, batch: int) -> Producer | None:
+    """The call that made the tokens of which `tensor` is a view, transposed or not; None for anything but tokens."""
+    producer = watched.producers.get(id(tensor))
+    while producer is not None and producer.function in VIEWS:
+        producer = watched.producers.get(id(producer.taken[0]))
+    return producer if producer is not None and _holds_tokens(producer.result, batch) else None
+
+
 def _holds_tokens(tensor: Tensor, batch: int) -> bool:
     if tensor.dim() == 4:  # by rows and columns
         return tensor.shape[0] == batch and min(sorted(tensor.shape[1:])[1:]) > 1
@@ -43,7 +81,12 @@ def _holds_tokens(tensor: Tensor, batch: int) -> bool:
 
 
 def token_layout(
-    tensor: Tensor, batch: int, grids: Sequence[tuple[int, int]], aspect: float, tokens: Tokens | None
+    tensor: Tensor,
+    batch: int,
+    grids: Sequence[tuple[int, int]],
+    aspect: float,
+    tokens: Tokens | None,
+    axes: Axes | None = None,
 ) -> Layout:
     """How a sequence of tokens, of three axes, lies on the image: as declared, else as it can be told, else StudyError.
 
@@ -51,8 +94,8 @@ def token_layout(
     less at most MOST_PREFIX, is the grid. Without one, the grid is known where only one prefix leaves a number of
     tokens that is a grid of the image's `aspect`, the log of columns over rows.
     """
-    axes: Literal["BNK", "NBK"] = "BNK" if tensor.shape[0] == batch else "NBK"
-    count = tensor.shape[1] if axes == "BNK" else tensor.shape[0]
+    axes = axes or ("BNK" if tensor.shape[0] == batch else "NBK")
+    count = tensor.shape[axes.index("N")]
     if tokens is not None:
         if count != tokens.prefix + math.prod(tokens.grid):
             raise StudyError(

@@ -51,6 +51,8 @@ class Call:
     """Whether the tensor comes from a function that puts channels on axis 1, with its axes in that order since."""
     is_attended: bool
     """Whether the tensor is an attention's result by heads, no feature map."""
+    is_flattened_map: bool
+    """Whether the tensor is a feature map whose space was merged to one axis, and nothing since."""
 
 
 @dataclass
@@ -63,11 +65,23 @@ class Attention:
     """What it takes by heads: query, key and value, or attention scores; empty where it takes the tokens themselves."""
 
 
+@dataclass(frozen=True)
+class Producer:
+    """The call that made a tensor: its number among all that return one, from 0, its name and what it took."""
+
+    number: int
+    function: str
+    taken: tuple[Tensor, ...]
+    result: Tensor
+
+
 @dataclass
 class Watched:
     """What a forward pass did."""
 
     calls: list[Call] = field(default_factory=list)
+    producers: dict[int, Producer] = field(default_factory=dict)
+    """By the id of the result; of an exported program alone, which has no modules to tell the tokens by."""
     attentions: list[Attention] = field(default_factory=list)
     output: Any = None
 
@@ -75,20 +89,24 @@ class Watched:
 def watch(network: nn.Module, inputs: Tensor) -> Watched:
     """The forward pass of `inputs`, with gradients; the network and `inputs` are left as they are."""
     watched = Watched()
-    # the clone: an in-place layer cannot change a leaf
-    with torch.enable_grad(), _runs(network) as runs, _Watch(watched, runs, len(inputs)):
-        watched.output = network(inputs.detach().requires_grad_().clone())
+    keeps = isinstance(network, torch.fx.GraphModule)
+    with torch.enable_grad():
+        images = inputs.detach().requires_grad_().clone()  # an in-place layer cannot change a leaf
+        with _runs(network) as runs, _Watch(watched, runs, len(inputs), keeps):
+            watched.output = network(images)
     return watched
 
 
 class _Watch(TorchFunctionMode):
-    def __init__(self, watched: Watched, runs: list[Run], batch: int) -> None:
+    def __init__(self, watched: Watched, runs: list[Run], batch: int, keeps_producers: bool) -> None:
         super().__init__()
+        self.keeps_producers = keeps_producers
         self.watched, self.runs, self.batch = watched, runs, batch
         self.order = 0
         self.partial: dict[int, Call] = {}  # by the id of the result, which `calls` keeps alive
         self.channels_first = _Same()
         self.attended = _Same()
+        self.flattened = _Same()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -100,6 +118,8 @@ class _Watch(TorchFunctionMode):
         name = name_of(func)
         taken = list(tensors_in([*args, *kwargs.values()]))
         self._mark(name, taken, out)
+        if self.keeps_producers:
+            self.watched.producers[id(out)] = Producer(self.order - 1, name, tuple(taken), out)
         if _is_attention(name, out):
             by_heads = [] if name == "multi_head_attention_forward" else taken
             self.watched.attentions.append(Attention(self.order, list(self.runs), by_heads))
@@ -120,22 +140,28 @@ class _Watch(TorchFunctionMode):
                 found.is_whole,
                 found.tensor in self.channels_first,
                 found.tensor in self.attended,
+                found.tensor in self.flattened,
             )
             self.watched.calls.append(call)
+            if found.is_whole and found.tensor.dim() == 4 and found.result.dim() == 3:
+                self.flattened.add(found.result)
             if not found.is_whole and not completes:
                 self.partial[id(found.result)] = call
         return result
 
     def _mark(self, name: str, taken: list[Tensor], out: Tensor) -> None:
-        """Carries on what is known of the tensors: channels on axis 1, and results of attention by heads."""
+        """Carries on what is known of the tensors: channels on axis 1, attention by heads, a merged space."""
         keeps_axes = name not in VIEWS and any(
             part in self.channels_first and part.shape == out.shape for part in taken
         )
         if name in CHANNELS_FIRST or "pool2d" in name or keeps_axes:
             self.channels_first.add(out)
-        passes_on = name in VIEWS or name in PRODUCTS
-        if _is_attention(name, out) or (passes_on and any(tensor in self.attended for tensor in taken)):
+        by_heads = [tensor for tensor in taken if tensor in self.attended]
+        has_heads = any(out.dim() == 4 and sorted(out.shape) == sorted(tensor.shape) for tensor in by_heads)
+        if _is_attention(name, out) or has_heads or (by_heads and name in PRODUCTS):
             self.attended.add(out)
+        if name in VIEWS and any(tensor in self.flattened for tensor in taken):
+            self.flattened.add(out)
 
 
 class _Same:
