@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,9 @@ def films(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     for name, path in zip(NAMES, ("films/a1.png", "films/more/a2.png", "films/b1.png"), strict=True):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (SIDE, SIDE), dtype=np.uint8)).save(tmp_path / path)
+        pixels = rng.integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
+        pixels[0, :2] = 0, 255  # the range that a DICOM film without a window is shown in
+        Image.fromarray(pixels).save(tmp_path / path)
         assert name in path
     (tmp_path / "films/notes.txt").write_text("no film")
     return tmp_path / "films"
@@ -102,6 +105,35 @@ def test_a_code_file_and_the_negative_class(tmp_path: Path, films: Path) -> None
     assert same.equals(predicted)
     large, _ = explained(tmp_path, "ours.py", films, "--size", "96x128", "--methods", "input_gradient", out="large")
     assert large["input_gradient"].shape == (3, 96, 128)
+
+
+@pytest.mark.slow  # torch.export takes seconds
+def test_an_export_with_its_card_gives_the_maps_of_its_code(tmp_path: Path, films: Path) -> None:
+    (tmp_path / "ours.py").write_text(CODE)
+    definitions: dict[str, Any] = {}
+    exec(CODE, definitions)
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(definitions["load"](), (torch.zeros(2, 1, 64, 64),), dynamic_shapes=(batch,))
+    torch.export.save(exported, tmp_path / "ours.pt2")
+    card = "size: 64\nchannels: 1\nmean: 0.5\nstd: 0.25\nvalue_range: [0, 1]\noutput: logit\n"
+    (tmp_path / "ours.yaml").write_text(card)
+    code, probabilities = explained(tmp_path, "ours.py", films)
+    export, same = explained(tmp_path, "ours.pt2", films, "--card", "ours.yaml", out="export")
+    np.testing.assert_allclose(export["gradcam"], code["gradcam"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(same.probability, probabilities.probability, rtol=1e-5)
+
+
+def test_a_dicom_film_is_the_png_of_its_pixels(tmp_path: Path, films: Path) -> None:
+    dicom_films = pytest.importorskip("dicom_films")
+    (tmp_path / "ours.py").write_text(CODE)
+    (tmp_path / "dicom").mkdir()
+    for path in films.rglob("*.png"):
+        film = dicom_films.film(np.asarray(Image.open(path)))
+        (tmp_path / "dicom" / f"{path.stem}.dcm").write_bytes(dicom_films.content(film))
+    png, _ = explained(tmp_path, "ours.py", films)
+    dicom, _ = explained(tmp_path, "ours.py", tmp_path / "dicom", out="dicom_maps")
+    assert dicom["images"].tolist() == NAMES
+    np.testing.assert_array_equal(dicom["gradcam"], png["gradcam"])
 
 
 def test_what_is_wrong_is_said_and_nothing_is_written(tmp_path: Path, films: Path, weights: Path) -> None:

@@ -93,7 +93,7 @@ def explained(
     reasons = [f"{name}: {reason}" for name in methods if (reason := lacking(method_named(name), network))]
     if reasons:
         raise StudyError("methods that cannot be used on this model", reasons)
-    network = machine.placed(network).eval()
+    network = machine.placed(network)
     generator = torch.Generator(machine.device).manual_seed(stream_seed(seed, "explain", "maps"))
     parts: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     logits = []
