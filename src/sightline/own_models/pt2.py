@@ -62,7 +62,10 @@ def load_pt2(path: Path, card: Card) -> nn.Module:
     if problems:
         problems.append(f"export it again: {export_line(card, path)}")
         raise StudyError(f"{path}: cannot be used with the card {card.path}", problems)
-    return program.module()
+    network = program.module()
+    for refused in ("train", "eval"):  # set on the module, and raise; the mode changes nothing in an exported graph
+        vars(network).pop(refused, None)
+    return network
 
 
 def export_line(card: Card, path: Path) -> str:
