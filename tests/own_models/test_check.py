@@ -19,7 +19,7 @@ from sightline.model_check.description import methods_words, model_words
 from sightline.model_check.findings import CHECKS, conclusion, findings, is_ready
 from sightline.networks.device import Machine
 from sightline.networks.training import predicted_logits
-from sightline.own_models.checking import Films, balanced_rows, checked, classification
+from sightline.own_models.checking import Films, balanced_rows, checked, classification, difference
 from sightline.own_models.network import OwnNetwork
 from sightline.own_models.parts import Parts, Tokens
 from sightline.statistics.calibration import equal_mass_bins
@@ -153,6 +153,10 @@ def test_each_fault_is_found(network: Callable[[], nn.Module], status: dict[str,
     json.dumps(result, allow_nan=False)
 
 
+def test_a_label_turned_round_explains_the_accuracy() -> None:
+    assert words(check(Turned()), "accuracy").endswith("That is the label turned round, once more.")
+
+
 def test_a_wrong_value_range_shows_in_the_accuracy_and_in_what_the_network_received() -> None:
     result = check(Sound(), to_input=lambda images: images / 255)
     assert found(result)["accuracy"] == "warning"
@@ -280,3 +284,18 @@ def test_an_evidence_name_that_does_not_exist_is_a_finding_and_leaves_the_other_
     assert methods_words(result)[0] == (
         "Saliency methods that work: input_gradient, integrated_gradients, smoothgrad, occlusion, rise."
     )
+
+
+def test_gradients_are_looked_at_on_a_film_of_each_class() -> None:
+    looked = films(8)
+    label = np.array([1, 1, 1, 1, 0, 1, 0, 0])
+    assert replace(looked, label_N=label).probe().tolist() == [0, 4, 1, 6]
+    assert replace(looked, label_N=np.ones(8, int)).probe().tolist() == [0, 1]
+    assert replace(looked, label_N=label[:0]).probe().tolist() == []
+
+
+def test_differences_are_shares_of_the_largest_output() -> None:
+    assert difference(torch.tensor([1.0, -4.0]), torch.tensor([1.0, -2.0])) == 0.5
+    assert difference(torch.tensor([0.0, 1.0]), torch.zeros(2)) == 1
+    assert difference(torch.zeros(2), torch.zeros(2)) == 0
+    assert np.isnan(difference(torch.tensor([np.nan]), torch.ones(1)))

@@ -105,8 +105,8 @@ def exact(result: Result, status: Status) -> tuple[str, str]:
     if status == "fails":
         return (
             "The gradient at the evidence is 0: the logit does not depend on it, and Grad-CAM is empty.",
-            "With a class token the patches after the last attention do not count: leave evidence out, or name an "
-            "earlier module.",
+            "A saturated sigmoid does this. So does a class token, past the last attention: leave evidence out, or "
+            "name an earlier module.",
         )
     off = f"off by {share(found['residual'])}"
     if not found["is_linear"]:
@@ -161,6 +161,8 @@ def accuracy(result: Result, status: Status) -> tuple[str, str]:
     majority = f"always answering the more frequent class gives {100 * found['majority']:.0f}%"
     if status == "ok":
         return f"{accuracy}; {majority}.", ""
+    if result["status"]["sign"] == "fails" and found["accuracy"]["high"] < 0.5:
+        return f"{accuracy} is worse than chance: {majority}.", "That is the label turned round, once more."
     remedy = (
         "It ranks films well, so the value range, the normalisation or the threshold it was used with may differ."
         if result["status"]["sign"] == "ok"

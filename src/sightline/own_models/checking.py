@@ -51,8 +51,9 @@ class Films:
     """How many labelled films the study has outside train."""
 
     def probe(self) -> np.ndarray:
-        """Rows of the first PROBE films of each class, int64 P, at most 2 PROBE."""
-        return np.sort(np.concatenate([np.flatnonzero(self.label_N == label)[:PROBE] for label in (0, 1)]))
+        """Rows of the first PROBE films of each class, int64 P, at most 2 PROBE: one of each class, then the next."""
+        rows = [(order, row) for label in (0, 1) for order, row in enumerate(np.flatnonzero(self.label_N == label))]
+        return np.array([row for order, row in sorted(rows) if order < PROBE], dtype=int)
 
 
 def balanced_rows(label_N: np.ndarray, count: int, seed: int) -> np.ndarray:
