@@ -29,6 +29,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from sightline.study.errors import run_stage
+from sightline.study.models import primary_method
 
 ROOT = Path(__file__).parents[1]
 CODE = """\
@@ -101,7 +102,9 @@ def proof(
         result = compared(folder, key, arguments.outside)
         check = json.loads((folder / f"metrics/models/{key}.json").read_text())
         own = {name: round(value, 1) for name, value in seconds.items() if name.split()[1:] in ([], [key])}
-        results[key] = {**result, "check": check["status"], "verdict": verdicts[key], "seconds": own}
+        verdict = verdicts[key][primary_method(result["methods"])]
+        told = {name: verdict[name] for name in ("verdict", "sentence", "power")}
+        results[key] = {**result, "check": check["status"], **told, "seconds": own}
     return results
 
 
