@@ -48,9 +48,15 @@ def exactness(network: nn.Module, images_B3HW: Tensor) -> Exactness:
     Besides the images themselves, each cell of their features is multiplied with a random number in [0, 2]: few images
     may all lie on one side of a ReLU.
     """
-    with torch.no_grad():
-        logits_B = network(images_B3HW).double()
-    features, gradient = (part.double() for part in features_and_gradient(network, "backbone", images_B3HW))
+    kept: list[Tensor] = []
+
+    def keep(logits: Tensor) -> Tensor:
+        kept.append(logits.detach().double())
+        return logits
+
+    with replaced_output(network, keep):
+        features, gradient = (part.double() for part in features_and_gradient(network, "backbone", images_B3HW))
+    logits_B = kept[0]
     draws = torch.rand(features.shape, generator=torch.Generator().manual_seed(0)).to(features.device)
     changed = features * 2 * draws
 

@@ -60,7 +60,8 @@ def _with_evidence(parts: Parts, probes_B3HW: Tensor, no_gradient: str) -> OwnNe
             f"evidence: the logit's gradient at the output of {place.module} is exactly zero; where the logit reads a "
             "class token, declare a module before the last attention, or leave evidence out and it is found"
         )
-    if not (place.has_tokens or place.is_declared):
+    # a logit that the evidence adds up to, with one b for all images, comes from nothing else
+    if not (place.has_tokens or place.is_declared or own.exactness.is_linear):
         _refuse_bypass(own, place, probes_B3HW)
     return own
 
