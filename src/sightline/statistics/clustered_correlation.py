@@ -154,7 +154,7 @@ def _within_p(
     for family in range(family_R.max() + 1):
         own_R = family_R == family
         sums_F += rng.permuted(np.tile(rank_y_R[own_R], (draws, 1)), axis=1) @ rank_x_R[own_R]
-    reached = np.count_nonzero(np.abs(sums_F) >= abs(int(rank_x_R @ rank_y_R)))
+    reached = int(np.count_nonzero(np.abs(sums_F) >= abs(int(rank_x_R @ rank_y_R))))
     return (1 + reached) / (1 + draws)
 
 
