@@ -25,8 +25,8 @@ SLOPE_ENDS = ("slope_low", "slope_high")
 AXES = {"accuracy": "accuracy", "auroc": "AUROC"}
 CAPTION = (
     "Right is more accurate; up is a larger contrast: the score on the own patient's region minus that on other "
-    "patients'. Small dots are single trainings; an ellipse reaches two standard deviations of its architecture's "
-    "trainings, around their mean."
+    "patients'. Small dots are single trainings, large ones their means; an ellipse, from three trainings on, "
+    "reaches two standard deviations of its architecture's trainings around their mean."
 )
 
 
