@@ -119,6 +119,7 @@ def test_relations_of_the_study_without_dvc_need_five_architectures() -> None:
     assert gpu_study.relations({name: own for name, own in models.items() if "alexnet" not in name}) == {}
 
 
+@pytest.mark.slow  # half a minute for a benchmark, whose stages all have fast tests of their own
 def test_the_study_without_dvc_writes_what_it_promises(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for part, count in (("train", 12), ("test", 4)):

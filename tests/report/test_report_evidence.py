@@ -360,21 +360,3 @@ def test_networks_that_do_not_use_the_region(finished: Path, tmp_path: Path, mon
             metrics["necessity"]["p"] = p
             path.write_text(json.dumps(metrics))
         assert whole(written(root, monkeypatch)).count(said) == count
-
-
-@pytest.mark.usefixtures("drawn_figures")
-def test_hostile_names_are_text_in_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Methods of external maps are named by their users; keys of models have letters, digits, - and _ only."""
-    maps = EXTERNAL["theirs"]
-    models = {"ours": maps | {"method": "a'--><b>"}, "theirs": maps | {"method": "$x^2$ </svg>"}}
-    fabricate(tmp_path, models, source="folder")
-    for name in ("faithfulness", "regions"):
-        shutil.rmtree(tmp_path / "metrics" / name, ignore_errors=True)
-    fabricate_evidence(tmp_path, models)
-    page = written(tmp_path, monkeypatch)
-    words = words_of(page)
-    assert "a'--><b>" in words
-    assert "$x^2$ </svg>" in words
-    elements = Elements(page)
-    assert not elements.open
-    assert "b" not in [tag for tag, _ in elements.found]

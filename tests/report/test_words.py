@@ -167,7 +167,7 @@ def test_half_or_more_of_two_is_their_union() -> None:
 def test_a_network_that_sees_the_lungs_alone_is_named_so() -> None:
     assert words.sees(replace(NET, input="lungs")) == "sees the lungs alone"
     assert words.sees(NET) == ""
-    assert words.sees(ExternalMaps(maps="", method="")) == ""
+    assert words.sees(ExternalMaps(maps="", method="lime")) == ""
 
 
 def film_study(accuracy: list[float], elsewhere: list[float]) -> Any:

@@ -89,7 +89,7 @@ def test_two_runs_give_identical_files(prepared: Path, trained: dict[str, bytes]
     assert take(prepared) == trained
 
 
-@pytest.mark.parametrize("epochs_before", [1, 2])
+@pytest.mark.parametrize("epochs_before", [pytest.param(1, marks=pytest.mark.slow), 2])  # slow: the same code again
 def test_killed_and_resumed_equals_uninterrupted(
     prepared: Path, trained: dict[str, bytes], epochs_before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
