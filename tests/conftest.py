@@ -11,7 +11,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # each other
     os.environ["OMP_NUM_THREADS"] = "1"
 
-LONGEST = ("test_planted_shortcut.py", "test_pipeline.py", "test_annotate_page.py", "test_annotate_study.py")
+LONGEST = (
+    *("test_planted_shortcut.py", "test_pipeline.py", "test_verdicts.py", "test_annotate_page.py"),
+    *("test_annotate_study.py", "test_own_models_study.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
