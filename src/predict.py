@@ -18,7 +18,7 @@ from sightline.films import FILMS
 from sightline.inputs import INDEX, PREDICTIONS
 from sightline.model_check.findings import conclusion, findings
 from sightline.networks.training import predicted_logits
-from sightline.own_models.checking import BATCH, Films, checked, checking_machine, loaded
+from sightline.own_models.checking import BATCH, checked, checking_machine, films_at, loaded
 from sightline.statistics.settings import Classification
 from sightline.study.errors import StudyError, collapsed, run_stage
 from sightline.study.files import read_csv, write_csv, write_json
@@ -45,12 +45,7 @@ def main() -> None:
     others = index[index["split"] != "train"].reset_index(names="row")
     images_N = np.load(FILMS[entry.input], mmap_mode="r", allow_pickle=False)[others["row"].to_numpy()]
     labelled = np.flatnonzero(others["split"].isin(["val", "test"]))
-    films = Films(
-        images_N=images_N[labelled],
-        label_N=others["label"].to_numpy()[labelled],
-        patients_N=others["patient"].to_numpy()[labelled],
-        of=len(labelled),
-    )
+    films = films_at(index, others["row"].to_numpy()[labelled], FILMS[entry.input], len(labelled))
     machine = checking_machine()
     network = loaded(entry, machine)
     rows = torch.arange(len(others), device=machine.device)

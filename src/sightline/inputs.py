@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.maps import not_finite_maps
+from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_npz
 
@@ -95,7 +96,7 @@ def _stored_images(path: Path) -> np.ndarray:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
-    except (ValueError, OSError, EOFError) as error:
+    except DAMAGED as error:
         raise StudyError(f"{path}: not a readable array ({error}); run the stage that writes it again") from error
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from sightline.images.depth import deep_png, is_deep_color_png
+from sightline.study.damaged import DAMAGED
 
 SUFFIXES = (".png", ".npy")
 
@@ -23,7 +24,7 @@ def read_map(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".npy":
         try:
             values = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
+        except DAMAGED as error:
             raise ValueError(f"not a readable NPY ({error})") from None
         return checked_map(values)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import namedtuple
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +37,14 @@ value_range = (0, 1)
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In a folder of its own; what the test imports from it, such as its own train.py, is unloaded afterwards."""
     monkeypatch.chdir(tmp_path)
     Path("models").mkdir()
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 def parts(text: str, weights: str = "") -> Parts:

@@ -131,6 +131,21 @@ def test_npz_gives_the_same_bytes_and_no_pickle(tmp_path: Path) -> None:
         write_npz(tmp_path / "three.npz", bad=np.array([{}]))
 
 
+def test_any_damaged_byte_of_an_npz_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    write_npz(path, x=np.arange(3.0), images=np.array(["a", "bb"]))
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            read_npz(path)
+        except StudyError as error:
+            refused += 1
+            assert str(path) in str(error)  # noqa: PT017  either way is right
+    assert refused > len(whole) / 2
+
+
 def test_broken_npz_and_csv_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 truncated")
     with pytest.raises(StudyError, match=r"x\.npz: "):

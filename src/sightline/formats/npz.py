@@ -7,9 +7,8 @@ the reader. An all-black mask is an empty reading. Pickled objects are never loa
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -17,12 +16,9 @@ from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import MAX_SIDE
 from sightline.formats.gather import Gathering
 from sightline.formats.mask_values import inside, mixed_whites, white_of
+from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError
 
-BROKEN = (
-    BadZipFile, EOFError, KeyError, MemoryError, NotImplementedError, OSError, OverflowError, RuntimeError, SyntaxError,
-    TypeError, ValueError, zlib.error,
-)  # fmt: skip
 LARGEST = 2**33  # bytes of an array: 8,000 masks of 1024 x 1024
 
 
@@ -79,7 +75,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             arrays = {name: np.asarray(stored[name]) for name in stored.files}
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file") from None
-    except BROKEN as error:
+    except DAMAGED as error:
         reason = " ".join(str(error).split())[:120]
         raise StudyError(f"{path}: not a readable NPZ ({type(error).__name__}: {reason})") from None
     if not arrays:

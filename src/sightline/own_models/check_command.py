@@ -20,7 +20,7 @@ from sightline.inputs import INDEX
 from sightline.model_check.description import Result, methods_words, model_words
 from sightline.model_check.findings import conclusion, findings, is_ready
 from sightline.networks.training import predicted_logits
-from sightline.own_models.checking import BATCH, Films, balanced_rows, checked, checking_machine, loaded
+from sightline.own_models.checking import BATCH, balanced_rows, checked, checking_machine, films_at, loaded
 from sightline.statistics.settings import Classification
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, write_json
@@ -58,12 +58,7 @@ def check(key: str) -> dict[str, Any]:
     index = read_csv(INDEX, {"image": str, "split": str, "label": int, "patient": str})
     labelled = np.flatnonzero(index["split"].isin(["val", "test"]))
     chosen = labelled[balanced_rows(index["label"].to_numpy()[labelled], NUM_FILMS, params.seed)]
-    films = Films(
-        images_N=np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[chosen]),
-        label_N=index["label"].to_numpy()[chosen],
-        patients_N=index["patient"].to_numpy()[chosen],
-        of=len(labelled),
-    )
+    films = films_at(index, chosen, path, len(labelled))
     machine = checking_machine()
     network = loaded(entry, machine)
     rows = torch.arange(len(chosen), device=machine.device)

@@ -8,9 +8,11 @@ numbers mean, `sightline.model_check` has the words.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.special import expit, ndtri
 from torch import Tensor
@@ -54,6 +56,16 @@ class Films:
         """Rows of the first PROBE films of each class, int64 P, at most 2 PROBE: one of each class, then the next."""
         rows = [(order, row) for label in (0, 1) for order, row in enumerate(np.flatnonzero(self.label_N == label))]
         return np.array([row for order, row in sorted(rows) if order < PROBE], dtype=int)
+
+
+def films_at(index: pd.DataFrame, rows_N: np.ndarray, path: Path, of: int) -> Films:
+    """The films in these rows of the study's index and of its array of images at `path`; of `of` labelled films."""
+    return Films(
+        images_N=np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[rows_N]),
+        label_N=index["label"].to_numpy()[rows_N],
+        patients_N=index["patient"].to_numpy()[rows_N],
+        of=of,
+    )
 
 
 def balanced_rows(label_N: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError
 
 Kind = Literal["torch", "torchscript", "pt2", "safetensors", "pickle", "other"]
@@ -50,7 +51,7 @@ def _archive(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.partition("/")[2] or name for name in archive.namelist()]
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):  # a damaged table of contents
+    except DAMAGED:
         raise StudyError(f"{path}: is cut off or damaged; copy or download it again") from None
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
+
+from sightline.study.damaged import DAMAGED
 
 MAGIC = 0x1950A86A20F9469CFC6C  # begins a file that torch.save wrote before 1.6; two more pickles precede the object
 BUILD = {"GLOBAL", "STACK_GLOBAL", "INST"}
@@ -62,7 +63,7 @@ def _pickle_in(path: str | Path) -> bytes:
         with zipfile.ZipFile(path) as archive:
             stored = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
             return archive.read(stored) if stored else b""
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError):
+    except DAMAGED:
         return b""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError
 
 # what the export of a network calls; torch.ops for operators, the rest for arithmetic on sizes
@@ -33,11 +34,11 @@ EXPRESSION = re.compile(r"[\w\s()\[\],.+\-*/%<>=!&|~]*")
 
 def refuse_unsafe(path: Path) -> None:
     """StudyError where torch.export.load would unpickle objects, load compiled code or evaluate unusual texts."""
-    with zipfile.ZipFile(path) as archive:
-        try:
+    try:
+        with zipfile.ZipFile(path) as archive:
             problems = list(dict.fromkeys(_problems(archive)))
-        except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, TypeError, RecursionError, OSError) as error:
-            raise StudyError(f"{path}: is cut off or damaged ({error}); copy or export it again") from None
+    except DAMAGED as error:
+        raise StudyError(f"{path}: is cut off or damaged ({error}); copy or export it again") from None
     if problems:
         raise StudyError(
             f"{path}: refused, since loading it could run code; export a plain network of tensors again, or load the "

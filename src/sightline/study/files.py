@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from sightline.study.csv_text import decoded, has_blanks, header_of, plain, rewritten
+from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError, disk_advice
 
 
@@ -127,7 +127,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; run the stage that writes it (dvc repro)") from None
-    except (BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+    except DAMAGED as error:
         raise StudyError(f"{path}: not a readable NPZ ({error})") from error
 
 
