@@ -17,8 +17,8 @@ import torch
 from sightline.films import FILMS
 from sightline.inputs import INDEX, PREDICTIONS
 from sightline.model_check.findings import conclusion, findings
+from sightline.model_command.checking import BATCH, checked, checking_machine, films_at, loaded
 from sightline.networks.training import predicted_logits
-from sightline.own_models.checking import BATCH, checked, checking_machine, films_at, loaded
 from sightline.statistics.settings import Classification
 from sightline.study.errors import StudyError, collapsed, run_stage
 from sightline.study.files import read_csv, write_csv, write_json

@@ -27,8 +27,8 @@ KEYED = ("lung-films", "train", "predict", "saliency", "import-maps", "augment-p
          "consistency")  # fmt: skip
 NETWORK = ("augment-preview", "train", "predict", "saliency", "faithfulness", "regions")
 LIGHT = [name for name in SCRIPTS if name not in NETWORK]  # no torch in them, or only once there is work for it
-EXPORTS = [f"sightline.own_models.{name}" for name in ("onnx_file", "pt2", "torchscript")]
-LATE = {  # imported in main, or where a model of that kind is opened
+EXPORTS = [f"sightline.own_models.{name}" for name in ("onnx_file", "pt2", "torchscript", "weights")]
+LATE = {  # imported in main, where a model of that kind is opened, or by the user's code file
     **dict.fromkeys(("predict", "saliency", "faithfulness", "regions"), EXPORTS),
     "consistency": ["sightline.consistency.network_maps", "sightline.own_models.of_run", *EXPORTS],
 }

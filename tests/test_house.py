@@ -17,7 +17,7 @@ ALLOWED = {
     "aspect": ("images",),
     "counts": (),
     "films": (),
-    "map_files": ("images",),
+    "map_files": ("images", "study"),
     "maps": (),
     "names": (),
     "inputs": ("maps", "study"),
@@ -25,7 +25,10 @@ ALLOWED = {
     "images": ("counts", "names", "statistics", "study"),
     "networks": ("statistics", "study"),
     "model_check": ("counts",),
-    "own_models": ("films", "inputs", "model_check", "networks", "saliency", "statistics", "study"),
+    "own_models": ("networks", "saliency", "study"),
+    "model_command": (
+        *("films", "inputs", "model_check", "networks", "own_models", "saliency", "statistics", "study"),
+    ),
     "experts": ("aspect", "counts", "formats", "maps", "names", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
     "saliency": ("maps", "study"),
@@ -42,7 +45,7 @@ ALLOWED = {
     "verdict": ("alignment", "maps", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
-    "cli": ("annotate", "experts", "explain", "own_models", "report", "score", "study", "study_folder"),
+    "cli": ("annotate", "experts", "explain", "model_command", "report", "score", "study", "study_folder"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

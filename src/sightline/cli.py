@@ -106,7 +106,7 @@ def _add_reliability(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    from sightline.own_models.command import add_arguments
+    from sightline.model_command.command import add_arguments
 
     add_arguments(parser)
 

@@ -52,14 +52,14 @@ SCRIPTS = {
 # files. Written down, not computed: a stage's dependencies change only where somebody says so. A new file in a folder
 # makes a stage stale that may not import it. That costs most stages seconds, but trains a network again: train names
 # no line that it does not import, and the stages of a trained network none that does not train it again, which a test
-# counts. Files are named of own_models, which holds the check and the templates too, and of faithfulness, since neither
-# of the stages faithfulness and regions is to run for a change that concerns the other.
+# counts. Files are named of faithfulness, since neither of the stages faithfulness and regions is to run for a change
+# that concerns the other.
 FOLDERS = {
     "prepare": ("images", "study"),
     "augment-preview": ("study",),
     "train": ("networks", "study"),
     "predict": ("networks", "own_models", "study"),
-    "saliency": ("networks", "saliency", "study"),
+    "saliency": ("networks", "own_models", "saliency", "study"),
     "import-maps": ("study",),
     "lungs": ("study",),
     "lung-films": ("study",),
@@ -74,9 +74,9 @@ FOLDERS = {
     "families": ("statistics", "study"),
     "population": ("statistics", "study"),
     "shortcut": ("study",),
-    "faithfulness": ("networks", "study"),
-    "regions": ("networks", "study"),
-    "consistency": ("consistency", "networks", "study"),
+    "faithfulness": ("networks", "own_models", "study"),
+    "regions": ("networks", "own_models", "study"),
+    "consistency": ("consistency", "networks", "own_models", "study"),
     "multiverse": ("alignment", "statistics", "study"),
     "report": ("report", "statistics", "study"),
 }

@@ -9,7 +9,7 @@ from sightline.counts import counted
 from sightline.model_check.numbers import capitalised, number, numbers
 
 Result = Mapping[str, Any]
-"""metrics/models/<key>.json, as `own_models.checking.checked` returns it."""
+"""metrics/models/<key>.json, as `model_command.checking.checked` returns it."""
 
 KINDS = {
     "code": "a network from code",

@@ -1,1 +1,1 @@
-"""Classifiers trained elsewhere: their files, what their maps are computed from, and whether they are what they say."""
+"""Classifiers trained elsewhere: their files, and what their maps are computed from."""

@@ -17,9 +17,9 @@ from torchvision.models import VisionTransformer
 
 from sightline.model_check.description import methods_words, model_words
 from sightline.model_check.findings import CHECKS, conclusion, findings, is_ready
+from sightline.model_command.checking import Films, balanced_rows, checked, classification, difference
 from sightline.networks.device import Machine
 from sightline.networks.training import predicted_logits
-from sightline.own_models.checking import Films, balanced_rows, checked, classification, difference
 from sightline.own_models.network import OwnNetwork
 from sightline.own_models.parts import Parts, Tokens
 from sightline.statistics.calibration import equal_mass_bins

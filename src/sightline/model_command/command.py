@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from sightline.own_models.template import CARD, CODE
+from sightline.model_command.template import CARD, CODE
 from sightline.study.errors import StudyError
 from sightline.study.files import write_text
 
@@ -45,6 +45,6 @@ def run_new(arguments: argparse.Namespace) -> None:
 
 
 def _run_check(arguments: argparse.Namespace) -> None:
-    from sightline.own_models.check_command import run  # loads torch
+    from sightline.model_command.check_command import run  # loads torch
 
     run(arguments)

@@ -10,8 +10,8 @@ import torch
 import torchvision
 from torch import nn
 
+from sightline.model_command.command import add_arguments
 from sightline.own_models.card import read_card
-from sightline.own_models.command import add_arguments
 from sightline.own_models.loading import load_parts
 from sightline.study.errors import StudyError
 from sightline.study.models import CodeModel, ExportedModel, Models

@@ -19,8 +19,8 @@ from sightline.films import FILMS, PREPARED
 from sightline.inputs import INDEX
 from sightline.model_check.description import Result, methods_words, model_words
 from sightline.model_check.findings import conclusion, findings, is_ready
+from sightline.model_command.checking import BATCH, balanced_rows, checked, checking_machine, films_at, loaded
 from sightline.networks.training import predicted_logits
-from sightline.own_models.checking import BATCH, balanced_rows, checked, checking_machine, films_at, loaded
 from sightline.statistics.settings import Classification
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, write_json

@@ -17,6 +17,7 @@ import torch
 from scipy.special import expit, ndtri
 from torch import Tensor
 
+from sightline.model_command.statuses import statuses
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import Machine, this_machine
 from sightline.own_models.evidence import Place
@@ -24,7 +25,6 @@ from sightline.own_models.loading import load_parts
 from sightline.own_models.network import OwnNetwork
 from sightline.own_models.opening import opened
 from sightline.own_models.parts import Parts
-from sightline.own_models.statuses import statuses
 from sightline.saliency.cam import features_and_gradient
 from sightline.saliency.methods import METHODS, lacking
 from sightline.statistics.calibration import brier, calibration_error, equal_mass_bins
