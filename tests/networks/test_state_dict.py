@@ -17,6 +17,7 @@ from sightline.networks.imagenet import URLS, initial_weights
 from sightline.networks.state_dict import load_into, read_state_dict, without_wrappers
 from sightline.study.architecture_names import TORCHVISION
 from sightline.study.errors import StudyError
+from sightline.study.models import Network
 
 
 def small() -> nn.Sequential:
@@ -47,11 +48,13 @@ def test_unreadable_files_are_refused_with_the_way_out(tmp_path: Path) -> None:
     torch.save({"network": SimpleNamespace(a=1)}, tmp_path / "module.pt")
     torch.save({"epoch": 1}, tmp_path / "empty.pt")
     (tmp_path / "broken.safetensors").write_bytes(b"no")
+    torch.save({"a": {"x": torch.ones(1)}, "epoch": 1}, tmp_path / "unusual.pt")
     for name, words in {
-        "objects.pt": "holds Python objects",
-        "module.pt": r"holds Python objects.*torch\.save\(network\.state_dict\(\), FILE\)",
-        "empty.pt": "holds no state dictionary",
-        "broken.safetensors": "not a readable file of weights",
+        "unusual.pt": r"no entry of a usual name.*save it alone: torch\.save\(checkpoint\['a'\], FILE\)",
+        "objects.pt": r"needs code to be loaded \(types\.SimpleNamespace\)",
+        "module.pt": r"needs code to be loaded[^$]*\n  torch\.save\(checkpoint\[\"network\"\], ",
+        "empty.pt": "no weights by name in it; its entries are epoch",
+        "broken.safetensors": "neither safetensors nor a file that torch.save wrote",
         "absent.pt": "not there; init is scratch, imagenet or the path of a file of weights",
     }.items():
         with pytest.raises(StudyError, match=rf"{name}: {words}"):
@@ -104,8 +107,10 @@ def test_a_file_with_a_classifier_of_other_classes_is_an_init(tmp_path: Path) ->
 
 def test_inits() -> None:
     assert initial_weights("densenet121", "scratch") is None
-    with pytest.raises(StudyError, match="put timm's file on disk and name its path as init"):
+    with pytest.raises(StudyError, match="put the weights of timm:resnet18 on disk and name their path as init"):
         initial_weights("timm:resnet18", "imagenet")
+    with pytest.raises(ValueError, match="init: imagenet is torchvision's; put the weights of timm:resnet18 on disk"):
+        Network(arch="timm:resnet18", init="imagenet", head="gap")  # where it is written, before anything runs
     assert set(URLS) == set(TORCHVISION)
     assert URLS["vit_h_14"] == models.ViT_H_14_Weights.IMAGENET1K_SWAG_LINEAR_V1.url
     assert URLS["densenet121"] == models.DenseNet121_Weights.IMAGENET1K_V1.url

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from sightline.networks.pickle_names import names_needed
 from sightline.own_models.loading import load_parts
-from sightline.own_models.pickle_names import names_needed
 from sightline.own_models.weights import load_weights
 from sightline.study.errors import StudyError
 from sightline.study.models import CodeModel
@@ -90,7 +90,7 @@ def test_float16_weights_fit(tmp_path: Path, trained: nn.Module) -> None:
 def test_several_sets_of_weights_are_a_choice(tmp_path: Path, trained: nn.Module) -> None:
     path = tmp_path / "ours.pt"
     torch.save({"state_dict": tiny(2).state_dict(), "state_dict_ema": trained.state_dict()}, path)
-    assert "choose one: load_weights(network, path, entry='state_dict')" in refusal(path)
+    assert "to choose the first, write load_weights(network, path, entry='state_dict')" in refusal(path)
     assert equal(load_weights(tiny(1), path, entry="state_dict_ema"), trained)
     assert "no weights in its entry 'emma'; it has state_dict, state_dict_ema" in refusal(path, entry="emma")
 

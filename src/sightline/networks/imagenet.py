@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision.models import get_model_weights
 
 from sightline.networks.state_dict import read_state_dict
-from sightline.study.architecture_names import TORCHVISION
+from sightline.study.architecture_names import TORCHVISION, init_problem
 from sightline.study.errors import StudyError
 from sightline.study.files import sha256_of
 
@@ -39,8 +39,8 @@ def initial_weights(arch: str, init: str) -> Mapping[str, Tensor] | None:
         return None
     if init != "imagenet":
         return read_state_dict(Path(init))
-    if arch.startswith("timm:"):
-        raise StudyError(f"{arch}: init imagenet is torchvision's; put timm's file on disk and name its path as init")
+    if wrong := init_problem(arch, init):
+        raise StudyError(f"init: {wrong}")
     return imagenet_weights(arch)
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from sightline.networks.checkpoint_file import read_tensors
 from sightline.study.errors import StudyError
 
 WRAPPERS = ("module.", "model.")
@@ -21,28 +17,11 @@ WRAPPERS = ("module.", "model.")
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors by name in the file at `path`, on the CPU, without the prefixes that all names share (`WRAPPERS`).
 
-    No code is run: a file that holds more than tensors and plain values is refused, with the way out.
+    No code is run: what holds more than tensors and plain values is refused, as `checkpoint_file` says.
     """
     if not path.exists():
         raise StudyError(f"{path}: not there; init is scratch, imagenet or the path of a file of weights")
-    try:
-        if path.suffix == ".safetensors":
-            content: Any = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise StudyError(
-            f"{path}: holds Python objects, which run code when read; save the weights alone: "
-            "torch.save(network.state_dict(), FILE)"
-        ) from None
-    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
-        raise StudyError(f"{path}: not a readable file of weights ({str(error).splitlines()[0]})") from None
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(t, Tensor) for t in content.values()):
-        raise StudyError(f"{path}: holds no state dictionary, tensors by name")
-    return without_wrappers(content)
+    return without_wrappers(read_tensors(path))
 
 
 def without_wrappers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sightline.networks.file_kinds import kind_of
 from sightline.own_models.card import Card
-from sightline.own_models.file_kinds import kind_of
 from sightline.study.errors import StudyError
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}

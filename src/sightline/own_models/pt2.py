@@ -21,8 +21,8 @@ import torch
 import torchvision  # noqa: F401  registers its operators
 from torch import nn
 
+from sightline.networks.file_kinds import kind_of
 from sightline.own_models.card import Card
-from sightline.own_models.file_kinds import kind_of
 from sightline.own_models.pt2_archive import refuse_unsafe, unknown_operators
 from sightline.study.errors import StudyError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sightline.own_models.file_kinds import kind_of
+from sightline.networks.file_kinds import kind_of
 from sightline.study.errors import StudyError
 
 

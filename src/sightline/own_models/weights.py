@@ -17,11 +17,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from sightline.own_models.checkpoint_file import read_tensors
+from sightline.networks.checkpoint_file import read_tensors
 from sightline.own_models.files_read import note_read
 from sightline.study.errors import StudyError
 
 SHOWN = 4  # names per kind of problem that an error lists
+IN_CODE = "write load_weights(network, path, entry={!r})"  # how a code file chooses among several
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # names of torchvision before 0.2
 
 
@@ -43,7 +44,9 @@ def load_weights(
     nothing in eval mode), two names for one weight, other shapes. So no weight stays random unnoticed.
     """
     note_read(path)
-    stored = {name: value for name, value in read_tensors(path, entry).items() if not name.startswith(tuple(ignore))}
+    stored = {
+        name: value for name, value in read_tensors(path, entry, IN_CODE).items() if not name.startswith(tuple(ignore))
+    }
     wanted = network.state_dict()
     named: dict[str, str] = {}  # the network's name -> the file's
     unknown, problems = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from pathlib import Path
 
 # torchvision.models.list_models(module=torchvision.models); a test compares the two
 TORCHVISION = (
@@ -38,3 +39,12 @@ def arch_problem(arch: str) -> str:
 def has_own_head(arch: str) -> bool:
     """Whether the architecture's own head is more than pooling and one linear layer, so that `fc` is not `gap`."""
     return re.fullmatch(r"alexnet|vgg\d+(_bn)?", arch) is not None
+
+
+def init_problem(arch: str, init: str) -> str:
+    """What is wrong with `init` for an architecture of that name; empty where nothing is. Files are not looked at."""
+    if init not in ("scratch", "imagenet") and not Path(init).suffix:
+        return f"expected scratch, imagenet or a file of weights, got {init!r}"
+    if init == "imagenet" and arch.startswith("timm:"):
+        return f"imagenet is torchvision's; put the weights of {arch} on disk and name their path as init"
+    return ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from sightline.study.architecture_names import WAYS_IN, arch_problem, has_own_head
+from sightline.study.architecture_names import WAYS_IN, arch_problem, has_own_head, init_problem
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_entry, read_params
 
@@ -38,8 +38,8 @@ class Network:
     def __post_init__(self) -> None:
         if wrong := arch_problem(self.arch):
             raise ValueError(f"arch: {wrong}")
-        if self.init not in ("scratch", "imagenet") and not Path(self.init).suffix:
-            raise ValueError(f"init: expected scratch, imagenet or a file of weights, got {self.init!r}")
+        if wrong := init_problem(self.arch, self.init):
+            raise ValueError(f"init: {wrong}")
         if self.head == "fc" and not has_own_head(self.arch):
             raise ValueError(f"head: {self.arch} has no fc head of its own; use gap")
         if self.seeds < 1:

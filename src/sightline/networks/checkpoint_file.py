@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from sightline.own_models.file_kinds import kind_of
-from sightline.own_models.pickle_names import is_object, names_needed, texts_in
+from sightline.networks.file_kinds import kind_of
+from sightline.networks.pickle_names import is_object, names_needed, texts_in
 from sightline.study.errors import StudyError
 
 ENTRIES = (  # where training scripts keep the weights in a checkpoint
@@ -22,11 +22,15 @@ ENTRIES = (  # where training scripts keep the weights in a checkpoint
 )  # fmt: skip
 
 
-def read_tensors(path: str | Path, entry: str = "") -> dict[str, Tensor]:
+SAVED_ALONE = "save it alone: torch.save(checkpoint[{!r}], FILE)"
+
+
+def read_tensors(path: str | Path, entry: str = "", choice: str = SAVED_ALONE) -> dict[str, Tensor]:
     """The weights in `path` by name, on the CPU: safetensors, a state_dict, or a checkpoint that holds one.
 
-    `entry`: which entry of a checkpoint holds them, needed where several do. StudyError for pickles that need code to
-    be loaded, which say the way out, and for files that are something else.
+    `entry`: which entry of a checkpoint holds them, needed where several do; `choice`: how the user says which, with
+    {!r} for the entry. StudyError for pickles that need code to be loaded, which say the way out, and for files that
+    are something else.
     """
     kind = kind_of(path)
     if kind == "safetensors":
@@ -43,7 +47,7 @@ def read_tensors(path: str | Path, entry: str = "") -> dict[str, Tensor]:
         raise StudyError(f"{path}: is an exported program, not weights; bring it in as {{export: {path}, card: ...}}")
     if kind == "other":
         raise StudyError(f"{path}: neither safetensors nor a file that torch.save wrote")
-    return _state_dict(_loaded(path), str(path), entry)
+    return _state_dict(_loaded(path), str(path), entry, choice)
 
 
 def _loaded(path: str | Path) -> Any:
@@ -77,7 +81,7 @@ def _weights_of(path: str | Path) -> str:
     return f'checkpoint["{entry}"]'
 
 
-def _state_dict(contents: Any, path: str, entry: str) -> dict[str, Tensor]:
+def _state_dict(contents: Any, path: str, entry: str, choice: str) -> dict[str, Tensor]:
     if isinstance(contents, Tensor):
         raise StudyError(f"{path}: holds one tensor, not a network's weights by name")
     if not isinstance(contents, Mapping):
@@ -91,14 +95,13 @@ def _state_dict(contents: Any, path: str, entry: str) -> dict[str, Tensor]:
     entries = [name for name in ENTRIES if name in contents and _is_state_dict(contents[name])]
     if len(entries) > 1:
         raise StudyError(
-            f"{path}: holds several sets of weights ({', '.join(entries)}); choose one: "
-            f"load_weights(network, path, entry={entries[0]!r})"
+            f"{path}: holds several sets of weights ({', '.join(entries)}); to choose the first, "
+            f"{choice.format(entries[0])}"
         )
     others = [str(name) for name, value in contents.items() if _is_state_dict(value)]
     if not entries and others:
         raise StudyError(
-            f"{path}: no entry of a usual name; if the weights are in {others[0]!r}, write "
-            f"load_weights(network, path, entry={others[0]!r})"
+            f"{path}: no entry of a usual name; if the weights are in {others[0]!r}, {choice.format(others[0])}"
         )
     if not entries:
         raise StudyError(f"{path}: no weights by name in it; its entries are {', '.join(map(str, contents)) or 'none'}")
