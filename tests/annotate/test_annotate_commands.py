@@ -347,8 +347,9 @@ def test_the_folder_holds_one_mask_a_reader_image_and_repeat(filled: Filled, exp
     text, place = exports.text, exports.folder / "data/annotations"
     with open(place / "annotations.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["annotation", "image", "annotator", "profession", "mask", "created_at", "drawn"]
-    assert {row[6] for row in rows[1:]} == {"region"}
+    assert rows[0] == ["annotation", "image", "annotator", "profession", "mask", "created_at", "repeat", "drawn"]
+    assert {row[7] for row in rows[1:]} == {"region"}
+    assert all(row[6] == str(int(row[0].endswith(".r2"))) for row in rows[1:])
     wanted = sorted((d for d in filled.of("study") if d.answer != "cannot"), key=lambda d: (d.item.image, d.name))
     assert [row[:5] for row in rows[1:]] == [
         [d.name, d.item.image, d.reader, "radiologist", f"{d.name}.png"] for d in wanted

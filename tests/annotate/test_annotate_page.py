@@ -526,7 +526,21 @@ def test_to_the_end_in_italian_and_out(browser: Any, site: Site, tmp_path: Path)
                 drawn[number] = desk.rectangle(100 + 10 * number, 200, 200, 240 + number)
             desk.answer(lambda keys=keys: desk.press(*keys))  # type: ignore[misc]
         playwright.expect(desk.page.locator("h1")).to_have_text(desk.words("done.title"))
-    answers = site.answers(reader)
+        answers = site.answers(reader)
+        twice = next(row.image for row in answers if row.repeat)
+        first = next(number for number, row in enumerate(answers, start=1) if row.image == twice and not row.repeat)
+        desk.page.click("#review")
+        desk.page.click(f"[data-number='{first}']")
+        desk.go_on()
+        playwright.expect(desk.page.locator("#notice")).to_have_text(desk.words("reading.final"))
+        desk.press("o", "1")
+        desk.calibrate()
+        desk.rectangle(300, 300, 340, 340)  # moves the image, and marks nothing
+        desk.press("Control+z", "Shift+Digit1", "Enter")
+        playwright.expect(desk.page.locator("#notice")).to_have_text(desk.words("reading.final"))
+        assert [(row.version, row.counts) for row in site.answers(reader)] == [(1, row.counts) for row in answers]
+        assert len(site.log(answers[first - 1].task)) == answers[first - 1].num_events
+        desk.page.screenshot(path=tmp_path / "final.png")
     assert [row.answer for row in answers[:3]] == ["region", "cannot", "none"]
     assert [row.confidence for row in answers[:4]] == [3, None, 5, 3]
     site.command("export", "--to", str(tmp_path / "out"))

@@ -6,6 +6,7 @@ The readers see what the page sees: an image's pixels, from which they know wher
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from scipy.spatial import ConvexHull
 from pages import Page, environment, exported, links, run, said, serve, serving, step, stroke
 from sightline.annotate.assignment import Plan, PlannedTask, planned_tasks
 from sightline.annotate.images import Params, study_plan
+from sightline.annotate.live import live_overview
 from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.study.parameters import read_params
 from studies import ROOT, change, dvc, has_dvc, stage, stages_run, study
@@ -303,12 +306,10 @@ def test_dvc_takes_over_and_one_more_reading_reruns_what_it_touches(whole: Whole
     assert metrics["annotations"] == len(of_study([*whole.reads, more]))
 
 
-def test_a_late_correction_stays_the_first_reading(
-    prepared: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_first_reading_is_final_once_its_second_has_come_up(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who goes back to the first reading of an image after the hidden second has not swapped the two."""
+    """Until then it may be corrected; afterwards its answer is final, strokes are kept, and the second never votes."""
     folder = Path(shutil.copytree(prepared, tmp_path / "study"))
     monkeypatch.chdir(folder)
     store = tmp_path / "store.sqlite"
@@ -318,16 +319,39 @@ def test_a_late_correction_stays_the_first_reading(
     page.knock(token)
     page.enrol()
     tasks = planned_tasks(here.plan, 0)
-    twice = next(item.image for item in tasks if item.repeat)
-    for _ in tasks:
-        page.submit(page.next(), [], answer="none", mask=None)
+    again = next(place for place, item in enumerate(tasks) if item.repeat)
+    twice = tasks[again].image
     number = next(place for place, item in enumerate(tasks) if item.image == twice and not item.repeat)
-    first = page.send("GET", "/api/progress").json()["tasks"][number]["task"]
-    task = page.send("GET", f"/api/tasks/{first}").json()
     events = [stroke(0, [10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0])]
+    for _ in tasks[: again - 1]:
+        page.submit(page.next(), [], answer="none", mask=None)
+    names = [place["task"] for place in page.send("GET", "/api/progress").json()["tasks"]]
+
+    def shown(place: int) -> dict[str, Any]:
+        return page.send("GET", f"/api/tasks/{names[place]}").json()
+
+    task = shown(number)
+    assert task["final"] is False  # one more image comes before the second reading
     page.draw(task, events)
     assert page.submit(task, events, base_version=1).status_code == 200
+    page.submit(page.next(), [], answer="none", mask=None)
+
+    task = shown(number)
+    assert task["final"] is True
+    more = [*events, stroke(1, [40.0, 40.0, 50.0, 40.0, 50.0, 50.0, 40.0, 50.0])]
+    assert page.draw(task, more[1:]).json() == {"saved": 2}  # what an offline device has drawn is not lost
+    refused = page.submit(task, more, base_version=2)
+    assert (refused.status_code, refused.json()["detail"]["code"]) == (409, "final")
+    assert "can no longer be changed" in refused.json()["detail"]["message"]
+    other = next(place for place in range(again) if tasks[place].image not in {t.image for t in tasks if t.repeat})
+    assert shown(other)["final"] is False
+    second = page.next()
+    page.draw(second, more)
+    assert page.submit(second, more).status_code == 200
+    assert shown(again)["final"] is False  # the second reading itself may be corrected
+    assert page.submit(shown(again), more, base_version=1).status_code == 200
     here.store.close()
+
     exported(folder, store)
     chosen(folder)
     done = stage("consensus", folder)
@@ -336,3 +360,69 @@ def test_a_late_correction_stays_the_first_reading(
     votes = dict(zip(used["annotations"].tolist(), used["masks"].sum(axis=(1, 2)).tolist(), strict=True))
     assert votes[f"{twice}.{reader}"] == 400
     assert f"{twice}.{reader}.r2" not in votes
+
+
+@pytest.mark.parametrize("empty", ["votes", "dropped"])
+def test_a_hidden_second_reading_never_votes(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    """Not after "cannot judge", not after "none", not where the clock steps back; the overview agrees on the export."""
+    folder = Path(shutil.copytree(prepared, tmp_path / "study"))
+    monkeypatch.chdir(folder)
+    clock = itertools.count(2_000_000_000, -3600)  # an hour back at each answer
+    monkeypatch.setattr("sightline.annotate.store.moment", lambda: datetime.fromtimestamp(next(clock), UTC).isoformat())
+    store = tmp_path / "store.sqlite"
+    tokens = links(said(run(folder, store, "invite", "--count", str(READERS))))
+    here = serve(folder, f"sqlite:///{store}")
+    square = [10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0]
+    firsts: dict[tuple[str, str], str] = {}
+    seconds = 0
+    for slot, (reader, token) in enumerate(tokens.items()):
+        page = Page(here.client)
+        page.knock(token)
+        page.enrol()
+        answers = iter(["cannot", "none"] if slot % 2 else ["region", "none"])  # of images that come again
+        tasks = planned_tasks(here.plan, slot)
+        twice = {item.image for item in tasks if item.repeat}
+        for item in tasks:
+            first = item.image in twice and not item.repeat and item.kind == "study"
+            answer = next(answers, "none") if first else "region"
+            events = [stroke(0, square if answer == "region" and not item.repeat else [p + 20 for p in square])]
+            task = page.next()
+            if answer == "region":
+                page.draw(task, events)
+                sent = page.submit(task, events)
+            else:
+                sent = page.submit(task, [], answer=answer, mask=None, confidence=None if answer == "cannot" else 2)
+            assert sent.status_code == 200
+            seconds += item.repeat
+            if item.kind == "study" and not item.repeat:
+                firsts[item.image, reader] = answer
+    live = live_overview(here.store, here.plan, "2026-01-01T00:00:00+00:00", (64, 64))()
+    here.store.close()
+    exported(folder, store)
+    chosen(folder)
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    params["consensus"]["empty"] = empty
+    yaml.dump(params, folder / "params.yaml")
+    done = stage("consensus", folder)
+    assert done.returncode == 0, done.stderr
+
+    counts = {"region"} if empty == "dropped" else {"region", "none"}
+    used = np.load(folder / "data/annotations.npz")
+    assert seconds == 8
+    assert set(used["annotations"].tolist()) == {f"{i}.{r}" for (i, r), said in firsts.items() if said in counts}
+    assert not any(name.endswith(".r2") for name in used["annotations"].tolist())
+    at = dict(zip(used["annotations"].tolist(), used["masks"], strict=True))
+    assert all(mask[15, 15] for mask in at.values() if mask.any())  # the first reading's square, not the second's
+    metrics = json.loads((folder / "metrics/consensus.json").read_text())
+    assert metrics["valid_annotations"] == sum(said in counts for said in firsts.values())
+    if empty == "votes":
+        table = pd.read_csv(folder / "plots/agreement.csv").set_index("image")
+        for row in live["images"]:
+            assert row["region"] + row["none"] == table.annotations[row["image"]]
+        agreement = np.array([row["agreement"] for row in live["images"]], float)  # NaN where all say "none"
+        np.testing.assert_allclose(agreement, table.iou[[row["image"] for row in live["images"]]], atol=1e-6)
+        assert 100 * live["agreement"]["mean"] == pytest.approx(metrics["expert_expert_iou_percent"], abs=1e-4)
+        assert sum(row["cannot"] for row in live["images"]) == sum(said == "cannot" for said in firsts.values()) > 0

@@ -34,6 +34,10 @@ class Conflict(Exception):
     """The submission corrects a version of the answer that is not the newest."""
 
 
+class Final(Exception):
+    """The first reading of an image that the reader has been given again: it counts as it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
     """One answer to one task, checked."""

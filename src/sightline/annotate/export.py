@@ -47,8 +47,8 @@ def mask_of_answer(answer: Row[Any]) -> np.ndarray | None:
 def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
     """The newest answers to the tasks of one kind, less those of `cannot`, as annotations of the study's folder.
 
-    `created_at` is when the task was first answered, by the server's clock, so that a correction does not make a first
-    reading later than its repeat.
+    `repeat` says which are first readings, which alone vote. `created_at` is when the task was first answered, by the
+    server's clock, which may step back.
     """
     first = {row.task: row.received_at for row in store.submissions(only_newest=False) if row.version == 1}
     profession = {row.reader: row.profession or "" for row in store.readers()}
@@ -61,6 +61,7 @@ def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
                 annotator=answer.reader,
                 profession=profession[answer.reader],
                 created_at=first[answer.task],
+                repeat=answer.repeat,
                 mask=mask,
                 drawn="region",
             )

@@ -203,6 +203,8 @@ class Task(BaseModel):
     version: int
     answer: Answer | None
     confidence: int | None
+    final: bool
+    """Whether the answer can no longer be changed."""
 
 
 class NoTask(BaseModel):

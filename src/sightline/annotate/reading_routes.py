@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import Row
 
 from sightline.annotate import messages
-from sightline.annotate.answers import Conflict, Recorded, Submitted
+from sightline.annotate.answers import Conflict, Final, Recorded, Submitted
 from sightline.annotate.drawing_check import checked_mask, is_inside
 from sightline.annotate.images import Pictures
 from sightline.annotate.refusals import REFUSALS, Refused, no_task
@@ -40,6 +40,7 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
             version=row.versions,
             answer=newest.answer if newest else None,
             confidence=newest.confidence if newest else None,
+            final=store.is_final(row.task),
         )
 
     @routes.get("/api/progress")
@@ -111,6 +112,8 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
             )
         except Recorded as repeated:
             raise Refused(409, "already_recorded", str(repeated), version=repeated.version) from None
+        except Final:
+            raise Refused(409, "final", "the answer to this image can no longer be changed") from None
         except Conflict:
             raise Refused(
                 409, "conflict", "this image has been answered on another page meanwhile; reload this one"

@@ -209,6 +209,11 @@ class Store:
             newest = select(submission).where(submission.c.task == name).order_by(submission.c.version.desc()).limit(1)
             return row, task_log.log_of(db, name), db.execute(newest).one_or_none()
 
+    def is_final(self, name: str) -> bool:
+        """Whether the answer to a task can no longer be changed; see `task_log.is_final`."""
+        with self._reading() as db:
+            return task_log.is_final(db, name)
+
     def image_of(self, pseudonym: str, name: str) -> str | None:
         """The image of a task; None if the task is not this reader's."""
         if "\0" in name:  # PostgreSQL refuses such a string

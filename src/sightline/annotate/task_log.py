@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from sightline.annotate.answers import Conflict, Gone, OutOfStep, Recorded, Submitted
+from sightline.annotate.answers import Conflict, Final, Gone, OutOfStep, Recorded, Submitted
 from sightline.annotate.schema import drawing, submission, task
 
 
@@ -55,7 +55,8 @@ def append_answer(db: Connection, name: str, sent: Submitted, at: str) -> int:
     """Stores an answer, received `at`, as the task's next version and returns its number.
 
     Raises Recorded if this id is already stored, OutOfStep if the log's length differs from the answer's num_events,
-    Conflict if the answer is not based on the newest version, Gone if the task no longer exists.
+    Conflict if the answer is not based on the newest version, Final if the answer can no longer be changed
+    (`is_final`), Gone if the task no longer exists.
     """
     _must_exist(db, name)
     before = db.execute(select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)).one_or_none()
@@ -66,11 +67,33 @@ def append_answer(db: Connection, name: str, sent: Submitted, at: str) -> int:
     versions = db.scalar(select(func.count()).where(submission.c.task == name)) or 0
     if versions != sent.base_version:
         raise Conflict
+    if is_final(db, name):
+        raise Final
     if _length(db, name) != sent.num_events:
         raise OutOfStep(log_of(db, name))
     values = {key: value for key, value in vars(sent).items() if key != "base_version"}
     db.execute(submission.insert().values(task=name, version=versions + 1, received_at=at, **values))
     return versions + 1
+
+
+def is_final(db: Connection, name: str) -> bool:
+    """Whether the task is an answered first reading whose hidden second has come up, which must not change it any more.
+
+    It has come up once every task before it has an answer, which makes it the reader's next one, or once it is begun.
+    """
+    this = db.execute(select(task).where(task.c.task == name)).one_or_none()
+    answers = db.scalar(select(func.count()).where(submission.c.task == name))
+    if this is None or this.repeat or not answers:
+        return False
+    mine = task.c.reader == this.reader
+    again = db.execute(select(task).where(mine, task.c.image == this.image, task.c.repeat > 0)).first()
+    if again is None:
+        return False
+    is_answered = select(submission.c.task).where(submission.c.task == task.c.task).exists()
+    if not db.scalar(select(func.count()).where(mine, task.c.number < again.number, ~is_answered)):
+        return True
+    answered = db.scalar(select(func.count()).where(submission.c.task == again.task))
+    return bool(answered or _length(db, again.task))
 
 
 def _length(db: Connection, name: str) -> int:

@@ -15,6 +15,7 @@ from sightline.aspect import misfit
 from sightline.counts import counted
 from sightline.experts.masks import shrunk_and_saved
 from sightline.experts.outlines import clean_drawing
+from sightline.experts.repeats import is_repeat, repeats_in
 from sightline.formats.mask_png import png_mask
 from sightline.formats.mask_values import mixed_whites, white_of
 from sightline.names import image_name, stem_of
@@ -37,7 +38,8 @@ def read_annotations(
 
     Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order; an
     empty profession becomes "unstated". Columns are added: `is_answer`, True for those in readings.csv of the same
-    folder, the page's table of answers, where an empty annotation says that there is nothing to mark; `num_saved`, the
+    folder, the page's table of answers, where an empty annotation says that there is nothing to mark; `repeat`, "0" for
+    a first reading, "1" for a hidden second one, "" where the files do not say (`repeats_in`); `num_saved`, the
     regions of the mask that are smaller than a pixel of the grid and keep one; `num_thin`, the outlines that are
     thinner than a pixel of the grid. Raises StudyError with all problems: an image that is not a test image, a mask
     that is missing, broken, of another aspect, of values that can mean several things, or named by a path, a repeated
@@ -46,6 +48,7 @@ def read_annotations(
     path = folder / "annotations.csv"
     optional = [name for name in ("drawn",) if name in csv_columns(path)]
     table = read_csv(path, dict.fromkeys([*COLUMNS, *optional], str))
+    table["repeat"] = repeats_in(folder, table["annotation"])
     if not len(table):
         raise StudyError(
             f"{path}: holds no annotation; annotate images (sightline annotate) or set consensus.source: none"
@@ -97,15 +100,17 @@ def _wrong_texts(table: pd.DataFrame, drawn_as: list[str]) -> list[list[str]]:
     """For each row what is wrong with its names, time and word, whatever its image and mask are."""
     repeated = table.annotation.duplicated(keep="first").tolist()
     is_good_time = (is_time(table["created_at"]) | (table["created_at"] == "")).tolist()
-    columns = (table[name].tolist() for name in ("annotation", "annotator", "created_at"))
+    columns = (table[name].tolist() for name in ("annotation", "annotator", "created_at", "repeat"))
     told = []
-    for row, (annotation, annotator, created_at) in enumerate(zip(*columns, strict=True)):
+    for row, (annotation, annotator, created_at, repeat) in enumerate(zip(*columns, strict=True)):
         named = {"annotation": annotation, "annotator": annotator}
         wrong = [f"{name} is empty" for name, value in named.items() if not value.strip()]
         if repeated[row]:
             wrong.append(f"annotation {annotation!r} is in an earlier row too")
         if drawn_as[row] not in DRAWN:
             wrong.append(f"drawn is {drawn_as[row]!r}, expected region, stroke or nothing")
+        if not (repeat == "" or (repeat.isascii() and repeat.isdigit())):
+            wrong.append(f"repeat is {repeat!r}, expected 0 for a first reading, 1 for a second one, or nothing")
         if not is_good_time[row]:
             wrong.append(
                 f"created_at {created_at!r} is not an ISO 8601 time such as 2026-12-01T09:00:00Z; of a reader's "
@@ -218,15 +223,18 @@ def reading_order(table: pd.DataFrame) -> np.ndarray:
 def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Rows of each annotator's first annotation of each image, and pairs of first and later row; both sorted.
 
-    First by `reading_order`; a row is its number in the table, whatever the table's index.
+    A hidden second reading (`repeats.is_repeat`) is never the first: where the first one is not in the table, such as
+    "cannot judge", it is in neither. Of other rows the first is that by `reading_order`. A row is its number in the
+    table, whatever the table's index.
     """
-    images, annotators = table.image.tolist(), table.annotator.tolist()
+    images, annotators, is_later = table.image.tolist(), table.annotator.tolist(), is_repeat(table).tolist()
+    in_time = reading_order(table).tolist()
     first: dict[tuple[str, str], int] = {}
     again = []
-    for row in reading_order(table).tolist():
+    for row in sorted(in_time, key=lambda row: is_later[row]):  # a stable sort: within each group by time
         who = (images[row], annotators[row])
         if who in first:
             again.append((first[who], row))
-        else:
+        elif not is_later[row]:
             first[who] = row
     return np.array(sorted(first.values()), int), sorted(again)

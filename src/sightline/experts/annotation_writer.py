@@ -36,9 +36,11 @@ def write_folder(
     The same rows give the same bytes in whatever order they come. They are taken one by one, so that a generator
     keeps one mask in memory. Only with `replace` does the folder lose what it held before: annotations.csv, the PNGs in
     masks/ and readings.csv (also where `readings` is None, since it describes annotations that are gone). Other files
-    stay. A column `drawn` is written where a row states what its mask holds. StudyError with all problems: names that
-    are empty, repeated or not file names, masks that are not bool H x W, no row at all, annotations in the folder
-    without `replace`, a disk that is full or may not be written. The folder is then unchanged.
+    stay. Columns `repeat` and `drawn` are written where a row states which reading it is and what its mask holds.
+
+    StudyError with all problems: names that are empty, repeated or not file names, masks that are not bool H x W, no
+    row at all, annotations in the folder without `replace`, a disk that is full or may not be written. The folder is
+    then unchanged.
     """
     folder = Path(folder).resolve()
     _refuse_occupied(folder, replace)
@@ -115,7 +117,8 @@ def _write_masks(
 ) -> pd.DataFrame:
     """Writes each row's mask into `place`; returns the table of COLUMNS, sorted by image and annotation.
 
-    With a column `drawn` where a row states it. No row may have the name of one of the `earlier` rows or of its mask.
+    With columns `repeat` and `drawn` where a row states them. No row may have the name of one of the `earlier` rows or
+    of its mask.
     """
     lines: list[tuple[str, ...]] = []
     problems: list[str] = []
@@ -133,13 +136,17 @@ def _write_masks(
             Image.fromarray(np.where(row.mask, 255, 0).astype(np.uint8)).save(file, format="PNG")
             file.flush()
             os.fsync(file.fileno())
-        lines.append((row.annotation, row.image, row.annotator, row.profession, name, row.created_at, row.drawn))
+        repeat = "" if row.repeat is None else str(row.repeat)
+        lines.append(
+            (row.annotation, row.image, row.annotator, row.profession, name, row.created_at, repeat, row.drawn)
+        )
     if problems:
         raise StudyError(f"{folder}: {counted(len(problems), 'problem')} with the annotations to be written", problems)
     if not lines:
         raise StudyError(f"{folder}: there is no annotation to write; the folder is left as it was")
-    table = pd.DataFrame(sorted(lines, key=lambda line: (line[1], line[0])), columns=[*COLUMNS, "drawn"])
-    return table if table["drawn"].any() else table[list(COLUMNS)]
+    ordered = sorted(lines, key=lambda line: (line[1], line[0]))
+    table = pd.DataFrame(ordered, columns=[*COLUMNS, "repeat", "drawn"])
+    return table[[*COLUMNS, *(name for name in ("repeat", "drawn") if table[name].any())]]
 
 
 def _problems_of(row: Annotation, seen: set[str]) -> list[str]:

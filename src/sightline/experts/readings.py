@@ -54,7 +54,8 @@ def readings_of(table: pd.DataFrame, masks_AHW: np.ndarray, is_answer_A: np.ndar
 
     `is_answer_A`: bool, whether an annotation without a mark says that there is nothing to mark. Otherwise it says so
     only if the reader gave no other annotation of the image; beside one that marks something it is a false start, and
-    left out. Which of a reader's readings is the first: `first_readings`.
+    left out. Which of a reader's readings is the first: `first_readings`; a hidden second reading without a first one,
+    which could not be judged, is left out.
     """
     is_marked_A = np.array([mask_HW.any() for mask_HW in masks_AHW], bool)
     pairs = list(zip(table.image, table.annotator, strict=True))
@@ -63,6 +64,8 @@ def readings_of(table: pd.DataFrame, masks_AHW: np.ndarray, is_answer_A: np.ndar
     silent = np.array([pair not in has_answer for pair in pairs], bool)
     first_silent = np.flatnonzero(silent)[first_readings(table[silent])[0]]
     kept = np.sort(np.concatenate([answered, first_silent]))
+    firsts, pairs_again = first_readings(table.iloc[kept])
+    kept = kept[np.sort(np.concatenate([firsts, np.array([again for _, again in pairs_again], int)]))]
     chosen = table.iloc[kept]
     first_N, self_iou_N = np.arange(len(kept)), np.full(len(kept), np.nan)
     for first, again in first_readings(chosen)[1]:

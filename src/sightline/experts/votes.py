@@ -41,8 +41,9 @@ def valid_votes(table: pd.DataFrame, masks_AHW: np.ndarray, empty_votes: bool) -
 
     An annotation without a region votes if `empty_votes`, against every pixel, and is dropped otherwise. An annotator
     has one vote per image, the first valid annotation in time; later ones only tell how far annotators agree with
-    themselves. A column `is_answer` of the table names annotations that are a reading even where they are empty; all
-    are if `empty_votes`.
+    themselves. Where a column `repeat` names hidden second readings, none of them votes, not even where the first is
+    empty and dropped or could not be judged (`first_readings`). A column `is_answer` of the table names annotations
+    that are a reading even where they are empty; all are if `empty_votes`.
     """
     is_answer_A = np.full(len(table), empty_votes) | table.get("is_answer", np.zeros(len(table), bool))
     valid = np.flatnonzero(masks_AHW.any(axis=(1, 2)) | empty_votes)

@@ -122,5 +122,7 @@ class Annotation:
     """ISO 8601 with its zone, or "" where it is not known."""
     mask: np.ndarray
     """bool H x W in image pixels; all False says that the annotator saw no region."""
+    repeat: int | None = None
+    """0 for the reader's first reading of the image, 1 for the hidden second one; None where it is not known."""
     drawn: Literal["", "region", "stroke"] = ""
     """What the mask holds: a region as it is, or strokes that stand for one; "" where it is not stated."""

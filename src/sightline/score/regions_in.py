@@ -17,6 +17,7 @@ import pandas as pd
 from sightline.aspect import Size
 from sightline.experts.annotation_reader import COLUMNS, Cleanup, first_readings, read_annotations, reading_order
 from sightline.experts.masks import shrunk
+from sightline.experts.repeats import repeats_in
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
 from sightline.formats.readers import read_files
@@ -75,7 +76,7 @@ class _Part:
     """The annotations at one of the paths, and how to bring them to a grid."""
 
     table: pd.DataFrame
-    """Columns image, annotator, created_at, annotation."""
+    """Columns image, annotator, created_at, annotation and, where it is stated, repeat."""
     sizes: list[tuple[Size | None, str]]
     """(rows, columns) of each row's mask as it was made, None where it cannot be read, and where it is."""
     on: Callable[[Size], Callable[[int], np.ndarray]]
@@ -196,7 +197,8 @@ def _annotated(folder: Path, cleanup: Cleanup) -> _Part:
         place = {name: row for row, name in enumerate(read["annotation"].tolist())}
         return lambda row: masks_AHW[place[table["annotation"].iloc[row]]]
 
-    return _Part(table[["image", "annotator", "created_at", "annotation"]], sizes, on)
+    table["repeat"] = repeats_in(folder, table["annotation"])
+    return _Part(table[["image", "annotator", "created_at", "annotation", "repeat"]], sizes, on)
 
 
 def _by_image(
@@ -207,6 +209,7 @@ def _by_image(
     valid = [row for row in in_time if masks_AHW[row].any()]
     images, annotators = table["image"].tolist(), table["annotator"].tolist()
     first, again = first_readings(table.iloc[valid])
+    alone = sorted({*range(len(valid))} - {*first.tolist()} - {later for _, later in again})
     masks: dict[str, list[np.ndarray]] = {image: [] for image in images}
     names: dict[str, list[str]] = {image: [] for image in images}
     for row in (valid[place] for place in first.tolist()):
@@ -217,5 +220,6 @@ def _by_image(
         "second annotations of an image by one reader": [
             images[valid[later]] for later in sorted(later for _, later in again)
         ],
+        "hidden second readings whose first reading has no region": [images[valid[row]] for row in alone],
     }
     return {image: np.array(drawn, bool).reshape(-1, *grid) for image, drawn in masks.items()}, names, left_out

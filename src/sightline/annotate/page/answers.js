@@ -88,7 +88,10 @@ export function answerBar({ onAnswer, onStep }) {
       practice.hidden = !task.practice;
       back.disabled = task.number <= 1;
       forth.disabled = !hasNext;
-      for (const [name, node] of Object.entries(answers)) node.classList.toggle("given", task.answer === name);
+      for (const [name, node] of Object.entries(answers)) {
+        node.classList.toggle("given", task.answer === name);
+        node.disabled = task.final;
+      }
       answers.region.firstChild.textContent = t(task.version > 0 ? "answer.region_again" : "answer.region");
     },
     setSaved(state) {

@@ -17,6 +17,7 @@ const ZOOM_STEP = 1.25;
 const HOLD_MS = 400; // W held for longer acts while it is held; a shorter press toggles
 const SIZE_SHOWN_MS = 900;
 const ONCE = ["hand", "window", "help", "invert", "marks", "remove", "clear"]; // not repeated while a key is held
+const CHANGES = ["undo", "redo", "clear"]; // the drawing, and so not of a locked one
 
 const kept = { tool: "brush", mode: "add", radius: null }; // from one image to the next, until the page is reloaded
 
@@ -29,7 +30,8 @@ const kept = { tool: "brush", mode: "add", radius: null }; // from one image to 
  *   soon as it is part of the log; onMessage receives short texts for an aria-live region
  * @returns {{events: object[], mask: () => {size: [number, number], counts: number[]}, pixels: () => number,
  *   isDrawing: () => boolean, replaceEvents: (events: object[]) => void, clear: () => void, focus: () => void,
- *   close: () => void}} isDrawing: a stroke or an open polygon is in progress, not yet an event
+ *   lock: () => void, close: () => void}} isDrawing: a stroke or an open polygon is in progress, not yet an event; lock:
+ *   from now on the drawing is shown and no longer changed
  */
 export function openDesk(container, { image, width, height, events, t, onEvent, onMessage }) {
   const drawing = new Drawing(height, width, events);
@@ -39,6 +41,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
   const look = { ...AS_IT_IS };
   kept.radius ??= radiusOf(positionOf(Math.max(width, height) / 64));
 
+  let isLocked = false;
   let isHand = false; // Space is held
   let isWindowing = false; // a drag sets window and level
   let windowKey = null; // {at, before, used} while W is held
@@ -64,7 +67,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
   stage.append(polygonBar);
 
   const pointers = followPointers(canvas, {
-    intent: () => (isHand ? "pan" : isWindowing ? "window" : "draw"),
+    intent: () => (isHand ? "pan" : isWindowing ? "window" : isLocked ? "pan" : "draw"),
     begin(point, event) {
       focus();
       if (!view.showsMarks) toggleMarks();
@@ -97,7 +100,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
   }
 
   function paintLive(context) {
-    const isBrush = kept.tool === "brush" && !isHand && !isWindowing && (gesture ?? "draw") === "draw";
+    const isBrush = kept.tool === "brush" && !isHand && !isLocked && !isWindowing && (gesture ?? "draw") === "draw";
     sketch.paint(context, { brush: isBrush ? kept : null, atMiddle: sizeTimer !== 0 });
   }
 
@@ -109,14 +112,14 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
       look,
       isWindowing,
       showsMarks: view.showsMarks,
-      canUndo: drawing.canUndo || sketch.isPolygonOpen,
-      canRedo: drawing.canRedo && !sketch.isPolygonOpen,
-      canClear: drawing.pixels > 0,
+      canUndo: !isLocked && (drawing.canUndo || sketch.isPolygonOpen),
+      canRedo: !isLocked && drawing.canRedo && !sketch.isPolygonOpen,
+      canClear: !isLocked && drawing.pixels > 0,
       percent: Math.round(view.scale * view.ratio * 100),
     });
     polygonBar.hidden = !sketch.isPolygonOpen;
     polygonBar.querySelector("[data-action=close]").setAttribute("aria-disabled", String(sketch.numCorners < 3));
-    const isPan = isHand || gesture === "pan" || gesture === "pinch";
+    const isPan = isHand || (isLocked && !isWindowing) || gesture === "pan" || gesture === "pinch";
     stage.dataset.cursor = isPan ? (gesture ? "grabbing" : "grab") : isWindowing ? "window" : kept.tool;
     const corner = view.stagePoint(0, 0);
     Object.assign(canvas.dataset, { scale: view.scale, left: corner.x, top: corner.y });
@@ -140,6 +143,7 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
 
   /** Performs the action of a key or button. @returns {boolean} false if it has no meaning now */
   function act(action) {
+    if (isLocked && CHANGES.includes(action)) return true;
     const actions = {
       brush: () => choose("brush", "brush", "add"),
       outline: () => choose("outline", "outline", "add"),
@@ -283,6 +287,10 @@ export function openDesk(container, { image, width, height, events, t, onEvent, 
     },
     clear,
     focus,
+    lock() {
+      isLocked = true;
+      update();
+    },
     close() {
       pointers.close();
       document.removeEventListener("keydown", onKeyDown, { capture: true });

@@ -91,8 +91,10 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     window.addEventListener("keydown", bar.onKey);
     bar.fill({ task: fresh, progress: app.progress, hasNext: Boolean(neighbour(1)) });
     bar.setConfidence(confidence ?? fresh.confidence);
+    if (fresh.final) desk.lock();
     bar.setBusy(false);
     if (merged.aside.length > 0) bar.say(t("sync.aside"), "problem");
+    else if (fresh.final) bar.say(t("reading.final"));
     else if (fresh.version > 0 && !notice) bar.say(t("reading.correcting", { answer: t(`recorded.${fresh.answer}`) }));
     document.title = `${t("reading.title", { number: fresh.number, total: fresh.total })} · Sightline`;
     app.announce([notice, t("reading.title", { number: fresh.number, total: fresh.total })].filter(Boolean).join(" "));
@@ -108,6 +110,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
   async function answer(given) {
     if (isBusy || !open) return;
     const { desk, task: read } = open;
+    if (read.final) return bar.say(t("reading.final"), "problem");
     if (desk.isDrawing()) return bar.say(t("reading.still_drawing"), "problem");
     if (given === "region" && desk.pixels() === 0) return bar.say(t("reading.nothing_marked"), "problem");
     if (given !== "cannot" && bar.confidence() === null) return bar.askConfidence();
@@ -153,6 +156,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
     else if (error.code === "out_of_step") {
       if (error.details.events) showServerLog(error.details.events); // the queue's callback does the same
     } else if (error.code === "conflict") app.go.reading({ id: open.task.task, notice: t("sync.conflict") });
+    else if (error.code === "final") app.go.reading({ id: open.task.task });
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
     else bar.say(t("error.refused", { message: error.message }), "problem");
   }

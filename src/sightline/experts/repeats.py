@@ -1,0 +1,33 @@
+"""Hidden second readings: which annotations are a reader's second look at an image, which never votes.
+
+The experts' page writes it down (column `repeat`: 0 for the first reading, 1 for the second). No clock is asked: it may
+have stepped back. Other tools do not write it; there the time decides (`annotation_reader.reading_order`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from sightline.study.files import csv_columns, read_csv
+
+
+def repeats_in(folder: Path, annotations: pd.Series) -> pd.Series:
+    """For each of the annotations, by name, its `repeat` as text; "" where neither table of the folder states it.
+
+    annotations.csv is asked first, then readings.csv, the page's table of answers, which exports of before 2026-12
+    alone have it in. The result has the index of `annotations`.
+    """
+    stated: dict[str, str] = {}
+    for table in (folder / "readings.csv", folder / "annotations.csv"):
+        if table.is_file() and {"annotation", "repeat"} <= set(csv_columns(table)):
+            rows = read_csv(table, {"annotation": str, "repeat": str})
+            stated |= {name: text for name, text in zip(rows.annotation, rows.repeat, strict=True) if text}
+    return annotations.map(lambda name: stated.get(name, ""))
+
+
+def is_repeat(table: pd.DataFrame) -> pd.Series:
+    """Which rows are hidden second readings, bool, by the column `repeat` (text); none where the table lacks it."""
+    repeat = table.get("repeat", pd.Series("", index=table.index))
+    return ~repeat.fillna("").isin(["", "0"])
