@@ -202,7 +202,7 @@ def test_encoder_layers_with_the_sequence_first() -> None:
 
 
 EXPORTED = [
-    pytest.param(vit, id="torchvision"),
+    pytest.param(vit, id="torchvision", marks=SLOW_EXPORT),
     pytest.param(lambda: built(SequenceFirst), id="sequence first, which a residual passes by"),
     pytest.param(timm_vit, id="timm", marks=SLOW_EXPORT),
     pytest.param(lambda: timm_vit("distilled"), id="distilled", marks=SLOW_EXPORT),

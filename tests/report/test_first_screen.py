@@ -205,7 +205,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "plots/report.html"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+# dark is slow: the same page in other colours, 7 s
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_one_screen_holds_the_verdicts_in_a_browser(browser: Any, page_file: Path, scheme: Any) -> None:
     tab = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
     heard: list[str] = []
