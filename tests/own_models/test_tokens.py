@@ -20,7 +20,7 @@ from sightline.own_models.tokens import token_layout
 from sightline.saliency.cam import features_and_gradient, layer_output
 from sightline.study.errors import StudyError
 
-SLOW_EXPORT = pytest.mark.slow  # an export takes seconds, and two others are tested
+SLOW_EXPORT = pytest.mark.slow  # an export takes seconds, and another one is tested
 
 
 def built(make: Callable[[], nn.Module]) -> nn.Module:
