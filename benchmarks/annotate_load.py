@@ -61,7 +61,9 @@ def main() -> None:
         url = options.store or f"sqlite:///{folder}/store.sqlite"
         server = Server(folder, url)
         make_study(folder, options.readers, options.side)
-        tokens = [line.partition("#invite=")[2] for line in server.call("invite", "--count", str(options.readers))]
+        tokens = [
+            line.partition("#invite=")[2] for line in server.call("invite", "--new", "--count", str(options.readers))
+        ]
         drawings = [planned_drawings(number, options.seconds, options.side) for number in range(options.readers)]
         readers = [
             Reader(server.port, token, number, drawings[number], options.seconds) for number, token in enumerate(tokens)

@@ -48,7 +48,7 @@ def main() -> None:
             done = subprocess.run([*command, *words], cwd=folder, env=environment, check=True, capture_output=True)
             return done.stdout.decode().splitlines()
 
-        links = dict(line.split("\t") for line in output_of("invite", "--count", "8", "--url", URL))
+        links = dict(line.split("\t") for line in output_of("invite", "--new", "--count", "8", "--url", URL))
         fill(f"sqlite:///{name}/store.sqlite", list(links)[:7], folder)
         line = [*command, "serve", "--port", str(PORT)]
         server = subprocess.Popen(line, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)

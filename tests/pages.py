@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from sightline.annotate.assignment import Plan, planned_tasks
+from sightline.annotate.health import Health
 from sightline.annotate.images import Params, Pictures, study_index, study_plan
 from sightline.annotate.live import live_overview
 from sightline.annotate.page_files import consent_texts
@@ -127,13 +128,23 @@ def open_limits() -> Limits:
     return Limits(failures=Limiter(1e9, 1e9), requests=Limiter(1e9, 1e9))
 
 
-def serve(folder: Path, store: str, limits: Limits | None = None, is_https: bool = False) -> Served:
+def serve(
+    folder: Path, store: str, limits: Limits | None = None, is_https: bool = False, health: Health | None = None
+) -> Served:
     """The study prepared in `folder`, which must be the working folder."""
     params, index = read_params(Params, folder / "params.yaml"), study_index()
     plan, pictures = study_plan(params, index), Pictures(params.data, index)
-    opened = Store(store)
+    opened = Store(store, new=True)
     overview = live_overview(opened, plan, AT, (params.data.height, params.data.width))
-    app = create_app(opened, pictures, overview, contact="Dr Verdi", is_https=is_https, limits=limits or open_limits())
+    app = create_app(
+        opened,
+        pictures,
+        overview,
+        contact="Dr Verdi",
+        is_https=is_https,
+        limits=limits or open_limits(),
+        health=health,
+    )
     base = "https://testserver" if is_https else "http://testserver"
     return Served(opened, plan, pictures, TestClient(app, base_url=base, raise_server_exceptions=True))
 

@@ -124,7 +124,7 @@ def answer_all(served: Served, reader: str, slot: int, page: Page) -> list[Drawn
 @pytest.fixture(scope="module")
 def filled(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled:
     store = tmp_path_factory.mktemp("filled") / "store.sqlite"
-    tokens = links(said(run(prepared, store, "invite", *INVITED)))
+    tokens = links(said(run(prepared, store, "invite", "--new", *INVITED)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(prepared)
         served = serve(prepared, f"sqlite:///{store}")
@@ -155,7 +155,7 @@ def own(filled: Filled, tmp_path: Path) -> Filled:
 
 def test_invite_prints_a_link_a_reader(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.sqlite"
-    lines = said(run(folder, store, "invite", "Ada B", "Carlo", "--url", "https://x.example/")).splitlines()
+    lines = said(run(folder, store, "invite", "--new", "Ada B", "Carlo", "--url", "https://x.example/")).splitlines()
     pattern = r"(r-[a-z2-9]{6})\t(.+)\thttps://x\.example/#invite=([\w-]{22})"
     found = [re.fullmatch(pattern, line) for line in lines]
     assert all(found), lines
@@ -177,7 +177,7 @@ def test_invite_prints_a_link_a_reader(folder: Path, tmp_path: Path) -> None:
 
 def test_a_renewed_link_replaces_the_old_one(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = tmp_path / "s.sqlite"
-    ((reader, old),) = links(said(run(folder, store, "invite"))).items()
+    ((reader, old),) = links(said(run(folder, store, "invite", "--new"))).items()
     renewed = links(said(run(folder, store, "invite", "--renew", reader)))
     assert list(renewed) == [reader]
     monkeypatch.chdir(folder)
@@ -206,6 +206,7 @@ def test_refusals_are_one_line_that_says_what_to_do(
 ) -> None:
     """In this process: a second each would be spent on imports alone."""
     monkeypatch.chdir(folder)
+    said(run(folder, tmp_path / "s.sqlite", "invite", "--new"))
     monkeypatch.setenv("SIGHTLINE_STORE", str(tmp_path / "s.sqlite"))
     for arguments, words in (
         (["export"], "nothing to export: no reader has answered a study image yet"),
@@ -217,6 +218,10 @@ def test_refusals_are_one_line_that_says_what_to_do(
         (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0: give --url"),
         (["serve", "--tls-cert", "c.pem"], "--tls-cert and --tls-key: give both or neither"),
         (["serve", "--tls-key", "k.pem"], "--tls-cert and --tls-key: give both or neither"),
+        (["serve", "--new"], "holds a study already; leave --new out"),
+        (["invite", "--new"], "holds a study already; leave --new out"),
+        (["serve", "--backup-every", "0"], "--backup-every: expected minutes from 1 to 10,080"),
+        (["serve", "--backup-every", "nan"], "--backup-every: expected minutes from 1 to 10,080"),
     ):
         monkeypatch.setattr(sys, "argv", ["sightline", "annotate", *arguments])
         with pytest.raises(SystemExit) as stopped:
@@ -243,7 +248,7 @@ def test_the_store_may_not_lie_in_a_repository(folder: Path, tmp_path: Path) -> 
 
 def test_a_store_keeps_to_its_study(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.sqlite"
-    said(run(folder, store, "invite"))
+    said(run(folder, store, "invite", "--new"))
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("seed: 0", "seed: 1"))
     error = refusal(run(folder, store, "invite"))
@@ -285,7 +290,7 @@ def status_of(url: str, **headers: str) -> tuple[int, str]:
 
 def test_serve_answers_and_stops_when_asked(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.sqlite"
-    with serving(folder, store) as (server, url):
+    with serving(folder, store, "--new") as (server, url):
         code, page = status_of(f"{url}/")
         assert code == 200
         assert "<script" in page
@@ -309,7 +314,7 @@ def test_serve_answers_and_stops_when_asked(folder: Path, tmp_path: Path) -> Non
 
 def test_a_stopped_store_is_one_file(folder: Path, tmp_path: Path) -> None:
     """What is copied for a backup is whole."""
-    with serving(folder, tmp_path / "s.sqlite") as (server, _):
+    with serving(folder, tmp_path / "s.sqlite", "--new") as (server, _):
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=20)
     assert [path.name for path in tmp_path.glob("s.sqlite*")] == ["s.sqlite"]

@@ -138,7 +138,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     done = stage("prepare", folder)
     assert done.returncode == 0, done.stderr
     site = Site(folder, tmp_path_factory.mktemp("store") / "store.sqlite", free_port())
-    site.start()
+    site.start("--new")
     yield site
     site.stop()
 

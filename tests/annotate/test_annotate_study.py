@@ -167,7 +167,7 @@ def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     place = tmp_path_factory.mktemp("whole")
     folder = Path(shutil.copytree(prepared, place / "study"))
     done = Whole(folder=folder, store=place / "store.sqlite", tokens={})
-    done.tokens = links(said(run(folder, done.store, "invite", "--count", str(READERS))))
+    done.tokens = links(said(run(folder, done.store, "invite", "--new", "--count", str(READERS))))
     plan, eyes = plan_of(folder), Eyes(folder)
     with served(folder, done.store) as (client, secret):
         for slot, (reader, token) in enumerate(done.tokens.items()):
@@ -313,7 +313,7 @@ def test_the_first_reading_is_final_once_its_second_has_come_up(
     folder = Path(shutil.copytree(prepared, tmp_path / "study"))
     monkeypatch.chdir(folder)
     store = tmp_path / "store.sqlite"
-    ((reader, token),) = links(said(run(folder, store, "invite"))).items()
+    ((reader, token),) = links(said(run(folder, store, "invite", "--new"))).items()
     here = serve(folder, f"sqlite:///{store}")
     page = Page(here.client)
     page.knock(token)
@@ -372,7 +372,7 @@ def test_a_hidden_second_reading_never_votes(
     clock = itertools.count(2_000_000_000, -3600)  # an hour back at each answer
     monkeypatch.setattr("sightline.annotate.store.moment", lambda: datetime.fromtimestamp(next(clock), UTC).isoformat())
     store = tmp_path / "store.sqlite"
-    tokens = links(said(run(folder, store, "invite", "--count", str(READERS))))
+    tokens = links(said(run(folder, store, "invite", "--new", "--count", str(READERS))))
     here = serve(folder, f"sqlite:///{store}")
     square = [10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0]
     firsts: dict[tuple[str, str], str] = {}

@@ -19,10 +19,12 @@ def router(
     limits: Limits,
     admin: Callable[..., str],
     overview: Callable[[], dict[str, Any]],
+    health: Callable[[], dict[str, Any]],
 ) -> APIRouter:
     """The routes under /api/admin.
 
-    `admin`: the dependency that gives the admin session's cookie; `overview`: what the admin's page shows.
+    `admin`: the dependency that gives the admin session's cookie; `overview`: what the admin's page shows of
+    the study; `health`: what it shows of the server.
     """
     routes = APIRouter(responses=REFUSALS)
     Admin = Annotated[str, Depends(admin)]
@@ -46,6 +48,6 @@ def router(
 
     @routes.get("/api/admin/overview")
     def admin_overview(cookie: Admin) -> dict[str, Any]:  # noqa: ARG001
-        return overview()
+        return {**overview(), "server": health()}
 
     return routes

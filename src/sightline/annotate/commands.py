@@ -1,45 +1,44 @@
 """The commands below `sightline annotate`: each opens the store, does one thing and prints lines or a table.
 
 sightline annotate serve [--host --port --url --tls-cert --tls-key] [--new-admin-secret]
-sightline annotate invite [NAME ...] [--count N] [--url URL]; sightline annotate invite --renew READER
+    [--new] [--backup-every MINUTES]
+sightline annotate invite [NAME ...] [--count N] [--url URL] [--new]; sightline annotate invite --renew READER
 sightline annotate status
 sightline annotate people
 sightline annotate export [--to FOLDER] [--format folder|coco|records] [--replace]
 sightline annotate withdraw READER
+sightline annotate backup FILE [--replace]; sightline annotate restore FILE; sightline annotate upgrade
 sightline annotate import [FORMAT] FILE ... [--to FOLDER] [--reader NAME] [--finding NAME ...] [...]
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from sqlalchemy import make_url
-from sqlalchemy.exc import DatabaseError
 
-from sightline.annotate.assignment import Plan, planned_tasks
+from sightline.annotate.assignment import planned_tasks
+from sightline.annotate.backup_command import add_backup_commands
+from sightline.annotate.backup_rotation import DailyBackups
 from sightline.annotate.export import export_folder, export_records, rows_of
-from sightline.annotate.images import Params, Pictures, study_index, study_plan
+from sightline.annotate.health import Health
 from sightline.annotate.import_command import add_import, import_
 from sightline.annotate.live import live_overview
+from sightline.annotate.opening import opened_study, store_file, store_url
 from sightline.annotate.server import TOOL_VERSION, create_app
 from sightline.annotate.status import status_lines
-from sightline.annotate.store import Store
 from sightline.formats.coco import coco_document
 from sightline.study.errors import StudyError
 from sightline.study.files import write_json
-from sightline.study.parameters import read_params
 
 FOLDER = "data/annotations"
 PORT = 8000
+MAX_MINUTES = 10_080  # between two backups: a week
 NEXT_STEPS = "set consensus.source: annotations and consensus.folder: {folder}; then dvc repro"
 
 
@@ -55,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     def url(to: argparse.ArgumentParser, default: str | None) -> None:
         to.add_argument("--url", default=default, help="address under which readers reach the page")
 
+    def new(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--new", action="store_true", help="begin a study: required once, refused for a store with one")
+
     serve_parser = command("serve", serve, "serve the page to readers until stopped")
     serve_parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all (default 127.0.0.1)"
@@ -67,11 +69,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve_parser.add_argument(
         "--new-admin-secret", action="store_true", help="replace the admin's link and end the admin's sessions"
     )
+    serve_parser.add_argument(
+        "--backup-every", type=float, metavar="MINUTES", help="back the store up beside it: a file per day, 7 kept"
+    )
+    new(serve_parser)
     url(serve_parser, None)
     invite_parser = command("invite", invite, "print a personal link for each new reader")
     invite_parser.add_argument("names", nargs="*", help="whom to invite, for your own records; never exported")
     invite_parser.add_argument("--count", type=int, help="number of readers, without names")
     invite_parser.add_argument("--renew", metavar="READER", help="a new link for a reader who lost the old one")
+    new(invite_parser)
     url(invite_parser, f"http://127.0.0.1:{PORT}")
     command("status", status, "print coverage, pace and agreement")
     command("people", people, "print the names behind the pseudonyms; keep them to yourself")
@@ -84,68 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export_parser.add_argument(
         "--replace", action="store_true", help="replace annotations that are not an earlier export"
     )
+    add_backup_commands(command)
     withdraw_parser = command("withdraw", withdraw, "delete all data of a reader who withdraws")
     withdraw_parser.add_argument("reader", help="pseudonym, as printed by status")
     add_import(command("import", import_, "add other tools' files of annotations to the study's"), FOLDER, NEXT_STEPS)
-
-
-def store_url() -> str:
-    """SQLAlchemy's URL of the store: SIGHTLINE_STORE (a URL or a file), else a file in the user's data folder.
-
-    The store holds names, so a file inside a Git repository is refused.
-    """
-    setting = os.environ.get("SIGHTLINE_STORE") or ""
-    if "://" in setting and not setting.startswith("sqlite"):
-        return setting
-    study = Path.cwd()
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sightline"
-    default = data / f"{study.name}-{hashlib.sha256(str(study).encode()).hexdigest()[:8]}.sqlite"
-    path = Path(setting.removeprefix("sqlite:///") or default).resolve()
-    repository = next((folder for folder in path.parents if (folder / ".git").exists()), None)
-    if repository is not None:
-        raise StudyError(
-            f"SIGHTLINE_STORE={path}: lies in the repository {repository}; the store holds readers' names: name a "
-            "file outside it"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        os.close(
-            os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-        )  # holds names: no other user of this machine may read it
-    return f"sqlite:///{path}"
-
-
-def opened_study() -> tuple[Store, Params, Plan, str, Pictures]:
-    """The store of the study in this folder, its parameters and plan, when it was begun, and its images.
-
-    A new store is begun with the plan. StudyError if the store was begun with a different plan: the images that readers
-    were given must not change.
-    """
-    params, index = read_params(Params), study_index()
-    plan = study_plan(params, index)
-    pictures = Pictures(params.data, index)
-    shown = (*plan.images, *plan.controls, *plan.practice)
-    content = {**asdict(plan), "sha256": {image: pictures.sha256[image] for image in shown}}
-    url = make_url(store_url())
-    place = url.render_as_string(hide_password=True)
-    try:
-        store = Store(url.render_as_string(hide_password=False))
-        begun = store.begun_plan()
-    except ModuleNotFoundError as error:
-        raise StudyError(f"{place}: the package {error.name} is missing; pip install 'sightline[postgres]'") from None
-    except DatabaseError as error:
-        raise StudyError(f"{place}: the store does not answer ({error.orig}); see SIGHTLINE_STORE") from None
-    if begun is None:
-        store.begin(content)
-        begun = store.begun_plan() or {}
-    was = {key: tuple(value) if isinstance(value, list) else value for key, value in begun.items()}
-    changed = [key for key, value in content.items() if was.get(key) != value]
-    if changed:
-        raise StudyError(
-            f"{place}: was begun with another study ({', '.join(changed)} differ); restore params.yaml and images, or "
-            "name another store in SIGHTLINE_STORE"
-        )
-    return store, params, plan, begun["made_at"], pictures
 
 
 def serve(arguments: argparse.Namespace) -> None:
@@ -156,8 +105,15 @@ def serve(arguments: argparse.Namespace) -> None:
     is_local = arguments.host in ("127.0.0.1", "localhost", "::1")
     if not is_local and not arguments.url:
         raise StudyError(f"--host {arguments.host}: give --url, the address under which readers reach the page")
+    backup_every = arguments.backup_every
+    if backup_every is not None and not 1 <= backup_every <= MAX_MINUTES:
+        raise StudyError(f"--backup-every: expected minutes from 1 to {MAX_MINUTES:,}")
+    file = store_file(store_url())
+    if backup_every is not None and file is None:
+        raise StudyError("--backup-every: only for a store in SQLite; back PostgreSQL up with pg_dump")
     url = (arguments.url or f"{'https' if is_tls else 'http'}://{arguments.host}:{arguments.port}").rstrip("/")
-    store, params, plan, begun_at, pictures = opened_study()
+    store, params, plan, begun_at, pictures = opened_study(arguments.new)
+    health = Health(file and file.parent)
     grid = params.data.height, params.data.width
     for image in (*plan.images, *plan.controls, *plan.practice):
         pictures.size(image)  # a missing image stops the server now, not a reader later
@@ -169,6 +125,7 @@ def serve(arguments: argparse.Namespace) -> None:
         contact=params.annotate.contact,
         is_https=is_https,
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
+        health=health,
     )
     secret = store.admin_secret(renew=arguments.new_admin_secret)
     print(f"Sightline {TOOL_VERSION}: {len(plan.images)} images; readers open their personal links at {url}")
@@ -177,6 +134,9 @@ def serve(arguments: argparse.Namespace) -> None:
         print("warning: without TLS, links and drawings can be read in transit", flush=True)
     # uvicorn raises the signal again once it has stopped; without a handler the process would end with the store open
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    backups = DailyBackups(file, backup_every, health) if file and backup_every is not None else None
+    if backups:
+        backups.start()
     try:
         uvicorn.run(
             app,
@@ -188,6 +148,8 @@ def serve(arguments: argparse.Namespace) -> None:
             server_header=False,
         )
     finally:
+        if backups:
+            backups.stop()
         store.close()
 
 
@@ -195,7 +157,7 @@ def invite(arguments: argparse.Namespace) -> None:
     """Prints one link per line, after the pseudonym and the name."""
     if arguments.count is not None and (arguments.names or arguments.count < 1):
         raise StudyError("invite: give names or --count N (1 or more), not both")
-    store, _, plan, _, _ = opened_study()
+    store, _, plan, _, _ = opened_study(arguments.new)
     url = arguments.url.rstrip("/")
     if arguments.renew:
         token = store.renew_invite(arguments.renew)

@@ -1,17 +1,20 @@
-"""How the server refuses: one form for every 4xx, which repeats nothing of the request."""
+"""How the server refuses: one form for every 4xx and 5xx, which repeats nothing of the request."""
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from sightline.annotate import messages
 from sightline.annotate.answers import Gone, OutOfStep
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429)
+    code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 507)
 }
 RETRY_AFTER = "10"  # seconds
 
@@ -40,8 +43,21 @@ def too_many(message: str) -> Refused:
     return Refused(429, "too_many", message)
 
 
-def answer_refusals(app: FastAPI) -> None:
-    """Makes the application answer every refusal in the one form."""
+def answer_refusals(app: FastAPI, is_full: Callable[[DBAPIError], bool]) -> None:
+    """Makes the application answer every refusal in the one form.
+
+    `is_full`: whether an error of the database says that its disk is full. The transaction was then rolled back, so
+    nothing of the request is stored, and the page keeps it.
+    """
+
+    def not_stored(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, DBAPIError)
+        if not is_full(error):
+            raise error
+        logging.getLogger("uvicorn.error").error("the store's disk is full: an answer or a drawing was refused")
+        return JSONResponse({"detail": {"code": "disk_full", "message": "the server's disk is full"}}, 507)
+
+    app.add_exception_handler(DBAPIError, not_stored)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _not_served)

@@ -2,6 +2,9 @@
 
 Names and e-mail addresses are in `person` only, which no export reads. `event` and `submission` are append-only: the
 database itself refuses to change their rows. Times are UTC, ISO 8601.
+
+A store carries the version of these tables, in a table because SQLite's own number has no like on PostgreSQL. A change
+of the tables raises VERSION by 1 and adds a step to upgrade.py.
 """
 
 from __future__ import annotations
@@ -24,10 +27,18 @@ from sqlalchemy import (
     event,
 )
 
+VERSION = 2
+"""Of the tables below. 1: the same without `store_version`."""
 WRITE_LOCK = 5_164_711_478  # key of the advisory lock: any number that nothing else in the database uses
 
 metadata = MetaData()
 
+store_version = Table(
+    "store_version",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("version", Integer, nullable=False),
+)
 plan = Table(
     "plan",
     metadata,
@@ -138,7 +149,7 @@ for table in (drawing, submission):
 
 
 def opened(url: str) -> Engine:
-    """An engine on the store at an SQLAlchemy URL; missing tables are created.
+    """An engine on the store at an SQLAlchemy URL, whose tables may still be missing.
 
     A transaction with the option `write` takes the single write lock when it begins (SQLite's own, on PostgreSQL an
     advisory lock), so that none fails half-way and what it has read stays true until it ends. A commit is on disk when
@@ -168,5 +179,4 @@ def opened(url: str) -> Engine:
             if connection.get_execution_options().get("write", False):
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
-    metadata.create_all(engine)
     return engine

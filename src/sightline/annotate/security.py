@@ -109,8 +109,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        is_begun = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal is_begun
             if message["type"] == "http.response.start":
+                is_begun = True
                 present = {name.lower() for name, _ in message["headers"]}
                 for name, value in self._headers.items():
                     if name.encode() not in present:
@@ -147,7 +151,12 @@ class Guard:
         async def replay() -> Message:
             return pending.pop() if pending else await receive()
 
-        await self._app(scope, replay, with_headers)
+        try:
+            await self._app(scope, replay, with_headers)
+        except Exception:
+            if not is_begun:  # the framework's own answer would be text, and without the headers
+                await _refuse(with_headers, 500, "failed", "the server failed; its log says why")
+            raise  # for the server's log
 
 
 def _is_same_origin(headers: dict[str, str]) -> bool:

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from sightline.annotate import admin_routes, image_routes, reading_routes, session_routes
 from sightline.annotate.access import Cookies, admin_access, enrolled_access, reader_access
+from sightline.annotate.health import Health
 from sightline.annotate.images import Pictures
 from sightline.annotate.page_files import serve_page
 from sightline.annotate.refusals import answer_refusals
@@ -33,11 +34,13 @@ def create_app(
     is_https: bool = False,
     hosts: Set[str] | None = None,
     limits: Limits | None = None,
+    health: Health | None = None,
 ) -> FastAPI:
     """The application.
 
     `overview`: what the admin's page shows; `contact`: whom readers may ask; `is_https`: cookies are sent over TLS
-    only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones.
+    only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones; `health`: of the
+    store's disk and backups, which the admin's page shows too.
     """
     app = FastAPI(
         title="Sightline annotation",
@@ -47,7 +50,8 @@ def create_app(
         openapi_url="/api/openapi.json",
     )
     app.add_middleware(Guard, is_https=is_https, hosts=hosts)  # type: ignore[arg-type]
-    answer_refusals(app)
+    health = health or Health()
+    answer_refusals(app, health.is_full)
     limits = limits or Limits()
     cookies = Cookies(is_https)
     reader = reader_access(store, cookies, limits)
@@ -56,6 +60,6 @@ def create_app(
     app.include_router(session_routes.router(store, cookies, limits, reader, contact, TOOL_VERSION))
     app.include_router(reading_routes.router(store, pictures, enrolled, TOOL_VERSION))
     app.include_router(image_routes.router(store, pictures, enrolled))
-    app.include_router(admin_routes.router(store, cookies, limits, admin, overview))
+    app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))
     serve_page(app)
     return app

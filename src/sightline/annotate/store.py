@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from sightline.annotate import schema, sessions, task_log
+from sightline.annotate import schema, sessions, task_log, versions
 from sightline.annotate.answers import Submitted
 from sightline.annotate.assignment import PlannedTask
 from sightline.annotate.schema import consent, drawing, person, plan, reader, session, submission, task
@@ -23,10 +23,18 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is mista
 class Store:
     """An open store; its methods may be called from several threads."""
 
-    def __init__(self, url: str) -> None:
-        """`url`: in SQLAlchemy's form, `sqlite:////path/store.sqlite` or `postgresql+psycopg://...`."""
+    def __init__(self, url: str, new: bool = False) -> None:
+        """`url`: in SQLAlchemy's form, `sqlite:////path/store.sqlite` or `postgresql+psycopg://...`.
+
+        `new`: tables are created in an empty database. Raises what `versions.check` raises."""
         self._engine = schema.opened(url)
         self._writer = self._engine.execution_options(write=True)
+        try:
+            with self._writing() if new else self._reading() as db:
+                versions.check(db, new)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

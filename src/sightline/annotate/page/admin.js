@@ -3,7 +3,7 @@
 import { ApiError, openApi } from "./api.js";
 import { button, element } from "./elements.js";
 import { brand, languagePicker } from "./header.js";
-import { imageTable, paceChart, readerTable, totals } from "./overview.js";
+import { healthNotes, imageTable, paceChart, readerTable, totals } from "./overview.js";
 import { loadWords, locale, setLanguage, t } from "./words.js";
 
 const SECRET = /^#secret=([^&]+)$/;
@@ -81,7 +81,7 @@ async function signIn(secret) {
     api.adopt(await api.post("/api/admin/session", { secret }, { tries: 2 }));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    const keys = { 401: "admin.invalid", 422: "admin.invalid", 429: "admin.many" };
+    const keys = { 401: "admin.invalid", 422: "admin.invalid", 429: "admin.many", 507: "error.disk_full" };
     return openSignIn(keys[error.status] ?? "error.offline");
   }
   return openOverview();
@@ -95,7 +95,7 @@ async function signOut() {
 
 function openOverview() {
   renewHeader(true);
-  for (const name of ["facts", "totals", "pace", "readers", "images"]) {
+  for (const name of ["facts", "health", "totals", "pace", "readers", "images"]) {
     places[name] = element("div", { class: `board-${name}` });
   }
   places.time = element("p", { class: "note", id: "as-of", role: "status" });
@@ -109,6 +109,7 @@ function openOverview() {
         element("div", {}, element("h1", { text: t("admin.title") }), places.facts),
         element("div", { class: "board-time" }, places.time, button(t("admin.refresh"), refresh, { id: "refresh" })),
       ),
+      places.health,
       places.totals,
       section("pace", t("admin.pace")),
       section("readers", t("admin.readers")),
@@ -144,6 +145,7 @@ function fill() {
   const day = begun ? new Date(begun).toLocaleDateString(locale(), { dateStyle: "long" }) : "–";
   places.time.textContent = t("admin.as_of", { time: clock(at), seconds: REFRESH_SECONDS });
   places.facts.replaceChildren(element("p", { class: "note", text: t("admin.study", { images, per, planned, day }) }));
+  places.health.replaceChildren(...healthNotes(overview.server));
   places.totals.replaceChildren(...totals(overview));
   places.pace.replaceChildren(paceChart(overview.pace));
   places.readers.replaceChildren(readerTable(overview.readers, sorting));

@@ -23,6 +23,12 @@ export class ApiError extends Error {
   get isTemporary() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
+
+  /** Key of the words that say what went wrong; {message} may stand in them. */
+  get problem() {
+    if (this.code === "disk_full") return "error.disk_full";
+    return this.isTemporary ? "error.offline" : "error.refused";
+  }
 }
 
 /**

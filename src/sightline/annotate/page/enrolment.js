@@ -138,5 +138,5 @@ async function enrol(app, { name, profession, years, email }, refusal, submit) {
 
 function refusalKey(error) {
   if (error.code === "consent_changed") return "enrolment.consent_changed";
-  return error.isTemporary ? "error.offline" : "error.refused";
+  return error.problem;
 }

@@ -34,6 +34,7 @@ async function begin() {
     app.draft.invite = null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (error.code === "disk_full") return app.go.unreachable({ why: "full" });
     if (error.isTemporary && error.status !== 429) return app.go.unreachable();
     app.draft.invite = null;
     const reason = { invalid_token: "nowhere.invalid", too_many: "nowhere.many" }[error.code] ?? "nowhere.text";

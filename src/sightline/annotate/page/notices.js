@@ -35,9 +35,9 @@ export function nowhereScreen(app, { reason = "nowhere.text" } = {}) {
   return notice("nowhere", t("nowhere.title"), t(reason));
 }
 
-/** The server is not responding. */
-export function unreachableScreen(app) {
-  return notice("unreachable", t("unreachable.title"), t("unreachable.text"), [
+/** The server is not responding, or its disk is `full` and it can open no session. */
+export function unreachableScreen(app, { why = "unreachable" } = {}) {
+  return notice("unreachable", t(`${why}.title`), t(`${why}.text`), [
     button(t("button.retry"), () => (app.session ? app.resume() : app.begin()), { id: "retry", class: "primary" }),
   ]);
 }

@@ -43,6 +43,22 @@ export function totals({ totals: sums, agreement }) {
   ];
 }
 
+/**
+ * @param {{disk_full_at: string|null, free_bytes: number|null, backup: object|null}} server
+ * @returns {HTMLElement[]} what is wrong with the server's disk or backups, then the last backup; [] if nothing is.
+ */
+export function healthNotes({ disk_full_at: fullAt, free_bytes: free, backup }) {
+  const problem = (key, values) => element("p", { class: "problem", role: "alert", text: t(key, values) });
+  const megabytes = free === null ? "–" : number(Math.floor(free / 1e6));
+  return [
+    fullAt ? problem("admin.disk_full", { time: timeText(fullAt), free: megabytes }) : null,
+    backup?.problem ? problem("admin.backup_failed", { time: timeText(backup.problem_at), problem: backup.problem }) : null,
+    backup?.at
+      ? element("p", { class: "note", text: t("admin.backed_up", { time: timeText(backup.at), file: backup.file }) })
+      : null,
+  ].filter(Boolean);
+}
+
 function tile(value, words, more, share = null) {
   const bar = share === null ? null : element("span", { class: "track", "aria-hidden": "true" }, fillOf(share));
   return element(

@@ -157,6 +157,7 @@ export function readingScreen(app, { id = null, confidence = null, notice = "" }
       if (error.details.events) showServerLog(error.details.events); // the queue's callback does the same
     } else if (error.code === "conflict") app.go.reading({ id: open.task.task, notice: t("sync.conflict") });
     else if (error.code === "final") app.go.reading({ id: open.task.task });
+    else if (error.code === "disk_full") bar.say(t("reading.disk_full"), "problem");
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
     else bar.say(t("error.refused", { message: error.message }), "problem");
   }

@@ -35,7 +35,7 @@ export function mergeEvents(server, local) {
  * @param {string} options.reader
  * @param {string} options.task
  * @param {object[]} options.pending events to send at once, from mergeEvents.
- * @param {(state: "saved"|"saving"|"offline"|"refused") => void} options.onState
+ * @param {(state: "saved"|"saving"|"offline"|"full"|"refused") => void} options.onState
  * @param {(events: object[]) => void} options.onOutOfStep called with the server's log if another device has drawn.
  * @param {(error: ApiError) => void} options.onSignedOut
  * @returns {{add, settled, close, pending}}
@@ -94,6 +94,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
       if (!(error instanceof ApiError)) throw error;
       if (error.code === "out_of_step") await overtaken(error.details.events);
       else if (error.status === 401) isOpen && onSignedOut(error);
+      else if (error.code === "disk_full") say("full");
       else say(error.isTemporary ? "offline" : "refused");
       return error;
     }

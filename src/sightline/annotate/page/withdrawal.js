@@ -47,7 +47,7 @@ export function confirmWithdrawal(app) {
       await withdraw(app);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return refuse(t(error.isTemporary ? "error.offline" : "error.refused", { message: error.message }));
+      return refuse(t(error.problem, { message: error.message }));
     }
     dialog.close();
     return app.go.withdrawn();
