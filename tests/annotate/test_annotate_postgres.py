@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import DBAPIError
 
 from pages import SQUARE, Page, Served, answer_of, serve, step, stroke
+from sightline.annotate import schema
 from sightline.annotate.answers import OutOfStep
+from sightline.annotate.store import Store
+from sightline.annotate.upgrade import upgrade
+from sightline.annotate.versions import NoTables, OtherVersion
 
 URL = os.environ.get("SIGHTLINE_TEST_POSTGRES", "")
 pytestmark = pytest.mark.skipif(not URL, reason="SIGHTLINE_TEST_POSTGRES names no database")
@@ -139,6 +143,43 @@ def test_invitations_at_once_get_slots_of_their_own(served: Served) -> None:
     invited = at_once([served.invite] * 6)
     assert len({pseudonym for pseudonym, _ in invited}) == 6
     assert sorted(row.slot for row in served.store.readers()) == list(range(6))
+
+
+def test_a_store_without_a_version_is_upgraded(served: Served) -> None:
+    url = served.store._engine.url.render_as_string(hide_password=False)
+    _, page = served.reader()
+    task, events = page.next(), [stroke(0, SQUARE)]
+    page.draw(task, events)
+    assert page.submit(task, events).status_code == 200
+    before = served.store.submissions()
+    with served.store._writing() as db:
+        columns = inspect(db).get_columns("store_version")
+        db.exec_driver_sql("drop table store_version")
+    with pytest.raises(OtherVersion):
+        Store(url)
+    engine = schema.opened(url)
+    assert upgrade(engine) == (1, schema.VERSION)
+    assert upgrade(engine) == (schema.VERSION, schema.VERSION)
+    with engine.connect() as db:
+        assert [{**column, "type": str(column["type"])} for column in inspect(db).get_columns("store_version")] == [
+            {**column, "type": str(column["type"])} for column in columns
+        ]
+    engine.dispose()
+    again = Store(url)
+    assert again.submissions() == before
+    again.close()
+
+
+def test_nothing_is_created_unless_asked(served: Served) -> None:
+    url = served.store._engine.url.render_as_string(hide_password=False)
+    served.store.close()
+    with served.store._writing() as db:
+        for name in inspect(db).get_table_names():
+            db.exec_driver_sql(f"drop table {name} cascade")
+    with pytest.raises(NoTables):
+        Store(url)
+    with served.store._reading() as db:
+        assert inspect(db).get_table_names() == []
 
 
 def test_a_name_that_no_text_can_hold_is_not_found(served: Served) -> None:
