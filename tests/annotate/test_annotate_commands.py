@@ -304,9 +304,10 @@ def test_serve_answers_and_stops_when_asked(folder: Path, tmp_path: Path) -> Non
     secret = re.search(rf"admin: {url}/admin#secret=([\w-]{{22}})", out)
     assert secret
     assert secret[1].encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("s.sqlite*"))
-    with serving(folder, store, "--new-admin-secret") as (server, url):
+    with serving(folder, store, "--new-admin-secret", "--backup-every", "60") as (server, url):
         server.send_signal(signal.SIGINT)
         out, _ = server.communicate(timeout=20)
+    assert len(list(tmp_path.glob("s.backup-20*.sqlite"))) == 1
     again = re.search(r"#secret=([\w-]{22})", out)
     assert again
     assert again[1] != secret[1]

@@ -481,6 +481,30 @@ def test_the_server_dies_and_comes_back_without_a_stroke_lost(browser: Any, site
         desk.complaints = [told for told in desk.complaints if "Failed to load resource" not in told]
 
 
+@pytest.mark.slow  # two pages in a browser, 13 s; what the server says is tested without one
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_a_full_disk_is_told_and_no_stroke_lost(browser: Any, site: Site, language: str) -> None:
+    """What the server answers then is in test_server_errors.py; here, what the reader sees of it."""
+    reader, link = site.invite()
+    refusal = {"detail": {"code": "disk_full", "message": "the server's disk is full"}}
+    with reading(browser, site, language) as desk:
+        desk.enrol(link)
+        desk.press("o", "1")
+        desk.calibrate()
+        desk.page.route("**/api/tasks/*/*", lambda sent: sent.fulfill(status=507, json=refusal))
+        expected = desk.rectangle(200, 200, 260, 240) | desk.rectangle(300, 350, 330, 380)
+        saved = desk.page.locator("#saved-state")
+        playwright.expect(saved).to_have_text(desk.words("saved.full"))
+        desk.press("Shift+Digit3", "Enter")
+        playwright.expect(desk.page.locator("#notice")).to_have_text(desk.words("reading.disk_full"))
+        assert site.answers(reader) == []
+        desk.page.unroute("**/api/tasks/*/*")
+        desk.saved()
+        desk.submit()
+        np.testing.assert_array_equal(mask_of_answer(site.answers(reader)[0]), expected)
+        desk.complaints = [told for told in desk.complaints if "507" not in told]
+
+
 def test_two_tabs_do_not_mix(browser: Any, site: Site) -> None:
     """Who draws second on the same image is told, and sees what is saved."""
     reader, link = site.invite()

@@ -3,8 +3,8 @@
 Names and e-mail addresses are in `person` only, which no export reads. `event` and `submission` are append-only: the
 database itself refuses to change their rows. Times are UTC, ISO 8601.
 
-A store carries the version of these tables, in a table because SQLite's own number has no like on PostgreSQL. A change
-of the tables raises VERSION by 1 and adds a step to upgrade.py.
+A store carries the version of these tables, in a table because PostgreSQL has no counterpart of SQLite's number. A
+change of the tables raises VERSION by 1 and adds a step to upgrade.py.
 """
 
 from __future__ import annotations

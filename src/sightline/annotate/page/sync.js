@@ -53,7 +53,7 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
 
   async function add(event) {
     waiting.push(event);
-    say("saving");
+    if (lastError === null) say("saving"); // until the next attempt, what the last one met still holds
     try {
       await Promise.race([vault.keep(reader, task, event), pause(KEEP_MS)]);
     } catch (error) {
