@@ -58,7 +58,7 @@ class Study:
         pd.DataFrame(
             {"image": names, "split": splits, "label": 1, "patient": names, "source": "phantom:0", "sha256": "0"}
         ).to_csv(folder / "data/prepared/index.csv", index=False)
-        self.rows = []
+        self.rows, self.columns = [], list(COLUMNS)
         for number, (image, annotator, profession, mark) in enumerate(MARKS):
             name = f"a{number}.png"
             Image.fromarray(square(*mark)).save(self.own / "masks" / name)
@@ -69,7 +69,7 @@ class Study:
         lines = "".join(f"  {key}: {value}\n" for key, value in self.settings.items())
         (self.folder / "params.yaml").write_text(f"seed: 0\nconsensus:\n{lines}")
         with open(self.own / "annotations.csv", "w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *self.rows])
+            csv.writer(file).writerows([self.columns, *self.rows])
         return self.run_as_is()
 
     def run_as_is(self) -> tuple[int, str]:
@@ -239,6 +239,21 @@ def test_an_empty_answer_of_the_page_is_a_reading_and_another_empty_sheet_a_fals
     row = stored["reading_annotations"].tolist().index("again")
     assert stored["reading_annotations"][stored["reading_first"][row]] == "a2"
     assert study.metrics()["presence"]["readings"] == 9  # the first reading alone is compared with other readers
+
+
+def test_a_hidden_second_reading_is_no_false_start_and_a_stated_repeat_is_an_answer(study: Study) -> None:
+    study.succeed()
+    before = study.metrics()
+    rows = [["again", "one", "anna", "student", "a8.png", "2020-01-02T00:00:00", "1"]]  # empty, and the earliest
+    rows += [["alone", "one", "emma", "student", "a1.png", "2020-01-02T00:00:00", "1"]]  # the first: cannot judge
+    study.rows = [[*row, ""] for row in study.rows] + rows
+    study.columns = [*study.columns, "repeat"]
+    study.succeed()
+    after = study.metrics()
+    assert after["annotations"] == before["annotations"] + 2
+    for name in ("presence", "place", "valid_annotations", "annotators", "expert_expert_iou_percent"):
+        assert after[name] == before[name]
+    assert "alone" not in study.array("annotations")["reading_annotations"].tolist()
 
 
 def test_at_least_staple_and_weights(study: Study) -> None:

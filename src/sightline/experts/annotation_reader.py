@@ -38,8 +38,9 @@ def read_annotations(
 
     Sorted by image as in `index` (columns image, split, source) and then by annotation, whatever the file's order; an
     empty profession becomes "unstated". Columns are added: `is_answer`, True for those in readings.csv of the same
-    folder, the page's table of answers, where an empty annotation says that there is nothing to mark; `repeat`, "0" for
-    a first reading, "1" for a hidden second one, "" where the files do not say (`repeats_in`); `num_saved`, the
+    folder, the page's table of answers, and for those that state `repeat`: an empty one says that there is nothing to
+    mark; `repeat`, "0" for a first reading, "1" for a hidden second one, "" where the files do not say (`repeats_in`),
+    as in other tools' annotations, whose order is that of time; `num_saved`, the
     regions of the mask that are smaller than a pixel of the grid and keep one; `num_thin`, the outlines that are
     thinner than a pixel of the grid. Raises StudyError with all problems: an image that is not a test image, a mask
     that is missing, broken, of another aspect, of values that can mean several things, or named by a path, a repeated
@@ -89,7 +90,7 @@ def read_annotations(
     answers = folder / "readings.csv"
     table["is_answer"] = table.annotation.isin(
         read_csv(answers, {"annotation": str}).annotation if answers.exists() else []
-    )
+    ) | (table["repeat"] != "")
     table[["num_saved", "num_thin"]] = counts
     rank = {image: number for number, image in enumerate(index.image)}
     order = sorted(range(len(table)), key=lambda row: (rank[table.image[row]], table.annotation[row]))

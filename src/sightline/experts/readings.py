@@ -14,6 +14,7 @@ import pandas as pd
 
 from sightline.experts.agreement import iou_matrix
 from sightline.experts.annotation_reader import first_readings
+from sightline.experts.repeats import is_alone, is_repeat
 
 PREFIX = "reading_"  # of the arrays' names in the file of annotations
 
@@ -54,18 +55,18 @@ def readings_of(table: pd.DataFrame, masks_AHW: np.ndarray, is_answer_A: np.ndar
 
     `is_answer_A`: bool, whether an annotation without a mark says that there is nothing to mark. Otherwise it says so
     only if the reader gave no other annotation of the image; beside one that marks something it is a false start, and
-    left out. Which of a reader's readings is the first: `first_readings`; a hidden second reading without a first one,
-    which could not be judged, is left out.
+    left out. A hidden second reading is no such other annotation. Which of a reader's readings is the first:
+    `first_readings`; a hidden second reading without a first one, which could not be judged, is left out.
     """
     is_marked_A = np.array([mask_HW.any() for mask_HW in masks_AHW], bool)
     pairs = list(zip(table.image, table.annotator, strict=True))
     answered = np.flatnonzero(is_marked_A | is_answer_A)
-    has_answer = {pairs[row] for row in answered.tolist()}
+    is_later_A = is_repeat(table).to_numpy(bool)
+    has_answer = {pairs[row] for row in answered.tolist() if not is_later_A[row]}
     silent = np.array([pair not in has_answer for pair in pairs], bool)
     first_silent = np.flatnonzero(silent)[first_readings(table[silent])[0]]
     kept = np.sort(np.concatenate([answered, first_silent]))
-    firsts, pairs_again = first_readings(table.iloc[kept])
-    kept = kept[np.sort(np.concatenate([firsts, np.array([again for _, again in pairs_again], int)]))]
+    kept = kept[~is_alone(table)[kept]]
     chosen = table.iloc[kept]
     first_N, self_iou_N = np.arange(len(kept)), np.full(len(kept), np.nan)
     for first, again in first_readings(chosen)[1]:

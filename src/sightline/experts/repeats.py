@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sightline.study.files import csv_columns, read_csv
@@ -31,3 +32,14 @@ def is_repeat(table: pd.DataFrame) -> pd.Series:
     """Which rows are hidden second readings, bool, by the column `repeat` (text); none where the table lacks it."""
     repeat = table.get("repeat", pd.Series("", index=table.index))
     return ~repeat.fillna("").isin(["", "0"])
+
+
+def is_alone(table: pd.DataFrame) -> np.ndarray:
+    """Which rows are hidden second readings whose first is not in the table, since it could not be judged; bool.
+
+    They are no votes, no repeats (there is nothing to compare them with) and no false starts.
+    """
+    is_later = is_repeat(table).to_numpy(bool)
+    pairs = list(zip(table.image, table.annotator, strict=True))
+    has_first = {pair for pair, later in zip(pairs, is_later.tolist(), strict=True) if not later}
+    return is_later & ~np.array([pair in has_first for pair in pairs], bool)

@@ -118,7 +118,7 @@ def presence_and_place(votes: Votes, by_image: dict[str, Agreement], patients: S
             "marked_percent": 100 * presence.marked_share,
             "readings": presence.num_readings,
             "empty": presence.num_empty,
-            "false_starts": votes.num_annotations - len(readings.images),
+            "false_starts": votes.num_annotations - votes.num_alone - len(readings.images),
             "pairs": presence.num_pairs,
             "images": presence.num_images,
         },

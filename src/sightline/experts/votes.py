@@ -15,6 +15,7 @@ from sightline.experts.agreement import iou_matrix
 from sightline.experts.annotation_reader import COLUMNS, first_readings
 from sightline.experts.consensus import ConsensusRule
 from sightline.experts.readings import Readings, readings_of
+from sightline.experts.repeats import is_alone
 from sightline.study.errors import StudyError
 
 
@@ -30,6 +31,8 @@ class Votes:
     """The rows of each annotated image, int; none where all of its annotations were dropped."""
     num_annotations: int
     """Of all annotations, dropped and repeated ones included."""
+    num_alone: int
+    """Of hidden second readings whose first could not be judged (`repeats.is_alone`)."""
     self_iou: np.ndarray
     """IoU of each valid repeat with the same annotator's first valid one of the image; NaN where both are empty."""
     readings: Readings
@@ -55,6 +58,7 @@ def valid_votes(table: pd.DataFrame, masks_AHW: np.ndarray, empty_votes: bool) -
         masks_AHW=masks_AHW[valid[first]],
         rows_of={image: np.flatnonzero(voting.image == image) for image in dict.fromkeys(table.image)},
         num_annotations=len(table),
+        num_alone=int(is_alone(table).sum()),
         self_iou=self_iou,
         readings=readings_of(table, masks_AHW, np.asarray(is_answer_A, bool)),
     )
