@@ -443,6 +443,7 @@ def test_coco_is_read_back_by_its_own_tools(filled: Filled, exports: Exports) ->
     for item in found:
         d = wanted[item["attributes"]["annotation"]]
         np.testing.assert_array_equal(coco.annToMask(item).astype(bool), d.mask)
+        assert item["attributes"]["repeat"] == d.item.repeat
         assert d.mask is not None
         assert item["area"] == d.mask.sum() == coco_mask.area(item["segmentation"])
         assert coco.imgs[item["image_id"]]["file_name"] == f"{d.item.image}.png"

@@ -15,7 +15,9 @@ from bug_inputs import bug_input
 from sightline.annotate.imports import import_files
 from sightline.annotate.pseudonyms import named_readers, pseudonyms
 from sightline.experts.annotation_reader import read_annotations
-from sightline.formats.annotations import ImportOptions
+from sightline.experts.votes import valid_votes
+from sightline.formats.annotations import Annotation, ImportOptions
+from sightline.formats.coco import coco_document, read_coco
 from sightline.formats.mask_png import png_mask
 from sightline.formats.readers import FORMATS
 from sightline.study.errors import StudyError, collapsed
@@ -444,3 +446,50 @@ def test_a_file_in_the_folders_place_is_told_before_anything_is_read(tmp_path: P
     for to in ("results.txt", "results.txt/deeper"):
         done = sightline(tmp_path, "annotate", "import", "gone.xml", "--to", to)
         assert (done.returncode, done.stderr) == (1, "error: results.txt: is a file; name a folder\n")
+
+
+def test_a_hidden_second_reading_stays_one_through_coco(tmp_path: Path) -> None:
+    """The page's COCO file, imported: after "cannot judge", after "none", and where the clock stepped back."""
+    large, small, empty = np.zeros((3, ROWS, COLS), bool)
+    large[1:4, 1:5] = small[1:3, 1:3] = True
+    made = [  # image, repeat, mask, day
+        *(("cannot", 1, large, 2), ("none", 0, empty, 1), ("none", 1, large, 2)),
+        *(("clock", 0, small, 2), ("clock", 1, large, 1)),
+    ]
+    rows = [
+        Annotation(
+            annotation=f"{image}.r-abcdef" + ".r2" * repeat, image=image, annotator="r-abcdef", profession="",
+            created_at=f"2026-12-{day:02}T09:00:00Z", mask=mask, repeat=repeat,
+        )
+        for image, repeat, mask, day in made
+    ]  # fmt: skip
+    path, to = written(tmp_path / "ours.json", coco_document(rows, "opacity")), tmp_path / "annotations"
+    import_file("coco", path, to)
+    index = pd.DataFrame({"image": ["cannot", "none", "clock"], "split": "test", "source": None})
+    table, masks = read_annotations(to, index, (ROWS, COLS))
+    assert sorted(zip(table.image, table.repeat, strict=True)) == sorted((image, str(r)) for image, r, *_ in made)
+    for empty_votes in (False, True):
+        votes = valid_votes(table, masks, empty_votes)
+        assert votes.table.image.tolist() == (["none", "clock"] if empty_votes else ["clock"])
+        np.testing.assert_array_equal(votes.masks_AHW[-1], small)
+        assert votes.num_alone == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "repeat"),
+    [
+        ({"annotation": "a.r-abcdef.r2", "repeat": 1}, "1"),
+        ({"annotation": "a.r-abcdef.r2", "repeat": "1"}, "1"),  # as a tool passed it on
+        ({"annotation": "a.r-abcdef"}, ""),  # of an earlier version
+        ({"repeat": 1}, ""),  # another tool's attribute
+        ({"annotation": "a", "repeat": True}, ""),
+    ],
+)
+def test_a_coco_attribute_repeat_counts_in_our_files_alone(
+    tmp_path: Path, attributes: dict[str, Any], repeat: str
+) -> None:
+    row = Annotation(annotation="a", image="a", annotator="x", profession="", created_at="", mask=np.ones((4, 4), bool))
+    document = coco_document([row], "opacity")
+    document["annotations"][0]["attributes"] = {"annotator": "x", **attributes}
+    (drawing,) = read_coco(written(tmp_path / "one.json", document), ImportOptions()).drawings
+    assert drawing.repeat == repeat

@@ -230,6 +230,7 @@ def _rows(
             annotator=who,
             profession=drawing.profession or profession,
             created_at=drawing.created_at,
+            repeat=int(drawing.repeat) if drawing.repeat else None,
             mask=mask_HW,
             drawn="region",
         )

@@ -48,12 +48,13 @@ class DrawnReliability:
 def drawn_reliability(finding: str, drawings: Sequence[Drawing], level: float = 0.95) -> DrawnReliability:
     """Agreement of the readers whose drawings of `finding` these are; an empty drawing is a reading that marks nothing.
 
-    Of a reader's several drawings of an image the first counts, by `created_at`, then by their order. Images with one
-    reader are left out. Each image counts as a patient of its own. StudyError where an image's drawings differ in size.
+    Of a reader's several drawings of an image the first counts, by `created_at`, then by their order; one that is
+    stated to be a hidden second reading never does. Images with one reader are left out. Each image counts as a patient
+    of its own. StudyError where an image's drawings differ in size.
     """
     names = [f"{row:09}" for row in range(len(drawings))]  # in the order of the drawings
     table = pd.DataFrame({"annotation": names})
-    for column in ("image", "annotator", "created_at"):
+    for column in ("image", "annotator", "created_at", "repeat"):
         table[column] = [getattr(drawing, column) for drawing in drawings]
     chosen = first_readings(table)[0]
     images_N, image_N, readers_M = np.unique(table.image.to_numpy(str)[chosen], return_inverse=True, return_counts=True)

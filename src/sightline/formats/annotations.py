@@ -66,6 +66,8 @@ class Drawing:
     counts: np.ndarray
     """int64 run lengths, see rle.py."""
     profession: str = ""
+    repeat: str = ""
+    """0 for the reader's first reading of the image, 1 for the hidden second one; "" if the file does not say."""
 
     @classmethod
     def of(cls, mask_HW: np.ndarray, **fields: str) -> Drawing:

@@ -171,7 +171,18 @@ def _unite(reading: _Reading, document: dict[str, Any], contents: FileContents) 
     created_at = text_of(attributes, "created_at") or text_of(first, "created_at") or text_of(info, "date_created")
     fields = {"image": reading.image, "annotator": reading.annotator, "created_at": created_at}
     profession = text_of(attributes, "profession")
+    fields["repeat"] = _repeat_of(attributes)
     contents.drawings.append(Drawing.of(mask_HW, source=reading.where, profession=profession, **fields))
+
+
+def _repeat_of(fields: Any) -> str:
+    """Which reading of the image by the reader it is, "0" for the first; "" unless the file is one of ours.
+
+    Ours name the `annotation` beside it; another tool's attribute of this name may mean anything.
+    """
+    # annotation tools that pass our attributes on may have made a text of the number
+    text = str(fields.get("repeat")) if isinstance(fields, dict) and text_of(fields, "annotation") else ""
+    return text if text.isascii() and text.isdigit() else ""
 
 
 def _add_empty(
@@ -193,6 +204,7 @@ def _add_empty(
             continue
         stem, size = images[image]
         fields = {key: text_of(entry, key) for key in ("created_at", "profession")}
+        fields["repeat"] = _repeat_of(entry)
         contents.drawings.append(Drawing.of(np.zeros(size, bool), image=stem, annotator=who, source=where, **fields))
 
 
@@ -200,8 +212,8 @@ def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
     """A COCO document with one annotation per row, in the category `finding`, its run lengths compressed.
 
     Sorted by image and annotation, so that the same rows give the same document. An annotation without a region is an
-    entry of info.no_region: {image_id, annotation, annotator, profession, created_at}. StudyError where the masks of an
-    image differ in size.
+    entry of info.no_region: {image_id, annotation, annotator, profession, created_at}. Both state `repeat` where the
+    row does. StudyError where the masks of an image differ in size.
     """
     ordered = sorted(rows, key=lambda row: (row.image, row.annotation))
     sizes: dict[str, tuple[int, ...]] = {}
@@ -216,6 +228,7 @@ def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
     no_region: list[dict[str, Any]] = []
     for row in ordered:
         who = {key: getattr(row, key) for key in ("annotation", "annotator", "profession", "created_at")}
+        who |= {} if row.repeat is None else {"repeat": row.repeat}
         if not row.mask.any():
             no_region.append({"image_id": ids[row.image], **who})
             continue

@@ -176,8 +176,8 @@ def _finding_problems(contents: Sequence[FileContents], asked: Asked) -> list[st
 
 def _drawn(path: Path, drawings: Sequence[Drawing]) -> _Part:
     table = pd.DataFrame(
-        [(d.image, d.annotator, d.created_at, f"{place:09}") for place, d in enumerate(drawings)],
-        columns=["image", "annotator", "created_at", "annotation"],
+        [(d.image, d.annotator, d.created_at, f"{place:09}", d.repeat) for place, d in enumerate(drawings)],
+        columns=["image", "annotator", "created_at", "annotation", "repeat"],
         dtype=str,
     )
     sizes: list[tuple[Size | None, str]] = [(drawing.size, f"{path}: {drawing.source}") for drawing in drawings]
