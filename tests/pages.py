@@ -135,7 +135,7 @@ def serve(
     params, index = read_params(Params, folder / "params.yaml"), study_index()
     plan, pictures = study_plan(params, index), Pictures(params.data, index)
     opened = Store(store, new=True)
-    overview = live_overview(opened, plan, AT, (params.data.height, params.data.width))
+    overview = live_overview(opened, plan, AT, (params.data.height, params.data.width), empty_votes=True)
     app = create_app(
         opened,
         pictures,

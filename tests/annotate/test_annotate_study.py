@@ -166,6 +166,7 @@ def left_for_later(plan: Plan) -> int:
 def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     place = tmp_path_factory.mktemp("whole")
     folder = Path(shutil.copytree(prepared, place / "study"))
+    chosen(folder)  # before the page begins, whose overview follows the study's rule
     done = Whole(folder=folder, store=place / "store.sqlite", tokens={})
     done.tokens = links(said(run(folder, done.store, "invite", "--new", "--count", str(READERS))))
     plan, eyes = plan_of(folder), Eyes(folder)
@@ -192,7 +193,7 @@ def of_study(reads: list[Read]) -> list[Read]:
 
 
 def chosen(folder: Path) -> None:
-    """params.yaml as `export` says."""
+    """params.yaml with the source that `export` names, regions as they are, and empty annotations that vote."""
     yaml = YAML()
     params = yaml.load(folder / "params.yaml")
     params["consensus"].update(source="annotations", folder="data/annotations", cleanup="none", empty="votes")
@@ -376,6 +377,7 @@ def test_a_hidden_second_reading_never_votes(
     here = serve(folder, f"sqlite:///{store}")
     square = [10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0]
     firsts: dict[tuple[str, str], str] = {}
+    read_again: list[str] = []  # the first answers to images that come again
     seconds = 0
     for slot, (reader, token) in enumerate(tokens.items()):
         page = Page(here.client)
@@ -387,7 +389,7 @@ def test_a_hidden_second_reading_never_votes(
         for item in tasks:
             first = item.image in twice and not item.repeat and item.kind == "study"
             answer = next(answers, "none") if first else "region"
-            events = [stroke(0, square if answer == "region" and not item.repeat else [p + 20 for p in square])]
+            events = [stroke(0, [p + slot + 10 * item.repeat for p in square])]
             task = page.next()
             if answer == "region":
                 page.draw(task, events)
@@ -396,9 +398,11 @@ def test_a_hidden_second_reading_never_votes(
                 sent = page.submit(task, [], answer=answer, mask=None, confidence=None if answer == "cannot" else 2)
             assert sent.status_code == 200
             seconds += item.repeat
+            read_again += [answer] if first else []
             if item.kind == "study" and not item.repeat:
                 firsts[item.image, reader] = answer
-    live = live_overview(here.store, here.plan, "2026-01-01T00:00:00+00:00", (64, 64))()
+    begun_at, votes_empty = "2026-01-01T00:00:00+00:00", empty == "votes"
+    live = live_overview(here.store, here.plan, begun_at, (64, 64), empty_votes=votes_empty)()
     here.store.close()
     exported(folder, store)
     chosen(folder)
@@ -418,11 +422,21 @@ def test_a_hidden_second_reading_never_votes(
     assert all(mask[15, 15] for mask in at.values() if mask.any())  # the first reading's square, not the second's
     metrics = json.loads((folder / "metrics/consensus.json").read_text())
     assert metrics["valid_annotations"] == sum(said in counts for said in firsts.values())
-    if empty == "votes":
-        table = pd.read_csv(folder / "plots/agreement.csv").set_index("image")
-        for row in live["images"]:
-            assert row["region"] + row["none"] == table.annotations[row["image"]]
-        agreement = np.array([row["agreement"] for row in live["images"]], float)  # NaN where all say "none"
-        np.testing.assert_allclose(agreement, table.iou[[row["image"] for row in live["images"]]], atol=1e-6)
-        assert 100 * live["agreement"]["mean"] == pytest.approx(metrics["expert_expert_iou_percent"], abs=1e-4)
-        assert sum(row["cannot"] for row in live["images"]) == sum(said == "cannot" for said in firsts.values()) > 0
+    table = pd.read_csv(folder / "plots/agreement.csv").set_index("image")
+    for row in live["images"]:
+        assert row["region"] + (row["none"] if votes_empty else 0) == table.annotations.get(row["image"], 0)
+    agreement = pd.Series({row["image"]: row["agreement"] for row in live["images"]}, dtype=float)  # NaN without a pair
+    np.testing.assert_allclose(agreement[table.index], table.iou, atol=1e-6)
+    assert 100 * live["agreement"]["mean"] == pytest.approx(metrics["expert_expert_iou_percent"], abs=1e-4)
+    assert 0 < live["agreement"]["mean"] < 1
+    # readers with themselves: the pooled number, and each reader's
+    valid = votes_empty | used["reading_is_marked"]
+    first = used["reading_first"]
+    is_pair = (first != np.arange(len(first))) & valid & valid[first]
+    assert metrics["repeats"] == is_pair.sum() == sum(said in counts for said in read_again)
+    for row in live["readers"]:
+        own = used["reading_self_iou"][is_pair & (used["reading_annotators"] == row["reader"])]
+        mean = own[~np.isnan(own)].mean() if (~np.isnan(own)).any() else None
+        assert row["self_agreement"] == (None if mean is None else pytest.approx(mean, abs=1e-6))
+    assert metrics["presence"]["false_starts"] == 0
+    assert sum(row["cannot"] for row in live["images"]) == sum(said == "cannot" for said in firsts.values()) > 0

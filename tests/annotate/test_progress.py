@@ -111,6 +111,30 @@ def test_agreement_of_readers_by_hand() -> None:
     assert row_of(rows, "r4")["agreement"] == pytest.approx((0 + 0 + 1 / 2) / 3)
 
 
+def test_where_empty_annotations_are_dropped_none_makes_no_pair() -> None:
+    again = [
+        reading("r1", "a", "##..", repeat=1),
+        reading("r1", "b", "####", repeat=1),
+        reading("r2", "a", "none", repeat=1),
+    ]
+    readings = [*SMALL, *again]
+    readers = [person(name) for name in ("r1", "r2", "r3", "r4")]
+    votes, dropped = (
+        overview(plan_of(), readers, assigned_of(readings), readings, BEGUN, empty_votes=said) for said in (True, False)
+    )
+    assert [(row["pairs"], row["agreement"]) for row in dropped["images"][:2]] == [
+        (1, pytest.approx(1 / 3)),
+        (1, 1 / 2),
+    ]
+    assert dropped["agreement"] == {"mean": pytest.approx((1 / 3 + 1 / 2) / 2), "pairs": 2}
+    assert row_of(votes["readers"], "r1")["self_agreement"] == 1 / 2  # 1 on a, 0 on b
+    assert row_of(dropped["readers"], "r1")["self_agreement"] == 1
+    assert row_of(votes["readers"], "r2")["self_agreement"] == 0
+    assert row_of(dropped["readers"], "r2")["self_agreement"] is None
+    for name in ("none", "cannot", "submitted"):  # answers are counted as before
+        assert [row[name] for row in dropped["images"]] == [row[name] for row in votes["images"]]
+
+
 def test_agreement_is_the_librarys() -> None:
     rng = np.random.default_rng(0)
     masks = rng.random((6, 8, 8)) < rng.random((6, 1, 1))

@@ -28,7 +28,7 @@ from sightline.annotate.backup_rotation import DailyBackups
 from sightline.annotate.export import export_folder, export_records, rows_of
 from sightline.annotate.health import Health
 from sightline.annotate.import_command import add_import, import_
-from sightline.annotate.live import live_overview
+from sightline.annotate.live import empty_votes_in, live_overview
 from sightline.annotate.opening import opened_study, store_file, store_url
 from sightline.annotate.server import TOOL_VERSION, create_app
 from sightline.annotate.status import status_lines
@@ -121,7 +121,7 @@ def serve(arguments: argparse.Namespace) -> None:
     app = create_app(
         store,
         pictures,
-        live_overview(store, plan, begun_at, grid),
+        live_overview(store, plan, begun_at, grid, empty_votes=empty_votes_in()),
         contact=params.annotate.contact,
         is_https=is_https,
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
@@ -173,7 +173,9 @@ def invite(arguments: argparse.Namespace) -> None:
 def status(arguments: argparse.Namespace) -> None:  # noqa: ARG001
     """Prints coverage, pace and agreement."""
     store, params, plan, begun_at, _ = opened_study()
-    print("\n".join(status_lines(live_overview(store, plan, begun_at, (params.data.height, params.data.width))())))
+    grid = params.data.height, params.data.width
+    now = live_overview(store, plan, begun_at, grid, empty_votes=empty_votes_in())
+    print("\n".join(status_lines(now())))
 
 
 def people(arguments: argparse.Namespace) -> None:  # noqa: ARG001

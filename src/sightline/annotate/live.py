@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,13 +14,22 @@ from sightline.annotate.export import mask_of_answer
 from sightline.annotate.progress import Assigned, Reader, Reading, overview
 from sightline.annotate.store import Store
 from sightline.experts.masks import shrunk
+from sightline.study.parameters import read_entry
 
 
-def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]) -> Callable[[], dict[str, Any]]:
+def empty_votes_in(params: str | Path = "params.yaml") -> bool:
+    """Whether an annotation without a region votes in the study's consensus (`consensus.empty`)."""
+    return bool(read_entry(Literal["dropped", "votes"], "consensus", "empty", params) == "votes")
+
+
+def live_overview(
+    store: Store, plan: Plan, begun_at: str, grid: tuple[int, int], *, empty_votes: bool
+) -> Callable[[], dict[str, Any]]:
     """A function that returns the overview as of now.
 
-    Masks are held on the study's `grid` (rows, columns), so that agreement equals that of the stage consensus with
-    cleanup `none` and empty annotations that vote. Answers do not change, so each mask is resized once.
+    Masks are held on the study's `grid` (rows, columns), and `empty_votes` is the study's `consensus.empty`, so that
+    agreement equals that of the stage consensus on an export, with cleanup `auto` or `none`. Answers do not change, so
+    each mask is resized once.
     """
     known: dict[tuple[str, int], np.ndarray | None] = {}
     lock = threading.Lock()
@@ -61,6 +71,6 @@ def live_overview(store: Store, plan: Plan, begun_at: str, grid: tuple[int, int]
                         mask=known[key],
                     )
                 )
-        return overview(plan, readers, assigned, readings, begun_at)
+        return overview(plan, readers, assigned, readings, begun_at, empty_votes=empty_votes)
 
     return now

@@ -78,14 +78,21 @@ class Reading:
 
 
 def overview(
-    plan: Plan, readers: Sequence[Reader], assigned: Sequence[Assigned], readings: Sequence[Reading], begun_at: str
+    plan: Plan,
+    readers: Sequence[Reader],
+    assigned: Sequence[Assigned],
+    readings: Sequence[Reading],
+    begun_at: str,
+    *,
+    empty_votes: bool = True,
 ) -> dict[str, Any]:
     """What the admin's page shows, ready for JSON: numbers are unrounded, undefined values None.
 
-    Agreement is the IoU of two distinct readers' first readings of a study image: 0 where one marks a region and the
-    other answers `none`, undefined and left out where both answer `none`; `cannot` has no mask and so no pair. (A
-    consensus that drops empty annotations, as the paper does, has no pairs with 0 for `none`.) An image's `pairs` are
-    those in its mean; the study's mean is over all pairs. Images without a reader are listed too.
+    Agreement is the IoU of two distinct readers' first readings of a study image, the number that the stage consensus
+    gives for the same answers. With `empty_votes` it is 0 where one marks a region and the other answers `none`, and
+    undefined and left out where both answer `none`; without, as in the paper, `none` makes no pair. `cannot` has no
+    mask and so no pair. An image's `pairs` are those in its mean; the study's mean is over all pairs. Images without a
+    reader are listed too.
 
     In `totals`, `invited` counts everyone listed, `enrolled` those taking part now, `finished` those of them with all
     tasks done; `tasks`, `submitted`, `cannot` and `corrections` include repeats and controls.
@@ -95,8 +102,10 @@ def overview(
     done = sorted((item for item in readings if item.reader in active), key=lambda item: (item.reader, item.task))
     counted = [item for item in done if item.kind != "practice"]
     first = [item for item in counted if item.kind == "study" and item.repeat == 0]
-    pairs_of = {image: _pairs([item for item in first if item.image == image]) for image in sorted(plan.images)}
-    reader_rows = _reader_rows(active, mine, done, [pair for pairs in pairs_of.values() for pair in pairs])
+    pairs_of = {
+        image: _pairs([item for item in first if item.image == image], empty_votes) for image in sorted(plan.images)
+    }
+    reader_rows = _reader_rows(active, mine, done, [pair for pairs in pairs_of.values() for pair in pairs], empty_votes)
     known = np.array([iou for pairs in pairs_of.values() for _, _, iou in pairs])
     return {
         "study": {
@@ -122,9 +131,9 @@ def overview(
     }
 
 
-def _pairs(readings: Sequence[Reading]) -> list[Pair]:
+def _pairs(readings: Sequence[Reading], empty_votes: bool) -> list[Pair]:
     """Each pair of distinct readers of one image and their IoU, without pairs of two empty masks."""
-    drawn = [item for item in readings if item.mask is not None]
+    drawn = [item for item in readings if _counts(item, empty_votes)]
     if len(drawn) < 2:
         return []
     masks_RHW = np.array([item.mask for item in drawn])
@@ -134,6 +143,11 @@ def _pairs(readings: Sequence[Reading]) -> list[Pair]:
         for one, other in zip(*np.triu_indices(len(drawn), 1), strict=True)
         if drawn[one].reader != drawn[other].reader and not np.isnan(iou_RR[one, other])
     ]
+
+
+def _counts(reading: Reading, empty_votes: bool) -> bool:
+    """Whether a reading has a mask that is compared with others; an empty one only where it votes."""
+    return reading.mask is not None and (empty_votes or bool(reading.mask.any()))
 
 
 def _image_rows(
@@ -157,7 +171,11 @@ def _image_rows(
 
 
 def _reader_rows(
-    readers: Mapping[str, Reader], assigned: Sequence[Assigned], done: Sequence[Reading], pairs: Sequence[Pair]
+    readers: Mapping[str, Reader],
+    assigned: Sequence[Assigned],
+    done: Sequence[Reading],
+    pairs: Sequence[Pair],
+    empty_votes: bool,
 ) -> list[Row]:
     """One row per reader, by pseudonym, with the codes of what stands out."""
     total = Counter(task.reader for task in assigned)
@@ -187,7 +205,7 @@ def _reader_rows(
                 "none_share": _mean(item.answer == "none" for item in first),
                 "mean_area_percent": _mean(100 * mask.mean() for mask in masks),
                 "agreement": _mean(ious_of[name]),
-                "self_agreement": _self_agreement(counted),
+                "self_agreement": _self_agreement(counted, empty_votes),
                 "controls_marked": _mean(item.answer == "region" for item in counted if item.kind == "control"),
             }
         )
@@ -195,14 +213,14 @@ def _reader_rows(
     return [{**row, "outlier": codes} for row, codes in zip(rows, _outliers(rows, compared), strict=True)]
 
 
-def _self_agreement(readings: Sequence[Reading]) -> float | None:
+def _self_agreement(readings: Sequence[Reading], empty_votes: bool) -> float | None:
     """Mean IoU of one reader's first and second readings of an image; None without a pair.
 
-    As between readers, two empty masks are left out, one empty mask gives 0, and `cannot` has no mask.
+    As between readers, two empty masks are left out, one empty mask gives 0 if empty ones vote, `cannot` has no mask.
     """
     masks: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
     for item in readings:
-        if item.mask is not None:
+        if item.mask is not None and _counts(item, empty_votes):
             masks[item.image][item.repeat] = item.mask
     both = [(by_repeat[0], by_repeat[1]) for _, by_repeat in sorted(masks.items()) if {0, 1} <= by_repeat.keys()]
     return _mean(float(iou_matrix(first[None], second[None])[0, 0]) for first, second in both)
