@@ -1,168 +1,133 @@
 /** The answer bar beside the desk: confidence, the three answers, previous and next image, and what is saved. */
 
+import { Confidence } from "./confidence.js";
 import { button, element } from "./elements.js";
 import { isTyping } from "./keys.js";
 import { t } from "./words.js";
 
-const LEVELS = [1, 2, 3, 4, 5];
+const KEYS = { region: "Enter", none: "N", cannot: "C" }; // of each answer, in the order of the buttons
 
-/**
- * @param {object} options
- * @param {(answer: "region"|"none"|"cannot") => void} options.onAnswer
- * @param {(step: -1|1) => void} options.onStep to the previous or the next image.
- * @returns {object} `head`, `bar` and `notice` for the caller to place; functions that fill and read them.
- */
-export function answerBar({ onAnswer, onStep }) {
-  const title = element("h1", { id: "progress-text", class: "reading-title" });
-  const meter = element("progress", { class: "reading-progress", "aria-hidden": "true" });
-  const practice = element("span", { class: "chip", id: "practice", text: t("reading.practice"), hidden: true });
-  const saved = element("p", { id: "saved-state", class: "saved", role: "status", "aria-live": "polite" });
-  const question = element("p", { class: "question", id: "question", text: t("reading.question") });
-  // Always in the page, so that screen readers announce its text.
-  const notice = element("div", { class: "notice-place", id: "notice", role: "status" });
-
-  const confidence = confidenceGroup(settle);
-  const answers = {
-    region: answerButton("region", "Enter", onAnswer, "primary"),
-    none: answerButton("none", "N", onAnswer),
-    cannot: answerButton("cannot", "C", onAnswer),
-  };
-  const back = button(t("reading.previous"), () => onStep(-1), { id: "previous", class: "step" });
-  const forth = button(t("reading.next"), () => onStep(1), { id: "next", class: "step" });
-
-  const head = element(
-    "div",
-    { class: "reading-head" },
-    element("div", { class: "reading-line" }, title, practice, saved),
-    meter,
-    question,
-  );
-  const bar = element(
-    "div",
-    { class: "answer-bar", role: "group", "aria-label": t("reading.answers") },
-    confidence.node,
-    element("div", { class: "answers" }, ...Object.values(answers)),
-    element("div", { class: "steps" }, back, forth),
-  );
-
-  function onKey(event) {
-    if (
-      event.defaultPrevented ||
-      event.repeat ||
-      event.ctrlKey ||
-      event.metaKey ||
-      document.querySelector("dialog[open]")
-    )
-      return;
-    if (isTyping(event.target) || event.target.closest?.(".menu")) return;
-    const level = /^Digit([1-5])$/.exec(event.code);
-    if (level && (event.shiftKey || event.altKey)) {
-      confidence.set(Number(level[1]));
-      settle();
-    } else if (event.altKey || event.shiftKey) return;
-    else if (event.key === "Enter" && !isPressable(event.target)) onAnswer("region");
-    else if (event.key.toLowerCase() === "n") onAnswer("none");
-    else if (event.key.toLowerCase() === "c") onAnswer("cannot");
-    else return;
-    event.preventDefault();
+export class AnswerBar {
+  /**
+   * @param {object} options
+   * @param {(answer: "region"|"none"|"cannot") => void} options.onAnswer
+   * @param {(step: -1|1) => void} options.onStep to the previous or the next image.
+   */
+  constructor({ onAnswer, onStep }) {
+    this.onAnswer = onAnswer;
+    this.question = new Confidence(() => this.settle());
+    const names = Object.keys(KEYS);
+    this.answers = Object.fromEntries(names.map((name) => [name, answerButton(name, () => onAnswer(name))]));
+    this.back = button(t("reading.previous"), () => onStep(-1), { id: "previous", class: "step" });
+    this.forth = button(t("reading.next"), () => onStep(1), { id: "next", class: "step" });
+    this.title = element("h1", { id: "progress-text", class: "reading-title" });
+    this.meter = element("progress", { class: "reading-progress", "aria-hidden": "true" });
+    this.practice = element("span", { class: "chip", id: "practice", text: t("reading.practice"), hidden: true });
+    this.saved = element("p", { id: "saved-state", class: "saved", role: "status", "aria-live": "polite" });
+    /** The message to the reader; always in the page, so that screen readers announce its text. */
+    this.notice = element("div", { class: "notice-place", id: "notice", role: "status" });
+    /** Where the reader is, and the question about the image. */
+    this.head = element(
+      "div",
+      { class: "reading-head" },
+      element("div", { class: "reading-line" }, this.title, this.practice, this.saved),
+      this.meter,
+      element("p", { class: "question", id: "question", text: t("reading.question") }),
+    );
+    /** The buttons. */
+    this.bar = element(
+      "div",
+      { class: "answer-bar", role: "group", "aria-label": t("reading.answers") },
+      this.question.node,
+      element("div", { class: "answers" }, ...Object.values(this.answers)),
+      element("div", { class: "steps" }, this.back, this.forth),
+    );
   }
 
-  return {
-    head,
-    bar,
-    notice,
-    onKey,
-    confidence: confidence.get,
-    setConfidence: confidence.set,
-    /** Asks for the missing confidence and moves the focus there. */
-    askConfidence() {
-      say(t("reading.confidence_missing"), "problem");
-      confidence.focus();
-    },
-    say,
-    settle,
-    fill({ task, progress, hasNext }) {
-      title.textContent = t("reading.title", { number: task.number, total: task.total });
-      meter.max = task.total;
-      meter.value = progress.done;
-      practice.hidden = !task.practice;
-      back.disabled = task.number <= 1;
-      forth.disabled = !hasNext;
-      for (const [name, node] of Object.entries(answers)) {
-        node.classList.toggle("given", task.answer === name);
-        node.disabled = task.final;
-      }
-      answers.region.firstChild.textContent = t(task.version > 0 ? "answer.region_again" : "answer.region");
-    },
-    setSaved(state) {
-      saved.dataset.state = state;
-      saved.textContent = t(`saved.${state}`);
-    },
-    setBusy(isBusy) {
-      for (const node of [...Object.values(answers), back, forth]) node.setAttribute("aria-disabled", String(isBusy));
-      bar.classList.toggle("busy", isBusy);
-    },
-  };
+  /** @returns {number|null} 1 to 5, null while none is chosen. */
+  get confidence() {
+    return this.question.level;
+  }
+
+  set confidence(level) {
+    this.question.level = level;
+  }
+
+  /** Asks for the missing confidence and moves the focus there. */
+  askConfidence() {
+    this.say(t("reading.confidence_missing"), "problem");
+    this.question.focus();
+  }
+
+  /** Shows a message beside the answers; "" removes it. @param {"info"|"problem"} kind */
+  say(text, kind = "info") {
+    this.notice.replaceChildren(...(text ? [element("p", { class: "notice", "data-kind": kind, text })] : []));
+  }
 
   /** Removes the message once the reader continues. */
-  function settle() {
-    if (notice.firstChild) say("");
+  settle() {
+    if (this.notice.firstChild) this.say("");
   }
 
-  function say(text, kind = "info") {
-    notice.replaceChildren(...(text ? [element("p", { class: "notice", "data-kind": kind, text })] : []));
+  /** Shows a task. @param {{task: object, progress: {done: number}, hasNext: boolean}} what */
+  fill({ task, progress, hasNext }) {
+    this.title.textContent = t("reading.title", { number: task.number, total: task.total });
+    this.meter.max = task.total;
+    this.meter.value = progress.done;
+    this.practice.hidden = !task.practice;
+    this.back.disabled = task.number <= 1;
+    this.forth.disabled = !hasNext;
+    for (const [name, node] of Object.entries(this.answers)) {
+      node.classList.toggle("given", task.answer === name);
+      node.disabled = task.final;
+    }
+    this.answers.region.firstChild.textContent = t(task.version > 0 ? "answer.region_again" : "answer.region");
+  }
+
+  /** @param {"saved"|"saving"|"offline"|"full"|"refused"} state of the task's strokes. */
+  setSaved(state) {
+    this.saved.dataset.state = state;
+    this.saved.textContent = t(`saved.${state}`);
+  }
+
+  setBusy(isBusy) {
+    const buttons = [...Object.values(this.answers), this.back, this.forth];
+    for (const node of buttons) node.setAttribute("aria-disabled", String(isBusy));
+    this.bar.classList.toggle("busy", isBusy);
+  }
+
+  /** The bar's keys. A listener of its own identity, for the caller to add and remove. */
+  onKey = (event) => {
+    if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (isTyping(event.target) || event.target.closest?.(".menu")) return;
+    if (this.#act(event)) event.preventDefault();
+  };
+
+  /** @returns {boolean} whether the key means something here. */
+  #act(event) {
+    const level = /^Digit([1-5])$/.exec(event.code);
+    if (level && (event.shiftKey || event.altKey)) {
+      this.confidence = Number(level[1]);
+      this.settle();
+      return true;
+    }
+    if (event.altKey || event.shiftKey) return false;
+    const answer = Object.keys(KEYS).find((name) => KEYS[name].toLowerCase() === event.key.toLowerCase());
+    if (!answer || (event.key === "Enter" && isPressable(event.target))) return false;
+    this.onAnswer(answer);
+    return true;
   }
 }
 
-function answerButton(name, key, onAnswer, kind = "") {
+function answerButton(name, onClick) {
+  const properties = { type: "button", id: `answer-${name}`, "aria-keyshortcuts": KEYS[name], on: { click: onClick } };
   return element(
     "button",
-    {
-      type: "button",
-      id: `answer-${name}`,
-      class: `answer ${kind}`,
-      "aria-keyshortcuts": key,
-      on: { click: () => onAnswer(name) },
-    },
+    { class: name === "region" ? "answer primary" : "answer", ...properties },
     element("span", { text: t(`answer.${name}`) }),
-    element("kbd", { text: key, "aria-hidden": "true" }),
+    element("kbd", { text: KEYS[name], "aria-hidden": "true" }),
   );
-}
-
-function confidenceGroup(onChange) {
-  const radios = LEVELS.map((level) =>
-    element("input", {
-      type: "radio",
-      name: "confidence",
-      id: `confidence-${level}`,
-      value: level,
-      "aria-label": t("confidence.level", {
-        level,
-        words: level === 1 ? t("confidence.low") : level === 5 ? t("confidence.high") : "",
-      }).trim(),
-      title: t("confidence.keys", { level }),
-    }),
-  );
-  const node = element(
-    "fieldset",
-    { class: "confidence", on: { change: onChange } },
-    element("legend", { text: t("confidence.question") }),
-    element("span", { class: "end low", text: t("confidence.low"), "aria-hidden": "true" }),
-    element(
-      "div",
-      { class: "levels" },
-      ...radios.map((radio) =>
-        element("label", { class: "level", for: radio.id }, radio, element("span", { text: radio.value })),
-      ),
-    ),
-    element("span", { class: "end high", text: t("confidence.high"), "aria-hidden": "true" }),
-  );
-  return {
-    node,
-    get: () => Number(radios.find((radio) => radio.checked)?.value) || null,
-    set: (level) => radios.forEach((radio) => (radio.checked = Number(radio.value) === level)),
-    focus: () => radios[2].focus(),
-  };
 }
 
 /** Whether Enter already activates the element. */

@@ -27,82 +27,133 @@ export function mergeEvents(server, local) {
   return merged;
 }
 
-/**
- * The queue of one task's events.
- * @param {object} options
- * @param {object} options.api
- * @param {object} options.vault
- * @param {string} options.reader
- * @param {string} options.task
- * @param {object[]} options.pending events to send at once, from mergeEvents.
- * @param {(state: "saved"|"saving"|"offline"|"full"|"refused") => void} options.onState
- * @param {(events: object[]) => void} options.onOutOfStep called with the server's log if another device has drawn.
- * @param {(error: ApiError) => void} options.onSignedOut
- * @returns {{add, settled, close, pending}}
- */
-export function openQueue({ api, vault, reader, task, pending, onState, onOutOfStep, onSignedOut }) {
-  let waiting = [...pending];
-  let isSending = false;
-  let isOpen = true;
-  let lastError = null;
-  let wake = () => {};
-  const path = `/api/tasks/${encodeURIComponent(task)}/events`;
-  const attempted = new EventTarget(); // "attempt" after each request, whether it succeeded or not
+/** The queue of one task's events: sends what waits as soon as it opens. */
+export class Queue {
+  #options;
+  #path;
+  #waiting;
+  #isSending = false;
+  #isOpen = true;
+  #lastError = null;
+  #wake = () => {};
+  #attempted = new EventTarget(); // "attempt" after each request, whether it succeeded or not
 
-  const say = (state) => isOpen && onState(state);
+  /**
+   * @param {object} options
+   * @param {object} options.api
+   * @param {object} options.vault
+   * @param {string} options.reader
+   * @param {string} options.task
+   * @param {object[]} options.pending events to send at once, from mergeEvents.
+   * @param {(state: "saved"|"saving"|"offline"|"full"|"refused") => void} options.onState
+   * @param {(events: object[]) => void} options.onOutOfStep called with the server's log if another device has drawn.
+   * @param {(error: ApiError) => void} options.onSignedOut
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#path = `/api/tasks/${encodeURIComponent(options.task)}/events`;
+    this.#waiting = [...options.pending];
+    document.addEventListener("visibilitychange", this.#onHiding);
+    window.addEventListener("pagehide", this.#onLeaving);
+    window.addEventListener("online", this.#onOnline);
+    if (this.#waiting.length > 0) this.#run();
+    else this.#say("saved");
+  }
 
-  async function add(event) {
-    waiting.push(event);
-    if (lastError === null) say("saving"); // until the next attempt, what the last one met still holds
+  /** Stores an event on the device and sends it. */
+  async add(event) {
+    const { vault, reader, task } = this.#options;
+    this.#waiting.push(event);
+    if (this.#lastError === null) this.#say("saving"); // until the next attempt, what the last one met still holds
     try {
       await Promise.race([vault.keep(reader, task, event), pause(KEEP_MS)]);
     } catch (error) {
       console.warn("this device could not store a stroke; it is sent to the server at once:", error);
     }
-    run();
+    this.#run();
   }
 
-  async function run() {
-    if (isSending) return;
-    isSending = true;
+  /**
+   * @returns {Promise<void>} resolves when the server has every event; rejects with the ApiError of a failed attempt.
+   */
+  async settled() {
+    this.#lastError = null;
+    if (this.#waiting.length > 0) {
+      this.#wake();
+      this.#run();
+    }
+    while (this.#waiting.length > 0 && this.#lastError === null) {
+      await new Promise((done) => this.#attempted.addEventListener("attempt", done, { once: true }));
+    }
+    if (this.#lastError !== null) throw this.#lastError;
+  }
+
+  /** Stops when the screen closes: waiting events get one more attempt, then stay in the vault. */
+  close() {
+    this.#isOpen = false;
+    document.removeEventListener("visibilitychange", this.#onHiding);
+    window.removeEventListener("pagehide", this.#onLeaving);
+    window.removeEventListener("online", this.#onOnline);
+    this.#wake();
+  }
+
+  #onLeaving = () => {
+    if (this.#waiting.length > 0) this.#options.api.keepalive(this.#path, { events: firstBatch(this.#waiting) });
+  };
+
+  #onHiding = () => document.visibilityState === "hidden" && this.#onLeaving();
+
+  #onOnline = () => {
+    this.#wake();
+    this.#run();
+  };
+
+  #say(state) {
+    if (this.#isOpen) this.#options.onState(state);
+  }
+
+  async #run() {
+    if (this.#isSending) return;
+    this.#isSending = true;
     let wait = FIRST_WAIT_MS;
-    while (waiting.length > 0) {
-      lastError = await sendBatch();
-      attempted.dispatchEvent(new Event("attempt"));
-      if (lastError === null) {
+    while (this.#waiting.length > 0) {
+      this.#lastError = await this.#sendBatch();
+      this.#attempted.dispatchEvent(new Event("attempt"));
+      if (this.#lastError === null) {
         wait = FIRST_WAIT_MS;
         continue;
       }
-      if (!lastError.isTemporary || !isOpen) break;
-      await Promise.race([pause(wait), new Promise((done) => (wake = done))]);
+      if (!this.#lastError.isTemporary || !this.#isOpen) break;
+      await Promise.race([pause(wait), new Promise((done) => (this.#wake = done))]);
       wait = Math.min(2 * wait, LONGEST_WAIT_MS);
     }
-    isSending = false;
-    if (waiting.length === 0) say("saved");
-    attempted.dispatchEvent(new Event("attempt"));
+    this.#isSending = false;
+    if (this.#waiting.length === 0) this.#say("saved");
+    this.#attempted.dispatchEvent(new Event("attempt"));
   }
 
   /** @returns {Promise<ApiError|null>} null when the server has the batch. */
-  async function sendBatch() {
-    const batch = firstBatch(waiting);
-    if (lastError === null) say("saving");
+  async #sendBatch() {
+    const batch = firstBatch(this.#waiting);
+    if (this.#lastError === null) this.#say("saving");
     try {
-      await api.post(path, { events: batch });
-      await confirm(batch);
+      await this.#options.api.post(this.#path, { events: batch });
+      await this.#confirm(batch);
       return null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.code === "out_of_step") await overtaken(error.details.events);
-      else if (error.status === 401) isOpen && onSignedOut(error);
-      else if (error.code === "disk_full") say("full");
-      else say(error.isTemporary ? "offline" : "refused");
+      if (error.code === "out_of_step") await this.#overtaken(error.details.events);
+      else if (error.status === 401) this.#signedOut(error);
+      else if (error.code === "disk_full") this.#say("full");
+      else this.#say(error.isTemporary ? "offline" : "refused");
       return error;
     }
   }
 
-  async function confirm(batch) {
+  async #confirm(batch) {
+    const { vault, reader, task } = this.#options;
     const ids = new Set(batch.map((event) => event.id));
-    waiting = waiting.filter((event) => !ids.has(event.id));
+    this.#waiting = this.#waiting.filter((event) => !ids.has(event.id));
     try {
       await vault.drop(reader, task, [...ids]);
     } catch (error) {
@@ -110,55 +161,14 @@ export function openQueue({ api, vault, reader, task, pending, onState, onOutOfS
     }
   }
 
-  async function overtaken(events) {
-    await confirm(waiting);
-    if (isOpen) onOutOfStep(events);
+  async #overtaken(events) {
+    await this.#confirm(this.#waiting);
+    if (this.#isOpen) this.#options.onOutOfStep(events);
   }
 
-  /**
-   * @returns {Promise<void>} resolves when the server has every event; rejects with the ApiError of a failed attempt.
-   */
-  async function settled() {
-    lastError = null;
-    if (waiting.length > 0) {
-      wake();
-      run();
-    }
-    while (waiting.length > 0 && lastError === null) {
-      await new Promise((done) => attempted.addEventListener("attempt", done, { once: true }));
-    }
-    if (lastError !== null) throw lastError;
+  #signedOut(error) {
+    if (this.#isOpen) this.#options.onSignedOut(error);
   }
-
-  const onLeaving = () => {
-    if (waiting.length > 0) api.keepalive(path, { events: firstBatch(waiting) });
-  };
-  const onHiding = () => document.visibilityState === "hidden" && onLeaving();
-  const onOnline = () => {
-    wake();
-    run();
-  };
-  document.addEventListener("visibilitychange", onHiding);
-  window.addEventListener("pagehide", onLeaving);
-  window.addEventListener("online", onOnline);
-
-  if (waiting.length > 0) run();
-  else say("saved");
-
-  return {
-    add,
-    settled,
-    /** @returns {number} events that the server has not confirmed. */
-    pending: () => waiting.length,
-    /** Stops when the screen closes: waiting events get one more attempt, then stay in the vault. */
-    close() {
-      isOpen = false;
-      document.removeEventListener("visibilitychange", onHiding);
-      window.removeEventListener("pagehide", onLeaving);
-      window.removeEventListener("online", onOnline);
-      wake();
-    },
-  };
 }
 
 /** The first events that fit into one request; at least one. */

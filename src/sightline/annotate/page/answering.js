@@ -1,0 +1,100 @@
+/** Giving an image's answer: what must be so before it is sent, sending it, and where the reader goes from there. */
+
+import { ApiError } from "./api.js";
+import { ask } from "./dialogs.js";
+import { coverageText, submission } from "./submission.js";
+import { t } from "./words.js";
+
+export class Answering {
+  /**
+   * @param {object} app
+   * @param {import("./answers.js").AnswerBar} bar
+   * @param {object} screen
+   * @param {() => boolean} screen.isShown false once the reader has left.
+   * @param {(events: object[]) => void} screen.showServerLog another device has drawn on this image.
+   */
+  constructor(app, bar, { isShown, showServerLog }) {
+    Object.assign(this, { app, bar, isShown, showServerLog });
+    /** Whether an answer is on its way, or a question about it open. */
+    this.isBusy = false;
+  }
+
+  /**
+   * Gives the answer, or says why it cannot be given yet.
+   * @param {"region"|"none"|"cannot"} given
+   * @param {{task: object, desk: import("./desk.js").Desk, queue: object, clock: object}} open
+   */
+  async give(given, open) {
+    const { bar } = this;
+    if (this.isBusy || this.#isMissing(given, open)) return;
+    this.isBusy = true;
+    bar.setBusy(true);
+    bar.say("");
+    try {
+      if (await this.#discardsMarks(given, open)) await this.#submit(given, open);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#refused(error, open.task.task);
+    } finally {
+      this.isBusy = false;
+      bar.setBusy(false);
+    }
+  }
+
+  /** Whether something must come before the answer; says what. */
+  #isMissing(given, { task, desk }) {
+    const missing =
+      (task.final && "reading.final") ||
+      (desk.isDrawing && "reading.still_drawing") ||
+      (given === "region" && desk.pixels === 0 && "reading.nothing_marked");
+    if (missing) {
+      this.bar.say(t(missing), "problem");
+      return true;
+    }
+    const isUnsure = given !== "cannot" && this.bar.confidence === null;
+    if (isUnsure) this.bar.askConfidence();
+    return isUnsure;
+  }
+
+  /** Asks before an answer without a region discards what is drawn. @returns {Promise<boolean>} false to stop */
+  async #discardsMarks(given, { desk }) {
+    if (given === "region" || desk.pixels === 0) return true;
+    const isSure = await ask({ title: t("aside.title"), text: t("aside.text"), yes: t(`aside.${given}`) });
+    if (isSure) desk.clear();
+    return isSure;
+  }
+
+  async #submit(given, open) {
+    const { app } = this;
+    const mask = given === "region" ? open.desk.mask() : null;
+    await open.queue.settled();
+    await submission(app, open, given, given === "cannot" ? null : this.bar.confidence, mask);
+    open.clock.forget();
+    const [progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
+    app.progress = progress;
+    if (this.isShown()) await this.#goOn(given, open.task, mask, next);
+  }
+
+  async #goOn(given, read, mask, next) {
+    const { go } = this.app;
+    if (read.practice)
+      await ask({ title: t("feedback.title"), text: coverageText(given, mask), yes: t("button.continue"), no: null });
+    const recorded = t("reading.recorded", { number: read.number, answer: t(`recorded.${given}`) });
+    if (next.task === null) go.done();
+    else if (read.practice && read.version === 0 && !next.practice) go.study();
+    else go.reading({ id: next.task, notice: recorded });
+  }
+
+  #refused(error, id) {
+    const { app, bar } = this;
+    if (!this.isShown()) return;
+    if (error.status === 401) app.signedOut();
+    else if (error.code === "out_of_step") {
+      if (error.details.events) this.showServerLog(error.details.events); // the queue's callback does the same
+    } else if (error.code === "conflict") app.go.reading({ id, notice: t("sync.conflict") });
+    else if (error.code === "final") app.go.reading({ id });
+    else if (error.code === "disk_full") bar.say(t("reading.disk_full"), "problem");
+    else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
+    else bar.say(t("error.refused", { message: error.message }), "problem");
+  }
+}

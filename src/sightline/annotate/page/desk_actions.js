@@ -1,0 +1,134 @@
+// What the desk's keys and buttons do, by the action's name.
+
+import { positionOf, radiusOf } from "./toolbar.js";
+import { AS_IT_IS } from "./xray.js";
+
+const PAN_STEP = 80; // CSS pixels by which an arrow key moves the image
+const ZOOM_STEP = 1.25;
+const CHANGES = ["undo", "redo", "clear"]; // the drawing, and so not of a locked one
+
+export class DeskActions {
+  #actions;
+
+  /** @param {import("./desk.js").Desk} desk */
+  constructor(desk) {
+    this.desk = desk;
+    this.#actions = { ...this.#drawing(), ...this.#showing() };
+  }
+
+  /** Performs an action. @returns {boolean} false if it has no meaning now */
+  perform(action) {
+    const { desk } = this;
+    if (desk.isLocked && CHANGES.includes(action)) return true;
+    if (action in this.#actions) this.#actions[action]();
+    else if (!this.#onPen(action)) return false;
+    desk.update();
+    return true;
+  }
+
+  /** Removes all that is drawn, also what is in progress. */
+  clear() {
+    const { drawing } = this.desk;
+    this.desk.dropPen();
+    if (drawing.pixels > 0) this.#record(drawing.clear(), "desk.said.clear");
+  }
+
+  /** Shows the marks, or hides them. */
+  toggleMarks() {
+    const { view } = this.desk;
+    view.showsMarks = !view.showsMarks;
+    view.repaintMarks();
+    this.desk.say(view.showsMarks ? "desk.said.shown" : "desk.said.hidden");
+  }
+
+  /** The tools, and what has been drawn with them. */
+  #drawing() {
+    const { desk } = this;
+    const resize = (steps) => desk.setRadius(radiusOf(positionOf(desk.style.radius) + steps));
+    return {
+      brush: () => this.#choose("brush", "brush", "add"),
+      outline: () => this.#choose("outline", "outline", "add"),
+      polygon: () => this.#choose("polygon", "polygon", "add"),
+      eraser: () => this.#choose("eraser", "brush", "remove"),
+      remove: () => this.#setMode(desk.style.mode === "remove" ? "add" : "remove"),
+      smaller: () => resize(-1),
+      larger: () => resize(1),
+      undo: () => this.#undo(),
+      redo: () => !desk.sketch.pen && this.#record(desk.drawing.redo(), "desk.said.redo"),
+      clear: () => this.clear(),
+    };
+  }
+
+  /** How the image is shown; nothing that is drawn depends on it. */
+  #showing() {
+    const { desk } = this;
+    return {
+      zoomIn: () => desk.view.zoom(ZOOM_STEP),
+      zoomOut: () => desk.view.zoom(1 / ZOOM_STEP),
+      fit: () => desk.view.fit(),
+      oneToOne: () => desk.view.oneToOne(),
+      left: () => desk.view.pan(PAN_STEP, 0),
+      right: () => desk.view.pan(-PAN_STEP, 0),
+      up: () => desk.view.pan(0, PAN_STEP),
+      down: () => desk.view.pan(0, -PAN_STEP),
+      hand: () => (desk.isHand = true),
+      window: () => (desk.isWindowing = !desk.isWindowing),
+      invert: () => desk.setLook({ inverted: !desk.look.inverted }),
+      reset: () => this.#reset(),
+      marks: () => this.toggleMarks(),
+      help: () => desk.card.showModal(),
+    };
+  }
+
+  /** Enter, Backspace and Escape, which belong to the desk only while something is in progress. */
+  #onPen(action) {
+    const { desk } = this;
+    const { sketch } = desk;
+    if (action === "cancel" && desk.isWindowing && !sketch.pen) desk.isWindowing = false;
+    else if (action === "cancel" && sketch.pen) {
+      desk.dropPen();
+      desk.say("desk.said.dropped");
+    } else if (!sketch.isPolygonOpen) return false;
+    else if (action === "close" && sketch.numCorners >= 3) sketch.finish();
+    else if (action === "back") sketch.removeCorner();
+    return true;
+  }
+
+  #choose(name, tool, mode) {
+    const { desk } = this;
+    desk.sketch.drop();
+    Object.assign(desk.style, { tool, mode });
+    desk.isWindowing = false;
+    desk.say("desk.said.tool", { tool: desk.t(`desk.${name}.short`) });
+  }
+
+  #setMode(mode) {
+    this.desk.sketch.drop();
+    this.desk.style.mode = mode;
+    this.desk.say(mode === "remove" ? "desk.said.removes" : "desk.said.adds");
+  }
+
+  #reset() {
+    const { desk } = this;
+    desk.setLook(AS_IT_IS);
+    desk.isWindowing = false;
+    desk.view.fit();
+    desk.say("desk.said.reset");
+  }
+
+  #undo() {
+    const { drawing, pointers, sketch } = this.desk;
+    if (sketch.isPolygonOpen) sketch.removeCorner();
+    else if (sketch.pen) pointers.drop();
+    else this.#record(drawing.undo(), "desk.said.undo");
+  }
+
+  #record(step, said) {
+    if (!step) return;
+    const { desk } = this;
+    desk.onEvent(step.event);
+    desk.sketch.showMask(step.box);
+    desk.say(said);
+    desk.update();
+  }
+}
