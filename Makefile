@@ -1,7 +1,7 @@
 # Everything a user types; study.mk has what any study's folder needs: repro, experiments, fresh, setup, clean.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-.PHONY: test test-slow bench lint lock
+.PHONY: test test-slow bench lint lint-javascript lock
 
 test: setup lint ## lint, types and the fast tests, a process for each core up to four
 	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
@@ -12,10 +12,25 @@ test-slow: setup ## simulations and whole data sets
 bench: .venv/.bench ## speed against peers and limits, under 15 minutes on a CPU; writes benchmarks/results/<machine>.json
 	python benchmarks/bench.py
 
-lint: setup
+lint: setup lint-javascript
 	ruff check .
 	ruff format --check .
 	mypy
+
+# A machine without npm, without a network or with an old Node lints no JavaScript, says so, and goes on: nothing but
+# this needs Node. The stamp lies in node_modules, which `npm ci` empties first.
+ESLINT := tests/javascript/node_modules/.bin/eslint
+
+lint-javascript:
+	@if ! command -v npm > /dev/null; then echo "the JavaScript is not linted: there is no npm here"; \
+	elif ! $(MAKE) --silent --file $(firstword $(MAKEFILE_LIST)) tests/javascript/node_modules/.installed > /dev/null 2>&1; then \
+	  echo "the JavaScript is not linted: npm ci --prefix tests/javascript fails (is there a network? Node 18.18 or newer?)"; \
+	else echo "eslint"; $(ESLINT) --config tests/javascript/eslint.config.js src/sightline/annotate/page src/sightline/report/viewer; fi
+
+tests/javascript/node_modules/.installed: tests/javascript/package-lock.json tests/javascript/package.json
+	npm ci --prefix tests/javascript --prefer-offline --no-audit --no-fund --fetch-timeout 20000 --fetch-retries 1 --fetch-retry-mintimeout 1000
+	$(ESLINT) --version
+	touch $@
 
 # peers that nothing else needs; what they need is there already
 .venv/.bench: .venv/.installed benchmarks/requirements.lock

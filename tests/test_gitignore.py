@@ -24,6 +24,7 @@ HIDDEN = (
         "dvc_plots/index.html",
     ),
     *("src/sightline/__pycache__/cli.pyc", ".venv/bin/python", ".hypothesis/examples/a"),
+    "tests/javascript/node_modules/eslint/package.json",
 )
 SEEN = (
     *("data/raw/README.md", "data/lungs/README.md", "data/annotations/README.md", "data/raw.dvc", "dvc.lock"),

@@ -1,7 +1,8 @@
-"""`make fresh` in a repository of the test's own, with a `dvc` that says what the test tells it to say."""
+"""`make fresh` and `make lint-javascript` in a repository of the test's own, with tools that do what the test says."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -76,3 +77,44 @@ def test_results_of_code_that_is_not_committed_are_not_blamed_on_the_machine(pro
     assert (
         text == "metrics/ and plots/ belong to code or params.yaml that are not committed yet: commit them together\n"
     )
+
+
+def lint_javascript(project: Path, npm: str | None) -> tuple[int, str]:
+    """Exit code and output of `make lint-javascript` where `npm` is this script, or where there is none."""
+    for tool in ("sh", "make", "touch"):
+        (project / ".venv/bin" / tool).symlink_to(str(shutil.which(tool)))
+    if npm:
+        (project / ".venv/bin/npm").write_text(f"#!/bin/sh\n{npm}\n")
+        (project / ".venv/bin/npm").chmod(0o755)
+    for name in ("package.json", "package-lock.json"):
+        (project / "tests/javascript").mkdir(parents=True, exist_ok=True)
+        (project / "tests/javascript" / name).touch()
+    command = ["make", "--silent", "--file", str(ROOT / "Makefile"), "lint-javascript"]
+    environment = {"PATH": str(project / ".venv/bin")}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("npm", "why"), [(None, "there is no npm here"), ("exit 1", "npm ci --prefix")])
+def test_where_eslint_cannot_be_installed_lint_says_so_and_goes_on(project: Path, npm: str | None, why: str) -> None:
+    code, text = lint_javascript(project, npm)
+    assert code == 0
+    assert text.startswith(f"the JavaScript is not linted: {why}")
+    assert text.count("\n") == 1
+
+
+def test_a_fault_in_the_javascript_fails(project: Path) -> None:
+    (project / "eslint").write_text('#!/bin/sh\n[ "$1" = --version ]\n')  # finds a fault in whatever it checks
+    (project / "eslint").chmod(0o755)
+    folder = "tests/javascript/node_modules/.bin"
+    npm = f"/bin/mkdir -p {folder} && /bin/cp eslint {folder}"
+    code, text = lint_javascript(project, npm)
+    assert code != 0
+    assert text.startswith("eslint\n")
+
+
+def test_the_lock_of_the_javascript_has_hashes_and_no_registry() -> None:
+    lock = json.loads((ROOT / "tests/javascript/package-lock.json").read_text(encoding="utf-8"))
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    assert not [package for package in packages if "resolved" in package]
