@@ -2,35 +2,35 @@
 // that they are given.
 
 import { element } from "./elements.js";
+import { icon } from "./icons.js";
 import { keysOf } from "./shortcuts.js";
 
-const ICONS = {
-  brush: "M4 20c3 0 5-1 5-3.5A2.5 2.5 0 0 0 6.5 14C4.5 14 5 17 3 18M9 14.5 18.5 4a1.8 1.8 0 0 1 2.5 2.5L10.5 16",
-  outline: "M7 6c4-4 12-1 12 5 0 5-3 4-5 6s-6 3-9-1 0-8 2-10Z",
-  polygon: "M5 8 13 4l7 6-3 9H7ZM5 8h.01M13 4h.01M20 10h.01M17 19h.01M7 19h.01",
-  eraser: "m8 19-5-5L13 4l7 7-8 8Zm-.5-9.5 7 7M12 19h8",
-  remove: "M5 12h14",
-  undo: "M9 5 4 10l5 5M4 10h10a5.5 5.5 0 0 1 0 11h-3",
-  redo: "m15 5 5 5-5 5M20 10H10a5.5 5.5 0 0 0 0 11h3",
-  clear: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
-  zoomIn: "M16 16l5 5M10.5 18a7.5 7.5 0 1 0 0-15 7.5 7.5 0 0 0 0 15ZM10.5 7.5v6M7.5 10.5h6",
-  zoomOut: "M16 16l5 5M10.5 18a7.5 7.5 0 1 0 0-15 7.5 7.5 0 0 0 0 15ZM7.5 10.5h6",
-  fit: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
-  oneToOne: "M6 8l2-2v12M16 8l2-2v12M12 10h.01M12 15h.01",
-  window: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM12 3v18M12 8h7M12 12h9M12 16h7",
-  invert: "M4 4h16v16H4ZM4 20 20 4M8 8h4M15 14v4M13 16h4",
-  reset: "M4 5v5h5M4.5 10a8 8 0 1 1-.5 4",
-  marks: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12ZM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z",
-  help: "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 18h.01",
-};
+const tool = (action) => ({ kind: "tool", action }); // one of the tools that draw: pressed while it is the chosen one
+const toggle = (action) => ({ kind: "toggle", action }); // pressed while what it switches is on
+const push = (action) => ({ kind: "push", action }); // acts once
+const slide = (name, max, min = 0) => ({ kind: "slider", name, min, max });
 
-const TOOLS = ["brush", "outline", "polygon", "eraser"];
-const TOGGLES = [...TOOLS, "remove", "window", "invert", "marks"];
-const SLIDERS = {
-  size: { min: 0, max: 40, step: 1 }, // quarter powers of two: see `radiusOf`
-  level: { min: 0, max: 256, step: 1 },
-  window: { min: 2, max: 512, step: 1 },
-};
+/**
+ * What the toolbar holds, group by group. A new control is one entry here, an icon of its action in icons.js and the
+ * words `desk.<action>` (its title) and `desk.<action>.short` (under the icon). The `isFirst` groups stay in sight on a
+ * phone; the others scroll below them.
+ */
+const GROUPS = [
+  { name: "tools", isFirst: true, controls: [tool("brush"), tool("outline"), tool("polygon"), tool("eraser")] },
+  { name: "history", isFirst: true, controls: [push("undo"), push("redo")] },
+  { name: "pen", controls: [slide("size", 40), toggle("remove"), push("clear")] }, // quarter powers of two: `radiusOf`
+  {
+    name: "view",
+    controls: [push("zoomOut"), { kind: "zoom" }, push("zoomIn"), push("fit"), push("oneToOne"), toggle("marks")],
+  },
+  {
+    name: "image",
+    controls: [slide("level", 256), slide("window", 512, 2), toggle("window"), toggle("invert"), push("reset")],
+  },
+  { name: "help", controls: [push("help")] },
+];
+const CONTROLS = GROUPS.flatMap((group) => group.controls);
+const LARGEST = CONTROLS.find((control) => control.name === "size").max;
 
 /** Radius in image pixels at a position of the size slider, 0..40: 0.5 to 512, doubling every four steps. */
 export function radiusOf(position) {
@@ -39,7 +39,7 @@ export function radiusOf(position) {
 
 /** Position of the size slider that is nearest to a radius. */
 export function positionOf(radius) {
-  return Math.min(SLIDERS.size.max, Math.max(0, Math.round(4 * Math.log2(radius / 0.5))));
+  return Math.min(LARGEST, Math.max(0, Math.round(4 * Math.log2(radius / 0.5))));
 }
 
 /**
@@ -53,47 +53,35 @@ export function positionOf(radius) {
 export function buildToolbar(t, on) {
   const buttons = {};
   const sliders = {};
-  const make = (action) => (buttons[action] = toolButton(t, on, action));
-  const slide = (name) => (sliders[name] = slider(t, on, name)).element;
-  const group = (name, ...children) =>
-    element(
-      "div",
-      { class: `desk-group desk-group-${name}`, role: "group", "aria-label": t(`desk.group.${name}`) },
-      ...children,
-    );
   const zoom = element("span", { class: "desk-zoom", title: t("desk.zoom") });
 
+  function made(control) {
+    if (control.kind === "zoom") return zoom;
+    if (control.kind === "slider") return (sliders[control.name] = slider(t, on, control)).element;
+    return (buttons[control.action] = toolButton(t, on, control.action));
+  }
+
+  const groups = (isFirst) =>
+    GROUPS.filter((group) => Boolean(group.isFirst) === isFirst).map(({ name, controls }) =>
+      element(
+        "div",
+        { class: `desk-group desk-group-${name}`, role: "group", "aria-label": t(`desk.group.${name}`) },
+        ...controls.map(made),
+      ),
+    );
   const bar = element(
     "div",
     { class: "desk-toolbar", role: "region", "aria-label": t("desk.toolbar") },
-    element(
-      "div",
-      { class: "desk-first" },
-      group("tools", ...TOOLS.map(make)),
-      group("history", make("undo"), make("redo")),
-    ),
-    element(
-      "div",
-      { class: "desk-more" },
-      group("pen", slide("size"), make("remove"), make("clear")),
-      group("view", make("zoomOut"), zoom, make("zoomIn"), make("fit"), make("oneToOne"), make("marks")),
-      group("image", slide("level"), slide("window"), make("window"), make("invert"), make("reset"), make("help")),
-    ),
+    element("div", { class: "desk-first" }, ...groups(true)),
+    element("div", { class: "desk-more" }, ...groups(false)),
   );
 
   function update(state) {
-    const isEraser = state.tool === "brush" && state.mode === "remove";
-    const pressed = {
-      brush: state.tool === "brush" && !isEraser,
-      outline: state.tool === "outline",
-      polygon: state.tool === "polygon",
-      eraser: isEraser,
-      remove: state.mode === "remove",
-      window: state.isWindowing,
-      invert: state.look.inverted,
-      marks: state.showsMarks,
-    };
-    for (const action of TOGGLES) buttons[action].setAttribute("aria-pressed", String(pressed[action]));
+    const lit = switchedOn(state);
+    for (const { kind, action } of CONTROLS) {
+      if (kind === "tool") buttons[action].setAttribute("aria-pressed", String(action === chosenTool(state)));
+      if (kind === "toggle") buttons[action].setAttribute("aria-pressed", String(lit[action]));
+    }
     // aria-disabled, not disabled: a button that lost the focus when used would leave keyboard users nowhere
     for (const [action, can] of [["undo", state.canUndo], ["redo", state.canRedo], ["clear", state.canClear]]) {
       buttons[action].setAttribute("aria-disabled", String(!can));
@@ -107,6 +95,16 @@ export function buildToolbar(t, on) {
   }
 
   return { element: bar, update };
+}
+
+/** The action of the tool that draws now: the eraser is the brush that removes. */
+function chosenTool({ tool: chosen, mode }) {
+  return chosen === "brush" && mode === "remove" ? "eraser" : chosen;
+}
+
+/** Which toggles are on, by action. */
+function switchedOn({ mode, isWindowing, look, showsMarks }) {
+  return { remove: mode === "remove", window: isWindowing, invert: look.inverted, marks: showsMarks };
 }
 
 /**
@@ -136,7 +134,7 @@ function toolButton(t, on, action) {
   const made = element(
     "button",
     { type: "button", class: "desk-button", "data-action": action, title },
-    icon(ICONS[action]),
+    icon(action),
     element("span", { class: "desk-label", text: t(`desk.${action}.short`) }),
   );
   made.addEventListener("click", (event) => {
@@ -146,8 +144,8 @@ function toolButton(t, on, action) {
   return made;
 }
 
-function slider(t, on, name) {
-  const input = element("input", { type: "range", id: `desk-${name}`, "data-slider": name, ...SLIDERS[name] });
+function slider(t, on, { name, min, max }) {
+  const input = element("input", { type: "range", id: `desk-${name}`, "data-slider": name, min, max, step: 1 });
   const value = element("span", { class: "desk-value" });
   const label = element("label", { for: `desk-${name}`, text: t(`desk.slider.${name}`) });
   input.addEventListener("input", () => on.slide(name, Number(input.value)));
@@ -159,15 +157,4 @@ function slider(t, on, name) {
   };
   const text = element("div", { class: "desk-slider-text" }, label, value);
   return { element: element("div", { class: "desk-slider" }, text, input), show };
-}
-
-function icon(path) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" })) {
-    svg.setAttribute(name, value);
-  }
-  const drawn = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  drawn.setAttribute("d", path);
-  svg.append(drawn);
-  return svg;
 }
