@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Cookie, Depends, Header, Request, Response
 from sqlalchemy import Row
 
+from sightline.annotate.codes import Code
 from sightline.annotate.refusals import Refused, no_session, too_many
 from sightline.annotate.security import Limits, hash_of, is_csrf
 from sightline.annotate.store import Store
@@ -50,7 +51,7 @@ class Cookies:
         response.delete_cookie(name, httponly=True, samesite="strict", secure=self.is_https)
 
 
-def opened_session(request: Request, limits: Limits, opened: Callable[[], str | None], code: str, message: str) -> str:
+def opened_session(request: Request, limits: Limits, opened: Callable[[], str | None], code: Code, message: str) -> str:
     """The cookie of the session that `opened` opens.
 
     Refused with `code` and `message` if `opened` returns None, and without a try if too many tries from this network

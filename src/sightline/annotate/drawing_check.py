@@ -28,10 +28,10 @@ def checked_mask(sent: messages.Mask, events: list[dict[str, Any]], height: int,
     except ValueError as error:
         raise Refused(422, "malformed", f"mask: {error}") from None
     if not mask.any():
-        raise Refused(422, "malformed", "mask: marks no pixel; answer none or cannot instead")
+        raise Refused(422, "nothing_marked", "mask: marks no pixel; answer none or cannot instead")
     strokes = effective_strokes(events)
     if sum(work_of(stroke, height * width) for stroke in strokes) > MAX_TOTAL_WORK:
-        raise Refused(422, "malformed", "mask: too many wide strokes; clear the drawing and use fewer")
+        raise Refused(422, "too_wide", "mask: too many wide strokes; clear the drawing and use fewer")
     if (mask != drawn_mask(strokes, height, width)).any():
         raise OutOfStep(events)
     return json.dumps(sent.counts)

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from sightline.annotate.answers import Answer
+from sightline.annotate.codes import Code
 from sightline.formats.fields import MAX_SIDE
 from sightline.formats.strokes import Mode, Stroke, Tool, work_of
 
@@ -156,7 +157,7 @@ class Submission(Strict):
 
 
 class Detail(BaseModel):
-    code: str
+    code: Code
     message: str
     events: list[dict[str, Any]] | None = None
     version: int | None = None

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from sightline.annotate import messages
 from sightline.annotate.answers import Gone, OutOfStep
+from sightline.annotate.codes import Code
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 507)
@@ -22,10 +23,10 @@ RETRY_AFTER = "10"  # seconds
 class Refused(Exception):
     """A request that is answered with a 4xx."""
 
-    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
+    def __init__(self, status: int, code: Code, message: str, **more: Any) -> None:
         super().__init__(message)
         self.status = status
-        self.detail = {"code": code, "message": message, **more}
+        self.detail = _detail(code, message, **more)
 
 
 def no_session(link: str) -> Refused:
@@ -55,7 +56,7 @@ def answer_refusals(app: FastAPI, is_full: Callable[[DBAPIError], bool]) -> None
         if not is_full(error):
             raise error
         logging.getLogger("uvicorn.error").error("the store's disk is full: an answer or a drawing was refused")
-        return JSONResponse({"detail": {"code": "disk_full", "message": "the server's disk is full"}}, 507)
+        return JSONResponse({"detail": _detail("disk_full", "the server's disk is full")}, 507)
 
     app.add_exception_handler(DBAPIError, not_stored)
     app.add_exception_handler(RequestValidationError, _malformed)
@@ -65,12 +66,16 @@ def answer_refusals(app: FastAPI, is_full: Callable[[DBAPIError], bool]) -> None
     app.add_exception_handler(Gone, _gone)
 
 
+def _detail(code: Code, message: str, **more: Any) -> dict[str, Any]:
+    return {"code": code, "message": message, **more}
+
+
 def _malformed(_: Request, error: Exception) -> JSONResponse:
     """What is wrong with a request, without repeating its content."""
     assert isinstance(error, RequestValidationError)
     cases = [f"{'.'.join(str(part) for part in case['loc'][1:])}: {case['msg']}" for case in error.errors()[:5]]
     message = "; ".join(case.encode("ascii", "backslashreplace").decode() for case in cases)
-    return JSONResponse({"detail": {"code": "malformed", "message": message}}, 422)
+    return JSONResponse({"detail": _detail("malformed", message)}, 422)
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -82,13 +87,12 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 def _not_served(_: Request, error: Exception) -> JSONResponse:
     """Addresses and methods that do not exist, in the form of every other refusal."""
     assert isinstance(error, HTTPException)
-    detail = {"code": "refused", "message": error.detail}
-    return JSONResponse({"detail": detail}, error.status_code, error.headers)
+    return JSONResponse({"detail": _detail("refused", error.detail)}, error.status_code, error.headers)
 
 
 def _out_of_step(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OutOfStep)
-    return JSONResponse({"detail": {"code": "out_of_step", "message": str(error), "events": error.events}}, 409)
+    return JSONResponse({"detail": _detail("out_of_step", str(error), events=error.events)}, 409)
 
 
 def _gone(request: Request, _: Exception) -> JSONResponse:

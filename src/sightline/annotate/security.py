@@ -16,6 +16,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sightline.annotate.codes import Code
+
 MAX_BODY = 4 * 2**20  # bytes; a mask of a 3,000 x 3,000 image with a ragged outline takes about 100 kB
 HEADERS = {
     "content-security-policy": (
@@ -167,7 +169,7 @@ def _is_same_origin(headers: dict[str, str]) -> bool:
     return origin is None or origin.partition("://")[2] == headers.get("host", "")
 
 
-async def _refuse(send: Callable[[Message], Any], status: int, code: str, message: str) -> None:
+async def _refuse(send: Callable[[Message], Any], status: int, code: Code, message: str) -> None:
     body = json.dumps({"detail": {"code": code, "message": message}}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,5 +1,7 @@
 /** Requests to the server: JSON both ways, the CSRF token, one type of error, and retries. */
 
+import { has } from "./words.js";
+
 const TIMEOUT_MS = 20000;
 const FIRST_WAIT_MS = 400;
 
@@ -24,10 +26,11 @@ export class ApiError extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
-  /** Key of the words that say what went wrong; {message} may stand in them. */
+  /** Key of the words that say what went wrong; {message}, the server's English, stands in them only for a code without
+   *  words of its own. */
   get problem() {
-    if (this.code === "disk_full") return "error.disk_full";
-    return this.isTemporary ? "error.offline" : "error.refused";
+    if (has(`error.${this.code}`)) return `error.${this.code}`;
+    return this.isTemporary ? "error.offline" : "error.unknown";
   }
 }
 

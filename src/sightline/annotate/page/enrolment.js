@@ -127,16 +127,11 @@ async function enrol(app, { name, profession, years, email }, refusal, submit) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return app.signedOut();
     if (error.code === "already_enrolled") return app.begin(); // the answer to an earlier attempt was lost
-    refusal.textContent = t(refusalKey(error), { message: error.message });
+    refusal.textContent = t(error.problem, { message: error.message });
     refusal.hidden = false;
     submit.disabled = false;
     return submit.focus();
   }
   app.draft = {};
   return app.resume();
-}
-
-function refusalKey(error) {
-  if (error.code === "consent_changed") return "enrolment.consent_changed";
-  return error.problem;
 }

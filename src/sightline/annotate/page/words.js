@@ -1,10 +1,12 @@
-/** The page's texts: one file of strings per language; this device remembers the reader's choice. */
+/** The page's texts: one file of strings per language, all loaded at the start, so that a language can also be chosen
+ *  without a connection; this device remembers the choice. */
 
 const DEFAULT_LANGUAGE = "it"; // the paper's readers were Italian
 const CHOICE = "sightline.language";
 
-let strings = {};
-let languages = {};
+let everyLanguage = {}; // code -> its strings
+let strings = {}; // of the current language
+let languages = {}; // code -> its own name
 let current = DEFAULT_LANGUAGE;
 
 /**
@@ -20,6 +22,14 @@ export function t(key, values = {}) {
     if (name in values) return String(values[name]);
     return name === "finding" && "finding" in strings ? strings.finding : whole;
   });
+}
+
+/**
+ * @param {string} key such as "error.final".
+ * @returns {boolean} whether the current language has words for it.
+ */
+export function has(key) {
+  return key in strings;
 }
 
 /** @returns {string} the code of the current language, such as "it". */
@@ -50,31 +60,33 @@ export function number(value, digits = 0) {
 }
 
 /**
- * Loads the list of languages and the strings of the first one available: the choice made on this device, the
+ * Loads the strings of all languages and chooses the first one available: the choice made on this device, the
  * browser's languages, Italian.
  * @returns {Promise<void>}
  */
 export async function loadWords() {
   languages = (await json("/page/strings/index.json")).languages;
+  const load = async (code) => [code, await json(`/page/strings/${code}.json`)];
+  everyLanguage = Object.fromEntries(await Promise.all(Object.keys(languages).map(load)));
   const browser = (navigator.languages ?? [navigator.language]).map((tag) => tag.toLowerCase().split("-")[0]);
   const preferences = [storedChoice(), ...browser, DEFAULT_LANGUAGE, ...Object.keys(languages)];
-  await readStrings(preferences.find((code) => code in languages));
+  choose(preferences.find((code) => code in languages));
 }
 
 /**
  * Switches to another language; unknown codes are ignored.
  * @param {string} code such as "en".
- * @returns {Promise<boolean>} whether the language changed.
+ * @returns {boolean} whether the language changed.
  */
-export async function setLanguage(code) {
+export function setLanguage(code) {
   if (!(code in languages) || code === current) return false;
-  await readStrings(code);
+  choose(code);
   storeChoice(code);
   return true;
 }
 
-async function readStrings(code) {
-  strings = await json(`/page/strings/${code}.json`);
+function choose(code) {
+  strings = everyLanguage[code];
   current = code;
   document.documentElement.lang = code;
 }
