@@ -1,5 +1,7 @@
 /** The page's header: the name, the language and the reader's menu. */
 
+import { ApiError } from "./api.js";
+import { isOffline, onConnection } from "./connection.js";
 import { button, element } from "./elements.js";
 import { brand, languagePicker } from "./header.js";
 import { areSingleKeysOn, guardSingleKeys, setSingleKeys } from "./keys.js";
@@ -14,7 +16,10 @@ import { setLanguage, t } from "./words.js";
 export function openFrame(app) {
   const header = document.getElementById("header");
   const banner = document.getElementById("banner");
+  // Always in the page, so that screen readers announce its text.
+  const connection = element("p", { id: "connection", class: "connection", role: "status", "aria-live": "polite" });
   guardSingleKeys();
+  onConnection(showConnection);
 
   function warn(text) {
     banner.hidden = !text;
@@ -23,26 +28,46 @@ export function openFrame(app) {
     return banner.replaceChildren(element("p", { text }), dismiss);
   }
 
+  function showConnection() {
+    connection.textContent = isOffline() ? t("frame.offline") : "";
+    connection.title = isOffline() ? t("frame.offline.title") : "";
+  }
+
   function renew() {
     document.getElementById("skip").textContent = t("frame.skip");
     const isReader = Boolean(app.session?.enrolled) && !app.session.withdrawn;
     header.replaceChildren(
       brand(),
+      connection,
       languagePicker((code) => changeLanguage(app, code)),
       ...(isReader ? [menu(app)] : []),
     );
+    showConnection();
   }
 
   return { renew, warn };
 }
 
-async function changeLanguage(app, code) {
-  if (!(await setLanguage(code))) return;
+function changeLanguage(app, code) {
+  if (!setLanguage(code)) return;
   app.again();
   document.getElementById("language").focus();
-  if (app.session?.enrolled) {
-    app.session.language = code;
-    await app.api.put("/api/language", { language: code });
+  if (!app.session?.enrolled) return;
+  app.session.language = code;
+  keepLanguage(app);
+}
+
+/** Tells the server which language the reader has chosen; without a connection, as soon as there is one. */
+async function keepLanguage(app) {
+  try {
+    await app.api.put("/api/language", { language: app.session.language });
+  } catch (error) {
+    if (!(error instanceof ApiError) || !error.isTemporary) throw error;
+    const stop = onConnection((isUp) => {
+      if (!isUp) return;
+      stop();
+      if (app.session?.enrolled) keepLanguage(app);
+    });
   }
 }
 

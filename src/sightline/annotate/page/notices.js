@@ -1,5 +1,6 @@
 /** Screens of a heading, a text and at most one button: before practice and study, at the end, without a session. */
 
+import { onConnection } from "./connection.js";
 import { button, element, paragraphs } from "./elements.js";
 import { t } from "./words.js";
 
@@ -35,11 +36,14 @@ export function nowhereScreen(app, { reason = "nowhere.text" } = {}) {
   return notice("nowhere", t("nowhere.title"), t(reason));
 }
 
-/** The server is not responding, or its disk is `full` and it can open no session. */
+/** The server is not responding, which it may do again by itself, or its disk is `full` and it can open no session. */
 export function unreachableScreen(app, { why = "unreachable" } = {}) {
-  return notice("unreachable", t(`${why}.title`), t(`${why}.text`), [
-    button(t("button.retry"), () => (app.session ? app.resume() : app.begin()), { id: "retry", class: "primary" }),
+  const retry = () => (app.session ? app.resume() : app.begin());
+  const stop = onConnection((isUp) => isUp && retry());
+  const screen = notice("unreachable", t(`${why}.title`), t(`${why}.text`), [
+    button(t("button.retry"), retry, { id: "retry", class: "primary" }),
   ]);
+  return { ...screen, keep: () => ({ why }), close: stop };
 }
 
 /** The reader's data has been deleted. */
