@@ -1,6 +1,7 @@
 /** Giving an image's answer: what must be so before it is sent, sending it, and where the reader goes from there. */
 
 import { ApiError } from "./api.js";
+import { isOffline, probe } from "./connection.js";
 import { ask } from "./dialogs.js";
 import { coverageText, submission } from "./submission.js";
 import { t } from "./words.js";
@@ -66,13 +67,14 @@ export class Answering {
 
   async #submit(given, open) {
     const { app } = this;
+    if (isOffline() && !(await probe())) return this.bar.say(t("reading.not_sent"), "problem");
     const mask = given === "region" ? open.desk.mask() : null;
     await open.queue.settled();
     await submission(app, open, given, given === "cannot" ? null : this.bar.confidence, mask);
     open.clock.forget();
     const [progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
     app.progress = progress;
-    if (this.isShown()) await this.#goOn(given, open.task, mask, next);
+    return this.isShown() && this.#goOn(given, open.task, mask, next);
   }
 
   async #goOn(given, read, mask, next) {
@@ -95,6 +97,6 @@ export class Answering {
     else if (error.code === "final") app.go.reading({ id });
     else if (error.code === "disk_full") bar.say(t("reading.disk_full"), "problem");
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
-    else bar.say(t("error.refused", { message: error.message }), "problem");
+    else bar.say(t(error.problem, { message: error.message }), "problem");
   }
 }

@@ -1,13 +1,16 @@
 /** The answer bar beside the desk: confidence, the three answers, previous and next image, and what is saved. */
 
 import { Confidence } from "./confidence.js";
+import { isOffline } from "./connection.js";
 import { button, element } from "./elements.js";
-import { isTyping } from "./keys.js";
+import { isRating, isTyping } from "./keys.js";
 import { t } from "./words.js";
 
 const KEYS = { region: "Enter", none: "N", cannot: "C" }; // of each answer, in the order of the buttons
 
 export class AnswerBar {
+  #saved = null; // the state of the task's strokes, once known
+
   /**
    * @param {object} options
    * @param {(answer: "region"|"none"|"cannot") => void} options.onAnswer
@@ -56,7 +59,7 @@ export class AnswerBar {
   /** Asks for the missing confidence and moves the focus there. */
   askConfidence() {
     this.say(t("reading.confidence_missing"), "problem");
-    this.question.focus();
+    this.question.ask();
   }
 
   /** Shows a message beside the answers; "" removes it. @param {"info"|"problem"} kind */
@@ -86,8 +89,17 @@ export class AnswerBar {
 
   /** @param {"saved"|"saving"|"offline"|"full"|"refused"} state of the task's strokes. */
   setSaved(state) {
-    this.saved.dataset.state = state;
-    this.saved.textContent = t(`saved.${state}`);
+    this.#saved = state;
+    this.showSaved();
+  }
+
+  /** Shows what is saved and, before the next attempt to save meets it, that there is no connection. */
+  showSaved() {
+    if (!this.#saved) return;
+    const isWaiting = isOffline() && this.#saved === "saving";
+    const isIdle = isOffline() && this.#saved === "saved";
+    this.saved.dataset.state = isWaiting || isIdle ? "offline" : this.#saved;
+    this.saved.textContent = t(isIdle ? "saved.offline_idle" : `saved.${this.saved.dataset.state}`);
   }
 
   setBusy(isBusy) {
@@ -106,9 +118,9 @@ export class AnswerBar {
 
   /** @returns {boolean} whether the key means something here. */
   #act(event) {
-    const level = /^Digit([1-5])$/.exec(event.code);
-    if (level && (event.shiftKey || event.altKey)) {
-      this.confidence = Number(level[1]);
+    const level = levelOf(event);
+    if (level) {
+      this.confidence = level;
       this.settle();
       return true;
     }
@@ -128,6 +140,13 @@ function answerButton(name, onClick) {
     element("span", { text: t(`answer.${name}`) }),
     element("kbd", { text: KEYS[name], "aria-hidden": "true" }),
   );
+}
+
+/** The level of confidence that a key chooses: a digit with Shift or Alt, or alone while the question has the focus. */
+function levelOf(event) {
+  const isAlone = isRating(event.target) && !event.shiftKey && !event.altKey;
+  const digit = isAlone ? /^([1-5])$/.exec(event.key) : /^Digit([1-5])$/.exec(event.code);
+  return digit && (isAlone || event.shiftKey || event.altKey) ? Number(digit[1]) : null;
 }
 
 /** Whether Enter already activates the element. */

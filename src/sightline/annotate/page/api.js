@@ -1,10 +1,9 @@
 /** Requests to the server: JSON both ways, the CSRF token, one type of error, and retries. */
 
-import { reached } from "./connection.js";
+import { met } from "./connection.js";
 import { has } from "./words.js";
 
 const TIMEOUT_MS = 20000;
-const GATEWAY = [502, 503, 504]; // a proxy answers, and the server behind it does not
 const FIRST_WAIT_MS = 400;
 
 /** A failed request: refused by the server, or never answered. */
@@ -65,10 +64,10 @@ export function openApi(sessionPath = "/api/session") {
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (cause) {
-      reached(false);
+      met(null);
       throw new ApiError(0, "offline", `no answer from the server (${cause.name})`);
     }
-    reached(!GATEWAY.includes(answer.status));
+    met(answer);
     return read(answer);
   }
 

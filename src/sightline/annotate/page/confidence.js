@@ -1,4 +1,4 @@
-/** The question how sure the reader is: five levels, none of them preselected. */
+/** The question how sure the reader is: five levels, none of them ever chosen for the reader. */
 
 import { element } from "./elements.js";
 import { t } from "./words.js";
@@ -9,9 +9,13 @@ export class Confidence {
   /** @param {() => void} onChange called when the reader has chosen a level. */
   constructor(onChange) {
     this.radios = LEVELS.map(levelRadio);
+    const chosen = () => {
+      this.#settle();
+      onChange();
+    };
     this.node = element(
       "fieldset",
-      { class: "confidence", on: { change: onChange } },
+      { class: "confidence", tabindex: "-1", "aria-describedby": "notice", on: { change: chosen } },
       element("legend", { text: t("confidence.question") }),
       element("span", { class: "end low", text: t("confidence.low"), "aria-hidden": "true" }),
       element("div", { class: "levels" }, ...this.radios.map(levelLabel)),
@@ -26,10 +30,18 @@ export class Confidence {
 
   set level(level) {
     for (const radio of this.radios) radio.checked = Number(radio.value) === level;
+    this.#settle();
   }
 
-  focus() {
-    this.radios[2].focus();
+  /** Points at the question. The focus goes to the whole of it, where a digit answers it, and to no level. */
+  ask() {
+    this.node.classList.add("asked");
+    this.node.scrollIntoView({ block: "nearest" });
+    this.node.focus({ preventScroll: true });
+  }
+
+  #settle() {
+    this.node.classList.remove("asked");
   }
 }
 

@@ -1,6 +1,7 @@
 /** Whether the server can be reached: what the browser says of the network, and what the last request met. */
 
 const PROBE = "/page/favicon.svg";
+const GATEWAY = [502, 503, 504]; // a proxy answers, and the server behind it does not
 const PROBE_MS = 4000; // between two probes while the server cannot be reached, and the time that each may take
 
 let isUp = navigator.onLine;
@@ -13,15 +14,15 @@ export function isOffline() {
 }
 
 /**
- * Records whether a request was answered, be it by a refusal.
- * @param {boolean} wasAnswered
+ * Records what a request met.
+ * @param {Response|null} answer any answer of the server, a refusal too; null if none came.
  */
-export function reached(wasAnswered) {
-  const isChange = wasAnswered !== isUp;
-  isUp = wasAnswered;
+export function met(answer) {
+  const before = isUp;
+  isUp = answer !== null && !GATEWAY.includes(answer.status);
   clearTimeout(timer);
   if (!isUp) timer = setTimeout(probe, PROBE_MS);
-  if (isChange) for (const listener of [...listeners]) listener(isUp);
+  if (isUp !== before) for (const listener of [...listeners]) listener(isUp);
 }
 
 /**
@@ -34,16 +35,19 @@ export function onConnection(listener) {
   return () => listeners.delete(listener);
 }
 
-/** Asks the server for a small file; whatever it answers, it is there. */
-async function probe() {
+/**
+ * Asks the server for a small file, now; while it cannot be reached, the page asks again by itself.
+ * @returns {Promise<boolean>} whether it can be reached.
+ */
+export async function probe() {
   try {
-    await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
-    reached(true);
+    met(await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) }));
   } catch {
-    reached(false); // asks again: the page recovers by itself
+    met(null);
   }
+  return isUp;
 }
 
-window.addEventListener("offline", () => reached(false));
+window.addEventListener("offline", () => met(null));
 window.addEventListener("online", probe);
 if (!isUp) probe();

@@ -1,22 +1,25 @@
 // The drawing desk: one X-ray, its marks and the tools to draw them. It combines the drawing (what is recorded), the
 // sketch (what is being drawn), the view (what is shown), the pointers, the keyboard, the actions and the toolbar.
 
+import { BrushSize, radiusOf } from "./brush_size.js";
 import { DeskActions } from "./desk_actions.js";
 import { DeskKeys } from "./desk_keys.js";
 import { Drawing } from "./drawing.js";
 import { element } from "./elements.js";
 import { Marks } from "./marks.js";
-import { RADII } from "./pen.js";
 import { Pointers } from "./pointer.js";
 import { helpCard } from "./shortcuts.js";
 import { Sketch } from "./sketch.js";
-import { buildPolygonBar, buildToolbar, positionOf, radiusOf } from "./toolbar.js";
+import { buildPolygonBar, buildToolbar } from "./toolbar.js";
 import { View } from "./view.js";
 import { AS_IT_IS, Xray } from "./xray.js";
 
 const SIZE_SHOWN_MS = 900;
 
-const kept = { tool: "brush", mode: "add", radius: null }; // from one image to the next, until the page is reloaded
+// From one image to the next, until the page is reloaded. A new image begins with drawing: the tool stays, but what it
+// removes, the hand and the drag of window and level do not.
+const kept = { tool: "brush", mode: "add" };
+let keptFor = null; // the name of the image that they were chosen on
 
 /** The desk in a container, which it fills until it is closed. Its keys and actions set its state and call `update`. */
 export class Desk {
@@ -30,19 +33,21 @@ export class Desk {
 
   /**
    * @param {HTMLElement} container
-   * @param {{image: HTMLImageElement, width: number, height: number, events: object[],
+   * @param {{name: string, image: HTMLImageElement, width: number, height: number, events: object[],
    *   t: (key: string, values?: object) => string, onEvent: (event: object) => void,
-   *   onMessage: (text: string) => void}} options image: loaded, of this origin; onEvent receives each event as
+   *   onMessage: (text: string) => void}} options name: of the task; image: loaded, of this origin; onEvent receives each event as
    *   soon as it is part of the log; onMessage receives short texts for an aria-live region
    */
-  constructor(container, { image, width, height, events, t, onEvent, onMessage }) {
+  constructor(container, { name, image, width, height, events, t, onEvent, onMessage }) {
     Object.assign(this, { t, onEvent, onMessage });
     this.drawing = new Drawing(height, width, events);
     this.look = { ...AS_IT_IS };
-    this.style = kept; // tool, mode and radius
-    this.style.radius ??= radiusOf(positionOf(Math.max(width, height) / 64));
+    if (name !== keptFor) kept.mode = "add";
+    keptFor = name;
+    this.style = kept; // tool and mode
     this.isLocked = false;
-    this.isHand = false; // Space is held
+    this.isHandChosen = false;
+    this.isHandHeld = false; // Space is down
     this.isWindowing = false; // a drag sets window and level
     this.actions = new DeskActions(this);
     this.#build(container);
@@ -60,6 +65,11 @@ export class Desk {
   /** Number of pixels marked. */
   get pixels() {
     return this.drawing.pixels;
+  }
+
+  /** Whether a drag moves the image. */
+  get isHand() {
+    return this.isHandChosen || this.isHandHeld;
   }
 
   /** Whether a stroke or an open polygon is in progress, not yet an event. */
@@ -125,9 +135,9 @@ export class Desk {
     this.update();
   }
 
-  /** Changes the brush and shows its size for a moment. @param {number} radius image pixels */
+  /** Changes the brush and shows its size for a moment. @param {number} radius on the screen, CSS pixels */
   setRadius(radius) {
-    this.style.radius = Math.min(RADII.largest, Math.max(RADII.smallest, radius));
+    this.brush.onScreen = radius;
     clearTimeout(this.#sizeTimer);
     this.#sizeTimer = setTimeout(() => {
       this.#sizeTimer = 0;
@@ -142,6 +152,8 @@ export class Desk {
     const { drawing, look, isLocked, isWindowing, sketch, style, view } = this;
     this.#toolbar.update({
       ...style,
+      isHand: this.isHandChosen,
+      radius: this.brush.onScreen,
       look,
       isWindowing,
       showsMarks: view.showsMarks,
@@ -184,6 +196,7 @@ export class Desk {
       paintLive: (context) => this.#paintLive(context),
       onChange: () => queueMicrotask(() => this.update()),
     });
+    this.brush = new BrushSize(this.view);
     this.sketch = new Sketch(this.drawing, this.view, marks, {
       onEvent: this.onEvent,
       onSmall: () => this.say("desk.said.small"),
@@ -221,13 +234,14 @@ export class Desk {
     this.focus();
     if (!this.view.showsMarks) this.actions.toggleMarks();
     const isEraser = event.button === 5; // the eraser end of a pen
-    const style = isEraser ? { ...this.style, tool: "brush", mode: "remove" } : { ...this.style };
+    const drawn = { ...this.style, radius: this.brush.onImage };
+    const style = isEraser ? { ...drawn, tool: "brush", mode: "remove" } : drawn;
     this.sketch.begin(event.altKey ? { ...style, mode: "remove" } : style, point, event.pointerType);
   }
 
   #paintLive(context) {
     const isDrawing = !this.isHand && !this.isLocked && !this.isWindowing && (this.#gesture ?? "draw") === "draw";
-    const brush = this.style.tool === "brush" && isDrawing ? this.style : null;
+    const brush = this.style.tool === "brush" && isDrawing ? { ...this.style, radius: this.brush.onImage } : null;
     this.sketch.paint(context, { brush, atMiddle: this.#sizeTimer !== 0 });
   }
 

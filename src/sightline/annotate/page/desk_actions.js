@@ -1,6 +1,6 @@
 // What the desk's keys and buttons do, by the action's name.
 
-import { positionOf, radiusOf } from "./toolbar.js";
+import { positionOf, radiusOf } from "./brush_size.js";
 import { AS_IT_IS } from "./xray.js";
 
 const PAN_STEP = 80; // CSS pixels by which an arrow key moves the image
@@ -44,7 +44,7 @@ export class DeskActions {
   /** The tools, and what has been drawn with them. */
   #drawing() {
     const { desk } = this;
-    const resize = (steps) => desk.setRadius(radiusOf(positionOf(desk.style.radius) + steps));
+    const resize = (steps) => desk.setRadius(radiusOf(positionOf(desk.brush.onScreen) + steps));
     return {
       brush: () => this.#choose("brush", "brush", "add"),
       outline: () => this.#choose("outline", "outline", "add"),
@@ -71,8 +71,9 @@ export class DeskActions {
       right: () => desk.view.pan(-PAN_STEP, 0),
       up: () => desk.view.pan(0, PAN_STEP),
       down: () => desk.view.pan(0, -PAN_STEP),
-      hand: () => (desk.isHand = true),
-      window: () => (desk.isWindowing = !desk.isWindowing),
+      hand: () => this.#toggleHand(),
+      hold: () => (desk.isHandHeld = true),
+      window: () => this.#toggleWindowing(),
       invert: () => desk.setLook({ inverted: !desk.look.inverted }),
       reset: () => this.#reset(),
       marks: () => this.toggleMarks(),
@@ -84,8 +85,10 @@ export class DeskActions {
   #onPen(action) {
     const { desk } = this;
     const { sketch } = desk;
-    if (action === "cancel" && desk.isWindowing && !sketch.pen) desk.isWindowing = false;
-    else if (action === "cancel" && sketch.pen) {
+    if (action === "cancel" && (desk.isWindowing || desk.isHandChosen) && !sketch.pen) {
+      desk.isWindowing = false;
+      desk.isHandChosen = false;
+    } else if (action === "cancel" && sketch.pen) {
       desk.dropPen();
       desk.say("desk.said.dropped");
     } else if (!sketch.isPolygonOpen) return false;
@@ -99,7 +102,27 @@ export class DeskActions {
     desk.sketch.drop();
     Object.assign(desk.style, { tool, mode });
     desk.isWindowing = false;
+    desk.isHandChosen = false;
     desk.say("desk.said.tool", { tool: desk.t(`desk.${name}.short`) });
+  }
+
+  /** The hand is a tool beside those that draw: an open polygon stays open, and the tool comes back after it. */
+  #toggleHand() {
+    const { desk } = this;
+    desk.isHandChosen = !desk.isHandChosen;
+    desk.isWindowing = false;
+    const name = desk.isHandChosen ? "hand" : this.#drawingTool();
+    desk.say("desk.said.tool", { tool: desk.t(`desk.${name}.short`) });
+  }
+
+  #drawingTool() {
+    const { tool, mode } = this.desk.style;
+    return tool === "brush" && mode === "remove" ? "eraser" : tool;
+  }
+
+  #toggleWindowing() {
+    this.desk.isWindowing = !this.desk.isWindowing;
+    this.desk.isHandChosen = false;
   }
 
   #setMode(mode) {

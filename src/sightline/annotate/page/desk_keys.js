@@ -3,7 +3,7 @@
 import { actionOf } from "./shortcuts.js";
 import { WindowKey } from "./window_key.js";
 
-const ONCE = ["hand", "window", "help", "invert", "marks", "remove", "clear"]; // not repeated while a key is held
+const ONCE = ["hand", "hold", "window", "help", "invert", "marks", "remove", "clear"]; // not repeated while a key is held
 
 /** Listens to the whole document until it is closed. */
 export class DeskKeys {
@@ -34,14 +34,14 @@ export class DeskKeys {
 
   #onUp = (event) => {
     const { desk, windowKey } = this;
-    if (event.key === " ") desk.isHand = false;
+    if (event.key === " ") desk.isHandHeld = false;
     if (event.key.toLowerCase() === "w") desk.isWindowing = windowKey.release(event.timeStamp, desk.isWindowing);
     desk.update();
   };
 
   /** The window loses the keyboard: the release of a key that is held down will not be reported. */
   #onBlur = () => {
-    this.desk.isHand = false;
+    this.desk.isHandHeld = false;
     this.desk.isWindowing = this.windowKey.forget(this.desk.isWindowing);
     this.desk.update();
   };

@@ -27,7 +27,7 @@ export function guardSingleKeys() {
     "keydown",
     (event) => {
       const isSingle = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
-      if (isSingle && !isOn && !isTyping(event.target)) event.stopImmediatePropagation();
+      if (isSingle && !isOn && !isTyping(event.target) && !isRating(event.target)) event.stopImmediatePropagation();
     },
     { capture: true },
   );
@@ -42,6 +42,14 @@ export function isTyping(target) {
   if (target instanceof HTMLInputElement)
     return !["radio", "checkbox", "range", "button", "submit"].includes(target.type);
   return target.matches("select, textarea") || target.isContentEditable;
+}
+
+/**
+ * @param {EventTarget} target of a key event.
+ * @returns {boolean} whether it is the question of confidence or one of its levels, which digits answer.
+ */
+export function isRating(target) {
+  return target instanceof HTMLElement && target.closest(".confidence") !== null;
 }
 
 function storedChoice() {

@@ -4,6 +4,7 @@ import { openClock } from "./activity.js";
 import { Answering } from "./answering.js";
 import { AnswerBar } from "./answers.js";
 import { ApiError } from "./api.js";
+import { isOffline, onConnection } from "./connection.js";
 import { Desk } from "./desk.js";
 import { button, element } from "./elements.js";
 import { mergeEvents, Queue } from "./sync.js";
@@ -15,6 +16,7 @@ import { t } from "./words.js";
  * @param {string|null} [parameters.id] of the task; without it, the first unfinished one.
  * @param {number|null} [parameters.confidence] chosen before the screen was made again.
  * @param {string} [parameters.notice] shown beside the answers, such as what was recorded last.
+ * @param {object|null} [parameters.carried] what the same screen had open before the language changed: see `keep`.
  * @returns {import("./screens.js").Screen}
  */
 export function readingScreen(app, parameters) {
@@ -29,14 +31,17 @@ class Reading {
   #room;
   #bar;
   #answering;
+  #carried;
   #isShown = true;
+  #stopListening;
   #open = null; // {task, desk, queue, clock, openedAt} once the image has loaded
 
-  constructor(app, { id = null, confidence = null, notice = "" } = {}) {
+  constructor(app, { id = null, confidence = null, notice = "", carried = null } = {}) {
     this.#app = app;
     this.#id = id;
     this.#confidence = confidence;
     this.#notice = notice;
+    this.#carried = carried;
     this.name = "reading";
     this.title = t("reading.name");
     const loading = element("p", { class: "loading", text: t("reading.loading") });
@@ -53,15 +58,24 @@ class Reading {
     this.content = [element("div", { class: "reading" }, this.#room, panel)];
     this.#bar.setBusy(true);
     this.#bar.say(notice);
+    this.#stopListening = onConnection((isUp) => this.#onConnection(isUp));
     this.#load();
   }
 
+  /** What is open moves to the screen in the other language as it is: without a connection, it could not be loaded. */
   keep() {
-    return { id: this.#open?.task.task ?? this.#id, confidence: this.#bar.confidence, notice: "" };
+    const kept = { id: this.#open?.task.task ?? this.#id, confidence: this.#bar.confidence, notice: "", carried: null };
+    if (!this.#open) return kept;
+    const { task, image, desk, queue } = this.#open;
+    const { events } = desk;
+    const local = queue.pending;
+    const saved = { ...task, events: events.slice(0, events.length - local.length) };
+    return { ...kept, carried: { task: saved, image, local } };
   }
 
   close() {
     this.#isShown = false;
+    this.#stopListening();
     window.removeEventListener("keydown", this.#bar.onKey);
     this.#open?.queue.close();
     this.#open?.clock.close();
@@ -71,6 +85,8 @@ class Reading {
   async #load() {
     const app = this.#app;
     try {
+      if (this.#carried) return await this.#start(this.#carried.task, this.#carried.image, this.#carried.local);
+      if (isOffline()) this.#onConnection(false);
       const id = this.#id ?? (await app.api.get("/api/tasks/next")).task;
       if (!this.#isShown) return;
       if (id === null) return app.go.done();
@@ -79,18 +95,27 @@ class Reading {
       const task = await app.api.get(`/api/tasks/${encodeURIComponent(id)}`);
       const [image, progress] = await Promise.all([this.#image(task), app.progress ?? app.api.get("/api/progress")]);
       app.progress = progress;
-      if (this.#isShown) await this.#start(task, image, local);
+      return this.#isShown && (await this.#start(task, image, local));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#failed(error);
+      return this.#failed(error);
     }
+  }
+
+  /** The connection comes or goes: what is saved says so, and an image that is still to come is asked for again. */
+  #onConnection(isUp) {
+    this.#bar.showSaved();
+    if (this.#open) return;
+    if (isUp) this.#app.go.reading({ id: this.#id, notice: this.#notice });
+    else this.#room.replaceChildren(element("p", { class: "loading", role: "alert", text: t("reading.offline") }));
   }
 
   #failed(error) {
     if (!this.#isShown) return;
     if (error.status === 401) this.#app.signedOut();
+    else if (isOffline()) this.#onConnection(false);
     else if (error.isTemporary) this.#app.go.unreachable();
-    else this.#bar.say(t("error.refused", { message: error.message }), "problem");
+    else this.#bar.say(t(error.problem, { message: error.message }), "problem");
   }
 
   async #image({ image: address }) {
@@ -126,7 +151,7 @@ class Reading {
       onSignedOut: signedOut,
     });
     const desk = this.#openDesk(task, image, merged.events, queue);
-    this.#open = { task, desk, queue, clock: openClock(task.task), openedAt: new Date().toISOString() };
+    this.#open = { task, image, desk, queue, clock: openClock(task.task), openedAt: new Date().toISOString() };
     window.addEventListener("keydown", bar.onKey);
     bar.fill({ task, progress: this.#app.progress, hasNext: Boolean(this.#neighbour(1)) });
     bar.confidence = this.#confidence ?? task.confidence;
@@ -135,9 +160,10 @@ class Reading {
     this.#greet(task, merged.aside.length > 0);
   }
 
-  #openDesk({ width, height }, image, events, queue) {
+  #openDesk({ task, width, height }, image, events, queue) {
     this.#room.replaceChildren();
     return new Desk(this.#room, {
+      name: task,
       image,
       width,
       height,

@@ -1,7 +1,7 @@
 // The desk's keyboard shortcuts: one table, from which the handler, the button titles and the help card derive.
 
 import { element } from "./elements.js";
-import { isTyping } from "./keys.js";
+import { isRating, isTyping } from "./keys.js";
 
 /**
  * `keys` are values of KeyboardEvent.key in lower case; `ctrl` ones need Ctrl or Cmd, the others forbid both. `shown`
@@ -26,7 +26,8 @@ export const SHORTCUTS = Object.freeze([
   { action: "up", keys: ["arrowup"] },
   { action: "down", keys: ["arrowdown"] },
   { action: "right", keys: ["arrowright"] },
-  { action: "hand", keys: [" "], shown: "desk.space", label: "desk.hand" },
+  { action: "hand", keys: ["h"], shown: "H" },
+  { action: "hold", keys: [" "], shown: "desk.space" },
   { action: "window", keys: ["w"], shown: "W" },
   { action: "invert", keys: ["i"], shown: "I" },
   { action: "reset", keys: ["r"], shown: "R" },
@@ -37,15 +38,28 @@ export const SHORTCUTS = Object.freeze([
   { action: "help", keys: ["?"], shown: "?" },
 ]);
 
-const BUTTON_KEYS = [" ", "enter"]; // they press the button or choice that has the focus
-const SLIDER_KEYS = ["arrowleft", "arrowright", "arrowup", "arrowdown"]; // they move a slider or a choice
+/** What the answer bar does with the keyboard, for the help card; `shown` may name words. */
+const ANSWER_KEYS = [
+  { shown: "desk.help.confidence.how", label: "desk.help.confidence" },
+  { shown: "desk.enter", label: "answer.region" },
+  { shown: "N", label: "answer.none" },
+  { shown: "C", label: "answer.cannot" },
+];
 
-/** The action of a key event, or null: fields, sliders and buttons keep their own keys. */
+const BUTTON_KEYS = [" ", "enter"]; // they press the button or choice that has the focus
+const SLIDER_KEYS = ["arrowleft", "arrowright", "arrowup", "arrowdown"]; // they move a slider
+const LEVEL_KEYS = ["1", "2", "3", "4", "5"]; // they answer the question of confidence while it has the focus
+
+/**
+ * The action of a key event, or null: fields, lists and sliders keep their own keys, and buttons theirs. The arrows move
+ * the image whatever else has the focus, also the levels of confidence: a browser's own arrows would choose one.
+ */
 export function actionOf(event) {
   const key = event.key.toLowerCase();
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return null;
   if (BUTTON_KEYS.includes(key) && event.target.closest?.("button, a, input, summary")) return null;
-  if (SLIDER_KEYS.includes(key) && event.target.closest?.("input")) return null;
+  if (SLIDER_KEYS.includes(key) && event.target.matches?.("input[type=range]")) return null;
+  if (LEVEL_KEYS.includes(key) && isRating(event.target)) return null;
   // AltGr gives brackets on many keyboards; Windows reports it as Ctrl and Alt too.
   const isAltGr = event.getModifierState("AltGraph");
   const ctrl = (event.ctrlKey || event.metaKey) && !isAltGr;
@@ -67,11 +81,11 @@ export function keysOf(action) {
  * @returns {HTMLDialogElement}
  */
 export function helpCard(t) {
-  const keys = SHORTCUTS.filter((one) => one.shown).map(({ action, shown, label }) => [
+  const keys = [...SHORTCUTS.filter((one) => one.shown), ...ANSWER_KEYS].map(({ action, shown, label }) => [
     (shown.startsWith("desk.") ? t(shown) : shown).split(/ {2}/),
     t(label ?? `desk.${action}`),
   ]);
-  const gestures = ["draw", "wheel", "drag", "fingers", "pen", "alt", "double"].map((name) => [
+  const gestures = ["draw", "wheel", "drag", "hand", "fingers", "pen", "alt", "double"].map((name) => [
     [t(`desk.help.${name}.how`)],
     t(`desk.help.${name}`),
   ]);
@@ -85,6 +99,7 @@ export function helpCard(t) {
     list(gestures, "desk-help-how"),
     element("h3", { text: t("desk.help.keys") }),
     list(keys, "desk-help-keys"),
+    element("p", { class: "desk-help-note", text: t("desk.help.arrows") }),
   );
   close.addEventListener("click", () => card.close());
   card.addEventListener("click", (event) => event.target === card && card.close()); // on the backdrop

@@ -1,6 +1,7 @@
 /** Sends each task's events to the server in order, in batches, one request at a time, until they are confirmed. */
 
 import { ApiError, pause } from "./api.js";
+import { onConnection } from "./connection.js";
 
 const BATCH_EVENTS = 100;
 const BATCH_NUMBERS = 40000; // coordinates in one request: well below a megabyte
@@ -36,6 +37,7 @@ export class Queue {
   #isOpen = true;
   #lastError = null;
   #wake = () => {};
+  #stopListening;
   #attempted = new EventTarget(); // "attempt" after each request, whether it succeeded or not
 
   /**
@@ -55,9 +57,14 @@ export class Queue {
     this.#waiting = [...options.pending];
     document.addEventListener("visibilitychange", this.#onHiding);
     window.addEventListener("pagehide", this.#onLeaving);
-    window.addEventListener("online", this.#onOnline);
+    this.#stopListening = onConnection((isUp) => isUp && this.#onOnline());
     if (this.#waiting.length > 0) this.#run();
     else this.#say("saved");
+  }
+
+  /** The events that the server has not confirmed, a copy. */
+  get pending() {
+    return [...this.#waiting];
   }
 
   /** Stores an event on the device and sends it. */
@@ -93,7 +100,7 @@ export class Queue {
     this.#isOpen = false;
     document.removeEventListener("visibilitychange", this.#onHiding);
     window.removeEventListener("pagehide", this.#onLeaving);
-    window.removeEventListener("online", this.#onOnline);
+    this.#stopListening();
     this.#wake();
   }
 

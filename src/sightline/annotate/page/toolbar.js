@@ -1,11 +1,12 @@
 // The desk's buttons and sliders. They know nothing about the drawing: they report what was pressed and show the state
 // that they are given.
 
+import { POSITIONS, positionOf } from "./brush_size.js";
 import { element } from "./elements.js";
 import { icon } from "./icons.js";
 import { keysOf } from "./shortcuts.js";
 
-const tool = (action) => ({ kind: "tool", action }); // one of the tools that draw: pressed while it is the chosen one
+const tool = (action) => ({ kind: "tool", action }); // one of the tools, of which one is chosen and pressed
 const toggle = (action) => ({ kind: "toggle", action }); // pressed while what it switches is on
 const push = (action) => ({ kind: "push", action }); // acts once
 const slide = (name, max, min = 0) => ({ kind: "slider", name, min, max });
@@ -16,9 +17,13 @@ const slide = (name, max, min = 0) => ({ kind: "slider", name, min, max });
  * phone; the others scroll below them.
  */
 const GROUPS = [
-  { name: "tools", isFirst: true, controls: [tool("brush"), tool("outline"), tool("polygon"), tool("eraser")] },
+  {
+    name: "tools",
+    isFirst: true,
+    controls: [tool("brush"), tool("outline"), tool("polygon"), tool("eraser"), tool("hand")],
+  },
   { name: "history", isFirst: true, controls: [push("undo"), push("redo")] },
-  { name: "pen", controls: [slide("size", 40), toggle("remove"), push("clear")] }, // quarter powers of two: `radiusOf`
+  { name: "pen", controls: [slide("size", POSITIONS), toggle("remove"), push("clear")] },
   {
     name: "view",
     controls: [push("zoomOut"), { kind: "zoom" }, push("zoomIn"), push("fit"), push("oneToOne"), toggle("marks")],
@@ -30,25 +35,14 @@ const GROUPS = [
   { name: "help", controls: [push("help")] },
 ];
 const CONTROLS = GROUPS.flatMap((group) => group.controls);
-const LARGEST = CONTROLS.find((control) => control.name === "size").max;
-
-/** Radius in image pixels at a position of the size slider, 0..40: 0.5 to 512, doubling every four steps. */
-export function radiusOf(position) {
-  return Math.round(0.5 * 2 ** (position / 4) * 8) / 8;
-}
-
-/** Position of the size slider that is nearest to a radius. */
-export function positionOf(radius) {
-  return Math.min(LARGEST, Math.max(0, Math.round(4 * Math.log2(radius / 0.5))));
-}
 
 /**
  * Builds the toolbar.
  * @param {(key: string, values?: object) => string} t
  * @param {{press: (action: string) => void, slide: (name: "size" | "level" | "window", value: number) => void,
  *   released: () => void}} on `released` is called when a pointer, not a key, has finished with a control
- * @returns {{element: HTMLElement, update: (state: object) => void}} `update` takes {tool, mode, radius, look,
- *   showsMarks, isWindowing, canUndo, canRedo, canClear, percent}
+ * @returns {{element: HTMLElement, update: (state: object) => void}} `update` takes {tool, mode, isHand, radius,
+ *   look, showsMarks, isWindowing, canUndo, canRedo, canClear, percent}
  */
 export function buildToolbar(t, on) {
   const buttons = {};
@@ -86,9 +80,7 @@ export function buildToolbar(t, on) {
     for (const [action, can] of [["undo", state.canUndo], ["redo", state.canRedo], ["clear", state.canClear]]) {
       buttons[action].setAttribute("aria-disabled", String(!can));
     }
-    const digits = { maximumFractionDigits: state.radius < 5 ? 1 : 0 };
-    const diameter = `${(2 * state.radius).toLocaleString(document.documentElement.lang || undefined, digits)} px`;
-    sliders.size.show(positionOf(state.radius), diameter);
+    sliders.size.show(positionOf(state.radius), `${Math.round(2 * state.radius)} px`);
     sliders.level.show(state.look.level, String(Math.round(state.look.level)));
     sliders.window.show(state.look.window, String(Math.round(state.look.window)));
     zoom.textContent = `${state.percent}%`;
@@ -97,8 +89,9 @@ export function buildToolbar(t, on) {
   return { element: bar, update };
 }
 
-/** The action of the tool that draws now: the eraser is the brush that removes. */
-function chosenTool({ tool: chosen, mode }) {
+/** The action of the chosen tool: the eraser is the brush that removes. */
+function chosenTool({ tool: chosen, mode, isHand }) {
+  if (isHand) return "hand";
   return chosen === "brush" && mode === "remove" ? "eraser" : chosen;
 }
 
