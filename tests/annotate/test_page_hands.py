@@ -23,7 +23,8 @@ CONTROLS = """smallest => [...document.querySelectorAll(
     const name = node.id || node.dataset.action || node.textContent;
     const { left, top, right, bottom, width, height } = node.getBoundingClientRect();
     if (width < smallest || height < smallest) return [`${name}: ${width} x ${height}`];
-    if (left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1) return [`${name}: out of sight: ${left},${top},${right},${bottom}`];
+    const isSeen = left > -1 && top > -1 && right < innerWidth + 1 && bottom < innerHeight + 1;
+    if (!isSeen) return [`${name}: out of sight at ${left}, ${top}`];
     const above = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
     return node.contains(above) ? [] : [`${name}: covered by ${above?.className}`];
   })"""
@@ -109,12 +110,16 @@ def the_hand_moves_and_draws_nothing(desk: Desk, events: Any) -> None:
 
 def offline_says_offline(desk: Desk) -> None:
     page = desk.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(100)
+    seen = place(desk)
     saved, connection = page.locator("#saved-state"), page.locator("#connection")
     page.context.set_offline(True)
     playwright.expect(connection).to_have_text(desk.words("frame.offline"))
     playwright.expect(saved).to_have_text(desk.words("saved.offline_idle"))
     page.mouse.click(*middle(desk))
     playwright.expect(saved).to_have_text(desk.words("saved.offline"))
+    assert place(desk) == seen  # longer words must not move the image under the pen, on a phone either
     page.select_option("#language", "it")
     desk.language = "it"
     playwright.expect(saved).to_have_text(desk.words("saved.offline"))

@@ -100,6 +100,7 @@ export class AnswerBar {
     const isIdle = isOffline() && this.#saved === "saved";
     this.saved.dataset.state = isWaiting || isIdle ? "offline" : this.#saved;
     this.saved.textContent = t(isIdle ? "saved.offline_idle" : `saved.${this.saved.dataset.state}`);
+    this.saved.title = this.saved.textContent; // a phone shows only its beginning
   }
 
   setBusy(isBusy) {
