@@ -131,6 +131,12 @@ def offline_says_offline(desk: Desk) -> None:
     page.context.set_offline(False)
     desk.saved()
     playwright.expect(connection).to_be_empty()
+    page.context.set_offline(True)
+    page.click("#previous")
+    playwright.expect(page.locator("#desk-room")).to_have_text(desk.words("reading.offline"))
+    page.context.set_offline(False)
+    page.locator("canvas[role=application]").wait_for()  # by itself
+    playwright.expect(page.locator("#progress-text")).to_have_text(desk.words("reading.title", number=1, total=5))
 
 
 def test_a_reader_at_work(browser: Any, site: Site) -> None:  # noqa: F811
