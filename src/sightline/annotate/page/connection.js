@@ -26,9 +26,9 @@ export function met(answer) {
 }
 
 /**
- * Calls a listener at each change, until it is told to stop.
+ * Calls a listener at each change until the returned function is called.
  * @param {(isUp: boolean) => void} listener
- * @returns {() => void} stops it.
+ * @returns {() => void} stops the calls.
  */
 export function onConnection(listener) {
   listeners.add(listener);
