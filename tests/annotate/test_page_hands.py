@@ -94,14 +94,20 @@ def a_missing_confidence_chooses_nothing(desk: Desk) -> None:
     assert level(desk) == "4"
 
 
-def the_hand_moves_and_draws_nothing(desk: Desk, events: Any) -> None:
+def the_hand_moves_with_one_finger_and_draws_nothing(desk: Desk, events: Any) -> None:
     count, (left, top, _) = len(events()), place(desk)
+    touch = desk.page.context.new_cdp_session(desk.page)
+
+    def finger(kind: str, *points: tuple[float, float]) -> None:
+        dots = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": dots})
+
     desk.page.click("[data-action=hand]")
     assert pressed(desk) == {"hand", "marks"}
-    desk.page.mouse.move(*middle(desk))
-    desk.page.mouse.down()
-    desk.page.mouse.move(*middle(desk, 50), steps=3)
-    desk.page.mouse.up()
+    finger("touchStart", middle(desk))
+    for dx in (20, 50):
+        finger("touchMove", middle(desk, dx))
+    finger("touchEnd")
     desk.page.wait_for_timeout(50)
     assert place(desk)[:2] == pytest.approx((left + 50, top), abs=0.5)
     desk.saved()
@@ -150,7 +156,7 @@ def test_a_reader_at_work(browser: Any, site: Site) -> None:  # noqa: F811
         brush_keeps_its_size_on_the_screen(desk, events)
         arrows_move_the_image_whatever_has_the_focus(desk)
         a_missing_confidence_chooses_nothing(desk)
-        the_hand_moves_and_draws_nothing(desk, events)
+        the_hand_moves_with_one_finger_and_draws_nothing(desk, events)
         desk.press("]", "e", "h", "w")  # a larger brush, the eraser, and the window mode over the hand
         assert pressed(desk) == {"eraser", "remove", "window", "marks"}
         size = desk.page.input_value("#desk-size")
