@@ -42,7 +42,8 @@ def middle(desk: Desk, dx: float = 0) -> tuple[float, float]:
 
 
 def pressed(desk: Desk) -> set[str]:
-    shown = ".desk-toolbar [aria-pressed=true]"
+    """The tool and the modes that are on; not how the image is shown."""
+    shown = ".desk-group-tools [aria-pressed=true], :is([data-action=remove], [data-action=window])[aria-pressed=true]"
     return set(desk.page.eval_on_selector_all(shown, "nodes => nodes.map(n => n.dataset.action)"))
 
 
@@ -103,7 +104,7 @@ def the_hand_moves_with_one_finger_and_draws_nothing(desk: Desk, events: Any) ->
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": dots})
 
     desk.page.click("[data-action=hand]")
-    assert pressed(desk) == {"hand", "marks"}
+    assert pressed(desk) == {"hand"}
     finger("touchStart", middle(desk))
     for dx in (20, 50):
         finger("touchMove", middle(desk, dx))
@@ -158,11 +159,11 @@ def test_a_reader_at_work(browser: Any, site: Site) -> None:  # noqa: F811
         a_missing_confidence_chooses_nothing(desk)
         the_hand_moves_with_one_finger_and_draws_nothing(desk, events)
         desk.press("]", "e", "h", "w")  # a larger brush, the eraser, and the window mode over the hand
-        assert pressed(desk) == {"eraser", "remove", "window", "marks"}
+        assert pressed(desk) == {"eraser", "remove", "window"}
         size = desk.page.input_value("#desk-size")
         desk.submit(4)
         desk.go_on()
-        assert pressed(desk) == {"brush", "marks"}  # a new image begins with drawing
+        assert pressed(desk) == {"brush"}  # a new image begins with drawing
         assert desk.page.input_value("#desk-size") == size
         offline_says_offline(desk)
         chosen = "en"
