@@ -1,8 +1,7 @@
-"""The images that a study shows its readers: which ones, and each as a PNG at its full size."""
+"""The images that a study shows its readers: which ones, and each at its full size and depth."""
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,17 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from sightline.annotate.assignment import Plan
+from sightline.annotate.sent_films import KeptFilms, SentFilm, sent_pixels, sent_samples
 from sightline.images.decode import decoded
 from sightline.images.film_size import film_size
+from sightline.images.samples import film_samples
 from sightline.images.source import Data
 from sightline.inputs import INDEX, PREPARED, prepared_pixels
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv
 
 DRAW = 401  # tag of this draw's random stream
+ROOM = 256 * 2**20  # bytes of films that a server keeps ready, some 40 of 7.5 megapixels and 12 bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,19 +122,23 @@ def _listed(path: str, known: set[str]) -> list[str]:
 
 
 class Pictures:
-    """The study's images as readers see them: 8 bits, upright, at their files' size; the phantom's as prepared."""
+    """The study's images as readers see them: upright, at their files' size and depth; the phantom's as prepared."""
 
     def __init__(self, data: Data, index: pd.DataFrame) -> None:
         self._data = data
         self._source = dict(zip(index.image, index.source, strict=True))
         self.sha256: dict[str, str] = dict(zip(index.image, index.sha256, strict=True))
         """Of each image's source file."""
-        self._png = lru_cache(maxsize=64)(self._encoded)
+        self._films = KeptFilms(self._made, ROOM)
         self._size = lru_cache(maxsize=None)(self._measured)
 
+    def film(self, image: str) -> SentFilm:
+        """The image as a reader's page gets it, in its own depth. StudyError if its file is missing or broken."""
+        return self._films.film(image)
+
     def png(self, image: str) -> bytes:
-        """The image as PNG, gray or RGB. StudyError if its file is missing or broken."""
-        return self._png(image)
+        """The image as PNG of 8 bits, gray or RGB, as it is prepared. StudyError if its file is missing or broken."""
+        return sent_pixels(self._pixels(image)).content
 
     def size(self, image: str) -> tuple[int, int]:
         """Height and width in pixels, of the image and of its masks."""
@@ -147,15 +152,23 @@ class Pictures:
             raise StudyError(f"{self._source[image]}: image {image!r} is missing or broken; put it back")
         return size
 
-    def _encoded(self, image: str) -> bytes:
-        if self._data.source == "phantom":
-            pixels = prepared_pixels([image], PREPARED, INDEX)[0]
-        else:
+    def _made(self, image: str) -> SentFilm:
+        data = self._data
+        if data.source != "phantom":
             try:
-                data = self._data
-                pixels = decoded(self._source[image], *self.size(image), data.color, data.high_depth, data.voi)
+                samples = film_samples(self._source[image], data.color, data.high_depth, data.voi)
             except ValueError as error:
                 raise StudyError(f"{self._source[image]}: {error}; put the image back") from None
-        buffer = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", compress_level=3)
-        return buffer.getvalue()
+            if samples is not None:
+                return sent_samples(samples)
+        return sent_pixels(self._pixels(image))
+
+    def _pixels(self, image: str) -> np.ndarray:
+        """uint8, H x W or H x W x 3."""
+        if self._data.source == "phantom":
+            return prepared_pixels([image], PREPARED, INDEX)[0]
+        try:
+            data = self._data
+            return decoded(self._source[image], *self.size(image), data.color, data.high_depth, data.voi)
+        except ValueError as error:
+            raise StudyError(f"{self._source[image]}: {error}; put the image back") from None

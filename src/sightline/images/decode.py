@@ -49,7 +49,7 @@ def decoded(
     voi: Voi = "first",
 ) -> np.ndarray:
     """The pixels of `read_film`."""
-    content = _content(source)
+    content = content_of(source)
     if is_dicom(content):
         return _dicom_film(content, (height, width), color, voi, None, seeks_text=False).pixels
     return read_film(content, height, width, color, high_depth).pixels
@@ -76,7 +76,7 @@ def read_film(
     depth is kept like any other, without `high_depth`. With a `salt` (`salt.film_salt`) the facts hold hashed patients
     and studies. A file that is not a readable image is a ValueError with the reason, which holds nothing of a header.
     """
-    content = _content(source)
+    content = content_of(source)
     if is_dicom(content):
         return _dicom_film(content, (height, width), color, voi, salt, seeks_text=True)
     try:
@@ -89,7 +89,8 @@ def read_film(
         raise ValueError(f"broken image ({error})") from None
 
 
-def _content(source: str | Path | bytes | BinaryIO) -> bytes:
+def content_of(source: str | Path | bytes | BinaryIO) -> bytes:
+    """The file's bytes; ValueError where it cannot be read."""
     if isinstance(source, bytes):
         return source
     try:
@@ -135,13 +136,7 @@ def _deep_film(content: bytes, size: tuple[int, int], color: bool, high_depth: H
 
 
 def _pillow_film(content: bytes, size: tuple[int, int], color: bool, high_depth: HighDepth) -> Film:
-    with Image.open(BytesIO(content)) as opened:
-        if not color:
-            opened.draft("L", opened.size)
-        opened.load()
-        picture: Image.Image = opened
-        if opened.getexif().get(ORIENTATION, 1) != 1:
-            picture = ImageOps.exif_transpose(opened)
+    picture = upright(content, color)
     if picture.mode.startswith(("I", "F")):
         values = np.asarray(picture, dtype=np.float64)
         top, bits = white_level(values, high_depth, picture.mode == "F", stated_png_bits(content))
@@ -151,6 +146,17 @@ def _pillow_film(content: bytes, size: tuple[int, int], color: bool, high_depth:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
     return Film(pixels=np.asarray(_resized(_in_mode(picture, color), size)), depth=8, facts=None)
+
+
+def upright(content: bytes, color: bool) -> Image.Image:
+    """The picture in its file's mode, turned as EXIF says; of a JPEG without `color`, the brightness alone."""
+    with Image.open(BytesIO(content)) as opened:
+        if not color:
+            opened.draft("L", opened.size)
+        opened.load()
+        if opened.getexif().get(ORIENTATION, 1) != 1:
+            return ImageOps.exif_transpose(opened)
+        return opened
 
 
 def _in_mode(picture: Image.Image, color: bool) -> Image.Image:

@@ -68,6 +68,17 @@ def read_dicom(content: bytes, voi: Voi, salt: bytes | None) -> tuple[np.ndarray
     return places_HW, gray_table(header, stored, places_HW, voi), facts, stored.bits
 
 
+def gray_film(content: bytes) -> tuple[Dataset, Stored] | None:
+    """The header of a gray film, of the named attributes alone, and its stored values; None for a colour film.
+
+    Refuses what `read_dicom` refuses.
+    """
+    header = _header(content)
+    _refuse_no_film(header)
+    pixels = _decoded(header)
+    return None if pixels.ndim == 3 else (header, _stored(header, pixels))
+
+
 def dicom_size(path: str | Path) -> tuple[int, int]:
     """(rows, columns); what follows the header is not read. ValueError where the file does not say them."""
     header = _header(path, ("Rows", "Columns"), stop_before_pixels=True)

@@ -90,6 +90,32 @@ def modality_values(header: Dataset, values_V: np.ndarray) -> np.ndarray:
     return values_V * (slope[0] if slope else 1.0) + (intercept[0] if intercept else 0.0)
 
 
+def level_table(header: Dataset, stored: Stored) -> np.ndarray:
+    """uint16, 2^bits: the place of each stored value in the order from black to white, as it is shown without a window.
+
+    Neighbouring values differ by 1, so that a window is linear in levels where it is linear in values; through a
+    modality LUT, levels are its entries, counted from the smallest. Where the film has padding, that alone is level 0.
+    """
+    values_V = modality_values(header, stored.values_V)
+    if is_inverse(header):
+        values_V = -values_V
+    if header.get("ModalityLUTSequence"):
+        levels_V = values_V - values_V.min()
+    else:
+        levels_V = np.unique(values_V, return_inverse=True)[1]
+    is_padding_V = padding(header, stored)
+    if is_padding_V.any():
+        levels_V = np.where(is_padding_V, 0, levels_V + 1)
+    return levels_V.clip(0, 2**16 - 1).astype(np.uint16)
+
+
+def has_window(header: Dataset, voi: Voi) -> bool:
+    """Whether `gray_table` uses a VOI LUT or window of the film, and not the range of its values."""
+    if voi == "none":
+        return False
+    return bool(_numbers(header, "WindowCenter") or (voi != "window" and header.get("VOILUTSequence")))
+
+
 def is_inverse(header: Dataset) -> bool:
     """Whether the largest value is black. One statement is enough, and two are no double inversion."""
     return (

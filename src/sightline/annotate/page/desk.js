@@ -6,13 +6,14 @@ import { DeskActions } from "./desk_actions.js";
 import { DeskKeys } from "./desk_keys.js";
 import { Drawing } from "./drawing.js";
 import { element } from "./elements.js";
+import { Looking } from "./look.js";
 import { Marks } from "./marks.js";
 import { Pointers } from "./pointer.js";
 import { helpCard } from "./shortcuts.js";
 import { Sketch } from "./sketch.js";
 import { buildPolygonBar, buildToolbar } from "./toolbar.js";
 import { View } from "./view.js";
-import { AS_IT_IS, Xray } from "./xray.js";
+import { openXray } from "./xray.js";
 
 const SIZE_SHOWN_MS = 900;
 
@@ -33,15 +34,15 @@ export class Desk {
 
   /**
    * @param {HTMLElement} container
-   * @param {{name: string, image: HTMLImageElement, width: number, height: number, events: object[],
+   * @param {{name: string, film: import("./xray.js").Film, width: number, height: number, events: object[],
    *   t: (key: string, values?: object) => string, onEvent: (event: object) => void,
-   *   onMessage: (text: string) => void}} options name: of the task; image: loaded, of this origin; onEvent receives each event as
-   *   soon as it is part of the log; onMessage receives short texts for an aria-live region
+   *   onMessage: (text: string) => void}} options name: of the task; onEvent receives each event as soon as
+   *   it is part of the log; onMessage receives short texts for an aria-live region
    */
-  constructor(container, { name, image, width, height, events, t, onEvent, onMessage }) {
+  constructor(container, { name, film, width, height, events, t, onEvent, onMessage }) {
     Object.assign(this, { t, onEvent, onMessage });
     this.drawing = new Drawing(height, width, events);
-    this.look = { ...AS_IT_IS };
+    this.looking = new Looking(film, (look) => this.#showLook(look));
     if (name !== keptFor) kept.mode = "add";
     keptFor = name;
     this.style = kept; // tool and mode
@@ -51,7 +52,7 @@ export class Desk {
     this.isWindowing = false; // a drag sets window and level
     this.actions = new DeskActions(this);
     this.#build(container);
-    this.#show(image);
+    this.#show(film);
     this.pointers = new Pointers(this.view.live, this.#pointerHooks());
     this.#keys = new DeskKeys(this);
     this.update();
@@ -124,17 +125,6 @@ export class Desk {
     this.onMessage(this.t(key, values));
   }
 
-  /** Changes the grey levels. @param {{window?: number, level?: number, inverted?: boolean}} change */
-  setLook(change) {
-    const { look } = this;
-    Object.assign(look, change);
-    look.level = Math.min(256, Math.max(0, look.level));
-    look.window = Math.min(512, Math.max(2, look.window));
-    this.#keys.windowKey.use();
-    this.view.repaintBase(() => this.xray.show(look));
-    this.update();
-  }
-
   /** Changes the brush and shows its size for a moment. @param {number} radius on the screen, CSS pixels */
   setRadius(radius) {
     this.brush.onScreen = radius;
@@ -149,12 +139,14 @@ export class Desk {
   /** Shows the current state on buttons, sliders and cursor. */
   update() {
     if (!this.#desk.isConnected) return;
-    const { drawing, look, isLocked, isWindowing, sketch, style, view } = this;
+    const { drawing, looking, isLocked, isWindowing, sketch, style, view } = this;
     this.#toolbar.update({
       ...style,
       isHand: this.isHandChosen,
       radius: this.brush.onScreen,
-      look,
+      look: looking.look,
+      range: looking.range,
+      switches: looking.switches,
       isWindowing,
       showsMarks: view.showsMarks,
       canUndo: !isLocked && (drawing.canUndo || sketch.isPolygonOpen),
@@ -175,7 +167,7 @@ export class Desk {
     this.card = helpCard(this.t);
     this.#toolbar = buildToolbar(this.t, {
       press,
-      slide: (name, value) => (name === "size" ? this.setRadius(radiusOf(value)) : this.setLook({ [name]: value })),
+      slide: (name, value) => (name === "size" ? this.setRadius(radiusOf(value)) : this.looking.set({ [name]: value })),
       released: () => this.focus(),
     });
     this.#polygonBar = buildPolygonBar(this.t, (action) => {
@@ -187,11 +179,17 @@ export class Desk {
     container.append(this.#desk);
   }
 
-  #show(image) {
+  #showLook(look) {
+    this.#keys.windowKey.use();
+    this.view.repaintBase(() => this.xray.show(look));
+    this.update();
+  }
+
+  #show(film) {
     const { height, width } = this.drawing;
     const color = getComputedStyle(this.#desk).getPropertyValue("--mark").trim() || "#ffb000";
     const marks = new Marks(height, width, color);
-    this.xray = new Xray(image, width, height);
+    this.xray = openXray(film);
     this.view = new View(this.#stage, this.xray, marks, {
       paintLive: (context) => this.#paintLive(context),
       onChange: () => queueMicrotask(() => this.update()),
@@ -201,6 +199,7 @@ export class Desk {
       onEvent: this.onEvent,
       onSmall: () => this.say("desk.said.small"),
     });
+    this.view.smooth(this.looking.isSmooth);
     const canvas = this.view.live;
     canvas.removeAttribute("aria-hidden");
     const attributes = { tabindex: "0", role: "application", "aria-label": this.t("desk.canvas") };
@@ -216,7 +215,7 @@ export class Desk {
       move: (points) => sketch.move(points),
       end: () => sketch.lift(),
       cancel: () => sketch.cancel(),
-      window: (dx, dy) => this.setLook({ window: this.look.window + dx, level: this.look.level + dy / 2 }),
+      window: (dx, dy) => this.looking.drag(dx, dy),
       pan: (dx, dy) => view.pan(dx, dy),
       zoom: (factor, x, y) => view.zoom(factor, x, y),
       hover: (point) => {

@@ -1,7 +1,6 @@
 // What the desk's keys and buttons do, by the action's name.
 
 import { positionOf, radiusOf } from "./brush_size.js";
-import { AS_IT_IS } from "./xray.js";
 
 const PAN_STEP = 80; // CSS pixels by which an arrow key moves the image
 const ZOOM_STEP = 1.25;
@@ -74,7 +73,7 @@ export class DeskActions {
       hand: () => this.#toggleHand(),
       hold: () => (desk.isHandHeld = true),
       window: () => this.#toggleWindowing(),
-      invert: () => desk.setLook({ inverted: !desk.look.inverted }),
+      ...desk.looking.actions({ smooth: (isSmooth) => desk.view.smooth(isSmooth) }),
       reset: () => this.#reset(),
       marks: () => this.toggleMarks(),
       help: () => desk.card.showModal(),
@@ -133,7 +132,7 @@ export class DeskActions {
 
   #reset() {
     const { desk } = this;
-    desk.setLook(AS_IT_IS);
+    desk.looking.reset();
     desk.isWindowing = false;
     desk.view.fit();
     desk.say("desk.said.reset");

@@ -3,7 +3,7 @@
 import { actionOf } from "./shortcuts.js";
 import { WindowKey } from "./window_key.js";
 
-const ONCE = ["hand", "hold", "window", "help", "invert", "marks", "remove", "clear"]; // not repeated while a key is held
+const ONCE = ["hand", "hold", "window", "help", "invert", "smooth", "marks", "remove", "clear"]; // not repeated
 
 /** Listens to the whole document until it is closed. */
 export class DeskKeys {

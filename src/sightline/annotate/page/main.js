@@ -1,6 +1,7 @@
 /** The page's entry point: who is reading, what they have done so far, and which screen comes first. */
 
 import { ApiError, openApi } from "./api.js";
+import { dropFilms } from "./films.js";
 import { openFlow, showProgress } from "./flow.js";
 import { openFrame } from "./frame.js";
 import { openScreens } from "./screens.js";
@@ -52,6 +53,7 @@ function resume() {
 
 /** The session has ended elsewhere; unsent strokes stay in the vault. */
 function signedOut() {
+  dropFilms();
   app.session = null;
   app.go.nowhere({ reason: "nowhere.ended" });
 }

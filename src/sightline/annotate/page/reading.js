@@ -7,6 +7,7 @@ import { ApiError } from "./api.js";
 import { isOffline, onConnection } from "./connection.js";
 import { Desk } from "./desk.js";
 import { button, element } from "./elements.js";
+import { FilmError, filmsAfter, keepFilms, openFilm } from "./films.js";
 import { mergeEvents, Queue } from "./sync.js";
 import { t } from "./words.js";
 
@@ -66,11 +67,11 @@ class Reading {
   keep() {
     const kept = { id: this.#open?.task.task ?? this.#id, confidence: this.#bar.confidence, notice: "", carried: null };
     if (!this.#open) return kept;
-    const { task, image, desk, queue } = this.#open;
+    const { task, desk, queue } = this.#open;
     const { events } = desk;
     const local = queue.pending;
     const saved = { ...task, events: events.slice(0, events.length - local.length) };
-    return { ...kept, carried: { task: saved, image, local } };
+    return { ...kept, carried: { task: saved, local } }; // the film is still in memory: see films.js
   }
 
   close() {
@@ -85,7 +86,10 @@ class Reading {
   async #load() {
     const app = this.#app;
     try {
-      if (this.#carried) return await this.#start(this.#carried.task, this.#carried.image, this.#carried.local);
+      if (this.#carried) {
+        const { task, local } = this.#carried;
+        return await this.#start(task, await this.#film(task), local);
+      }
       if (isOffline()) this.#onConnection(false);
       const id = this.#id ?? (await app.api.get("/api/tasks/next")).task;
       if (!this.#isShown) return;
@@ -93,9 +97,9 @@ class Reading {
       // The vault first, then the server's log: an event sent in between is then in at least one of the two.
       const local = await app.vault.unsent(app.session.reader, id);
       const task = await app.api.get(`/api/tasks/${encodeURIComponent(id)}`);
-      const [image, progress] = await Promise.all([this.#image(task), app.progress ?? app.api.get("/api/progress")]);
+      const [film, progress] = await Promise.all([this.#film(task), app.progress ?? app.api.get("/api/progress")]);
       app.progress = progress;
-      return this.#isShown && (await this.#start(task, image, local));
+      return this.#isShown && (await this.#start(task, film, local));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return this.#failed(error);
@@ -118,12 +122,12 @@ class Reading {
     else this.#bar.say(t(error.problem, { message: error.message }), "problem");
   }
 
-  async #image({ image: address }) {
-    const image = new Image();
-    image.src = address;
+  async #film({ image: address }) {
     try {
-      await image.decode();
-    } catch {
+      return await openFilm(address);
+    } catch (error) {
+      if (!(error instanceof FilmError)) throw error;
+      if (error.status === 401 && this.#isShown) this.#app.signedOut();
       const again = () => this.#app.go.reading({ id: this.#id });
       const retry = button(t("button.retry"), again, { class: "primary", id: "retry" });
       const list = button(t("menu.images"), () => this.#app.go.images());
@@ -131,10 +135,9 @@ class Reading {
       this.#room.replaceChildren(element("div", { class: "failed" }, failure, retry, list));
       return new Promise(() => {}); // never resolves: one of the two buttons opens another screen
     }
-    return image;
   }
 
-  async #start(task, image, local) {
+  async #start(task, film, local) {
     const { api, session, signedOut, vault } = this.#app;
     const bar = this.#bar;
     const merged = mergeEvents(task.events, local);
@@ -150,21 +153,22 @@ class Reading {
       onOutOfStep: (events) => this.#showServerLog(events),
       onSignedOut: signedOut,
     });
-    const desk = this.#openDesk(task, image, merged.events, queue);
-    this.#open = { task, image, desk, queue, clock: openClock(task.task), openedAt: new Date().toISOString() };
+    const desk = this.#openDesk(task, film, merged.events, queue);
+    this.#open = { task, desk, queue, clock: openClock(task.task), openedAt: new Date().toISOString() };
     window.addEventListener("keydown", bar.onKey);
     bar.fill({ task, progress: this.#app.progress, hasNext: Boolean(this.#neighbour(1)) });
     bar.confidence = this.#confidence ?? task.confidence;
     if (task.final) desk.lock();
     bar.setBusy(false);
+    keepFilms(task.image, filmsAfter(task.task, this.#app.progress.tasks));
     this.#greet(task, merged.aside.length > 0);
   }
 
-  #openDesk({ task, width, height }, image, events, queue) {
+  #openDesk({ task, width, height }, film, events, queue) {
     this.#room.replaceChildren();
     return new Desk(this.#room, {
       name: task,
-      image,
+      film,
       width,
       height,
       events,

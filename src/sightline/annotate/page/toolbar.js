@@ -30,7 +30,13 @@ const GROUPS = [
   },
   {
     name: "image",
-    controls: [slide("level", 256), slide("window", 512, 2), toggle("window"), toggle("invert"), push("reset")],
+    controls: [
+      slide("level", 256), // these two reach as far as the film's levels
+      slide("window", 512, 2),
+      ...["window_own", "window_lung", "window_bone", "window_whole"].map(toggle),
+      ...["window", "invert", "smooth"].map(toggle),
+      push("reset"),
+    ],
   },
   { name: "help", controls: [push("help")] },
 ];
@@ -42,7 +48,7 @@ const CONTROLS = GROUPS.flatMap((group) => group.controls);
  * @param {{press: (action: string) => void, slide: (name: "size" | "level" | "window", value: number) => void,
  *   released: () => void}} on `released` is called when a pointer, not a key, has finished with a control
  * @returns {{element: HTMLElement, update: (state: object) => void}} `update` takes {tool, mode, isHand, radius,
- *   look, showsMarks, isWindowing, canUndo, canRedo, canClear, percent}
+ *   look, range, switches, showsMarks, isWindowing, canUndo, canRedo, canClear, percent}
  */
 export function buildToolbar(t, on) {
   const buttons = {};
@@ -81,8 +87,9 @@ export function buildToolbar(t, on) {
       buttons[action].setAttribute("aria-disabled", String(!can));
     }
     sliders.size.show(positionOf(state.radius), `${Math.round(2 * state.radius)} px`);
-    sliders.level.show(state.look.level, String(Math.round(state.look.level)));
-    sliders.window.show(state.look.window, String(Math.round(state.look.window)));
+    for (const name of ["level", "window"]) {
+      sliders[name].show(state.look[name], String(Math.round(state.look[name])), state.range[name]);
+    }
     zoom.textContent = `${state.percent}%`;
   }
 
@@ -96,8 +103,8 @@ function chosenTool({ tool: chosen, mode, isHand }) {
 }
 
 /** Which toggles are on, by action. */
-function switchedOn({ mode, isWindowing, look, showsMarks }) {
-  return { remove: mode === "remove", window: isWindowing, invert: look.inverted, marks: showsMarks };
+function switchedOn({ mode, isWindowing, look, showsMarks, switches }) {
+  return { ...switches, remove: mode === "remove", window: isWindowing, invert: look.inverted, marks: showsMarks };
 }
 
 /**
@@ -143,7 +150,8 @@ function slider(t, on, { name, min, max }) {
   const label = element("label", { for: `desk-${name}`, text: t(`desk.slider.${name}`) });
   input.addEventListener("input", () => on.slide(name, Number(input.value)));
   input.addEventListener("pointerup", () => on.released());
-  const show = (position, text) => {
+  const show = (position, text, reach = max) => {
+    input.max = String(reach);
     input.value = String(position);
     input.setAttribute("aria-valuetext", text);
     value.textContent = text;

@@ -12,7 +12,7 @@ const OVERVIEW = 112; // longest side of the overview, CSS pixels
 export class View {
   /**
    * @param {HTMLElement} stage the container to fill, also when its size changes
-   * @param {import("./xray.js").Xray} xray @param {import("./marks.js").Marks} marks
+   * @param {ReturnType<import("./xray.js").openXray>} xray @param {import("./marks.js").Marks} marks
    * @param {{paintLive: (context: CanvasRenderingContext2D) => void, onChange: () => void}} hooks
    *   paintLive draws the top layer in CSS pixels of the stage; onChange is called after each zoom or pan
    */
@@ -21,6 +21,7 @@ export class View {
     this.height = marks.height;
     this.width = marks.width;
     this.showsMarks = true;
+    this.isSmooth = false; // whether the image's pixels are interpolated at every zoom
     this.opacity = 0.3;
     const layers = ["base", "marks", "canvas"].map((name) => layer(stage, `desk-layer desk-${name}`));
     [this.base, this.top, this.live] = layers;
@@ -39,14 +40,20 @@ export class View {
       this.#paint(); // at once: setting a canvas's size clears it, which would show until the next frame
     });
     this.observer.observe(stage);
+    this.#followRatio();
   }
 
   /** Stops following the stage and removes the canvases. */
   close() {
     this.observer.disconnect();
+    this.ratios.removeEventListener("change", this.onRatio);
     cancelAnimationFrame(this.frame);
     clearTimeout(this.moving);
-    for (const canvas of this.contexts.keys()) canvas.remove();
+    for (const canvas of [...this.contexts.keys(), this.marks.canvas]) {
+      canvas.remove();
+      canvas.width = 0; // releases its pixels now: those of the marks are 60 MB for a film of 15 megapixels
+    }
+    this.xray.close();
   }
 
   /** Image point at a window point (clientX, clientY). @returns {{x: number, y: number}} image pixels */
@@ -119,6 +126,12 @@ export class View {
     this.#ask({ base: true });
   }
 
+  /** Whether the image's pixels are interpolated at every zoom, not only where they are hardly larger than the screen's. */
+  smooth(isSmooth) {
+    this.isSmooth = isSmooth;
+    this.#ask({ base: true });
+  }
+
   /** Requests repainting of the marks in a box, or of all marks. @param {import("./boxes.js").Box} [box] */
   repaintMarks(box) {
     if (this.stale.marks) this.dirty = box && this.dirty ? union(this.dirty, box) : null;
@@ -179,6 +192,17 @@ export class View {
     }
   }
 
+  /** Redraws sharply when the screen's resolution changes: another screen, or the browser's zoom. */
+  #followRatio() {
+    this.ratios = window.matchMedia(`(resolution: ${window.devicePixelRatio || 1}dppx)`);
+    this.onRatio = () => {
+      this.#resize();
+      this.#paint();
+      this.#followRatio();
+    };
+    this.ratios.addEventListener("change", this.onRatio, { once: true });
+  }
+
   #ask(stale) {
     Object.assign(this.stale, stale);
     this.frame ||= requestAnimationFrame(() => this.#paint());
@@ -215,9 +239,10 @@ export class View {
   #paintBase() {
     this.prepare?.();
     this.prepare = null;
-    const context = this.#cleared(this.base);
-    this.#toImage(context);
-    context.drawImage(this.xray.canvas, 0, 0);
+    const k = this.ratio;
+    const scale = k * this.scale;
+    const isSmooth = this.isSmooth || scale < SHARP_FROM;
+    this.xray.paint(this.#cleared(this.base), { left: k * this.x, top: k * this.y, scale, isSmooth });
     this.#paintOverview();
   }
 
@@ -262,9 +287,8 @@ export class View {
     this.overview.style.width = `${Math.round(this.width * k)}px`;
     this.overview.style.height = `${Math.round(this.height * k)}px`;
     const context = this.contexts.get(this.overview);
-    context.scale(k * this.ratio, k * this.ratio);
-    context.imageSmoothingQuality = "low";
-    context.drawImage(this.xray.canvas, 0, 0);
+    this.xray.paint(context, { left: 0, top: 0, scale: k * this.ratio, isSmooth: true });
+    context.setTransform(k * this.ratio, 0, 0, k * this.ratio, 0, 0);
     for (const [width, color] of [
       [4 / k, "#000"],
       [2 / k, "#fff"],
