@@ -143,6 +143,50 @@ def test_lookups_and_reductions_by_hand(desk: Any) -> None:
     assert made["reduced"] == [[2, 301, 0, 601], [1, 151, 151, 451]]
 
 
+COLOURED = """async () => {
+  const { lookOf, openXray } = await import('/page/xray.js');
+  const drawn = new OffscreenCanvas(3, 2);
+  const context = drawn.getContext('2d');
+  context.fillStyle = 'rgb(200, 100, 50)';
+  context.fillRect(0, 0, 3, 2);
+  context.fillStyle = 'rgb(0, 0, 255)';
+  context.fillRect(2, 1, 1, 1);
+  const content = await (await drawn.convertToBlob({ type: 'image/png' })).arrayBuffer();
+  const facts = { height: 2, width: 3, white: 255, windows: { own: [0, 255], whole: [50, 200] }, is_padded: false };
+  const worker = new Worker('/page/film_worker.js', { type: 'module' });
+  const ask = (sent) => new Promise((done) => {
+    worker.onmessage = ({ data }) => done(data);
+    worker.postMessage(sent);
+  });
+  const made = await ask({ content, type: 'image/png', facts });
+  const wrong = await ask({ content, type: 'image/png', facts: { ...facts, width: 4 } });
+  const broken = await ask({ content, type: 'application/x-film-samples', facts });
+  const film = { steps: null, bitmap: null, gray: null, ...facts, ...made };
+  const xray = openXray(film);
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [8, 6];
+  const shown = (look) => {
+    xray.show(look);
+    canvas.width = 8;
+    xray.paint(canvas.getContext('2d'), { left: 1, top: 1, scale: 2, isSmooth: false });
+    const at = (x, y) => [...canvas.getContext('2d').getImageData(x, y, 1, 1).data];
+    return [at(0, 0), at(1, 1), at(4, 3), at(5, 3), at(7, 5)];
+  };
+  const looks = [lookOf(film, 'own'), { ...lookOf(film, 'whole'), inverted: true }].map(shown);
+  return { looks, wrong: wrong.failure, isBroken: Boolean(broken.failure) };
+}"""
+
+
+def test_a_film_in_colours_and_what_is_no_film(desk: Any) -> None:
+    made = desk.evaluate(COLOURED)
+    nothing = [0, 0, 0, 0]
+    as_it_is = [nothing, [200, 100, 50, 255], [200, 100, 50, 255], [0, 0, 255, 255], nothing]
+    through_whole = [nothing, [0, 170, 255, 255], [0, 170, 255, 255], [255, 255, 0, 255], nothing]
+    assert made["looks"] == [as_it_is, through_whole]
+    assert made["wrong"] == "a film of another size than it says"
+    assert made["isBroken"]
+
+
 def test_every_level_of_a_deep_film_is_seen_in_its_place(desk: Any) -> None:
     film = RAMP.copy()
     film[0, 0] = 4095

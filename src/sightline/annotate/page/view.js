@@ -5,6 +5,7 @@ import { grown, intersection, union } from "./boxes.js";
 
 const MAX_SCALE = 40;
 const SHARP_FROM = 2; // device pixels per image pixel from which each image pixel is shown as a square
+const DRAFT_FROM = 2_000_000; // device pixels of the stage from which the image is interpolated only at rest
 const REST_MS = 120; // this long after the last zoom or pan, the image is at rest
 const OVERVIEW = 112; // longest side of the overview, CSS pixels
 
@@ -166,6 +167,7 @@ export class View {
     this.moving = setTimeout(() => {
       this.moving = 0;
       this.repaintMarks();
+      this.#ask({ base: true });
     }, REST_MS);
     this.#ask({ base: true, marks: true, live: true });
     this.onChange();
@@ -242,7 +244,8 @@ export class View {
     const k = this.ratio;
     const scale = k * this.scale;
     const isSmooth = this.isSmooth || scale < SHARP_FROM;
-    this.xray.paint(this.#cleared(this.base), { left: k * this.x, top: k * this.y, scale, isSmooth });
+    const isDraft = this.moving > 0 && this.base.width * this.base.height > DRAFT_FROM;
+    this.xray.paint(this.#cleared(this.base), { left: k * this.x, top: k * this.y, scale, isSmooth, isDraft });
     this.#paintOverview();
   }
 

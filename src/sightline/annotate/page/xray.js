@@ -8,8 +8,9 @@
  *   bitmap: ImageBitmap | null, gray: Uint8Array | null, height: number, width: number, white: number,
  *   windows: Object<string, [number, number]>, is_padded: boolean}} Film steps: a gray film and its reductions by 2, 4
  *   and so on; bitmap: of a film in colours; gray: how the film's own look shows each level, where no window does
- * @typedef {{left: number, top: number, scale: number, isSmooth: boolean}} Place where an image is on a canvas: its
- *   corner and the side of an image pixel, in pixels of the canvas; whether pixels are interpolated when enlarged
+ * @typedef {{left: number, top: number, scale: number, isSmooth: boolean, isDraft?: boolean}} Place where an image is on a canvas: its
+ *   corner and the side of an image pixel, in pixels of the canvas; whether pixels are interpolated when enlarged;
+ *   isDraft: never, for a moment
  */
 
 // The pixel of each gray as one 32-bit word: the same byte three times and an opaque alpha, in this machine's byte order.
@@ -66,7 +67,7 @@ class GrayXray {
     const { width, height } = context.canvas;
     const box = boxOn(place, this.film, width, height);
     if (box.width <= 0 || box.height <= 0) return;
-    const key = [place.left, place.top, place.scale, place.isSmooth, width, height].join(" ");
+    const key = [place.left, place.top, place.scale, place.isSmooth, place.isDraft, width, height].join(" ");
     let sampled = this.sampled.get(context.canvas);
     if (sampled?.key !== key) {
       const size = box.width * box.height;
@@ -144,11 +145,11 @@ function boxOn({ left, top, scale }, film, width, height) {
  * reduction whose pixels are no larger than the canvas's.
  * @param {Uint16Array} out row-major, of the box
  */
-function sample(out, box, { left, top, scale, isSmooth }, { steps }) {
+function sample(out, box, { left, top, scale, isSmooth, isDraft }, { steps }) {
   const reduced = Math.min(steps.length - 1, Math.max(0, Math.floor(Math.log2(1 / scale) + 1e-6)));
   const { values, width, height } = steps[reduced];
   const step = 1 / (scale * 2 ** reduced);
-  const isNearest = scale >= 1 && !isSmooth;
+  const isNearest = isDraft || (scale >= 1 && !isSmooth);
   const cols = axis(box.width, (box.left + 0.5 - left) * step, step, width, isNearest);
   const rows = axis(box.height, (box.top + 0.5 - top) * step, step, height, isNearest);
   const { first, second, weight } = cols;
