@@ -1,7 +1,7 @@
 // The marks as shown over the X-ray: a tint, and the exact border of the marked pixels as a light line inside a dark
 // one, so that seeing it does not depend on telling colours apart.
 
-import { grown } from "./boxes.js";
+import { grown, intersection, union } from "./boxes.js";
 
 const TILE = 128; // image pixels; a stroke rebuilds only the borders of the tiles that it touches
 const MANY_SIDES = 8000; // border lines; painting more would slow down a moving image
@@ -18,6 +18,7 @@ export class Marks {
     this.context = this.canvas.getContext("2d");
     this.color = color;
     this.word = wordOf(color);
+    this.tinted = null; // a box that holds all marked pixels, and perhaps more; null: there have been none
     this.tilesAcross = Math.ceil(width / TILE);
     /** @type {({path: Path2D, sides: number} | null)[]} null: to be built when next shown */
     this.borders = new Array(this.tilesAcross * Math.ceil(height / TILE)).fill(null);
@@ -35,6 +36,7 @@ export class Marks {
       const start = (box.top + row) * this.width + box.left;
       for (let col = 0; col < wide; col += 1) if (mask[start + col]) words[row * wide + col] = this.word;
     }
+    for (let row = 0; row < high; row += 1) this.#addTinted(words.subarray(row * wide, (row + 1) * wide), box, row);
     this.context.putImageData(tint, box.left, box.top);
     this.#eachTile(grown(box, 1, this.height, this.width), (tile) => {
       this.borders[tile] = null;
@@ -48,9 +50,7 @@ export class Marks {
    * @param {boolean} isMoving whether the image is moving: a very long border is left out until it stops
    */
   paint(context, box, unit, opacity, isMoving) {
-    context.globalAlpha = opacity;
-    context.drawImage(this.canvas, 0, 0);
-    context.globalAlpha = 1;
+    this.#paintTint(context, box, opacity);
     const borders = [];
     this.#eachTile(grown(box, Math.ceil(3 * unit), this.height, this.width), (tile, top, left) => {
       this.borders[tile] ??= this.#border(top, left);
@@ -66,6 +66,25 @@ export class Marks {
       context.strokeStyle = color;
       for (const { path } of borders) context.stroke(path);
     }
+  }
+
+  #addTinted(words, { top, left }, row) {
+    const first = words.indexOf(this.word);
+    if (first < 0) return;
+    const right = left + words.lastIndexOf(this.word) + 1;
+    const line = { top: top + row, bottom: top + row + 1, left: left + first, right };
+    this.tinted = this.tinted ? union(this.tinted, line) : line;
+  }
+
+  /** Paints what is marked and in sight, no more: the whole canvas of a large film takes a browser tens of ms. */
+  #paintTint(context, box, opacity) {
+    if (!this.tinted) return;
+    const { top, bottom, left, right } = intersection(grown(this.tinted, 2, this.height, this.width), box);
+    if (bottom <= top || right <= left) return;
+    const from = [left, top, right - left, bottom - top];
+    context.globalAlpha = opacity;
+    context.drawImage(this.canvas, ...from, ...from);
+    context.globalAlpha = 1;
   }
 
   #eachTile(box, visit) {
