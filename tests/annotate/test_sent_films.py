@@ -91,13 +91,18 @@ def names(page: Page) -> list[str]:
 
 
 def test_only_the_next_film_and_the_two_after_it_are_sent_and_that_makes_nothing_final(served: Served) -> None:
-    from pages import SQUARE, stroke
+    from pages import SQUARE, answer_of, stroke
 
     reader, page = served.reader()
     tasks = names(page)
     for number in range(4):
         codes = [page.send("GET", f"/api/tasks/{name}/image").status_code for name in tasks]
         assert codes == [200] * (number + 3) + [404] * (len(tasks) - number - 3)
+        body = {"events": [stroke(0, SQUARE)]}
+        codes = [page.send("POST", f"/api/tasks/{name}/events", body).status_code for name in tasks[number + 1 :]]
+        assert codes == [404] * (len(tasks) - number - 1)  # what was fetched ahead cannot be drawn on
+        answer = {**answer_of([], 64, 64), "answer": "none", "mask": None}
+        assert page.send("POST", f"/api/tasks/{tasks[number + 1]}/submission", answer).status_code == 404
         refused = page.send("GET", f"/api/tasks/{tasks[-1]}/image").json()
         assert refused["detail"]["code"] == "no_task"
         task = page.next()

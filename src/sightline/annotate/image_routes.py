@@ -10,6 +10,7 @@ from sightline.annotate.images import Pictures
 from sightline.annotate.refusals import REFUSALS, no_task
 from sightline.annotate.sent_films import SAMPLES
 from sightline.annotate.store import Store
+from sightline.annotate.turns import has_come_up
 
 AHEAD = 2  # films that the page may fetch before their tasks come up
 
@@ -28,11 +29,9 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]]) 
     @routes.get("/api/tasks/{name}/image", response_class=Response, responses=kinds)
     def image(name: str, row: Enrolled) -> Response:
         tasks = store.tasks_of(row.reader)
-        waiting = [task.task for task in tasks if not task.versions][: 1 + AHEAD]
-        shown = next((task for task in tasks if task.task == name), None)
-        if shown is None or not (shown.versions or name in waiting):
+        if not has_come_up(tasks, name, AHEAD):
             raise no_task()
-        film = pictures.film(shown.image)
+        film = pictures.film(next(task.image for task in tasks if task.task == name))
         return Response(film.content, media_type=film.media_type, headers={"x-film": film.header})
 
     return routes

@@ -12,6 +12,7 @@ from sightline.annotate.drawing_check import checked_mask, is_inside
 from sightline.annotate.images import Pictures
 from sightline.annotate.refusals import REFUSALS, Refused, no_task
 from sightline.annotate.store import Store
+from sightline.annotate.turns import has_come_up
 
 
 def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], tool_version: str) -> APIRouter:
@@ -74,7 +75,7 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
     @routes.post("/api/tasks/{name}/events")
     def save_events(name: str, sent: messages.Events, row: Enrolled) -> messages.Saved:
         image = store.image_of(row.reader, name)
-        if image is None:
+        if image is None or not has_come_up(store.tasks_of(row.reader), name):
             raise no_task()
         height, width = pictures.size(image)
         for event in sent.events:
@@ -85,7 +86,7 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
     @routes.post("/api/tasks/{name}/submission")
     def submit(name: str, sent: messages.Submission, row: Enrolled) -> messages.Recorded:
         stored = store.task(row.reader, name)
-        if stored is None:
+        if stored is None or not has_come_up(store.tasks_of(row.reader), name):
             raise no_task()
         task, events, _ = stored
         height, width = pictures.size(task.image)
