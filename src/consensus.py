@@ -19,6 +19,8 @@ from sightline.counts import counted
 from sightline.experts.agreement import PROFESSION_COLUMNS, profession_table
 from sightline.experts.annotation_reader import Cleanup, read_annotations, read_finished
 from sightline.experts.consensus import ConsensusRule, StudyConsensus, finished_consensus, study_consensus
+from sightline.experts.finding_agreement import finding_agreements
+from sightline.experts.masks import small_lines
 from sightline.experts.table_one import agreements, image_table, table_one, table_one_of_finished
 from sightline.experts.votes import Votes, no_votes, valid_votes, vote_weights
 from sightline.inputs import INDEX, PREPARED, prepared_grid
@@ -35,6 +37,8 @@ class Consensus:
     """Of annotations.csv and masks/, or of the finished masks."""
     cleanup: Cleanup
     """paper: strokes become regions by the published clean-up; none: all are regions; auto: as column `drawn` says."""
+    finding: str
+    """Which votes, by the column `finding` of annotations.csv; '': each reader's regions of all findings united."""
     empty: Literal["dropped", "votes"]
     """What an annotation without a region does."""
     rule: ConsensusRule
@@ -76,18 +80,19 @@ def main() -> None:
     index = read_csv(INDEX, {"image": str, "split": str, "patient": str, "source": str})
     grid = prepared_grid(PREPARED)
     if settings.source == "annotations":
-        table, masks_AHW = read_annotations(folder, index, grid, settings.cleanup)
-        write_annotated(params, index, valid_votes(table, masks_AHW, settings.empty == "votes"))
-        print_small(int(table["num_saved"].sum()), int(table["num_thin"].sum()))
+        table, masks_AHW = read_annotations(folder, index, grid, settings.cleanup, {settings.finding} - {""})
+        by_finding = {} if settings.finding else finding_agreements(folder, index, grid, settings.cleanup)
+        write_annotated(params, index, valid_votes(table, masks_AHW, settings.empty == "votes"), by_finding)
+        print(*small_lines(int(table["num_saved"].sum()), int(table["num_thin"].sum())), sep="", end="")
     elif settings.source == "masks":
         finished = read_finished(folder, index, grid)
         write_finished(finished.images, finished.masks_CHW)
-        print_small(finished.num_saved, 0)
+        print(*small_lines(finished.num_saved, 0), sep="", end="")
     else:
         write_finished([], np.zeros((0, *grid), bool))
 
 
-def write_annotated(params: Params, index: pd.DataFrame, votes: Votes) -> None:
+def write_annotated(params: Params, index: pd.DataFrame, votes: Votes, by_finding: dict[str, Any]) -> None:
     """Writes each image's consensus by the study's rule, its annotations, and how far the readers agree."""
     settings, images = params.consensus, list(votes.rows_of)
     weights_A = vote_weights(votes, settings.rule, settings.weights)
@@ -104,7 +109,7 @@ def write_annotated(params: Params, index: pd.DataFrame, votes: Votes) -> None:
     patient_of = dict(zip(index.image, index.patient, strict=True))
     flips = stream(params.seed, "consensus", "sign flips")
     patients = [patient_of[image] for image in images]
-    metrics = table_one(votes, regions.masks_CHW, by_image, by_profession, patients, flips)
+    metrics = table_one(votes, regions.masks_CHW, by_image, by_profession, patients, flips) | by_finding
     write(images, regions, votes, metrics, image_table(votes, by_image), by_profession)
     shares = (metrics["expert_expert_iou_percent"], metrics["expert_random_iou_percent"])
     two, chance = ("–" if np.isnan(share) else f"{share:.1f}%" for share in shares)  # one reader has no second
@@ -122,14 +127,6 @@ def write_finished(images: list[str], masks_CHW: np.ndarray) -> None:
     height, width = masks_CHW.shape[1:]
     write(images, regions, no_votes((height, width)), metrics, by_image, pd.DataFrame(columns=PROFESSION_COLUMNS))
     print(f"{counted(len(images), 'finished mask')}, {metrics['nonempty_consensus']} not empty")
-
-
-def print_small(num_saved: int, num_thin: int) -> None:
-    """Says what the grid alone would have lost."""
-    if num_saved:
-        print(f"{num_saved} regions are smaller than a pixel of the grid; each keeps its best pixel")
-    if num_thin:
-        print(f"{num_thin} outlines are thinner than a pixel of the grid; they are redrawn to stay closed")
 
 
 def write(

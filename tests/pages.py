@@ -144,6 +144,8 @@ def serve(
         is_https=is_https,
         limits=limits or open_limits(),
         health=health,
+        findings=params.annotate.finding_names,
+        asks_comment=params.annotate.comments,
     )
     base = "https://testserver" if is_https else "http://testserver"
     return Served(opened, plan, pictures, TestClient(app, base_url=base, raise_server_exceptions=True))

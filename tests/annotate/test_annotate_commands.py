@@ -650,13 +650,13 @@ def test_a_list_names_the_images(prepared: Path, tmp_path: Path) -> None:
     "change",
     [
         {"images": -1}, {"practice": -1}, {"readers_per_image": 0}, {"readers_per_image": 5}, {"repeats": 1.1},
-        {"controls": -0.1},
+        {"controls": -0.1}, {"findings": "nodule, Nodule"}, {"findings": "nodule,,effusion"},
     ],
 )  # fmt: skip
 def test_parameters_that_cannot_be(change: dict[str, Any]) -> None:
     good = {
         "images": 4, "image_list": "", "readers": 4, "readers_per_image": 3, "repeats": 0.5, "controls": 0.5,
-        "practice": 1, "contact": "",
+        "practice": 1, "contact": "", "findings": "", "comments": False,
     }  # fmt: skip
     Annotate(**good)
     with pytest.raises(ValueError, match=next(iter(change))):

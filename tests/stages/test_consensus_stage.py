@@ -48,8 +48,8 @@ class Study:
     def __init__(self, folder: Path) -> None:
         self.folder, self.own = folder, folder / "own"
         self.settings = {
-            "source": "annotations", "folder": "own", "cleanup": "paper", "empty": "dropped", "rule": "mean",
-            "min_share": 0.5, "min_count": 2, "weights": "{student: 1.0}", "random_masks": 20,
+            "source": "annotations", "folder": "own", "cleanup": "paper", "finding": "''", "empty": "dropped",
+            "rule": "mean", "min_share": 0.5, "min_count": 2, "weights": "{student: 1.0}", "random_masks": 20,
         }  # fmt: skip
         (folder / "data/prepared").mkdir(parents=True)
         (self.own / "masks").mkdir(parents=True)

@@ -56,3 +56,7 @@ class Submitted:
     submitted_at: str
     active_seconds: float
     tool_version: str
+    findings: str | None = None
+    """JSON, see findings.as_stored; None where the study names no findings."""
+    comment: str | None = None
+    """In the reader's own words; never in the consensus."""

@@ -126,6 +126,8 @@ def serve(arguments: argparse.Namespace) -> None:
         is_https=is_https,
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
         health=health,
+        findings=params.annotate.finding_names,
+        asks_comment=params.annotate.comments,
     )
     secret = store.admin_secret(renew=arguments.new_admin_secret)
     print(f"Sightline {TOOL_VERSION}: {len(plan.images)} images; readers open their personal links at {url}")

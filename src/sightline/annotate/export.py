@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Row
 
+from sightline.annotate.findings import as_given
 from sightline.annotate.images import Pictures
 from sightline.annotate.store import Store
 from sightline.experts.annotation_writer import write_folder
@@ -28,6 +29,10 @@ READINGS = (
     *("strokes", "active_seconds", "opened_at", "submitted_at", "received_at", "version", "height", "width"),
     *("image_sha256", "tool_version", "mask"),
 )
+
+
+WHERE_USED = ("finding", "comment")
+"""Further columns of readings.csv, each where an answer has one: a study without findings has one row per answer."""
 
 
 def annotation_name(answer: Row[Any]) -> str:
@@ -47,16 +52,24 @@ def mask_of_answer(answer: Row[Any]) -> np.ndarray | None:
 def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
     """The newest answers to the tasks of one kind, less those of `cannot`, as annotations of the study's folder.
 
-    `repeat` says which are first readings, which alone vote. `created_at` is when the task was first answered, by the
-    server's clock, which may step back.
+    One for each finding that the study names, with the number of its place in the name, or one alone. `repeat` says
+    which are first readings, which alone vote. `created_at` is when the task was first answered, by the server's clock,
+    which may step back.
     """
     first = {row.task: row.received_at for row in store.submissions(only_newest=False) if row.version == 1}
     profession = {row.reader: row.profession or "" for row in store.readers()}
     for answer in store.submissions():
-        mask = mask_of_answer(answer)
-        if answer.kind == kind and mask is not None:
+        whole = mask_of_answer(answer)
+        if answer.kind != kind or whole is None:
+            continue
+        name, given = annotation_name(answer), as_given(answer.findings)
+        parts: list[tuple[str, str, np.ndarray]] = [
+            (f"{name}.f{place}", one.finding, one.mask(answer.height, answer.width))
+            for place, one in enumerate(given, start=1)
+        ] or [(name, "", whole)]
+        for annotation, finding, mask in parts:
             yield Annotation(
-                annotation=annotation_name(answer),
+                annotation=annotation,
                 image=answer.image,
                 annotator=answer.reader,
                 profession=profession[answer.reader],
@@ -64,13 +77,15 @@ def rows_of(store: Store, kind: str) -> Iterator[Annotation]:
                 repeat=answer.repeat,
                 mask=mask,
                 drawn="region",
+                finding=finding,
             )
 
 
 def readings_table(store: Store, sha256: dict[str, str]) -> pd.DataFrame:
-    """One row per answered task, controls and `cannot` included, practice left out; columns READINGS.
+    """One row per answered task, controls and `cannot` included, practice left out; columns READINGS and WHERE_USED.
 
-    `mask` names a file in masks/, or in controls/masks/ for controls; it is empty for `cannot`.
+    Where the study names findings, one row for each of them, and one with an empty finding for `cannot`. `mask` names a
+    file in masks/, or in controls/masks/ for controls; it is empty for `cannot`.
     """
     readers = {row.reader: row for row in store.readers()}
     lines = []
@@ -79,19 +94,23 @@ def readings_table(store: Store, sha256: dict[str, str]) -> pd.DataFrame:
             continue
         who = readers[answer.reader]
         events = store.events(answer.task)[: answer.num_events]
-        name = annotation_name(answer)
-        lines.append(
+        name, given = annotation_name(answer), as_given(answer.findings)
+        parts: list[tuple[str, str, str, int | None]] = [
+            (f"{name}.f{place}", one.finding, one.answer, one.confidence) for place, one in enumerate(given, start=1)
+        ] or [(name, "", answer.answer, answer.confidence)]
+        strokes = [event for event in events if event["kind"] == "stroke"]
+        lines += [
             {
-                "annotation": name,
+                "annotation": annotation,
                 "image": answer.image,
                 "annotator": answer.reader,
                 "profession": who.profession,
                 "years": who.years,
                 "kind": answer.kind,
                 "repeat": answer.repeat,
-                "answer": answer.answer,
-                "confidence": answer.confidence,
-                "strokes": sum(event["kind"] == "stroke" for event in events),
+                "answer": said,
+                "confidence": confidence,
+                "strokes": sum(event.get("finding", "") == finding for event in strokes),
                 "active_seconds": answer.active_seconds,
                 "opened_at": answer.opened_at,
                 "submitted_at": answer.submitted_at,
@@ -101,10 +120,14 @@ def readings_table(store: Store, sha256: dict[str, str]) -> pd.DataFrame:
                 "width": answer.width,
                 "image_sha256": sha256.get(answer.image, ""),
                 "tool_version": answer.tool_version,
-                "mask": "" if answer.answer == "cannot" else f"{name}.png",
+                "mask": "" if answer.answer == "cannot" else f"{annotation}.png",
+                "finding": finding,
+                "comment": answer.comment or "",
             }
-        )
-    frame = pd.DataFrame(lines, columns=list(READINGS)).sort_values(["image", "annotation"], ignore_index=True)
+            for annotation, finding, said, confidence in parts
+        ]
+    used = [column for column in WHERE_USED if any(line[column] for line in lines)]
+    frame = pd.DataFrame(lines, columns=[*READINGS, *used]).sort_values(["image", "annotation"], ignore_index=True)
     return frame.astype({"confidence": "Int64", "years": "Int64"})
 
 
@@ -161,7 +184,8 @@ def export_records(store: Store, pictures: Pictures, path: Path) -> int:
     """Writes every answer, also corrected ones and controls, as one JSON object per line; returns the number of lines.
 
     Keys: image, image_sha256, reader, kind, repeat, version, answer, confidence, strokes (the whole log of events, in
-    image pixels), mask (COCO run lengths or null), size, tool_version, three times and active_seconds.
+    image pixels), mask (COCO run lengths or null), size, tool_version, three times and active_seconds; findings, each
+    with answer, confidence and run lengths, and comment where the answer has them.
     """
     answers = [answer for answer in store.submissions(only_newest=False) if answer.kind != "practice"]
     with written_whole(path) as beside, open(beside, "w", encoding="utf-8") as file:
@@ -184,5 +208,9 @@ def export_records(store: Store, pictures: Pictures, path: Path) -> int:
                 "received_at": answer.received_at,
                 "active_seconds": answer.active_seconds,
             }
+            if answer.findings:
+                record["findings"] = json.loads(answer.findings)
+            if answer.comment:
+                record["comment"] = answer.comment
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     return len(answers)

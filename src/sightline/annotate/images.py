@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.annotate.assignment import Plan
+from sightline.annotate.findings import finding_names
 from sightline.annotate.sent_films import KeptFilms, SentFilm, sent_pixels, sent_samples
 from sightline.images.decode import decoded
 from sightline.images.film_size import film_size
@@ -36,8 +37,18 @@ class Annotate:
     controls: float
     practice: int
     contact: str
+    findings: str
+    """Names between commas, each asked about on its own; '' asks about one thing alone."""
+    comments: bool
+    """Whether a reader may add a comment to an answer."""
+
+    @property
+    def finding_names(self) -> tuple[str, ...]:
+        """The names in `findings`, in order."""
+        return finding_names(self.findings)
 
     def __post_init__(self) -> None:
+        finding_names(self.findings)
         if self.images < 0 or self.practice < 0:
             raise ValueError("images, practice: 0 or more")
         if not 1 <= self.readers_per_image <= self.readers:

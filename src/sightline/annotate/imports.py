@@ -233,6 +233,7 @@ def _rows(
             repeat=int(drawing.repeat) if drawing.repeat else None,
             mask=mask_HW,
             drawn="region",
+            finding=drawing.finding,
         )
 
 

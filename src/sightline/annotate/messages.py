@@ -32,6 +32,8 @@ Line = Annotated[
     str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
 ]
 Number = Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False)]
+Finding = Annotated[str, Field(min_length=1, max_length=60)]
+Comment = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -97,6 +99,8 @@ class StrokeStep(Step):
     mode: Mode
     radius: Annotated[float, Field(ge=0.5, le=512, allow_inf_nan=False)]
     points: Annotated[list[Number], Field(min_length=2, max_length=MAX_NUMBERS)]
+    finding: Finding | None = None
+    """What the stroke marks, in a study that names findings."""
 
     @model_validator(mode="after")
     def _has_whole_points(self) -> StrokeStep:
@@ -133,6 +137,19 @@ class Mask(Strict):
     counts: Annotated[list[Annotated[int, Field(ge=0, le=MAX_SIDE**2)]], Field(min_length=1, max_length=MAX_RUNS)]
 
 
+class FindingAnswer(Strict):
+    finding: Finding
+    answer: Literal["region", "none"]
+    confidence: Annotated[int, Field(ge=1, le=5)]
+    mask: Mask | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_answer(self) -> FindingAnswer:
+        if (self.answer == "region") != (self.mask is not None):
+            raise ValueError("mask: required for the answer region and for no other")
+        return self
+
+
 class Submission(Strict):
     id: Identity
     base_version: Annotated[int, Field(ge=0, le=100_000)]
@@ -143,9 +160,19 @@ class Submission(Strict):
     opened_at: Moment
     submitted_at: Moment
     active_seconds: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+    findings: Annotated[list[FindingAnswer], Field(max_length=20)] = []
+    """In a study that names findings: each of them, in the study's order, unless the answer is cannot."""
+    comment: Comment | None = None
 
     @model_validator(mode="after")
     def _fits_its_answer(self) -> Submission:
+        if self.findings:
+            marked = any(one.answer == "region" for one in self.findings)
+            if self.answer != ("region" if marked else "none"):
+                raise ValueError("answer: region where a finding is marked, none where none is")
+            if self.mask is not None or self.confidence is not None:
+                raise ValueError("mask, confidence: of each finding, not of the whole answer")
+            return self
         if (self.answer == "region") != (self.mask is not None):
             raise ValueError("mask: required for the answer region and for no other")
         if (self.answer == "cannot") != (self.confidence is None):
@@ -192,6 +219,12 @@ class Progress(BaseModel):
     tasks: list[Place]
 
 
+class GivenFinding(BaseModel):
+    finding: str
+    answer: Literal["region", "none"]
+    confidence: int
+
+
 class Task(BaseModel):
     task: str
     number: int
@@ -206,6 +239,12 @@ class Task(BaseModel):
     confidence: int | None
     final: bool
     """Whether the answer can no longer be changed."""
+    findings: list[str] = []
+    """Which the study asks about, in order; none where it asks about one thing alone."""
+    given: list[GivenFinding] = []
+    """The newest answer about each finding."""
+    asks_comment: bool = False
+    comment: str | None = None
 
 
 class NoTask(BaseModel):

@@ -63,10 +63,12 @@ def opened_study(new: bool = False) -> tuple[Store, Params, Plan, str, Pictures]
     pictures = Pictures(params.data, index)
     shown = (*plan.images, *plan.controls, *plan.practice)
     content = {**asdict(plan), "sha256": {image: pictures.sha256[image] for image in shown}}
+    if params.annotate.finding_names:
+        content["findings"] = params.annotate.finding_names
     url = store_url()
     store, begun = _opened(url, content, new)
     was = {key: tuple(value) if isinstance(value, list) else value for key, value in begun.items()}
-    changed = [key for key, value in content.items() if was.get(key) != value]
+    changed = [key for key in {**content, **was} if key != "made_at" and was.get(key) != content.get(key)]
     if changed:
         store.close()
         raise StudyError(

@@ -8,17 +8,26 @@ from sqlalchemy import Row
 
 from sightline.annotate import messages
 from sightline.annotate.answers import Conflict, Final, Recorded, Submitted
-from sightline.annotate.drawing_check import checked_mask, is_inside
+from sightline.annotate.drawing_check import check_strokes, checked_findings, checked_mask
+from sightline.annotate.findings import as_given, as_stored
 from sightline.annotate.images import Pictures
 from sightline.annotate.refusals import REFUSALS, Refused, no_task
 from sightline.annotate.store import Store
 from sightline.annotate.turns import has_come_up
 
 
-def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], tool_version: str) -> APIRouter:
+def router(
+    store: Store,
+    pictures: Pictures,
+    enrolled: Callable[..., Row[Any]],
+    tool_version: str,
+    findings: tuple[str, ...] = (),
+    asks_comment: bool = False,
+) -> APIRouter:
     """The routes under /api/progress and /api/tasks, less the image itself.
 
-    `enrolled`: the dependency that gives the row of an enrolled reader.
+    `enrolled`: the dependency that gives the row of an enrolled reader; `findings`: that readers are asked about;
+    `asks_comment`: whether they may comment.
     """
     routes = APIRouter(responses=REFUSALS)
     Enrolled = Annotated[Row[Any], Depends(enrolled)]
@@ -42,6 +51,13 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
             answer=newest.answer if newest else None,
             confidence=newest.confidence if newest else None,
             final=store.is_final(row.task),
+            findings=list(findings),
+            given=[
+                messages.GivenFinding(finding=one.finding, answer=one.answer, confidence=one.confidence)
+                for one in as_given(newest.findings if newest else None)
+            ],
+            asks_comment=asks_comment,
+            comment=newest.comment if newest else None,
         )
 
     @routes.get("/api/progress")
@@ -77,11 +93,9 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
         image = store.image_of(row.reader, name)
         if image is None or not has_come_up(store.tasks_of(row.reader), name):
             raise no_task()
-        height, width = pictures.size(image)
-        for event in sent.events:
-            if isinstance(event, messages.StrokeStep) and not is_inside(event.points, height, width):
-                raise Refused(422, "malformed", f"event {event.seq}: a point outside the {width} x {height} image")
-        return messages.Saved(saved=store.save_events(name, [event.model_dump(mode="json") for event in sent.events]))
+        check_strokes(sent, findings, *pictures.size(image))
+        events = [event.model_dump(mode="json", exclude_none=True) for event in sent.events]
+        return messages.Saved(saved=store.save_events(name, events))
 
     @routes.post("/api/tasks/{name}/submission")
     def submit(name: str, sent: messages.Submission, row: Enrolled) -> messages.Recorded:
@@ -90,9 +104,18 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
             raise no_task()
         task, events, _ = stored
         height, width = pictures.size(task.image)
-        counts = None
-        if sent.mask is not None:
-            counts = checked_mask(sent.mask, events[: sent.num_events], height, width)
+        drawn = events[: sent.num_events]
+        counts, given = None, None
+        if findings and sent.answer != "cannot":
+            about, counts = checked_findings(sent.findings, findings, drawn, height, width)
+            given = as_stored(about)
+        elif sent.findings:
+            raise Refused(422, "malformed", "findings: the study names none, or the image cannot be judged")
+        elif sent.mask is not None:
+            counts = checked_mask(sent.mask, drawn, height, width)
+        comment = (sent.comment or "").strip() or None
+        if comment and not asks_comment:
+            raise Refused(422, "malformed", "comment: the study asks for none")
         try:
             version = store.submit(
                 name,
@@ -109,6 +132,8 @@ def router(store: Store, pictures: Pictures, enrolled: Callable[..., Row[Any]], 
                     submitted_at=sent.submitted_at.isoformat(),
                     active_seconds=sent.active_seconds,
                     tool_version=tool_version,
+                    findings=given,
+                    comment=comment,
                 ),
             )
         except Recorded as repeated:

@@ -124,6 +124,8 @@ submission = Table(
     Column("received_at", String(40), nullable=False),
     Column("active_seconds", Float, nullable=False),
     Column("tool_version", String(40), nullable=False),
+    Column("findings", Text),  # JSON, the answer about each finding; null where the study names none
+    Column("comment", Text),
     UniqueConstraint("task", "version"),
 )
 

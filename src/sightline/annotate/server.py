@@ -35,12 +35,15 @@ def create_app(
     hosts: Set[str] | None = None,
     limits: Limits | None = None,
     health: Health | None = None,
+    findings: tuple[str, ...] = (),
+    asks_comment: bool = False,
 ) -> FastAPI:
     """The application.
 
     `overview`: what the admin's page shows; `contact`: whom readers may ask; `is_https`: cookies are sent over TLS
     only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones; `health`: of the
-    store's disk and backups, which the admin's page shows too.
+    store's disk and backups, which the admin's page shows too;
+    `findings`: that readers are asked about; `asks_comment`: whether they may comment.
     """
     app = FastAPI(
         title="Sightline annotation",
@@ -58,7 +61,7 @@ def create_app(
     enrolled = enrolled_access(reader)
     admin = admin_access(store, cookies, limits)
     app.include_router(session_routes.router(store, cookies, limits, reader, contact, TOOL_VERSION))
-    app.include_router(reading_routes.router(store, pictures, enrolled, TOOL_VERSION))
+    app.include_router(reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment))
     app.include_router(image_routes.router(store, pictures, enrolled))
     app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))
     serve_page(app)

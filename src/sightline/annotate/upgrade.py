@@ -14,7 +14,11 @@ from sightline.annotate.schema import VERSION
 from sightline.annotate.versions import NoTables, OtherVersion, set_version, version_of
 
 STEPS: dict[int, tuple[str, ...]] = {
-    1: ("CREATE TABLE store_version (one INTEGER NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (one))",),
+    1: (
+        "CREATE TABLE store_version (one INTEGER NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (one))",
+        "ALTER TABLE submission ADD COLUMN findings TEXT",
+        "ALTER TABLE submission ADD COLUMN comment TEXT",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ All problems are reported at once, with file and row. H W image grid, A annotati
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from sightline.aspect import misfit
 from sightline.counts import counted
+from sightline.experts.findings import finding_groups
 from sightline.experts.masks import shrunk_and_saved
 from sightline.experts.outlines import clean_drawing
 from sightline.experts.repeats import is_repeat, repeats_in
@@ -28,9 +30,16 @@ DRAWN = ("region", "stroke", "")  # of the optional column `drawn`; "" says noth
 
 
 def read_annotations(
-    folder: Path, index: pd.DataFrame, grid: tuple[int, int], cleanup: Cleanup = "auto"
+    folder: Path,
+    index: pd.DataFrame,
+    grid: tuple[int, int],
+    cleanup: Cleanup = "auto",
+    findings: Collection[str] = (),
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The A rows of annotations.csv and their clean masks, bool A x H x W, empty ones included.
+
+    `findings`: those that count, none for all; a reader's rows about several of them at one reading of an image become
+    one, with their masks united (`findings.finding_groups`).
 
     `cleanup` auto: the masks whose column `drawn` says region are regions already and are brought to the grid by area
     (`masks.shrunk`); all others are strokes, which the published clean-up turns into regions (`outlines`). paper, none:
@@ -47,45 +56,49 @@ def read_annotations(
     annotation, an empty annotator, a time that is not ISO 8601.
     """
     path = folder / "annotations.csv"
-    optional = [name for name in ("drawn",) if name in csv_columns(path)]
-    table = read_csv(path, dict.fromkeys([*COLUMNS, *optional], str))
-    table["repeat"] = repeats_in(folder, table["annotation"])
+    table = annotation_table(folder)
+    groups = finding_groups(table, findings, str(path))
     if not len(table):
         raise StudyError(
             f"{path}: holds no annotation; annotate images (sightline annotate) or set consensus.source: none"
         )
     table["image"] = table["image"].map(image_name)
     index = index.assign(image=index["image"].map(image_name))
-    drawn_as = table["drawn"].str.lower().tolist() if optional else [""] * len(table)
+    drawn_as = table["drawn"].str.lower().tolist()
     test = _test_sources(index)
     problems, masks, counts = [], [], []
     whites: dict[str, int] = {}
     wrong_texts = _wrong_texts(table, drawn_as)
     place = folder / "masks"
     spelled = {image_name(file.name): file for file in place.iterdir()} if place.is_dir() else {}
-    for row, (image, mask) in enumerate(zip(table["image"].tolist(), table["mask"].tolist(), strict=True)):
-        where = f"{path}, row {row + 2}:"
-        problems += [f"{where} {wrong}" for wrong in wrong_texts[row]]
-        stranger = _why_not_test(image, index)
-        if stranger:
-            problems.append(f"{where} {stranger}")
-        if mask in ("", ".", "..") or Path(mask).name != mask or "\\" in mask:
-            problems.append(f"{where} mask {mask!r} must be the plain name of a file in {place}")
-            continue
-        path_of_mask = spelled.get(image_name(mask), place / mask)
-        try:
-            inside_hw, whites[mask] = _checked_mask(path_of_mask, test.get(image), grid)
-        except ValueError as error:
-            problems.append(f"{where} mask {path_of_mask}: {error}")
-            continue
+    images, names = table["image"].tolist(), table["mask"].tolist()
+    for group in groups:
+        drawn: list[tuple[np.ndarray, bool]] = []
+        for row in group:
+            image, mask = images[row], names[row]
+            where = f"{path}, row {row + 2}:"
+            problems += [f"{where} {wrong}" for wrong in wrong_texts[row]]
+            stranger = _why_not_test(image, index)
+            if stranger:
+                problems.append(f"{where} {stranger}")
+            if mask in ("", ".", "..") or Path(mask).name != mask or "\\" in mask:
+                problems.append(f"{where} mask {mask!r} must be the plain name of a file in {place}")
+                continue
+            path_of_mask = spelled.get(image_name(mask), place / mask)
+            try:
+                inside_hw, whites[mask] = _checked_mask(path_of_mask, test.get(image), grid)
+            except ValueError as error:
+                problems.append(f"{where} mask {path_of_mask}: {error}")
+                continue
+            drawn.append((inside_hw, cleanup == "none" or (cleanup == "auto" and drawn_as[row] == "region")))
         if not problems:
-            is_region = cleanup == "none" or (cleanup == "auto" and drawn_as[row] == "region")
-            mask_HW, count = shrunk_and_saved(inside_hw, *grid) if is_region else clean_drawing(inside_hw, *grid)
+            mask_HW, *count = _on_grid(drawn, grid)
             masks.append(mask_HW)
-            counts.append((count, 0) if is_region else (0, count))
+            counts.append(count)
     problems += [f"{path}: mask {line}" for line in mixed_whites(whites)]
     if problems:
         raise StudyError(f"{path}: {counted(len(problems), 'wrong annotation')}; correct or remove them", problems)
+    table = table.iloc[[group[0] for group in groups]].reset_index(drop=True)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
     answers = folder / "readings.csv"
     table["is_answer"] = table.annotation.isin(
@@ -95,6 +108,32 @@ def read_annotations(
     rank = {image: number for number, image in enumerate(index.image)}
     order = sorted(range(len(table)), key=lambda row: (rank[table.image[row]], table.annotation[row]))
     return table.iloc[order].reset_index(drop=True), np.stack(masks)[order]
+
+
+def annotation_table(folder: Path) -> pd.DataFrame:
+    """The rows of annotations.csv as text: COLUMNS, and `drawn`, `finding` and `repeat`, "" where it has none."""
+    path = folder / "annotations.csv"
+    optional = {"drawn", "finding"} & set(csv_columns(path))
+    table = read_csv(path, dict.fromkeys([*COLUMNS, *sorted(optional)], str))
+    for name in {"drawn", "finding"} - optional:
+        table[name] = ""
+    table["finding"] = table["finding"].str.strip()
+    table["repeat"] = repeats_in(folder, table["annotation"])
+    return table
+
+
+def _on_grid(drawn: list[tuple[np.ndarray, bool]], grid: tuple[int, int]) -> tuple[np.ndarray, int, int]:
+    """Masks united and clean, bool H x W; how many regions keep one pixel, and how many outlines are too thin.
+
+    `drawn`: masks, bool h x w, each with whether it holds regions. Regions of one size are united before they shrink.
+    """
+    regions = [inside_hw for inside_hw, is_region in drawn if is_region]
+    if len({inside_hw.shape for inside_hw in regions}) == 1:
+        regions = [np.logical_or.reduce(regions)]
+    shrunk = [shrunk_and_saved(inside_hw, *grid) for inside_hw in regions]
+    clean = [clean_drawing(inside_hw, *grid) for inside_hw, is_region in drawn if not is_region]
+    mask_HW = np.logical_or.reduce([mask_HW for mask_HW, _ in (*shrunk, *clean)])
+    return mask_HW, sum(count for _, count in shrunk), sum(count for _, count in clean)
 
 
 def _wrong_texts(table: pd.DataFrame, drawn_as: list[str]) -> list[list[str]]:

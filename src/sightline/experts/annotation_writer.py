@@ -25,6 +25,7 @@ from sightline.formats.annotations import Annotation
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, not_written, read_csv, write_csv
 
+WHERE_STATED = ("repeat", "drawn", "finding")  # columns of annotations.csv
 MAX_NAME = 200  # bytes of an annotation's name; file systems take 255, with `.png` and some room for a copy's suffix
 
 
@@ -36,7 +37,7 @@ def write_folder(
     The same rows give the same bytes in whatever order they come. They are taken one by one, so that a generator
     keeps one mask in memory. Only with `replace` does the folder lose what it held before: annotations.csv, the PNGs in
     masks/ and readings.csv (also where `readings` is None, since it describes annotations that are gone). Other files
-    stay. Columns `repeat` and `drawn` are written where a row states which reading it is and what its mask holds.
+    stay. Columns WHERE_STATED are written where a row states which reading it is, what its mask holds, what it marks.
 
     StudyError with all problems: names that are empty, repeated or not file names, masks that are not bool H x W, no
     row at all, annotations in the folder without `replace`, a disk that is full or may not be written. The folder is
@@ -117,8 +118,8 @@ def _write_masks(
 ) -> pd.DataFrame:
     """Writes each row's mask into `place`; returns the table of COLUMNS, sorted by image and annotation.
 
-    With columns `repeat` and `drawn` where a row states them. No row may have the name of one of the `earlier` rows or
-    of its mask.
+    With columns WHERE_STATED where a row states them. No row may have the name of one of the `earlier` rows or of its
+    mask.
     """
     lines: list[tuple[str, ...]] = []
     problems: list[str] = []
@@ -137,16 +138,15 @@ def _write_masks(
             file.flush()
             os.fsync(file.fileno())
         repeat = "" if row.repeat is None else str(row.repeat)
-        lines.append(
-            (row.annotation, row.image, row.annotator, row.profession, name, row.created_at, repeat, row.drawn)
-        )
+        who = (row.annotation, row.image, row.annotator, row.profession, name, row.created_at)
+        lines.append((*who, repeat, row.drawn, row.finding))
     if problems:
         raise StudyError(f"{folder}: {counted(len(problems), 'problem')} with the annotations to be written", problems)
     if not lines:
         raise StudyError(f"{folder}: there is no annotation to write; the folder is left as it was")
     ordered = sorted(lines, key=lambda line: (line[1], line[0]))
-    table = pd.DataFrame(ordered, columns=[*COLUMNS, "repeat", "drawn"])
-    return table[[*COLUMNS, *(name for name in ("repeat", "drawn") if table[name].any())]]
+    table = pd.DataFrame(ordered, columns=[*COLUMNS, *WHERE_STATED])
+    return table[[*COLUMNS, *(name for name in WHERE_STATED if table[name].any())]]
 
 
 def _problems_of(row: Annotation, seen: set[str]) -> list[str]:

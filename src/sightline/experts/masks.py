@@ -93,3 +93,12 @@ def _best(rows: np.ndarray, cols: np.ndarray, areas: np.ndarray, grid: tuple[int
     ]
     least = min(keys)
     return best[[key == least for key in keys]]
+
+
+def small_lines(num_saved: int, num_thin: int) -> list[str]:
+    """What the grid alone would have lost, a line, with its end, for each of the two counts that is not 0."""
+    told = (
+        (num_saved, "regions are smaller than a pixel of the grid; each keeps its best pixel"),
+        (num_thin, "outlines are thinner than a pixel of the grid; they are redrawn to stay closed"),
+    )
+    return [f"{count} {what}\n" for count, what in told if count]

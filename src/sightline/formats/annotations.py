@@ -68,6 +68,8 @@ class Drawing:
     profession: str = ""
     repeat: str = ""
     """0 for the reader's first reading of the image, 1 for the hidden second one; "" if the file does not say."""
+    finding: str = ""
+    """What it marks, where the file keeps findings apart."""
 
     @classmethod
     def of(cls, mask_HW: np.ndarray, **fields: str) -> Drawing:
@@ -128,3 +130,5 @@ class Annotation:
     """0 for the reader's first reading of the image, 1 for the hidden second one; None where it is not known."""
     drawn: Literal["", "region", "stroke"] = ""
     """What the mask holds: a region as it is, or strokes that stand for one; "" where it is not stated."""
+    finding: str = ""
+    """What it marks, in a study that names findings."""

@@ -72,6 +72,8 @@ def read_coco(path: Path, options: ImportOptions) -> FileContents:
             contents.num_nameless += 1
             continue
         key = (image, who, text_of(attributes, "annotation"))
+        if _is_left_out(attributes, options):
+            continue
         reading = readings.setdefault(key, _Reading(*images[image], who, where, first=annotation))
         notes[SCORED] += isinstance(annotation.get("score"), float)
         if options.labels is None or label in options.labels:
@@ -80,9 +82,15 @@ def read_coco(path: Path, options: ImportOptions) -> FileContents:
             notes[NO_CATEGORY] += label is None
     for reading in readings.values():
         _unite(reading, document, contents)
-    _add_empty(document, images, contents)
+    _add_empty(document, images, contents, options)
     contents.notes += [f"{note}: {num:,}" for note, num in notes.items() if num]
     return contents
+
+
+def _is_left_out(fields: Any, options: ImportOptions) -> bool:
+    """Whether it is of a finding that does not count, in a file of ours that keeps each finding apart."""
+    finding = text_of(fields, "finding") if isinstance(fields, dict) else ""
+    return bool(finding) and options.labels is not None and finding not in options.labels
 
 
 def _id(item: Any, key: str) -> str:
@@ -171,7 +179,7 @@ def _unite(reading: _Reading, document: dict[str, Any], contents: FileContents) 
     created_at = text_of(attributes, "created_at") or text_of(first, "created_at") or text_of(info, "date_created")
     fields = {"image": reading.image, "annotator": reading.annotator, "created_at": created_at}
     profession = text_of(attributes, "profession")
-    fields["repeat"] = _repeat_of(attributes)
+    fields |= {"repeat": _repeat_of(attributes), "finding": text_of(attributes, "finding")}
     contents.drawings.append(Drawing.of(mask_HW, source=reading.where, profession=profession, **fields))
 
 
@@ -186,7 +194,10 @@ def _repeat_of(fields: Any) -> str:
 
 
 def _add_empty(
-    document: dict[str, Any], images: Mapping[str, tuple[str, tuple[int, int]]], contents: FileContents
+    document: dict[str, Any],
+    images: Mapping[str, tuple[str, tuple[int, int]]],
+    contents: FileContents,
+    options: ImportOptions,
 ) -> None:
     """Adds those who saw no region, which only our own files state."""
     info = document.get("info")
@@ -202,15 +213,18 @@ def _add_empty(
         if not who:
             contents.num_nameless += 1
             continue
+        if _is_left_out(entry, options):
+            continue
         stem, size = images[image]
-        fields = {key: text_of(entry, key) for key in ("created_at", "profession")}
+        fields = {key: text_of(entry, key) for key in ("created_at", "profession", "finding")}
         fields["repeat"] = _repeat_of(entry)
         contents.drawings.append(Drawing.of(np.zeros(size, bool), image=stem, annotator=who, source=where, **fields))
 
 
 def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
-    """A COCO document with one annotation per row, in the category `finding`, its run lengths compressed.
+    """A COCO document with one annotation per row, its run lengths compressed, in the category of the row's finding.
 
+    A row that states none is in the category `finding`; attributes repeat the finding that a row states.
     Sorted by image and annotation, so that the same rows give the same document. An annotation without a region is an
     entry of info.no_region: {image_id, annotation, annotator, profession, created_at}. Both state `repeat` where the
     row does. StudyError where the masks of an image differ in size.
@@ -224,11 +238,15 @@ def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
     if problems:
         raise StudyError("an image has one size in COCO; export the annotations of one copy of it", problems)
     ids = {image: number_ for number_, image in enumerate(sizes, start=1)}
+    named = sorted({row.finding for row in ordered} - {""})
+    names = named if named and all(row.finding for row in ordered) else [finding, *(n for n in named if n != finding)]
+    categories = {name: number_ for number_, name in enumerate(names, start=1)}
     annotations: list[dict[str, Any]] = []
     no_region: list[dict[str, Any]] = []
     for row in ordered:
         who = {key: getattr(row, key) for key in ("annotation", "annotator", "profession", "created_at")}
         who |= {} if row.repeat is None else {"repeat": row.repeat}
+        who |= {"finding": row.finding} if row.finding else {}
         if not row.mask.any():
             no_region.append({"image_id": ids[row.image], **who})
             continue
@@ -237,7 +255,7 @@ def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
             {
                 "id": len(annotations) + 1,
                 "image_id": ids[row.image],
-                "category_id": 1,
+                "category_id": categories[row.finding or finding],
                 "segmentation": {"size": list(row.mask.shape), "counts": packed["counts"].decode("ascii")},
                 "area": int(row.mask.sum()),
                 "bbox": [float(side) for side in coco_mask.toBbox(packed)],
@@ -250,9 +268,9 @@ def coco_document(rows: Iterable[Annotation], finding: str) -> dict[str, Any]:
         for image, size in sizes.items()
     ]
     return {
-        "info": {"description": f"Where readers saw {finding}", "version": "1.0", "no_region": no_region},
+        "info": {"description": f"Where readers saw {', '.join(names)}", "version": "1.0", "no_region": no_region},
         "licenses": [],
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": 1, "name": finding, "supercategory": ""}],
+        "categories": [{"id": number_, "name": name, "supercategory": ""} for name, number_ in categories.items()],
     }

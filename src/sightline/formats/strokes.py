@@ -29,6 +29,8 @@ class Stroke:
     """Of the brush, image pixels; ignored for the other tools."""
     points: Sequence[float]
     """x0, y0, x1, y1, ... in image pixels."""
+    finding: str = ""
+    """What the stroke marks, in a study that names findings."""
 
 
 class _Step(NamedTuple):
@@ -49,8 +51,9 @@ def effective_strokes(events: Sequence[Mapping[str, Any]]) -> list[Stroke]:
     for event in events:
         kind = event["kind"]
         if kind == "stroke":
+            radius, finding = event.get("radius") or 0.0, event.get("finding") or ""
             stroke = Stroke(
-                tool=event["tool"], mode=event["mode"], radius=event.get("radius") or 0.0, points=event["points"]
+                tool=event["tool"], mode=event["mode"], radius=radius, points=event["points"], finding=finding
             )
             done.append(_Step(stroke, done[-1]))
             undone.clear()

@@ -15,16 +15,22 @@ import numpy as np
 import pandas as pd
 
 from sightline.aspect import Size
-from sightline.experts.annotation_reader import COLUMNS, Cleanup, first_readings, read_annotations, reading_order
+from sightline.experts.annotation_reader import (
+    Cleanup,
+    annotation_table,
+    first_readings,
+    read_annotations,
+    reading_order,
+)
+from sightline.experts.findings import finding_groups, findings_in
 from sightline.experts.masks import shrunk
-from sightline.experts.repeats import repeats_in
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
 from sightline.formats.readers import read_files
 from sightline.images.film_size import film_size
 from sightline.names import image_name
 from sightline.study.errors import StudyError
-from sightline.study.files import csv_columns, read_csv
+from sightline.study.files import csv_columns
 
 # Pixels of the common grid unless --size says more: 3,000 pixels cost 30 times as much and show nothing further.
 LONGEST_SIDE = 512
@@ -91,13 +97,16 @@ def read_regions(paths: Sequence[Path], asked: Asked, problems: list[str]) -> Re
     annotation of an image, by time, are left out and named.
     """
     parts, contents = [], []
+    folder_labels: set[str] = set()
     for path in paths:
         if is_annotation_folder(path):
-            parts.append(_annotated(path, asked.cleanup))
+            table, findings = annotation_table(path), asked.findings or ()
+            folder_labels |= set(findings_in(table))
+            parts.append(_annotated(path, table, asked.cleanup, sorted({*findings} & {*findings_in(table)})))
         else:
             contents.append(_contents(path, asked, _reader_name(path, paths)))
             parts.append(_drawn(path, contents[-1].drawings))
-    problems += _finding_problems(contents, asked)
+    problems += _finding_problems(contents, folder_labels, asked)
     problems += [problem for one in contents for problem in one.problems]
     table = pd.concat([part.table for part in parts], ignore_index=True)
     sizes = [size for part in parts for size in part.sizes]
@@ -165,27 +174,36 @@ def _contents(path: Path, asked: Asked, reader: str) -> FileContents:
         raise StudyError(f"{path}: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
 
 
-def _finding_problems(contents: Sequence[FileContents], asked: Asked) -> list[str]:
+def _finding_problems(contents: Sequence[FileContents], folder_labels: set[str], asked: Asked) -> list[str]:
     """What is wrong with the findings asked for; StudyError where the user has to choose."""
-    labels = {label for one in contents for label in one.labels}
+    labels = {label for one in contents for label in one.labels} | folder_labels
     if asked.findings is None and len(labels) > 1:
         raise StudyError(f"MASKS hold several findings; say with --finding which to take: {', '.join(sorted(labels))}")
-    unknown = sorted(set(asked.findings or ()) - labels) if contents else []
+    unknown = sorted(set(asked.findings or ()) - labels) if contents or folder_labels else []
     return [f"--finding {name}: is not in the files{nearest_name(name, labels)}" for name in unknown]
 
 
 def _drawn(path: Path, drawings: Sequence[Drawing]) -> _Part:
+    """The drawings; those of several findings by one reader at one reading of an image are one."""
     table = pd.DataFrame(
-        [(d.image, d.annotator, d.created_at, f"{place:09}", d.repeat) for place, d in enumerate(drawings)],
-        columns=["image", "annotator", "created_at", "annotation", "repeat"],
+        [(d.image, d.annotator, d.created_at, f"{place:09}", d.repeat, d.finding) for place, d in enumerate(drawings)],
+        columns=["image", "annotator", "created_at", "annotation", "repeat", "finding"],
         dtype=str,
     )
-    sizes: list[tuple[Size | None, str]] = [(drawing.size, f"{path}: {drawing.source}") for drawing in drawings]
-    return _Part(table, sizes, lambda grid: lambda row: shrunk(drawings[row].mask, *grid))
+    groups = finding_groups(table, (), str(path))
+    first = [group[0] for group in groups]
+    sizes: list[tuple[Size | None, str]] = [(drawings[row].size, f"{path}: {drawings[row].source}") for row in first]
+
+    def mask_on(grid: Size, row: int) -> np.ndarray:
+        return np.logical_or.reduce([shrunk(drawings[place].mask, *grid) for place in groups[row]])
+
+    return _Part(table.iloc[first].drop(columns="finding"), sizes, lambda grid: lambda row: mask_on(grid, row))
 
 
-def _annotated(folder: Path, cleanup: Cleanup) -> _Part:
-    table = read_csv(folder / "annotations.csv", dict.fromkeys(COLUMNS, str))
+def _annotated(folder: Path, table: pd.DataFrame, cleanup: Cleanup, findings: Sequence[str]) -> _Part:
+    """The rows of a folder's annotations.csv that are of `findings`, of all where none is named."""
+    groups = finding_groups(table, findings, str(folder / "annotations.csv"))
+    table = table.iloc[[group[0] for group in groups]].reset_index(drop=True)
     table["image"] = table["image"].map(image_name)
     # the sizes of films are checked for all masks alike, so that the reader has no sources to check
     index = pd.DataFrame({"image": sorted(set(table["image"])), "split": "test", "source": None})
@@ -193,11 +211,10 @@ def _annotated(folder: Path, cleanup: Cleanup) -> _Part:
     sizes = [(film_size(path), str(path)) for path in paths]
 
     def on(grid: Size) -> Callable[[int], np.ndarray]:
-        read, masks_AHW = read_annotations(folder, index, grid, cleanup)
+        read, masks_AHW = read_annotations(folder, index, grid, cleanup, findings)
         place = {name: row for row, name in enumerate(read["annotation"].tolist())}
         return lambda row: masks_AHW[place[table["annotation"].iloc[row]]]
 
-    table["repeat"] = repeats_in(folder, table["annotation"])
     return _Part(table[["image", "annotator", "created_at", "annotation", "repeat"]], sizes, on)
 
 
