@@ -9,6 +9,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ PAGE = Path(sightline.annotate.__file__).parent / "page"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = ((1, 1), (1, 9), (12, 7), (40, 33), (64, 96))  # height, width
 LOGS_PER_SIZE = 48
+EXACT = {"point": 1, "box": 2, "ellipse": 2}  # number of points
 
 
 def stroke(points: list[float], tool: str = "brush", mode: str = "add", radius: float = 1.0) -> dict[str, Any]:
@@ -193,8 +195,8 @@ def random_log(rng: np.random.Generator, height: int, width: int) -> list[dict[s
         if kind != "stroke":
             events.append({"kind": str(kind)})
             continue
-        tool = str(rng.choice(["brush", "outline", "polygon"]))
-        count = int(rng.integers(1, 9)) if tool == "brush" else int(rng.integers(3, 40))
+        tool = str(rng.choice(["brush", "outline", "polygon", *EXACT]))
+        count = EXACT.get(tool) or (int(rng.integers(1, 9)) if tool == "brush" else int(rng.integers(3, 40)))
         radius = float(rng.choice([0.5, 0.625, 1.0, 1.5, 2.5, 4.125, 9.0, 31.875, 512.0]))
         mode = str(rng.choice(["add", "add", "remove"]))
         events.append(stroke(random_points(rng, height, width, count), tool=tool, mode=mode, radius=radius))
@@ -247,6 +249,49 @@ def test_a_region_is_where_the_curve_winds(tool: str) -> None:
             times = winding(col + 0.5, row + 0.5, points)
             if times is not None:
                 assert mask[row, col] == (times != 0)
+
+
+def test_a_point_marks_its_pixel_or_a_disc_about_it() -> None:
+    assert picture(mask_after([stroke([1.0, 2.875], "point", radius=0.5)], 4, 3)) == ["...", "...", ".#.", "..."]
+    assert picture(mask_after([stroke([3.0, 4.0], "point", radius=0.5)], 4, 3)) == ["...", "...", "...", "..#"]
+    assert picture(mask_after([stroke([2.0, 2.0], "point", radius=1.0)], 5, 5)) == [
+        ".....", "..#..", ".###.", "..#..", ".....",
+    ]  # fmt: skip
+
+
+def test_a_box_marks_the_centres_between_its_corners_in_any_order() -> None:
+    for points in ([0.5, 1.0, 3.5, 2.5], [3.5, 2.5, 0.5, 1.0], [0.5, 2.5, 3.5, 1.0]):  # left side inside, right outside
+        assert picture(mask_after([stroke(points, "box")], 4, 5)) == [".....", "###..", ".....", "....."]
+    assert not mask_after([stroke([0.5, 1.0, 0.5, 3.0], "box")], 4, 5).any()
+
+
+def test_an_ellipse_marks_the_centres_within_it() -> None:
+    assert picture(mask_after([stroke([5.0, 0.0, 0.0, 3.0], "ellipse")], 3, 6)) == [".###..", "#####.", ".###.."]
+    assert mask_after([stroke([0.0, 0.0, 1.0, 1.0], "ellipse")], 1, 1).all()
+    assert not mask_after([stroke([0.0, 1.0, 4.0, 1.0], "ellipse")], 4, 4).any()
+
+
+def test_exact_shapes_follow_their_inequalities_in_fractions() -> None:
+    rng = np.random.default_rng(13)
+    for _ in range(80):
+        height, width = int(rng.integers(1, 16)), int(rng.integers(1, 16))
+        tool, radius = str(rng.choice(list(EXACT))), float(rng.choice([0.5, 1.0, 2.375, 6.0, 40.0]))
+        flat = random_points(rng, height, width, EXACT[tool])
+        mask = mask_after([stroke(flat, tool, radius=radius)], height, width)
+        x, y = ([Fraction(value) for value in flat[axis::2]] for axis in (0, 1))
+        half = Fraction(1, 2)
+        for row, col in np.ndindex(height, width):
+            at_x, at_y = col + half, row + half
+            if tool == "point":
+                middle = [min(int(v), side - 1) + half for v, side in ((x[0], width), (y[0], height))]
+                inside = (at_x - middle[0]) ** 2 + (at_y - middle[1]) ** 2 <= Fraction(radius) ** 2
+            elif tool == "box":
+                inside = min(x) <= at_x < max(x) and min(y) <= at_y < max(y)
+            else:
+                a, b = (max(x) - min(x)) / 2, (max(y) - min(y)) / 2
+                shares = [((at_x - sum(x) / 2) / a) ** 2, ((at_y - sum(y) / 2) / b) ** 2] if a and b else [2]
+                inside = sum(shares) <= 1
+            assert mask[row, col] == inside
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -328,6 +373,10 @@ def test_the_page_marks_the_same_pixels_on_a_large_image(browser_page: Any) -> N
     ]
     events = [stroke([float(v) for v in spiral], tool="outline"), stroke([float(v) for v in spiral[::-1]], radius=6.5)]
     events += [e for _ in range(4) for e in random_log(rng, height, width) if e["kind"] == "stroke"]
+    events += [
+        stroke([1.125, 3.0, 1299.875, 1498.625], "ellipse", "remove"),
+        stroke([0.0, 0.0, 1300.0, 1499.125], "ellipse"),
+    ]
     [page] = browser_page.evaluate(REPLAY, [{"height": height, "width": width, "events": events}])
     assert page["counts"] == counts_of(mask_after(events, height, width))
 

@@ -104,7 +104,10 @@ class StrokeStep(Step):
 
     @model_validator(mode="after")
     def _has_whole_points(self) -> StrokeStep:
-        least = 2 if self.tool == "brush" else 6
+        exact = {"point": 2, "box": 4, "ellipse": 4}.get(self.tool)
+        if exact and len(self.points) != exact:
+            raise ValueError(f"points: x and y in turn, {exact} numbers for {self.tool}")
+        least = 2 if self.tool == "brush" else exact or 6
         if len(self.points) % 2 or len(self.points) < least:
             raise ValueError(f"points: x and y in turn, at least {least} numbers for {self.tool}")
         if work_of(Stroke(tool=self.tool, mode=self.mode, radius=self.radius, points=self.points)) > MAX_WORK:

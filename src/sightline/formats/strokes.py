@@ -13,20 +13,23 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-Tool = Literal["brush", "outline", "polygon"]
+from sightline.formats.exact_shapes import spans_of
+
+Tool = Literal["brush", "outline", "polygon", "point", "box", "ellipse"]
 Mode = Literal["add", "remove"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stroke:
-    """One movement of the pen, or a polygon."""
+    """One movement of the pen, or one shape."""
 
     tool: Tool
-    """brush: a round pen along the points; outline and polygon: the region that the points enclose."""
+    """brush: a round pen along the points; outline and polygon: the region that the points enclose; point, box and
+    ellipse: see exact_shapes.py."""
     mode: Mode
     """Whether the stroke marks its pixels or unmarks them."""
     radius: float
-    """Of the brush, image pixels; ignored for the other tools."""
+    """Of brush and point, image pixels; ignored for the other tools."""
     points: Sequence[float]
     """x0, y0, x1, y1, ... in image pixels."""
     finding: str = ""
@@ -92,6 +95,10 @@ def drawn_mask(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray
     """The mask that strokes, applied in order, leave on an empty image, bool `height` x `width`."""
     mask_HW = np.zeros((height, width), bool)
     for stroke in strokes:
+        if stroke.tool in ("point", "box", "ellipse"):
+            for row, start, end in spans_of(stroke.tool, stroke.points, stroke.radius, height, width):
+                mask_HW[row, start:end] = stroke.mode == "add"
+            continue
         points = np.asarray(stroke.points, np.float64).reshape(-1, 2)
         if stroke.tool == "brush":
             _pen(mask_HW, points, stroke.radius, stroke.mode == "add")

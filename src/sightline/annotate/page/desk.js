@@ -240,7 +240,8 @@ export class Desk {
 
   #paintLive(context) {
     const isDrawing = !this.isHand && !this.isLocked && !this.isWindowing && (this.#gesture ?? "draw") === "draw";
-    const brush = this.style.tool === "brush" && isDrawing ? { ...this.style, radius: this.brush.onImage } : null;
+    const hasRadius = ["brush", "point"].includes(this.style.tool);
+    const brush = hasRadius && isDrawing ? { ...this.style, radius: this.brush.onImage } : null;
     this.sketch.paint(context, { brush, atMiddle: this.#sizeTimer !== 0 });
   }
 

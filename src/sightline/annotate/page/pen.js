@@ -1,6 +1,8 @@
 // The stroke in progress: its points in image pixels as they will be recorded, and its preview. It becomes part of the
 // drawing only when the pen is lifted or, for a polygon, when it is closed.
 
+import { EXACT } from "./exact_shapes.js";
+
 const CLOSER_THAN = 0.25; // image pixels; a point closer than this to the last one adds nothing
 const MAX_NUMBERS = 20000; // x and y values in one stroke
 const MAX_WORK = 2e8; // pixels in the boxes around a brush stroke's segments; the server accepts twice as many
@@ -23,6 +25,11 @@ export class Pen {
   /** Adds a point. @returns {boolean} whether it was far enough from the last one to be kept */
   add({ x, y }) {
     const at = [toEighth(clamp(x, this.width)), toEighth(clamp(y, this.height))];
+    if (EXACT.includes(this.tool)) {
+      this.points = this.tool === "point" ? at : [...this.points.slice(0, 2), ...at]; // a first corner stays
+      this.last = at;
+      return true;
+    }
     const n = this.points.length;
     this.last = at;
     if (n && Math.hypot(at[0] - this.points[n - 2], at[1] - this.points[n - 1]) < CLOSER_THAN) return false;
@@ -50,6 +57,7 @@ export class Pen {
     const { tool, mode, radius } = this;
     let { points } = this;
     if (!points.length) return [];
+    if (EXACT.includes(tool)) return points.length === (tool === "point" ? 2 : 4) ? [{ tool, mode, radius, points }] : [];
     const [x, y] = points.slice(-2);
     if (this.last[0] !== x || this.last[1] !== y) points = [...points, ...this.last];
     if (tool === "brush") {
@@ -84,8 +92,9 @@ export function paintRegion(context, view, pen, { pointer, color }) {
   const corners = [];
   for (let i = 0; i < pen.points.length; i += 2) corners.push(view.stagePoint(pen.points[i], pen.points[i + 1]));
   const ends = pen.tool === "polygon" && pointer ? [...corners, view.stagePoint(pointer.x, pointer.y)] : corners;
-  const path = new Path2D();
-  for (const { x, y } of ends) path.lineTo(x, y);
+  const isExact = EXACT.includes(pen.tool);
+  const path = isExact ? exactPath(view, pen, corners) : new Path2D();
+  if (!isExact) for (const { x, y } of ends) path.lineTo(x, y);
   const isRemoving = pen.mode === "remove";
   context.globalAlpha = isRemoving ? 0.55 : 0.3;
   context.fillStyle = isRemoving ? "#000" : color;
@@ -93,7 +102,7 @@ export function paintRegion(context, view, pen, { pointer, color }) {
   context.globalAlpha = 1;
   context.lineJoin = "round";
   line(context, path, isRemoving ? "#fff" : color, isRemoving ? [5, 4] : []);
-  if (ends.length > 1) {
+  if (ends.length > 1 && !isExact) {
     const closing = new Path2D();
     closing.moveTo(ends[ends.length - 1].x, ends[ends.length - 1].y);
     closing.lineTo(ends[0].x, ends[0].y);
@@ -107,6 +116,21 @@ export function paintRegion(context, view, pen, { pointer, color }) {
     context.fill(corner);
     line(context, corner, i === 0 ? color : "#fff", []);
   });
+}
+
+/** The shape of a point, box or ellipse in progress, in CSS pixels of the stage. */
+function exactPath(view, { tool, points, radius }, corners) {
+  const path = new Path2D();
+  if (tool === "point") {
+    const { x, y } = view.stagePoint(Math.floor(points[0]) + 0.5, Math.floor(points[1]) + 0.5);
+    path.arc(x, y, Math.max(2, radius * view.scale), 0, 2 * Math.PI);
+  } else if (corners.length === 2) {
+    const [from, to] = corners;
+    const [wide, high] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
+    if (tool === "box") path.rect(Math.min(from.x, to.x), Math.min(from.y, to.y), wide, high);
+    else path.ellipse((from.x + to.x) / 2, (from.y + to.y) / 2, wide / 2, high / 2, 0, 0, 2 * Math.PI);
+  }
+  return path;
 }
 
 /** Paints the brush's circle at a point of the stage, dashed if it removes. */

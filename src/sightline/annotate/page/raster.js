@@ -2,6 +2,8 @@
 // and comparisons on doubles, in the same order, and no square roots. Masks are row-major, one byte per pixel, 0 or 1.
 // Coordinates are image pixels: the centre of pixel (row, col) is (x, y) = (col + 0.5, row + 0.5).
 
+import { EXACT, eachSpan } from "./exact_shapes.js";
+
 /**
  * The strokes that count after a log of events, in order.
  * `clear` removes all strokes and can itself be undone; after a stroke or a clear, nothing can be redone; an undo or
@@ -47,7 +49,9 @@ export function drawnMask(strokes, height, width) {
 export function applyStroke(mask, stroke, height, width) {
   const value = stroke.mode === "add" ? 1 : 0;
   const { points } = stroke;
-  if (stroke.tool !== "brush") {
+  if (EXACT.includes(stroke.tool)) {
+    eachSpan(stroke, height, width, (row, start, end) => mask.fill(value, row * width + start, row * width + end));
+  } else if (stroke.tool !== "brush") {
     fillRegion(mask, points, value, height, width);
   } else if (points.length === 2) {
     fillSegment(mask, points[0], points[1], points[0], points[1], stroke.radius, value, height, width);
@@ -63,7 +67,8 @@ export function applyStroke(mask, stroke, height, width) {
  * @returns {{top: number, bottom: number, left: number, right: number}} empty (bottom <= top or right <= left) if none
  */
 export function strokeBox(stroke, height, width) {
-  const reach = stroke.tool === "brush" ? stroke.radius : 0;
+  // a point's disc is about the centre of its pixel, up to a pixel away
+  const reach = { brush: stroke.radius, point: stroke.radius + 1 }[stroke.tool] ?? 0;
   let [lowX, highX, lowY, highY] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let i = 0; i + 1 < stroke.points.length; i += 2) {
     lowX = Math.min(lowX, stroke.points[i]);

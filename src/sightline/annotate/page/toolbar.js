@@ -20,7 +20,10 @@ const GROUPS = [
   {
     name: "tools",
     isFirst: true,
-    controls: [tool("brush"), tool("outline"), tool("polygon"), tool("eraser"), tool("hand")],
+    controls: [
+      ...[tool("brush"), tool("outline"), tool("polygon"), tool("eraser"), tool("hand")],
+      ...[tool("point"), tool("box"), tool("ellipse")],
+    ],
   },
   { name: "history", isFirst: true, controls: [push("undo"), push("redo")] },
   { name: "pen", controls: [slide("size", POSITIONS), toggle("remove"), push("clear")] },
