@@ -43,15 +43,17 @@ export class Answering {
   }
 
   /** Whether something must come before the answer; says what. */
-  #isMissing(given, { task, desk }) {
+  #isMissing(given, { task, desk, findings }) {
     const missing =
       (task.final && "reading.final") ||
       (desk.isDrawing && "reading.still_drawing") ||
-      (given === "region" && desk.pixels === 0 && "reading.nothing_marked");
+      (given === "region" && !findings && desk.pixels === 0 && "reading.nothing_marked");
     if (missing) {
       this.bar.say(t(missing), "problem");
       return true;
     }
+    const open = given === "cannot" ? undefined : findings?.missing;
+    if (open !== undefined) findings.choose(open);
     const isUnsure = given !== "cannot" && this.bar.confidence === null;
     if (isUnsure) this.bar.askConfidence();
     return isUnsure;
@@ -68,13 +70,22 @@ export class Answering {
   async #submit(given, open) {
     const { app } = this;
     if (isOffline() && !(await probe())) return this.bar.say(t("reading.not_sent"), "problem");
-    const mask = given === "region" ? open.desk.mask() : null;
     await open.queue.settled();
-    await submission(app, open, given, given === "cannot" ? null : this.bar.confidence, mask);
+    const { answer, confidence, mask, more } = this.#content(given, open);
+    await submission(app, open, answer, confidence, mask, more);
     open.clock.forget();
     const [progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
     app.progress = progress;
-    return this.isShown() && this.#goOn(given, open.task, mask, next);
+    return this.isShown() && this.#goOn(answer, open.task, answer === "region" ? open.desk.mask() : null, next);
+  }
+
+  /** What is sent. Of a study that names findings, each has its own confidence and mask. */
+  #content(given, { desk, findings, comment }) {
+    const more = comment?.text ? { comment: comment.text } : {};
+    if (given === "cannot") return { answer: given, confidence: null, mask: null, more };
+    if (!findings) return { answer: given, confidence: this.bar.confidence, mask: given === "region" ? desk.mask() : null, more };
+    const answer = desk.pixels > 0 ? "region" : "none";
+    return { answer, confidence: null, mask: null, more: { ...more, findings: findings.answers } };
   }
 
   async #goOn(given, read, mask, next) {

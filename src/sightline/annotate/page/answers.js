@@ -18,7 +18,9 @@ export class AnswerBar {
    */
   constructor({ onAnswer, onStep }) {
     this.onAnswer = onAnswer;
-    this.question = new Confidence(() => this.settle());
+    /** @type {((level: number) => void) | null} called when the reader has chosen a level of confidence */
+    this.onRate = null;
+    this.question = new Confidence(() => this.#rated());
     const names = Object.keys(KEYS);
     this.answers = Object.fromEntries(names.map((name) => [name, answerButton(name, () => onAnswer(name))]));
     this.back = button(t("reading.previous"), () => onStep(-1), { id: "previous", class: "step" });
@@ -37,10 +39,13 @@ export class AnswerBar {
       this.meter,
       element("p", { class: "question", id: "question", text: t("reading.question") }),
     );
+    /** What a study asks besides: the list of findings, a comment; empty in others. */
+    this.more = element("div", { class: "more", hidden: true });
     /** The buttons. */
     this.bar = element(
       "div",
       { class: "answer-bar", role: "group", "aria-label": t("reading.answers") },
+      this.more,
       this.question.node,
       element("div", { class: "answers" }, ...Object.values(this.answers)),
       element("div", { class: "steps" }, this.back, this.forth),
@@ -60,6 +65,19 @@ export class AnswerBar {
   askConfidence() {
     this.say(t("reading.confidence_missing"), "problem");
     this.question.ask();
+  }
+
+  #rated() {
+    this.settle();
+    this.onRate?.(this.confidence);
+  }
+
+  /** Shows what the study asks besides. @param {Node[]} nodes @param {boolean} hasFindings */
+  askMore(nodes, hasFindings) {
+    this.more.replaceChildren(...nodes);
+    this.more.hidden = !nodes.length;
+    this.answers.none.hidden = hasFindings; // each finding says by itself that it is not seen
+    if (hasFindings) this.answers.region.firstChild.textContent = t("answer.findings");
   }
 
   /** Shows a message beside the answers; "" removes it. @param {"info"|"problem"} kind */
@@ -122,12 +140,12 @@ export class AnswerBar {
     const level = levelOf(event);
     if (level) {
       this.confidence = level;
-      this.settle();
+      this.#rated();
       return true;
     }
     if (event.altKey || event.shiftKey) return false;
     const answer = Object.keys(KEYS).find((name) => KEYS[name].toLowerCase() === event.key.toLowerCase());
-    if (!answer || (event.key === "Enter" && isPressable(event.target))) return false;
+    if (!answer || this.answers[answer].hidden || (event.key === "Enter" && isPressable(event.target))) return false;
     this.onAnswer(answer);
     return true;
   }

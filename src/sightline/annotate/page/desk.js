@@ -6,6 +6,7 @@ import { DeskActions } from "./desk_actions.js";
 import { DeskKeys } from "./desk_keys.js";
 import { Drawing } from "./drawing.js";
 import { element } from "./elements.js";
+import { FindingMarks } from "./finding_marks.js";
 import { Looking } from "./look.js";
 import { Marks } from "./marks.js";
 import { Pointers } from "./pointer.js";
@@ -35,13 +36,14 @@ export class Desk {
   /**
    * @param {HTMLElement} container
    * @param {{name: string, film: import("./xray.js").Film, width: number, height: number, events: object[],
+   *   findings?: string[],
    *   t: (key: string, values?: object) => string, onEvent: (event: object) => void,
    *   onMessage: (text: string) => void}} options name: of the task; onEvent receives each event as soon as
    *   it is part of the log; onMessage receives short texts for an aria-live region
    */
-  constructor(container, { name, film, width, height, events, t, onEvent, onMessage }) {
-    Object.assign(this, { t, onEvent, onMessage });
-    this.drawing = new Drawing(height, width, events);
+  constructor(container, { name, film, width, height, events, findings = [], t, onEvent, onMessage }) {
+    Object.assign(this, { findings, t, onEvent, onMessage });
+    this.drawing = new Drawing(height, width, events, findings[0]);
     this.looking = new Looking(film, (look) => this.#showLook(look));
     if (name !== keptFor) kept.mode = "add";
     keptFor = name;
@@ -78,9 +80,16 @@ export class Desk {
     return this.sketch.pen !== null;
   }
 
-  /** @returns {{size: [number, number], counts: number[]}} what is marked, as run lengths */
+  /** @returns {{size: [number, number], counts: number[]}} what is marked, as run lengths; of all findings together */
   mask() {
-    return this.drawing.encoded();
+    return this.findings.length ? this.drawing.encodedTogether() : this.drawing.encoded();
+  }
+
+  /** From now on strokes mark another finding; a stroke or open polygon in progress is dropped. @param {string} finding */
+  chooseFinding(finding) {
+    this.pointers.drop();
+    this.sketch.chooseFinding(finding);
+    this.update();
   }
 
   /** Shows another log in place of this one. */
@@ -188,7 +197,8 @@ export class Desk {
   #show(film) {
     const { height, width } = this.drawing;
     const color = getComputedStyle(this.#desk).getPropertyValue("--mark").trim() || "#ffb000";
-    const marks = new Marks(height, width, color);
+    const { findings } = this;
+    const marks = findings.length ? new FindingMarks(height, width, findings) : new Marks(height, width, color);
     this.xray = openXray(film);
     this.view = new View(this.#stage, this.xray, marks, {
       paintLive: (context) => this.#paintLive(context),

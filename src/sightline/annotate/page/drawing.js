@@ -6,26 +6,49 @@ import { applyStroke, countsOf, strokeBox } from "./raster.js";
 
 /** The event log of one task and its mask. */
 export class Drawing {
-  /** @param {number} height @param {number} width @param {object[]} events the log so far */
-  constructor(height, width, events = []) {
+  /**
+   * @param {number} height @param {number} width @param {object[]} events the log so far
+   * @param {string} finding what the next strokes mark, in a study that names findings; "" in another
+   */
+  constructor(height, width, events = [], finding = "") {
     this.height = height;
     this.width = width;
+    this.finding = finding;
     this.replace(events);
   }
 
   /** Replaces the log. Throws on an event of an unknown kind. */
   replace(events) {
     this.events = [];
-    /** Row-major, one byte per pixel, 0 or 1; read only. */
-    this.mask = new Uint8Array(this.height * this.width);
-    /** Number of marked pixels. */
-    this.pixels = 0;
+    this.masks = new Map(); // by finding
+    this.numbers = new Map(); // of marked pixels, by finding
     this.done = [];
     this.undone = [];
     for (const event of events) {
       this.#play(event);
       this.events.push(event);
     }
+  }
+
+  /** What is marked as the chosen finding: row-major, one byte per pixel, 0 or 1; read only. */
+  get mask() {
+    return this.maskOf(this.finding);
+  }
+
+  /** What is marked as a finding; see `mask`. @param {string} finding */
+  maskOf(finding) {
+    if (!this.masks.has(finding)) this.masks.set(finding, new Uint8Array(this.height * this.width));
+    return this.masks.get(finding);
+  }
+
+  /** Number of marked pixels, summed over all findings. */
+  get pixels() {
+    return [...this.numbers.values()].reduce((sum, number) => sum + number, 0);
+  }
+
+  /** Number of pixels marked as a finding. @param {string} finding */
+  pixelsOf(finding) {
+    return this.numbers.get(finding) ?? 0;
   }
 
   get canUndo() {
@@ -41,7 +64,8 @@ export class Drawing {
    * @returns {{event: object, box: import("./boxes.js").Box}} the event, and the pixels that it may have changed
    */
   stroke({ tool, mode, radius, points }) {
-    return this.#append({ kind: "stroke", tool, mode, radius, points });
+    const of = this.finding ? { finding: this.finding } : {};
+    return this.#append({ kind: "stroke", tool, mode, radius, points, ...of });
   }
 
   /** Appends a clear. @returns {{event: object, box: import("./boxes.js").Box}} */
@@ -65,9 +89,16 @@ export class Drawing {
     return this.canRedo ? this.#append({ kind: "redo" }) : null;
   }
 
-  /** @returns {{size: [number, number], counts: number[]}} the mask as COCO run lengths */
-  encoded() {
-    return { size: [this.height, this.width], counts: countsOf(this.mask, this.height, this.width) };
+  /** @returns {{size: [number, number], counts: number[]}} what is marked as a finding, as COCO run lengths */
+  encoded(finding = this.finding) {
+    return { size: [this.height, this.width], counts: countsOf(this.maskOf(finding), this.height, this.width) };
+  }
+
+  /** @returns {{size: [number, number], counts: number[]}} what is marked as any finding, as COCO run lengths */
+  encodedTogether() {
+    const together = new Uint8Array(this.height * this.width);
+    for (const mask of this.masks.values()) for (let i = 0; i < mask.length; i += 1) together[i] |= mask[i];
+    return { size: [this.height, this.width], counts: countsOf(together, this.height, this.width) };
   }
 
   #append(what) {
@@ -89,61 +120,75 @@ export class Drawing {
   #take(change) {
     this.done.push(change);
     this.undone.length = 0;
-    this.pixels += change.gain;
+    this.#count(change, 1);
     return change.box;
+  }
+
+  #count({ parts }, sign) {
+    for (const { finding, gain } of parts) this.numbers.set(finding, this.pixelsOf(finding) + sign * gain);
   }
 
   /** Flips the last change of one stack and moves it to the other. */
   #step(from, to) {
     const change = from.pop();
     if (!change) return { top: 0, bottom: 0, left: 0, right: 0 };
-    for (let i = 0; i < change.runs.length; i += 2) {
-      const start = change.runs[i];
-      this.mask.fill(1 - this.mask[start], start, start + change.runs[i + 1]); // all pixels of a run have one value
+    for (const { finding, runs } of change.parts) {
+      const mask = this.maskOf(finding);
+      for (let i = 0; i < runs.length; i += 2) {
+        mask.fill(1 - mask[runs[i]], runs[i], runs[i] + runs[i + 1]); // all pixels of a run have one value
+      }
     }
     to.push(change);
-    this.pixels -= change.gain;
-    change.gain = -change.gain;
+    this.#count(change, -1);
+    for (const part of change.parts) part.gain = -part.gain;
     return change.box;
   }
 
   /** Applies a stroke; returns its change. */
   #draw(stroke) {
+    const finding = stroke.finding ?? "";
+    const mask = this.maskOf(finding);
     const box = strokeBox(stroke, this.height, this.width);
     const wide = Math.max(0, box.right - box.left);
     const high = Math.max(0, box.bottom - box.top);
     const before = new Uint8Array(wide * high);
     for (let row = 0; row < high; row += 1) {
       const start = (box.top + row) * this.width + box.left;
-      before.set(this.mask.subarray(start, start + wide), row * wide);
+      before.set(mask.subarray(start, start + wide), row * wide);
     }
-    applyStroke(this.mask, { ...stroke, radius: stroke.radius || 0 }, this.height, this.width);
+    applyStroke(mask, { ...stroke, radius: stroke.radius || 0 }, this.height, this.width);
     const runs = [];
     for (let row = 0; row < high; row += 1) {
       const start = (box.top + row) * this.width + box.left;
       for (let col = 0; col < wide; col += 1) {
-        if (this.mask[start + col] === before[row * wide + col]) continue;
+        if (mask[start + col] === before[row * wide + col]) continue;
         const from = col; // a stroke either adds or removes, so a run of changes has one value
-        while (col < wide && this.mask[start + col] !== before[row * wide + col]) col += 1;
+        while (col < wide && mask[start + col] !== before[row * wide + col]) col += 1;
         runs.push(start + from, col - from);
       }
     }
     const changed = runs.reduce((sum, value, i) => (i % 2 ? sum + value : sum), 0);
-    return { runs: Int32Array.from(runs), gain: stroke.mode === "add" ? changed : -changed, box };
+    const gain = stroke.mode === "add" ? changed : -changed;
+    return { parts: [{ finding, runs: Int32Array.from(runs), gain }], box };
   }
 
-  /** Empties the mask; returns the change. */
+  /** Empties the masks of all findings; returns the change. */
   #erase() {
-    const runs = [];
-    let start = this.mask.indexOf(1);
-    while (start >= 0) {
-      const end = this.mask.indexOf(0, start);
-      runs.push(start, (end < 0 ? this.mask.length : end) - start);
-      start = end < 0 ? -1 : this.mask.indexOf(1, end);
-    }
-    this.mask.fill(0);
     const box = { top: 0, bottom: this.height, left: 0, right: this.width };
-    return { runs: Int32Array.from(runs), gain: -this.pixels, box };
+    return { parts: [...this.masks.keys()].map((finding) => this.#emptied(finding)), box };
+  }
+
+  #emptied(finding) {
+    const mask = this.maskOf(finding);
+    const runs = [];
+    let start = mask.indexOf(1);
+    while (start >= 0) {
+      const end = mask.indexOf(0, start);
+      runs.push(start, (end < 0 ? mask.length : end) - start);
+      start = end < 0 ? -1 : mask.indexOf(1, end);
+    }
+    mask.fill(0);
+    return { finding, runs: Int32Array.from(runs), gain: -this.pixelsOf(finding) };
   }
 }
 

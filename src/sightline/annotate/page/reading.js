@@ -5,9 +5,11 @@ import { Answering } from "./answering.js";
 import { AnswerBar } from "./answers.js";
 import { ApiError } from "./api.js";
 import { isOffline, onConnection } from "./connection.js";
+import { Comment } from "./comment.js";
 import { Desk } from "./desk.js";
 import { button, element } from "./elements.js";
 import { FilmError, filmsAfter, keepFilms, openFilm } from "./films.js";
+import { Findings } from "./findings.js";
 import { mergeEvents, Queue } from "./sync.js";
 import { t } from "./words.js";
 
@@ -67,10 +69,11 @@ class Reading {
   keep() {
     const kept = { id: this.#open?.task.task ?? this.#id, confidence: this.#bar.confidence, notice: "", carried: null };
     if (!this.#open) return kept;
-    const { task, desk, queue } = this.#open;
+    const { task, desk, queue, findings, comment } = this.#open;
     const { events } = desk;
     const local = queue.pending;
-    const saved = { ...task, events: events.slice(0, events.length - local.length) };
+    const chosen = { given: findings?.kept ?? task.given, comment: comment ? comment.text : task.comment };
+    const saved = { ...task, ...chosen, events: events.slice(0, events.length - local.length) };
     return { ...kept, carried: { task: saved, local } }; // the film is still in memory: see films.js
   }
 
@@ -161,10 +164,22 @@ class Reading {
     if (task.final) desk.lock();
     bar.setBusy(false);
     keepFilms(task.image, filmsAfter(task.task, this.#app.progress.tasks));
+    this.#askMore(task, desk); // after keepFilms, which releases all films but those that it names
     this.#greet(task, merged.aside.length > 0);
   }
 
-  #openDesk({ task, width, height }, film, events, queue) {
+  /** The list of findings and the comment, where the study asks for them. */
+  #askMore(task, desk) {
+    const findings = task.findings.length ? new Findings(task, desk, this.#bar) : null;
+    const comment = task.asks_comment ? new Comment(task.comment) : null;
+    Object.assign(this.#open, { findings, comment });
+    this.#bar.askMore(
+      [findings, comment].filter(Boolean).map(({ node }) => node),
+      findings !== null,
+    );
+  }
+
+  #openDesk({ task, width, height, findings }, film, events, queue) {
     this.#room.replaceChildren();
     return new Desk(this.#room, {
       name: task,
@@ -172,9 +187,11 @@ class Reading {
       width,
       height,
       events,
+      findings,
       t,
       onEvent: (event) => {
         queue.add(event);
+        this.#open.findings?.refresh();
         this.#bar.settle();
       },
       onMessage: this.#app.announce,
@@ -197,6 +214,7 @@ class Reading {
   #showServerLog(events) {
     if (!this.#open) return;
     this.#open.desk.replaceEvents(events);
+    this.#open.findings?.refresh();
     this.#bar.say(t("sync.overtaken"), "problem");
   }
 

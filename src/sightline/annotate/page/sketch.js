@@ -107,8 +107,17 @@ export class Sketch {
       this.shown.set(mask.subarray(start, start + Math.max(0, box.right - box.left)), start);
     }
     this.marks.update(this.shown, box);
+    this.marks.updateOthers?.(this.drawing, box);
     this.view.repaintMarks(box);
     this.view.repaintLive();
+  }
+
+  /** From now on strokes mark another finding. @param {string} finding */
+  chooseFinding(finding) {
+    this.drop();
+    this.drawing.finding = finding;
+    this.marks.chosen = finding;
+    this.showMask({ top: 0, bottom: this.drawing.height, left: 0, right: this.drawing.width });
   }
 
   /**

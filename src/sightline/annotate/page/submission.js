@@ -15,11 +15,12 @@ const TRIES = 4;
  * @param {"region"|"none"|"cannot"} answer
  * @param {number|null} confidence 1-5, null for "cannot".
  * @param {{size: number[], counts: number[]}|null} mask null unless the answer is "region".
+ * @param {{findings?: object[], comment?: string|null}} [more] what the study asks besides.
  * @returns {Promise<void>} resolves when the answer is recorded; rejects with ApiError otherwise.
  */
-export async function submission(app, open, answer, confidence, mask) {
+export async function submission(app, open, answer, confidence, mask, more = {}) {
   const { task, desk, clock, openedAt } = open;
-  const content = JSON.stringify([answer, confidence, desk.events.length]);
+  const content = JSON.stringify([answer, confidence, desk.events.length, more]);
   if (open.tried?.content !== content) {
     const body = {
       id: uuid(),
@@ -31,6 +32,7 @@ export async function submission(app, open, answer, confidence, mask) {
       opened_at: openedAt,
       submitted_at: new Date().toISOString(),
       active_seconds: clock.seconds(),
+      ...more,
     };
     open.tried = { content, body };
   }
