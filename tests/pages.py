@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from sightline.annotate.assignment import Plan, planned_tasks
+from sightline.annotate.companions import read_companions
 from sightline.annotate.health import Health
 from sightline.annotate.images import Params, Pictures, study_index, study_plan
 from sightline.annotate.live import live_overview
@@ -146,6 +147,7 @@ def serve(
         health=health,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
+        companions=read_companions(params.annotate.companions, params.data, pictures.sha256),
     )
     base = "https://testserver" if is_https else "http://testserver"
     return Served(opened, plan, pictures, TestClient(app, base_url=base, raise_server_exceptions=True))

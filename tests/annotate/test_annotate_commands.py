@@ -656,7 +656,7 @@ def test_a_list_names_the_images(prepared: Path, tmp_path: Path) -> None:
 def test_parameters_that_cannot_be(change: dict[str, Any]) -> None:
     good = {
         "images": 4, "image_list": "", "readers": 4, "readers_per_image": 3, "repeats": 0.5, "controls": 0.5,
-        "practice": 1, "contact": "", "findings": "", "comments": False,
+        "practice": 1, "contact": "", "findings": "", "comments": False, "companions": "",
     }  # fmt: skip
     Annotate(**good)
     with pytest.raises(ValueError, match=next(iter(change))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from pages import SQUARE, Page, Served, answer_of, serve, step, stroke
+from sightline.annotate.companions import read_companions
 from sightline.annotate.export import export_folder, export_records, mask_of_answer, readings_table, rows_of
 from sightline.annotate.findings import as_given, finding_names
+from sightline.annotate.images import Params, study_index, study_plan
 from sightline.annotate.imports import import_files
 from sightline.experts.annotation_reader import read_annotations
 from sightline.experts.annotation_writer import write_folder
@@ -25,6 +29,7 @@ from sightline.formats.strokes import drawn_mask, effective_strokes
 from sightline.score.regions_in import Asked, read_regions
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, write_json
+from sightline.study.parameters import read_params
 from studies import change
 
 FINDINGS = ("effusion", "nodule")
@@ -208,6 +213,61 @@ def test_exports_keep_findings_apart_and_come_back_through_import(two: Served, t
         area = [sum(int(masks.sum()) for masks in regions.masks.values()) for regions in (only, both)]
         assert area[0] == 100 * len(nodules)
         assert area[1] == sum(int(mask_of_answer(row).sum()) for row in first)
+
+
+def test_a_companion_is_shown_to_the_reader_of_its_image_alone(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(prepared)
+    params, index = read_params(Params), study_index()
+    plan = study_plan(params, index)
+    films, beside = tmp_path / "films", tmp_path / "films/beside.csv"
+    films.mkdir()
+    Image.fromarray(np.full((30, 50), 77, np.uint8)).save(films / "old.png")
+    lines = [f"{image},old.png,prior" for image in plan.images[:2]]
+    beside.write_text("\n".join(["image,companion,kind", *lines]))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(prepared / "data")
+    (tmp_path / "params.yaml").write_text((prepared / "params.yaml").read_text())
+    section = YAML().load(tmp_path / "params.yaml")["annotate"]
+    change(tmp_path, annotate=dict(section) | {"companions": "films/beside.csv"})
+    served = serve(tmp_path, f"sqlite:///{tmp_path}/store.sqlite")
+    pages = [served.reader() for _ in range(2)]
+    for name, page in pages:
+        later = [task.task for task in served.store.tasks_of(name) if task.image in plan.images[:2]][-1]
+        assert page.send("GET", f"/api/tasks/{later}/companion").status_code == 404  # its turn has not come
+        for task in served.store.tasks_of(name):
+            told = page.send("GET", f"/api/tasks/{task.task}").json()["companion"]
+            film = page.send("GET", f"/api/tasks/{task.task}/companion")
+            height, width = served.pictures.size(task.image)
+            body = answer_of([], height, width, answer="cannot", mask=None, confidence=None)
+            assert page.send("POST", f"/api/tasks/{task.task}/submission", body).status_code == 200
+            if task.image not in plan.images[:2]:
+                assert (told, film.status_code) == (None, 404)
+                continue
+            address = f"/api/tasks/{task.task}/companion"
+            assert told == {"image": address, "kind": "prior", "width": 50, "height": 30}
+            assert (np.asarray(Image.open(io.BytesIO(film.content))) == 77).all()
+            assert film.headers["cache-control"] == "no-store"
+            others = [page for other, page in pages if other != name]
+            assert others[0].send("GET", address).status_code == 404
+            assert Page(served.client).send("GET", address).status_code == 401
+
+    (films / "text.png").write_text("no film")
+    rows = ["stranger,old.png,prior", f"{plan.images[0]},old.png,", f"{plan.images[0]},text.png,before",
+            f"{plan.images[1]},../beside.csv,other"]  # fmt: skip
+    beside.write_text("\n".join(["image,companion,kind", *rows]))
+    with pytest.raises(StudyError) as caught:
+        read_companions("films/beside.csv", params.data, served.pictures.sha256)
+    assert [line.partition("row ")[2] for line in caught.value.cases] == [
+        "2: image 'stranger' is not one of the study's",
+        f"4: a second companion of image {plan.images[0]!r}; keep one",
+        "4: kind 'before', expected prior, lateral, other",
+        "4: companion 'text.png' is missing or no film",
+        "5: companion '../beside.csv' must name a file below films",
+    ]
+    with pytest.raises(StudyError, match=r"annotate\.companions"):
+        read_companions("films/none.csv", params.data, served.pictures.sha256)
 
 
 def test_names_of_findings() -> None:

@@ -33,10 +33,15 @@ def findings_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for number in range(4):
             pixels[0, 4 * place + number] = 29  # no two files are alike
             Image.fromarray(pixels).save(folder / "raw" / part / name / f"{part}-{name}-{number}.png")
+    wide = np.full((HEIGHT // 2, WIDTH), 90, np.uint8)
+    Image.fromarray(wide).save(folder / "raw" / "side.png")
+    rows = "".join(f"test-PNEUMONIA-{number},side.png,lateral\n" for number in range(4))
+    (folder / "raw" / "beside.csv").write_text(f"image,companion,kind\n{rows}")
     study(
         folder, data__source="folder", data__root="raw", data__val_share=0.5, annotate__images=2, annotate__readers=2,
         annotate__readers_per_image=2, annotate__repeats=0.0, annotate__controls=0.0, annotate__practice=1,
         annotate__findings="pleural effusion, nodule", annotate__comments=True,
+        annotate__companions="raw/beside.csv",
     )  # fmt: skip
     done = stage("prepare", folder)
     assert done.returncode == 0, done.stderr
@@ -63,6 +68,7 @@ def test_findings_are_marked_rated_and_submitted_one_by_one(browser: Any, findin
         states = page.locator(".finding-state")
         expect(states).to_have_text([desk.words("findings.open")] * 2)
         expect(page.locator("#answer-none")).to_be_hidden()
+        expect(page.locator("#question")).to_have_text(desk.words("findings.question"))
         desk.press("1")
         desk.calibrate()
         desk.press("s")  # the box
@@ -103,8 +109,39 @@ def test_findings_are_marked_rated_and_submitted_one_by_one(browser: Any, findin
         assert nodule[350, 320]
         assert nodule[300, 400]
         assert not nodule[341, 301]  # a corner of the ellipse's box
-        # the next image: nothing is seen
+        # the next image has a lateral film beside it, which follows zoom and window; nothing is seen on either
         desk.go_on()
+        expect(page.locator(".companion-head span")).to_have_text(desk.words("companion.lateral"))
+        stage = page.locator(".companion-stage")
+        canvas = page.locator(".desk-stage canvas[role=application]")
+        expect(stage.locator("canvas").first).to_be_attached()
+        first, fitted = float(canvas.get_attribute("data-scale")), float(stage.get_attribute("data-scale"))
+        desk.press("+")
+        desk.press("i")
+        expect(stage).not_to_have_attribute("data-scale", str(fitted))
+        assert float(canvas.get_attribute("data-scale")) == pytest.approx(1.25 * first)
+        assert float(stage.get_attribute("data-scale")) == pytest.approx(1.25 * fitted)
+        page.wait_for_timeout(200)
+        middle = "c => c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data[0]"
+        assert stage.locator(".desk-base").evaluate(middle) == 255 - 90  # inverted with the image
+        page.click("#companion-link")
+        desk.press("0")
+        page.wait_for_timeout(200)
+        assert float(stage.get_attribute("data-scale")) == pytest.approx(1.25 * fitted)  # no longer
+        assert stage.locator(".desk-base").evaluate(middle) == 90
+        box, other = stage.bounding_box(), canvas.bounding_box()
+        page.mouse.move(box["x"] + 50, box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 90, box["y"] + 70, steps=3)
+        page.mouse.up()  # moves the film and draws nothing
+        assert other["x"] + other["width"] <= box["x"] + 1
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.wait_for_timeout(200)
+        box, other = stage.bounding_box(), canvas.bounding_box()
+        assert other["y"] + other["height"] <= box["y"]  # below on a phone
+        assert min(box["height"], other["height"]) >= 100
+        page.set_viewport_size({"width": 1440, "height": 900})
+        desk.press("i")
         expect(page.locator("#finding-1")).to_be_checked()
         expect(states).to_have_text([desk.words("findings.open")] * 2)
         expect(page.locator("#comment")).to_have_value("")

@@ -25,6 +25,7 @@ import uvicorn
 from sightline.annotate.assignment import planned_tasks
 from sightline.annotate.backup_command import add_backup_commands
 from sightline.annotate.backup_rotation import DailyBackups
+from sightline.annotate.companions import read_companions
 from sightline.annotate.export import export_folder, export_records, rows_of
 from sightline.annotate.health import Health
 from sightline.annotate.import_command import add_import, import_
@@ -117,6 +118,7 @@ def serve(arguments: argparse.Namespace) -> None:
     grid = params.data.height, params.data.width
     for image in (*plan.images, *plan.controls, *plan.practice):
         pictures.size(image)  # a missing image stops the server now, not a reader later
+    companions = read_companions(params.annotate.companions, params.data, pictures.sha256)
     is_https = urlsplit(url).scheme == "https"
     app = create_app(
         store,
@@ -128,6 +130,7 @@ def serve(arguments: argparse.Namespace) -> None:
         health=health,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
+        companions=companions,
     )
     secret = store.admin_secret(renew=arguments.new_admin_secret)
     print(f"Sightline {TOOL_VERSION}: {len(plan.images)} images; readers open their personal links at {url}")

@@ -41,6 +41,8 @@ class Annotate:
     """Names between commas, each asked about on its own; '' asks about one thing alone."""
     comments: bool
     """Whether a reader may add a comment to an answer."""
+    companions: str
+    """A CSV of films to be shown beside images, see companions.py; '' shows none."""
 
     @property
     def finding_names(self) -> tuple[str, ...]:

@@ -228,6 +228,14 @@ class GivenFinding(BaseModel):
     confidence: int
 
 
+class CompanionFilm(BaseModel):
+    image: str
+    """Its address."""
+    kind: str
+    width: int
+    height: int
+
+
 class Task(BaseModel):
     task: str
     number: int
@@ -246,6 +254,8 @@ class Task(BaseModel):
     """Which the study asks about, in order; none where it asks about one thing alone."""
     given: list[GivenFinding] = []
     """The newest answer about each finding."""
+    companion: CompanionFilm | None = None
+    """A film to be shown beside the image."""
     asks_comment: bool = False
     comment: str | None = None
 

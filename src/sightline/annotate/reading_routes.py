@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from sightline.annotate import messages
 from sightline.annotate.answers import Conflict, Final, Recorded, Submitted
+from sightline.annotate.companions import Companions
 from sightline.annotate.drawing_check import check_strokes, checked_findings, checked_mask
 from sightline.annotate.findings import as_given, as_stored
 from sightline.annotate.images import Pictures
@@ -23,14 +24,22 @@ def router(
     tool_version: str,
     findings: tuple[str, ...] = (),
     asks_comment: bool = False,
+    companions: Companions | None = None,
 ) -> APIRouter:
     """The routes under /api/progress and /api/tasks, less the image itself.
 
     `enrolled`: the dependency that gives the row of an enrolled reader; `findings`: that readers are asked about;
-    `asks_comment`: whether they may comment.
+    `asks_comment`: whether they may comment; `companions`: films beside the images.
     """
     routes = APIRouter(responses=REFUSALS)
     Enrolled = Annotated[Row[Any], Depends(enrolled)]
+
+    def companion_of(row: Row[Any]) -> messages.CompanionFilm | None:
+        if companions is None or row.image not in companions.kinds:
+            return None
+        height, width = companions.pictures.size(row.image)
+        address = f"/api/tasks/{row.task}/companion"
+        return messages.CompanionFilm(image=address, kind=companions.kinds[row.image], width=width, height=height)
 
     def task_message(row: Row[Any], total: int) -> messages.Task:
         stored = store.task(row.reader, row.task)
@@ -56,6 +65,7 @@ def router(
                 messages.GivenFinding(finding=one.finding, answer=one.answer, confidence=one.confidence)
                 for one in as_given(newest.findings if newest else None)
             ],
+            companion=companion_of(row),
             asks_comment=asks_comment,
             comment=newest.comment if newest else None,
         )

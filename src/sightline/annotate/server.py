@@ -1,8 +1,8 @@
 """The page's server: one FastAPI application over a store, the study's images and the page's files.
 
 A reader's cookie opens that reader's tasks and images and nothing else; nothing in a request becomes a path. The routes
-are in session_routes, reading_routes, image_routes and admin_routes; access.py decides who may use them. These
-five modules do without postponed annotations: FastAPI evaluates annotations, and theirs name local types.
+are in session_routes, reading_routes, image_routes, companion_routes and admin_routes; access.py decides who may use
+them. These six modules do without postponed annotations: FastAPI evaluates annotations, and theirs name local types.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from sightline.annotate import admin_routes, image_routes, reading_routes, session_routes
+from sightline.annotate import admin_routes, companion_routes, image_routes, reading_routes, session_routes
 from sightline.annotate.access import Cookies, admin_access, enrolled_access, reader_access
+from sightline.annotate.companions import Companions
 from sightline.annotate.health import Health
 from sightline.annotate.images import Pictures
 from sightline.annotate.page_files import serve_page
@@ -37,13 +38,15 @@ def create_app(
     health: Health | None = None,
     findings: tuple[str, ...] = (),
     asks_comment: bool = False,
+    companions: Companions | None = None,
 ) -> FastAPI:
     """The application.
 
     `overview`: what the admin's page shows; `contact`: whom readers may ask; `is_https`: cookies are sent over TLS
     only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones; `health`: of the
     store's disk and backups, which the admin's page shows too;
-    `findings`: that readers are asked about; `asks_comment`: whether they may comment.
+    `findings`: that readers are asked about; `asks_comment`: whether they may comment;
+    `companions`: films beside the images.
     """
     app = FastAPI(
         title="Sightline annotation",
@@ -61,8 +64,11 @@ def create_app(
     enrolled = enrolled_access(reader)
     admin = admin_access(store, cookies, limits)
     app.include_router(session_routes.router(store, cookies, limits, reader, contact, TOOL_VERSION))
-    app.include_router(reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment))
+    app.include_router(
+        reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment, companions)
+    )
     app.include_router(image_routes.router(store, pictures, enrolled))
+    app.include_router(companion_routes.router(store, companions, enrolled))
     app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))
     serve_page(app)
     return app

@@ -83,7 +83,10 @@ export class Answering {
   #content(given, { desk, findings, comment }) {
     const more = comment?.text ? { comment: comment.text } : {};
     if (given === "cannot") return { answer: given, confidence: null, mask: null, more };
-    if (!findings) return { answer: given, confidence: this.bar.confidence, mask: given === "region" ? desk.mask() : null, more };
+    if (!findings) {
+      const mask = given === "region" ? desk.mask() : null;
+      return { answer: given, confidence: this.bar.confidence, mask, more };
+    }
     const answer = desk.pixels > 0 ? "region" : "none";
     return { answer, confidence: null, mask: null, more: { ...more, findings: findings.answers } };
   }

@@ -77,7 +77,9 @@ export class AnswerBar {
     this.more.replaceChildren(...nodes);
     this.more.hidden = !nodes.length;
     this.answers.none.hidden = hasFindings; // each finding says by itself that it is not seen
-    if (hasFindings) this.answers.region.firstChild.textContent = t("answer.findings");
+    if (!hasFindings) return;
+    this.answers.region.firstChild.textContent = t("answer.findings");
+    this.head.querySelector("#question").textContent = t("findings.question");
   }
 
   /** Shows a message beside the answers; "" removes it. @param {"info"|"problem"} kind */

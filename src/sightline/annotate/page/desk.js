@@ -85,7 +85,7 @@ export class Desk {
     return this.findings.length ? this.drawing.encodedTogether() : this.drawing.encoded();
   }
 
-  /** From now on strokes mark another finding; a stroke or open polygon in progress is dropped. @param {string} finding */
+  /** Strokes now mark another finding; a stroke or open polygon in progress is dropped. @param {string} finding */
   chooseFinding(finding) {
     this.pointers.drop();
     this.sketch.chooseFinding(finding);
@@ -107,6 +107,11 @@ export class Desk {
 
   focus() {
     this.view.live.focus({ preventScroll: true });
+  }
+
+  /** Places a further part of the screen beside the image. @param {HTMLElement} node */
+  placeBeside(node) {
+    this.#stage.after(node);
   }
 
   /** From now on the drawing is shown and no longer changed. */
@@ -191,6 +196,7 @@ export class Desk {
   #showLook(look) {
     this.#keys.windowKey.use();
     this.view.repaintBase(() => this.xray.show(look));
+    this.onLook?.();
     this.update();
   }
 
@@ -202,7 +208,10 @@ export class Desk {
     this.xray = openXray(film);
     this.view = new View(this.#stage, this.xray, marks, {
       paintLive: (context) => this.#paintLive(context),
-      onChange: () => queueMicrotask(() => this.update()),
+      onChange: () => {
+        queueMicrotask(() => this.update());
+        this.onShown?.();
+      },
     });
     this.brush = new BrushSize(this.view);
     this.sketch = new Sketch(this.drawing, this.view, marks, {

@@ -1,6 +1,6 @@
 // The pixels of points, boxes and ellipses, in whole numbers alone, identical in every pixel to exact_shapes.py, which
-// states the rules. Units are eighths of a pixel; the centre of pixel (row, col) is (8 col + 4, 8 row + 4). The products
-// of an ellipse do not fit a double's 53 bits, so they are BigInts.
+// states the rules. Units are eighths of a pixel; the centre of pixel (row, col) is (8 col + 4, 8 row + 4). Products of
+// an ellipse do not fit a double's 53 bits, so they are BigInts.
 
 export const EXACT = Object.freeze(["point", "box", "ellipse"]);
 

@@ -57,7 +57,10 @@ export class Pen {
     const { tool, mode, radius } = this;
     let { points } = this;
     if (!points.length) return [];
-    if (EXACT.includes(tool)) return points.length === (tool === "point" ? 2 : 4) ? [{ tool, mode, radius, points }] : [];
+    if (EXACT.includes(tool)) {
+      const isWhole = points.length === (tool === "point" ? 2 : 4);
+      return isWhole ? [{ tool, mode, radius, points }] : [];
+    }
     const [x, y] = points.slice(-2);
     if (this.last[0] !== x || this.last[1] !== y) points = [...points, ...this.last];
     if (tool === "brush") {

@@ -6,6 +6,7 @@ import { AnswerBar } from "./answers.js";
 import { ApiError } from "./api.js";
 import { isOffline, onConnection } from "./connection.js";
 import { Comment } from "./comment.js";
+import { Companion } from "./companion.js";
 import { Desk } from "./desk.js";
 import { button, element } from "./elements.js";
 import { FilmError, filmsAfter, keepFilms, openFilm } from "./films.js";
@@ -83,6 +84,7 @@ class Reading {
     window.removeEventListener("keydown", this.#bar.onKey);
     this.#open?.queue.close();
     this.#open?.clock.close();
+    this.#open?.companion?.close();
     this.#open?.desk.close();
   }
 
@@ -168,11 +170,12 @@ class Reading {
     this.#greet(task, merged.aside.length > 0);
   }
 
-  /** The list of findings and the comment, where the study asks for them. */
+  /** The list of findings, the comment and the film beside the image, where the study has them. */
   #askMore(task, desk) {
     const findings = task.findings.length ? new Findings(task, desk, this.#bar) : null;
     const comment = task.asks_comment ? new Comment(task.comment) : null;
-    Object.assign(this.#open, { findings, comment });
+    const companion = task.companion ? new Companion(desk, task.companion, t) : null;
+    Object.assign(this.#open, { findings, comment, companion });
     this.#bar.askMore(
       [findings, comment].filter(Boolean).map(({ node }) => node),
       findings !== null,
