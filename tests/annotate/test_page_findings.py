@@ -278,6 +278,28 @@ def test_names_of_findings() -> None:
             finding_names(wrong)
 
 
+def test_other_tools_labels_are_kept_apart_if_asked(tmp_path: Path) -> None:
+    """labelme names a label per shape: each becomes a finding; what nobody drew on an image was not seen there."""
+    square = [[1, 1], [4, 1], [4, 4], [1, 4]]
+    for image, labels in (("a", ["nodule", "effusion", "nodule"]), ("b", ["nodule"])):
+        shapes = [{"label": label, "points": square, "shape_type": "polygon"} for label in labels]
+        document = {"imagePath": f"{image}.png", "imageHeight": 8, "imageWidth": 8, "shapes": shapes}
+        write_json(tmp_path / "files" / f"{image}.json", document)
+    folder = tmp_path / "annotations"
+    import_files([tmp_path / "files"], folder, ImportOptions(annotator="Ada"), format="labelme", apart=True)
+    table = read_csv(folder / "annotations.csv", dict.fromkeys(["image", "finding", "mask"], str))
+    areas = [int((np.asarray(Image.open(folder / "masks" / mask)) > 0).sum()) for mask in table["mask"]]
+    assert sorted(zip(table.image, table.finding, areas, strict=True)) == [
+        ("a", "effusion", 9), ("a", "nodule", 9), ("b", "effusion", 0), ("b", "nodule", 9),
+    ]  # fmt: skip
+    index = pd.DataFrame({"image": ["a", "b"], "split": "test", "source": "phantom:0"})
+    assert read_annotations(folder, index, (8, 8))[1].sum(axis=(1, 2)).tolist() == [9, 9]
+    options = ImportOptions(annotator="Ada", labels=["mass", "nodule"])
+    with pytest.raises(StudyError) as caught:
+        import_files([tmp_path / "files"], tmp_path / "other", options, format="labelme", apart=True)
+    assert caught.value.cases == ["label 'mass' is not in the file; there are effusion, nodule"]
+
+
 def test_agreement_on_each_finding(tmp_path: Path) -> None:
     """Two readers: on nodule 1 of 4 pixels shared and one image that both leave empty, on effusion one alone marks."""
     marks = [

@@ -1,6 +1,6 @@
 """The command `sightline annotate import`: other tools' files of annotations -> the study's folder.
 
-sightline annotate import [FORMAT] FILE ... [--finding NAME ...] [--reader NAME] [--image-size ROWSxCOLS] [...]
+sightline annotate import [FORMAT] FILE ... [--finding NAME ...] [--apart] [--reader NAME] [--image-size SIZE] [...]
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ def add_import(parser: argparse.ArgumentParser, folder: str, next_steps: str) ->
     add(
         *("--finding", "--labels"), nargs="+", action="extend", metavar="NAME",
         help="findings, labels or categories to take (default: all)",
+    )  # fmt: skip
+    add(
+        "--apart", action="store_true",
+        help="keep the findings apart, each with annotations of its own (column finding), in place of uniting them",
     )  # fmt: skip
     add(
         *("--reader", "--annotator"), metavar="NAME",
@@ -73,6 +77,7 @@ def import_(arguments: argparse.Namespace) -> None:
         profession=arguments.profession,
         replace=arguments.replace,
         known_only=arguments.known_only,
+        apart=arguments.apart,
     )
     for note in done.notes:
         print(f"note: {note}")

@@ -52,18 +52,20 @@ def import_files(
     profession: str = "",
     replace: bool = False,
     known_only: bool = False,
+    apart: bool = False,
 ) -> Imported:
     """Adds the annotations of the files at `paths` to the folder `to`, or puts them in the place of its annotations.
 
     `options.images`: the stems that may be annotated (None: any); with (rows, columns) as values, sizes are checked.
     `known_only`: others are left out and noted, in place of refused. `options.labels`: those that count (None: all).
     `options.annotator`: see `named_readers`. `format`: a key of FORMATS; None: recognised. `profession` is entered
-    where a file states none. StudyError with all problems, also where a reader's drawings are in the folder already;
-    nothing has been written then.
+    where a file states none. `apart`: each label is a finding with annotations of its own, rather than all united.
+    StudyError with all problems, also where a reader's drawings are in the folder already; nothing has been written
+    then.
     """
     to = Path(to)
     refuse_unwritable(to)
-    contents = read_files(paths, options, format)
+    contents = _read_apart(paths, options, format) if apart else read_files(paths, options, format)
     what = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
     if known_only and options.images is not None:
         _leave_out_unknown(contents, options)
@@ -96,6 +98,20 @@ def import_files(
         "skipped": contents.num_skipped,
     }
     return Imported(counts=counts, readers=sorted(set(names.values())), notes=contents.notes)
+
+
+def _read_apart(paths: Sequence[Path], options: ImportOptions, format: str | None) -> FileContents:
+    """What the files hold, read once for each label that counts; a reader who drew none of it did not see it."""
+    contents = read_files(paths, options, format)
+    labels = sorted(contents.labels & set(options.labels)) if options.labels is not None else sorted(contents.labels)
+    if not labels and not contents.problems:
+        raise StudyError(f"{paths[0]}: names no findings that could be kept apart; leave --apart out")
+    contents.drawings = [
+        replaced(drawing, finding=label)
+        for label in labels
+        for drawing in read_files(paths, replaced(options, labels=[label]), format).drawings
+    ]
+    return contents
 
 
 def _leave_out_unknown(contents: FileContents, options: ImportOptions) -> None:
@@ -135,11 +151,11 @@ def _untimed(contents: FileContents) -> list[str]:
     """Takes times that are none out of the drawings, with a note; problems where they say which reading was first."""
     at = pd.Series([drawing.created_at for drawing in contents.drawings], dtype=str)
     rows = np.flatnonzero((at != "") & ~is_time(at)).tolist()
-    num_readings = Counter((drawing.image, drawing.annotator) for drawing in contents.drawings)
+    num_readings = Counter((one.image, one.annotator, one.finding) for one in contents.drawings)
     problems = []
     for row in rows:
         drawing = contents.drawings[row]
-        if num_readings[drawing.image, drawing.annotator] > 1:
+        if num_readings[drawing.image, drawing.annotator, drawing.finding] > 1:
             several = f"and the reader has several annotations of image {drawing.image!r}"
             problems.append(f"{drawing.source}: time {drawing.created_at!r} is not ISO 8601, {several}")
         contents.drawings[row] = replaced(drawing, created_at="")

@@ -16,6 +16,7 @@ from pathlib import Path
 from sightline.counts import counted
 from sightline.experts.crosswise import Estimate
 from sightline.experts.drawn_reliability import DrawnReliability, drawn_reliability
+from sightline.experts.findings import united_drawings
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import nearest_name, size_of
 from sightline.formats.readers import FORMATS, read_files
@@ -82,7 +83,8 @@ def _read(arguments: argparse.Namespace, findings: list[str] | None) -> FileCont
         reader, path = _reader_and_path(text)
         options = ImportOptions(labels=findings, size=size, is_size_needed=False, annotator=reader)
         contents = read_files([path], options, arguments.format)
-        together.drawings += [replace(drawing, source=f"{path}, {drawing.source}") for drawing in contents.drawings]
+        drawings = united_drawings(contents.drawings)
+        together.drawings += [replace(drawing, source=f"{path}, {drawing.source}") for drawing in drawings]
         together.problems += [f"{path}: {problem}" for problem in contents.problems]
         together.notes += [f"{path}: {note}" for note in contents.notes]
         together.labels |= contents.labels

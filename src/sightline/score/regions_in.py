@@ -22,7 +22,7 @@ from sightline.experts.annotation_reader import (
     read_annotations,
     reading_order,
 )
-from sightline.experts.findings import finding_groups, findings_in
+from sightline.experts.findings import finding_groups, findings_in, united_drawings
 from sightline.experts.masks import shrunk
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
@@ -185,19 +185,14 @@ def _finding_problems(contents: Sequence[FileContents], folder_labels: set[str],
 
 def _drawn(path: Path, drawings: Sequence[Drawing]) -> _Part:
     """The drawings; those of several findings by one reader at one reading of an image are one."""
+    drawings = united_drawings(drawings)
     table = pd.DataFrame(
-        [(d.image, d.annotator, d.created_at, f"{place:09}", d.repeat, d.finding) for place, d in enumerate(drawings)],
-        columns=["image", "annotator", "created_at", "annotation", "repeat", "finding"],
+        [(d.image, d.annotator, d.created_at, f"{place:09}", d.repeat) for place, d in enumerate(drawings)],
+        columns=["image", "annotator", "created_at", "annotation", "repeat"],
         dtype=str,
     )
-    groups = finding_groups(table, (), str(path))
-    first = [group[0] for group in groups]
-    sizes: list[tuple[Size | None, str]] = [(drawings[row].size, f"{path}: {drawings[row].source}") for row in first]
-
-    def mask_on(grid: Size, row: int) -> np.ndarray:
-        return np.logical_or.reduce([shrunk(drawings[place].mask, *grid) for place in groups[row]])
-
-    return _Part(table.iloc[first].drop(columns="finding"), sizes, lambda grid: lambda row: mask_on(grid, row))
+    sizes: list[tuple[Size | None, str]] = [(drawing.size, f"{path}: {drawing.source}") for drawing in drawings]
+    return _Part(table, sizes, lambda grid: lambda row: shrunk(drawings[row].mask, *grid))
 
 
 def _annotated(folder: Path, table: pd.DataFrame, cleanup: Cleanup, findings: Sequence[str]) -> _Part:
