@@ -25,6 +25,11 @@ export class FindingMarks {
     return colorOf(this.findings.indexOf(this.chosen));
   }
 
+  /** Of the chosen finding, as in Marks. */
+  get canvas() {
+    return this.#layer(this.chosen).canvas;
+  }
+
   /** Copies the pixels of a box from the chosen finding's mask. */
   update(mask, box) {
     this.#layer(this.chosen).update(mask, box);
