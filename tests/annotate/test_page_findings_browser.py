@@ -71,7 +71,7 @@ def test_findings_are_marked_rated_and_submitted_one_by_one(browser: Any, findin
         expect(page.locator("#question")).to_have_text(desk.words("findings.question"))
         desk.press("1")
         desk.calibrate()
-        desk.press("s")  # the box
+        desk.press("q")  # the box
         across(desk, (200, 210), (260, 240))
         effusion = rectangle(200, 210, 260, 240)
         page.check("#confidence-5", force=True)

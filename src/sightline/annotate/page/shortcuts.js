@@ -13,7 +13,7 @@ export const SHORTCUTS = Object.freeze([
   { action: "polygon", keys: ["p"], shown: "P" },
   { action: "eraser", keys: ["e"], shown: "E" },
   { action: "point", keys: ["d"], shown: "D" },
-  { action: "box", keys: ["s"], shown: "S" },
+  { action: "box", keys: ["q"], shown: "Q" },
   { action: "ellipse", keys: ["l"], shown: "L" },
   { action: "remove", keys: ["x"], shown: "X" },
   { action: "smaller", keys: ["[", ","], shown: "[  ," },
