@@ -14,7 +14,7 @@ from sightline.annotate.turns import has_come_up
 
 
 def router(store: Store, companions: Companions | None, enrolled: Callable[..., Row[Any]]) -> APIRouter:
-    """The route /api/tasks/{name}/companion: as for the image, only the reader whose task it is may see it, once it has come up.
+    """The route /api/tasks/{name}/companion: for the reader whose task it is alone, once the task has come up.
 
     `enrolled`: the dependency that gives the row of an enrolled reader.
     """
