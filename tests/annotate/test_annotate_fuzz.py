@@ -53,6 +53,7 @@ STANDING = (
     "GET /api/tasks/next",
     "GET /api/tasks/{name}",
     "GET /api/tasks/{name}/image",
+    "GET /api/tasks/{name}/companion",
     "POST /api/tasks/{name}/events",
     "POST /api/tasks/{name}/submission",
     "POST /api/admin/session",
@@ -147,6 +148,9 @@ def description(study: Study, with_credentials: bool) -> dict[str, Any]:
         "enum": [consent_texts()["en"]["version"]],
     }
     schemas["ChosenLanguage"]["properties"]["language"] = languages
+    # this study names no findings and asks for no comment
+    schemas["StrokeStep"]["properties"]["finding"] = schemas["Submission"]["properties"]["comment"] = {"type": "null"}
+    schemas["Submission"]["properties"]["findings"] |= {"maxItems": 0}
     return described
 
 

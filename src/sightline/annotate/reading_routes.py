@@ -124,7 +124,7 @@ def router(
         elif sent.mask is not None:
             counts = checked_mask(sent.mask, drawn, height, width)
         comment = (sent.comment or "").strip() or None
-        if comment and not asks_comment:
+        if sent.comment is not None and not asks_comment:
             raise Refused(422, "malformed", "comment: the study asks for none")
         try:
             version = store.submit(
