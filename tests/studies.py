@@ -101,12 +101,15 @@ def _called(
         patch.setattr(sys, "argv", argv)
         for name, value in environment.items():
             patch.setenv(name, value)
+        gc.freeze()  # so that the collection below looks at what `main` has made, and not at 500,000 older objects
         try:
             main()
         except SystemExit as end:
             code = end.code
+        finally:
+            gc.collect()  # closes files and stores that the end of a process would close
+            gc.unfreeze()
     assert isinstance(code, int)
-    gc.collect()  # closes files and stores that the end of a process would close
     return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from studies import ROOT, change, dvc, has_dvc, maps_study, run, stage, stages_run, study
+from studies import ROOT, change, dvc, has_dvc, maps_study, run, sightline, stage, stages_run, study
 
 SHARED = ROOT.parent / "shared" / "data"
 KEY = "alexnet-scratch-gap"
@@ -167,11 +167,8 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     dvc(tmp_path, "init", "-q")
     study(tmp_path)
     entry = {"arch": "alexnet", "init": "scratch", "head": "gap"}
-    fc = {**entry, "head": "fc"}
-    change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": fc})
-    sync = [sys.executable, "-m", "sightline.cli", "sync"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
-    subprocess.run(sync, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    change(tmp_path, models={KEY: entry})
+    assert sightline(tmp_path, "sync").returncode == 0
 
     # a kill in the middle of a stage: the next run succeeds without cleaning up by hand. Between two stages DVC itself
     # may be killed while it writes .dvc/tmp/rwlock, which is no matter of ours: so the stage must have begun.
@@ -185,18 +182,17 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
         time.sleep(0.5)  # importing torch alone takes longer: the stage cannot have ended
         os.killpg(first.pid, signal.SIGKILL)
     assert first.returncode == -signal.SIGKILL, begun
-    both = ["alexnet-scratch-gap", "alexnet-scratch-fc"]
     late = ["align", "bootstrap", "families", "report"]
     printed = dvc(tmp_path, "repro")
     done = stages_run(printed)
     lines = printed.splitlines()
     end = lines.index("open plots/report.html")  # a run ends with a line per model, then DVC says what it always says
-    assert [line.split()[0] for line in lines[end - 2 : end]] == both
-    assert set(done) >= {*(f"saliency@{key}" for key in both), "consensus", *late}
+    assert lines[end - 1].split()[0] == KEY
+    assert set(done) >= {f"saliency@{KEY}", "consensus", *late}
     for name in ("alignment", "classification", "consensus", "intervals"):
         assert json.loads((tmp_path / f"metrics/{name}.json").read_text())
     shown = json.loads(dvc(tmp_path, "metrics", "show", "--json"))[""]["data"]
-    assert {path: set(values["data"]) for path, values in shown.items()} == {"metrics/summary.json": {*both, "study"}}
+    assert {path: set(values["data"]) for path, values in shown.items()} == {"metrics/summary.json": {KEY, "study"}}
 
     assert stages_run(dvc(tmp_path, "repro")) == []
     change(tmp_path, threshold=0.4)
@@ -208,9 +204,14 @@ def test_dvc_reruns_only_what_a_change_touches(tmp_path: Path) -> None:
     text = (tmp_path / "params.yaml").read_text()
     assert "learning_rate: 0.0003" in text
     (tmp_path / "params.yaml").write_text(text.replace("learning_rate: 0.0003", "learning_rate: 0.0001"))
-    assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*(f"train@{key}" for key in both), "report"}
+    assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {f"train@{KEY}", "report"}
     (tmp_path / "params.yaml").write_text(text)
-    change(tmp_path, models={"alexnet-scratch-gap": entry, "alexnet-scratch-fc": {**fc, "init": "imagenet"}})
-    own = {"train@alexnet-scratch-fc"}  # whose weights its other stages depend on
+    change(tmp_path, models={KEY: {**entry, "init": "imagenet"}})
+    own = f"train@{KEY}"  # whose weights its other stages depend on
     judged = {"ladder", "verdict", "compare", "shortcut", "multiverse", "subgroups", "population"}
-    assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {*own, *judged, *late}
+    assert set(stages_run(dvc(tmp_path, "repro", "--dry"))) == {own, *judged, *late}
+    # a second network leaves the first as it is
+    change(tmp_path, models={KEY: entry, "second": {**entry, "head": "fc"}})
+    assert sightline(tmp_path, "sync").returncode == 0
+    targets = ("train", f"saliency@{KEY}", f"faithfulness@{KEY}", f"regions@{KEY}")
+    assert stages_run(dvc(tmp_path, "repro", "--dry", *targets)) == ["train@second"]
