@@ -84,8 +84,8 @@ def test_files_hold_weights_config_predictions_and_history(
 
 
 def test_two_runs_give_identical_files(prepared: Path, trained: dict[str, bytes]) -> None:
-    """The second in a process of its own."""
-    assert script("train", prepared, KEY).returncode == 0
+    """That a process of its own gives the same, the resumed run shows."""
+    assert stage("train", prepared, KEY).returncode == 0
     assert take(prepared) == trained
 
 
@@ -236,8 +236,9 @@ def test_every_precision_trains(
         assert json.loads(file.metadata()["config"])["precision"] == f"torch.{precision}"
 
 
-def test_an_unknown_device_is_one_line(prepared: Path) -> None:
-    done = script("train", prepared, KEY, SIGHTLINE_DEVICE="gpu9")
+def test_an_unknown_device_is_one_line(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_DEVICE", "gpu9")
+    done = stage("train", prepared, KEY)
     assert done.returncode == 1
     assert done.stderr.startswith("error: SIGHTLINE_DEVICE=gpu9: not usable here")
 
@@ -324,7 +325,7 @@ def test_the_layout_reaches_each_step_and_changes_only_the_rounding(prepared: Pa
     losses = []
     for layout in (torch.contiguous_format, torch.channels_last):
         machine = Machine(torch.device("cpu"), torch.float32, layout)
-        network = machine.placed(build_network("vgg16", "gap", seed=0))
+        network = machine.placed(build_network("alexnet", "gap", seed=0))
         seen: list[bool] = []
 
         def look(_module: object, inputs: tuple[torch.Tensor], seen: list[bool] = seen, layout=layout) -> None:
@@ -333,10 +334,10 @@ def test_the_layout_reaches_each_step_and_changes_only_the_rounding(prepared: Pa
         network.backbone.register_forward_pre_hook(look)
         network.train()
         _, history = fit(
-            "vgg16", network, images_N, labels_N, split, recipe, params.augment, 0, machine, tmp_path / "none", ""
+            "alexnet", network, images_N, labels_N, split, recipe, params.augment, 0, machine, tmp_path / "none", ""
         )
         assert seen[:2] == [True, True]  # the two steps; an evaluation follows
-        weight = network.get_submodule("backbone.2").weight
+        weight = network.get_submodule("backbone.3").weight
         assert weight.is_contiguous(memory_format=layout)
         assert weight.grad.is_contiguous(memory_format=layout)
         losses.append([history[0][name] for name in ("train_loss", "val_loss")])
