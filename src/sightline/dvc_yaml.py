@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -199,26 +200,33 @@ def imported_files(script: Path) -> list[str]:
             continue
         seen.add(path)
         if path.suffix == ".py":
-            waiting += [found for found in _local_names(ast.parse(path.read_text()), root) if found not in seen]
+            waiting += [found for found in _local_names(path.read_text(), root) if found not in seen]
     return sorted(f"{root.name}/{path.relative_to(root).as_posix()}" for path in seen)
 
 
-def _local_names(tree: ast.AST, root: Path) -> list[Path]:
-    names: list[str] = []
-    found: list[Path] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".json"):
-            data = root / node.value
-            found += [data] if data.is_file() else []
-    for name in names:
+def _local_names(text: str, root: Path) -> list[Path]:
+    modules, data = _named(text)
+    found = [root / name for name in data if (root / name).is_file()]
+    for name in modules:
         path = root.joinpath(*name.split("."))
-        modules = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
-        found += modules
-        if modules:  # importing a module runs the packages that hold it
+        files = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+        found += files
+        if files:  # importing a module runs the packages that hold it
             packages = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(root)]
             found += [package for package in packages if package.is_file()]
     return found
+
+
+@cache  # most files are imported by many stages
+def _named(text: str) -> tuple[list[str], list[str]]:
+    """Modules that a module may import, and data files that it may read."""
+    modules: list[str] = []
+    data: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules += [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".json"):
+            data.append(node.value)
+    return modules, data
