@@ -88,9 +88,9 @@ def test_vgg16_with_its_own_classifier_has_134_million() -> None:
 
 @pytest.mark.parametrize(("arch", "head"), VARIANTS)
 def test_forward_equals_torchvision_with_the_head_in_place(arch: str, head: str) -> None:
-    options = {"aux_logits": False, "init_weights": False} if arch == "googlenet" else {}
+    options = {"googlenet": {"aux_logits": False, "init_weights": False}, "vgg16": {"init_weights": False}}
     torch.manual_seed(1)
-    whole = getattr(models, arch)(weights=None, **options).eval()
+    whole = getattr(models, arch)(weights=None, **options.get(arch, {})).eval()
     network = build_network(arch, head, seed=0, pretrained=whole.state_dict()).eval()
     images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     last = network.last_linear
@@ -124,13 +124,20 @@ def test_global_average_pool_is_torchs() -> None:
     torch.testing.assert_close(GlobalAveragePool()(features), pooled)
 
 
-@pytest.fixture
-def weights_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """AlexNet weights made here, under a name that carries their hash as torchvision's names do."""
+@pytest.fixture(scope="module")
+def made_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """AlexNet weights made here, under a name that carries their hash as torchvision's names do; not to be changed."""
+    path = tmp_path_factory.mktemp("weights") / "made.pth"
     torch.manual_seed(7)
-    torch.save(models.alexnet(weights=None).state_dict(), tmp_path / "made.pth")
-    path = tmp_path / f"alexnet-made-{sha256_of(tmp_path / 'made.pth')[:8]}.pth"
-    (tmp_path / "made.pth").rename(path)
+    torch.save(models.alexnet(weights=None).state_dict(), path)
+    return path.rename(path.with_name(f"alexnet-made-{sha256_of(path)[:8]}.pth"))
+
+
+@pytest.fixture
+def weights_file(made_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """These weights in the folder that the environment names."""
+    path = tmp_path / made_weights.name
+    path.hardlink_to(made_weights)
     monkeypatch.setitem(imagenet.URLS, "alexnet", f"https://weights.invalid/models/{path.name}")
     monkeypatch.setenv("SIGHTLINE_WEIGHTS", str(tmp_path))
     return path
@@ -172,16 +179,17 @@ def test_a_download_is_kept_and_hash_checked(
 
 
 def test_another_files_bytes_are_refused(weights_file: Path) -> None:
-    with weights_file.open("ab") as file:
-        file.write(b"x")
+    content = weights_file.read_bytes()
+    weights_file.unlink()
+    weights_file.write_bytes(content + b"x")
     with pytest.raises(StudyError, match=r"its SHA-256 begins with [0-9a-f]{8}, not [0-9a-f]{8}"):
         imagenet_weights("alexnet")
 
 
 def test_weights_of_another_architecture_are_refused(weights_file: Path) -> None:
     stored = torch.load(weights_file, weights_only=True)
-    with pytest.raises(StudyError, match="the ImageNet weights do not fit vgg16"):
-        build_network("vgg16", "gap", seed=0, pretrained=stored, source="the ImageNet weights")
+    with pytest.raises(StudyError, match="the ImageNet weights do not fit resnet18"):
+        build_network("resnet18", "gap", seed=0, pretrained=stored, source="the ImageNet weights")
 
 
 def test_names_and_hashes_are_torchvisions() -> None:

@@ -13,7 +13,7 @@ from sightline.maps import scaled_maps
 from studies import change, run, stage, study
 
 KEY = "alexnet-scratch-gap"
-NETWORK = {"arch": "alexnet", "init": "scratch", "head": "fc", "seeds": 2}
+NETWORK = {"arch": "googlenet", "init": "scratch", "head": "gap", "seeds": 2}  # small, and with a dropout
 MOVED = {"shift_up", "shift_down", "shift_left", "shift_right", "rotate_left", "rotate_right"}
 OTHERS = {"noise", "jpeg", "dropout_1", "dropout_2"}
 NUMBERS = {"rank", "flat_maps", "correlation", "correlation_chance", "overlap", "overlap_chance"}

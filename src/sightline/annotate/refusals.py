@@ -14,8 +14,11 @@ from sightline.annotate import messages
 from sightline.annotate.answers import Gone, OutOfStep
 from sightline.annotate.codes import Code
 
+_REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+# one status names the model, which describes it once; for each that does, FastAPI builds a validator for every route
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": messages.Refusal} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 507)
+    400: {"model": messages.Refusal},
+    **{code: {"content": _REFUSAL} for code in (401, 403, 404, 409, 413, 422, 429, 500, 507)},
 }
 RETRY_AFTER = "10"  # seconds
 
