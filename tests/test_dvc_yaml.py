@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from sightline.dvc_yaml import FOLDERS, SCRIPTS, sync
 from sightline.films import FILMS
 from sightline.study.models import CodeModel, Entry, ExportedModel, Models, Network
 from sightline.study.parameters import SECTIONS, read_params
+from studies import sightline
 
 ROOT = Path(__file__).parents[1]
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -234,37 +234,32 @@ def test_use_and_sync(tmp_path: Path) -> None:
     for name in ("src", "profiles"):
         shutil.copytree(ROOT / name, tmp_path / name)
 
-    def sightline(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "sightline.cli", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-
     def graph() -> dict:
         return YAML(typ="safe").load(tmp_path / "dvc.yaml")
 
     before = (tmp_path / "dvc.yaml").read_bytes()
-    assert sightline("sync").returncode == 0
+    assert sightline(tmp_path, "sync").returncode == 0
     assert (tmp_path / "dvc.yaml").read_bytes() == before  # in step, whichever profile the user has chosen
-    assert sightline("use", "demo", "--force").returncode == 0  # whatever the user has made of params.yaml
+    assert sightline(tmp_path, "use", "demo", "--force").returncode == 0  # whatever the user has made of params.yaml
     before = (tmp_path / "dvc.yaml").read_bytes()
-    assert sightline("use", "paper").returncode == 0
+    assert sightline(tmp_path, "use", "paper").returncode == 0
     assert len(graph()["stages"]["train"]["foreach"]) == 12
     assert "data/saliency/resnet50-imagenet-gap.npz" in graph()["stages"]["align"]["deps"]
-    assert sightline("use", "demo").returncode == 0
+    assert sightline(tmp_path, "use", "demo").returncode == 0
     assert (tmp_path / "dvc.yaml").read_bytes() == before
-    wrong = sightline("use", "papr")
+    wrong = sightline(tmp_path, "use", "papr")
     assert wrong.returncode == 1
     assert "did you mean paper?" in wrong.stderr
     text = (tmp_path / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text + "  lime: {maps: elsewhere/maps, method: lime}\n")
-    assert sightline("sync").returncode == 0
+    assert sightline(tmp_path, "sync").returncode == 0
     assert graph()["stages"]["import-maps"]["foreach"] == {"lime": {"maps": "elsewhere/maps"}}
     assert "lime" not in graph()["stages"]["train"]["foreach"]
     assert "data/saliency/lime.npz" in graph()["stages"]["align"]["deps"]
     assert "data/models/lime.predictions.csv" not in graph()["stages"]["bootstrap"]["deps"]
     (tmp_path / "params.yaml").write_text(text + "  bad: {arch: alexnet, init: scratch}\n")
     kept = (tmp_path / "dvc.yaml").read_bytes()
-    assert "models.bad.head: missing" in sightline("sync").stderr
+    assert "models.bad.head: missing" in sightline(tmp_path, "sync").stderr
     assert (tmp_path / "dvc.yaml").read_bytes() == kept
 
 
