@@ -31,7 +31,7 @@ from PIL import Image
 
 from sightline.annotate.export import mask_of_answer
 from sightline.annotate.store import Store
-from studies import ROOT, stage, study
+from studies import ROOT, sightline, stage, study
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser by Playwright")
@@ -65,8 +65,7 @@ class Site:
         return {**os.environ, "SIGHTLINE_STORE": str(self.store), "PYTHONPATH": str(ROOT / "src")}
 
     def command(self, *words: str) -> str:
-        line = [sys.executable, "-m", "sightline.cli", "annotate", *words]
-        done = subprocess.run(line, cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+        done = sightline(self.folder, "annotate", *words, SIGHTLINE_STORE=str(self.store))
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -286,8 +285,7 @@ def reading(browser: Any, site: Site, language: str = "en", **context: Any) -> I
     assert [told for told in desk.complaints if "ERR_INTERNET_DISCONNECTED" not in told] == []
 
 
-@pytest.mark.parametrize("language", ["en", "it"])
-@pytest.mark.parametrize("zoom", [1, 4])
+@pytest.mark.parametrize(("language", "zoom"), [("en", 4), ("it", 1)])
 def test_the_mask_is_the_drawn_shape_pixel_by_pixel(browser: Any, site: Site, language: str, zoom: int) -> None:
     reader, link = site.invite()
     with reading(browser, site, language) as desk:
