@@ -25,6 +25,7 @@ from sightline.annotate.live import live_overview
 from sightline.annotate.page_files import consent_texts
 from sightline.annotate.security import Limiter, Limits
 from sightline.annotate.server import create_app
+from sightline.annotate.sessions import Stay
 from sightline.annotate.store import Store
 from sightline.formats.rle import counts_of
 from sightline.formats.strokes import drawn_mask, effective_strokes
@@ -130,7 +131,12 @@ def open_limits() -> Limits:
 
 
 def serve(
-    folder: Path, store: str, limits: Limits | None = None, is_https: bool = False, health: Health | None = None
+    folder: Path,
+    store: str,
+    limits: Limits | None = None,
+    is_https: bool = False,
+    health: Health | None = None,
+    stay: Stay | None = None,
 ) -> Served:
     """The study prepared in `folder`, which must be the working folder."""
     params, index = read_params(Params, folder / "params.yaml"), study_index()
@@ -145,6 +151,7 @@ def serve(
         is_https=is_https,
         limits=limits or open_limits(),
         health=health,
+        stay=stay,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
         companions=read_companions(params.annotate.companions, params.data, pictures.sha256),

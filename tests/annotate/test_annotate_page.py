@@ -174,7 +174,7 @@ class Desk:
         self.page.on("console", lambda told: self.complaints.append(told.text) if told.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
-    def enrol(self, link: str) -> None:
+    def enrol(self, link: str, pin: str = "") -> None:
         """From the invite's link to the first image."""
         page = self.page
         page.goto(link)
@@ -189,6 +189,7 @@ class Desk:
         page.fill("#name", "Ada Bianchi")
         page.select_option("#profession", "radiologist")
         page.fill("#years", "7")
+        page.fill("#pin", pin)
         page.click("#continue")
         self.go_on()
 
@@ -523,6 +524,80 @@ def test_two_tabs_do_not_mix(browser: Any, site: Site) -> None:
         desk.submit()
         np.testing.assert_array_equal(mask_of_answer(site.answers(reader)[0]), expected)
         desk.complaints = [told for told in desk.complaints if "409" not in told]
+
+
+LEFT = """async () => {
+  const database = await new Promise((done) => (indexedDB.open("sightline").onsuccess = (e) => done(e.target.result)));
+  const request = database.transaction("events").objectStore("events").getAll();
+  return new Promise((done) => (request.onsuccess = () => done(request.result.length)));
+}"""
+
+
+@pytest.mark.slow  # 8 s on an idle machine: six visits of one browser
+def test_an_idle_page_locks_and_the_vault_keeps_what_it_has(browser: Any, site: Site) -> None:
+    """Locked by idleness with an unsent stroke; reopened by PIN after a reload; signed out; withdrawn elsewhere."""
+    reader, link = site.invite()
+    with reading(browser, site) as desk:
+        page = desk.page
+        page.clock.install()
+        desk.enrol(link, pin="4711")
+        playwright.expect(page.locator("#who")).to_have_text(desk.words("frame.reader", reader=reader))
+        image = page.evaluate("async () => (await (await fetch('/api/tasks/next')).json()).image")
+        desk.press("o", "1")
+        desk.calibrate()
+        page.clock.fast_forward("20:00")
+        expected = desk.rectangle(200, 200, 260, 240)
+        page.clock.fast_forward("20:00")  # 40 minutes, but never 30 without a sign
+        desk.saved()
+        page.context.set_offline(True)
+        expected |= desk.rectangle(300, 350, 330, 380)
+        playwright.expect(page.locator("#saved-state")).to_have_attribute("data-state", "offline")
+        page.evaluate("() => (window.held = [...document.querySelectorAll('canvas')])")
+        page.clock.fast_forward("31:00")
+        playwright.expect(page.locator("h1")).to_have_text(desk.words("locked.title"))
+        assert page.evaluate("() => held.length > 0 && held.every((canvas) => canvas.width * canvas.height === 0)")
+        assert page.locator("main canvas, main img, dialog").count() == 0
+        playwright.expect(page.locator("#who")).to_contain_text(reader)  # whose page it is
+        assert page.evaluate(LEFT) == 1
+        with page.expect_response(lambda sent: sent.url.endswith("/session/lock")):
+            page.context.set_offline(False)  # only now the server learns of the lock
+        assert page.evaluate("async (at) => (await fetch(at)).status", image) == 423
+        assert len(site.first_log(reader)) == 1
+        page.reload()
+        page.fill("#pin", "0815")
+        page.click("#pin-open")
+        playwright.expect(page.locator("#pin-problem")).to_have_text(desk.words("locked.wrong"))
+        page.select_option("#language", "it")
+        page.fill("#pin", "4711")
+        page.click("#pin-open")
+        page.select_option("#language", "en")
+        desk.go_on()
+        desk.saved()
+        assert len(site.first_log(reader)) == 2
+        assert page.evaluate(LEFT) == 0
+        desk.submit()
+        np.testing.assert_array_equal(mask_of_answer(site.answers(reader)[0]), expected)
+
+        page.click("#sign-out")
+        playwright.expect(page.locator("h1")).to_have_text(desk.words("nowhere.title"))
+        assert page.evaluate("async (at) => (await fetch(at)).status", image) == 401  # not from the browser's cache
+        page.go_back()
+        assert page.locator("canvas").count() == 0
+
+        page.goto(link)
+        desk.go_on()
+        desk.press("o", "1")
+        desk.calibrate()
+        page.context.set_offline(True)
+        desk.rectangle(100, 100, 160, 140)
+        page.wait_for_timeout(100)
+        assert page.evaluate(LEFT) == 1
+        site.command("withdraw", reader)
+        page.context.set_offline(False)
+        playwright.expect(page.locator("h1")).to_have_text(desk.words("withdrawn.title"))
+        page.wait_for_timeout(100)
+        assert page.evaluate(LEFT) == 0
+        desk.complaints = [told for told in desk.complaints if not re.search("status of (401|409|423)", told)]
 
 
 def test_to_the_end_in_italian_and_out(browser: Any, site: Site, tmp_path: Path) -> None:

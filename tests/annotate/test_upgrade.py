@@ -77,9 +77,14 @@ def test_an_upgraded_store_is_as_a_new_one_and_keeps_every_row(old: Path, tmp_pa
     for name, rows in before.items():
         added = len(after[name][0]) - len(rows[0])
         assert after[name] == [(*row, *[None] * added) for row in rows], name
-    assert {name: rows for name, rows in after.items() if name not in before and rows} == {
-        "store_version": [(1, schema.VERSION)]
+    added_rows = {name: rows for name, rows in after.items() if name not in before and rows}
+    assert added_rows == {
+        "store_version": [(1, schema.VERSION)],
+        "acceptance": [
+            (row[0], row[8], row[9], row[4]) for row in before["reader"] if row[4]
+        ],  # version, language, time
     }
+    assert len(added_rows["acceptance"]) == 2
     new = tmp_path / "new.sqlite"
     Store(f"sqlite:///{new}", new=True).close()
     assert tables(old) == tables(new)

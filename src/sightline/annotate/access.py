@@ -3,7 +3,7 @@
 A dependency is a function built here, not a method, because a cookie's name follows from how the page is served.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -13,10 +13,13 @@ from sqlalchemy import Row
 
 from sightline.annotate.codes import Code
 from sightline.annotate.refusals import Refused, no_session, too_many
-from sightline.annotate.security import Limits, hash_of, is_csrf
+from sightline.annotate.security import Limits, csrf_of, hash_of, is_csrf
+from sightline.annotate.sessions import NOTED_EVERY, is_locked, moment
 from sightline.annotate.store import Store
 
 READER_LINK, ADMIN_LINK = "your personal link", "the admin link"
+FORGET_IMAGES = {"clear-site-data": '"cache"'}
+"""Makes the browser drop the X-rays that it has kept. Not "storage": it holds strokes that the server still lacks."""
 
 
 @dataclass(frozen=True)
@@ -47,48 +50,84 @@ class Cookies:
         )
 
     def drop(self, response: Response, name: str) -> None:
-        """Takes the cookie away from the browser."""
+        """Takes the cookie and the cached images away from the browser."""
         response.delete_cookie(name, httponly=True, samesite="strict", secure=self.is_https)
+        response.headers.update(FORGET_IMAGES)
 
 
 def opened_session(request: Request, limits: Limits, opened: Callable[[], str | None], code: Code, message: str) -> str:
     """The cookie of the session that `opened` opens.
 
-    Refused with `code` and `message` if `opened` returns None, and without a try if too many tries from this network
-    address have failed.
+    Refused with `code` and `message` if `opened` returns None, and with another code once many tries from this network
+    address have failed. A right secret opens all the same: many readers may share one address, and no number of tries
+    guesses 128 random bits.
     """
-    address = request.client.host if request.client else ""
-    if limits.failures.is_spent(address):
-        raise too_many("too many wrong links from this address; wait a few minutes")
     cookie = opened()
-    if cookie is None:
-        limits.failures.allows(address)
-        raise Refused(401, code, message)
-    return cookie
+    if cookie is not None:
+        return cookie
+    if not limits.failures.allows(request.client.host if request.client else ""):
+        raise too_many("too many wrong links from this address; wait a few minutes")
+    raise Refused(401, code, message)
 
 
-def reader_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[..., Row[Any]]:
-    """A dependency: the row of the reader whose session the request belongs to."""
+def visitor_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[..., Row[Any]]:
+    """A dependency: the row of `sessions.reader_of` for the session of the request, which may be locked."""
 
-    def this_reader(
+    def this_visitor(
         request: Request,
         cookie: Annotated[str | None, Cookie(alias=cookies.reader)] = None,
         sent: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
     ) -> Row[Any]:
-        row = store.reader_of(_checked(request, limits, cookie, sent, READER_LINK))
+        cookie = _with_cookie(limits, cookie, READER_LINK)
+        row = store.reader_of(cookie)
         if row is None:
+            withdrawn = store.withdrawn_reader_of(cookie)
+            if withdrawn is not None:
+                raise Refused(401, "withdrawn", "you have withdrawn from the study", reader=withdrawn)
             raise no_session(READER_LINK)
+        _check_csrf(request, cookie, sent)
+        return row
+
+    return this_visitor
+
+
+def reader_access(
+    store: Store, cookies: Cookies, lock_after: timedelta | None, visitor: Callable[..., Row[Any]]
+) -> Callable[..., Row[Any]]:
+    """A dependency: the row that the dependency `visitor` gives, refused while the session is locked.
+
+    The use is stored, at most once a minute.
+    """
+
+    def this_reader(request: Request, row: Annotated[Row[Any], Depends(visitor)]) -> Row[Any]:
+        cookie = request.cookies[cookies.reader]
+        if is_locked(row, lock_after):
+            raise Refused(
+                423,
+                "locked",
+                "this session is locked; open it with your PIN or your personal link",
+                reader=row.reader,
+                csrf=csrf_of(cookie),
+                pin=store.has_pin(row.reader),
+            )
+        if row.used_at < moment(-NOTED_EVERY):
+            store.note_use(cookie)
         return row
 
     return this_reader
 
 
-def enrolled_access(reader: Callable[..., Row[Any]]) -> Callable[..., Row[Any]]:
-    """A dependency: the reader's row that the dependency `reader` gives, refused before enrolment."""
+def enrolled_access(reader: Callable[..., Row[Any]], consent_versions: Set[str]) -> Callable[..., Row[Any]]:
+    """A dependency: the reader's row that the dependency `reader` gives.
+
+    Refused before enrolment, and until the reader has accepted the consent as it is now (`consent_versions`).
+    """
 
     def enrolled_reader(row: Annotated[Row[Any], Depends(reader)]) -> Row[Any]:
         if row.enrolled_at is None:
             raise Refused(403, "not_enrolled", "say who you are and consent first")
+        if row.consent_version not in consent_versions:
+            raise Refused(403, "consent_needed", "the consent text has changed; read and accept it first")
         return row
 
     return enrolled_reader
@@ -102,7 +141,8 @@ def admin_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[...
         cookie: Annotated[str | None, Cookie(alias=cookies.admin)] = None,
         sent: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
     ) -> str:
-        cookie = _checked(request, limits, cookie, sent, ADMIN_LINK)
+        cookie = _with_cookie(limits, cookie, ADMIN_LINK)
+        _check_csrf(request, cookie, sent)
         if not store.is_admin(cookie):
             raise no_session(ADMIN_LINK)
         return cookie
@@ -110,12 +150,16 @@ def admin_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[...
     return this_admin
 
 
-def _checked(request: Request, limits: Limits, cookie: str | None, sent: str | None, link: str) -> str:
-    """The cookie, if there is one, it is not used too often, and a request that changes something has its token."""
+def _with_cookie(limits: Limits, cookie: str | None, link: str) -> str:
+    """The cookie, if there is one and it is not used too often."""
     if not cookie:
         raise no_session(link)
     if not limits.requests.allows(hash_of(cookie)):  # hashed: an invented cookie may be long, and is kept for a while
         raise too_many("too many requests; wait a moment")
+    return cookie
+
+
+def _check_csrf(request: Request, cookie: str, sent: str | None) -> None:
+    """Refuses a request that changes something without the session's token."""
     if request.method not in ("GET", "HEAD") and not (sent and is_csrf(cookie, sent)):
         raise Refused(403, "csrf", "the header X-CSRF-Token is missing or belongs to another session; reload the page")
-    return cookie

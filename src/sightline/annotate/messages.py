@@ -52,6 +52,9 @@ def _as_consented(value: object) -> object:
     return value
 
 
+Pin = Annotated[str, Field(pattern=r"^[0-9]{4,12}$")]
+Consent = Annotated[Literal[True], BeforeValidator(_as_consented)]
+ConsentVersion = Annotated[str, Field(min_length=1, max_length=40)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_as_written), Field(strict=False)]
 
 
@@ -75,8 +78,19 @@ class Enrolment(Strict):
     profession: Profession
     years: Annotated[int, Field(ge=0, le=80)]
     language: Language
-    consent_version: Annotated[str, Field(min_length=1, max_length=40)]
-    consent: Annotated[Literal[True], BeforeValidator(_as_consented)]
+    consent_version: ConsentVersion
+    consent: Consent
+    pin: Pin | None = None
+
+
+class AcceptedConsent(Strict):
+    language: Language
+    consent_version: ConsentVersion
+    consent: Consent
+
+
+class SentPin(Strict):
+    pin: Pin
 
 
 class ChosenLanguage(Strict):
@@ -191,6 +205,13 @@ class Detail(BaseModel):
     message: str
     events: list[dict[str, Any]] | None = None
     version: int | None = None
+    reader: str | None = None
+    """Whose session is locked, or was ended by a withdrawal."""
+    csrf: str | None = None
+    """Of the locked session."""
+    pin: bool | None = None
+    """Whether a PIN reopens the locked session."""
+    contact: str | None = None
 
 
 class Refusal(BaseModel):
@@ -205,7 +226,12 @@ class Session(BaseModel):
     contact: str
     tool_version: str
     professions: list[str]
-    withdrawn: bool = False
+    consent_needed: bool
+    """Whether the consent has changed since the reader accepted it."""
+    pin: bool
+    """Whether a PIN with tries left reopens the session once it is locked."""
+    lock_seconds: float | None
+    """Without a sign of the reader, after which the page locks; None: never."""
 
 
 class Place(BaseModel):
@@ -276,3 +302,28 @@ class Recorded(BaseModel):
 
 class AdminSession(BaseModel):
     csrf: str
+
+
+class OpenSession(BaseModel):
+    begun_at: str
+    used_at: str
+    ends_at: str
+    locked: bool
+
+
+class ReaderAccess(BaseModel):
+    reader: str
+    enrolled: bool
+    withdrawn: bool
+    link_ends_at: str | None
+    """None: never."""
+    link_open: bool
+    sessions: list[OpenSession]
+
+
+class Access(BaseModel):
+    readers: list[ReaderAccess]
+
+
+class Ended(BaseModel):
+    sessions: int

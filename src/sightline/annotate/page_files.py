@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
+from sightline.annotate.refusals import Refused
+
 PAGE = Path(__file__).parent / "page"
 
 
+@cache
 def consent_texts() -> dict[str, dict[str, str]]:
     """By language: the language's name, and version and full text of the consent, from the files of strings."""
     texts = {}
@@ -26,6 +30,14 @@ def consent_texts() -> dict[str, dict[str, str]]:
             "text": json.dumps(shown, ensure_ascii=False, sort_keys=True),
         }
     return texts
+
+
+def text_in(language: str) -> dict[str, str]:
+    """The consent text in a language of the page, as in `consent_texts`; refused in any other."""
+    texts = consent_texts()
+    if language not in texts:
+        raise Refused(422, "malformed", f"language: expected one of {', '.join(sorted(texts))}")
+    return texts[language]
 
 
 def serve_page(app: FastAPI) -> None:

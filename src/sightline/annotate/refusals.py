@@ -18,7 +18,7 @@ _REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusa
 # one status names the model, which describes it once; for each that does, FastAPI builds a validator for every route
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": messages.Refusal},
-    **{code: {"content": _REFUSAL} for code in (401, 403, 404, 409, 413, 422, 429, 500, 507)},
+    **{code: {"content": _REFUSAL} for code in (401, 403, 404, 409, 413, 422, 423, 429, 500, 507)},
 }
 RETRY_AFTER = "10"  # seconds
 

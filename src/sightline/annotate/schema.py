@@ -1,7 +1,7 @@
 """The store's tables, and the engine that opens them: SQLite by default, PostgreSQL by its URL.
 
-Names and e-mail addresses are in `person` only, which no export reads. `event` and `submission` are append-only: the
-database itself refuses to change their rows. Times are UTC, ISO 8601.
+Names and e-mail addresses are in `person` only, which no export reads. `event`, `submission` and `acceptance` are
+append-only: the database itself refuses to change their rows. Times are UTC, ISO 8601.
 
 A store carries the version of these tables, in a table because PostgreSQL has no counterpart of SQLite's number. A
 change of the tables raises VERSION by 1 and adds a step to upgrade.py.
@@ -68,6 +68,23 @@ reader = Table(
     Column("consent_version", String(40)),
     Column("consent_language", String(20)),
     Column("withdrawn_at", String(40)),
+    Column("link_ends_at", String(40)),  # null: never
+)
+acceptance = Table(
+    "acceptance",
+    metadata,
+    Column("reader", ForeignKey("reader.reader"), primary_key=True),
+    Column("version", String(40), primary_key=True),  # of the consent, as is language
+    Column("language", String(20), nullable=False),
+    Column("accepted_at", String(40), nullable=False),
+)
+pin = Table(
+    "pin",
+    metadata,
+    Column("reader", ForeignKey("reader.reader"), primary_key=True),
+    Column("salt", String(32), nullable=False),
+    Column("hash", String(128), nullable=False),  # scrypt, hexadecimal
+    Column("failures", Integer, nullable=False),  # tries since the last right one or the last opening by link
 )
 person = Table(
     "person",
@@ -84,6 +101,15 @@ session = Table(
     Column("reader", ForeignKey("reader.reader"), index=True),  # null for the admin's
     Column("begun_at", String(40), nullable=False),
     Column("ends_at", String(40), nullable=False),
+    Column("used_at", String(40)),  # to the minute; null: not since begun_at
+    Column("locked_at", String(40)),
+)
+ended_session = Table(  # by a withdrawal, kept so that other devices can be told
+    "ended_session",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("reader", ForeignKey("reader.reader"), nullable=False),
+    Column("ends_at", String(40), nullable=False),  # when it would have ended, and is forgotten
 )
 task = Table(
     "task",
@@ -129,25 +155,22 @@ submission = Table(
     UniqueConstraint("task", "version"),
 )
 
-for table in (drawing, submission):
-    event.listen(
-        table,
-        "after_create",
-        DDL(
-            f"CREATE TRIGGER {table.name}_is_append_only BEFORE UPDATE ON {table.name} "
-            "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
-    event.listen(
-        table,
-        "after_create",
-        DDL(
-            f"CREATE OR REPLACE FUNCTION {table.name}_append_only() RETURNS trigger AS "
-            "$$ BEGIN RAISE EXCEPTION 'append-only'; END $$ LANGUAGE plpgsql; "
-            f"CREATE TRIGGER {table.name}_is_append_only BEFORE UPDATE ON {table.name} "
-            f"FOR EACH ROW EXECUTE FUNCTION {table.name}_append_only()"
-        ).execute_if(dialect="postgresql"),
-    )
+
+def append_only(name: str) -> dict[str, str]:
+    """By dialect, the SQL with which the database refuses to change a row of the table `name`."""
+    return {
+        "sqlite": f"CREATE TRIGGER {name}_is_append_only BEFORE UPDATE ON {name} "
+        "BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+        "postgresql": f"CREATE OR REPLACE FUNCTION {name}_append_only() RETURNS trigger AS "
+        "$$ BEGIN RAISE EXCEPTION 'append-only'; END $$ LANGUAGE plpgsql; "
+        f"CREATE TRIGGER {name}_is_append_only BEFORE UPDATE ON {name} "
+        f"FOR EACH ROW EXECUTE FUNCTION {name}_append_only()",
+    }
+
+
+for table in (acceptance, drawing, submission):
+    for dialect, statement in append_only(table.name).items():
+        event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
 
 
 def opened(url: str) -> Engine:

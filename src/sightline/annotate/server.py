@@ -1,8 +1,8 @@
 """The page's server: one FastAPI application over a store, the study's images and the page's files.
 
 A reader's cookie opens that reader's tasks and images and nothing else; nothing in a request becomes a path. The routes
-are in session_routes, reading_routes, image_routes, companion_routes and admin_routes; access.py decides who may use
-them. These six modules do without postponed annotations: FastAPI evaluates annotations, and theirs name local types.
+are in the modules whose names end in _routes; access.py decides who may use them. These modules do without postponed
+annotations: FastAPI evaluates annotations, and theirs name local types.
 """
 
 from __future__ import annotations
@@ -13,14 +13,24 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from sightline.annotate import admin_routes, companion_routes, image_routes, reading_routes, session_routes
-from sightline.annotate.access import Cookies, admin_access, enrolled_access, reader_access
+from sightline.annotate import (
+    admin_access_routes,
+    admin_routes,
+    companion_routes,
+    enrolment_routes,
+    image_routes,
+    reading_routes,
+    session_routes,
+)
+from sightline.annotate.access import Cookies, admin_access, enrolled_access, reader_access, visitor_access
 from sightline.annotate.companions import Companions
 from sightline.annotate.health import Health
 from sightline.annotate.images import Pictures
-from sightline.annotate.page_files import serve_page
+from sightline.annotate.page_files import consent_texts, serve_page
 from sightline.annotate.refusals import answer_refusals
 from sightline.annotate.security import Guard, Limits
+from sightline.annotate.session_message import session_message
+from sightline.annotate.sessions import Stay
 from sightline.annotate.store import Store
 
 TOOL_VERSION = version("sightline")
@@ -36,6 +46,7 @@ def create_app(
     hosts: Set[str] | None = None,
     limits: Limits | None = None,
     health: Health | None = None,
+    stay: Stay | None = None,
     findings: tuple[str, ...] = (),
     asks_comment: bool = False,
     companions: Companions | None = None,
@@ -44,9 +55,8 @@ def create_app(
 
     `overview`: what the admin's page shows; `contact`: whom readers may ask; `is_https`: cookies are sent over TLS
     only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones; `health`: of the
-    store's disk and backups, which the admin's page shows too;
-    `findings`: that readers are asked about; `asks_comment`: whether they may comment;
-    `companions`: films beside the images.
+    store's disk and backups, which the admin's page shows too; `stay`: how long sessions stay open; `findings`: that
+    readers are asked about; `asks_comment`: whether they may comment; `companions`: films beside the images.
     """
     app = FastAPI(
         title="Sightline annotation",
@@ -60,15 +70,21 @@ def create_app(
     answer_refusals(app, health.is_full)
     limits = limits or Limits()
     cookies = Cookies(is_https)
-    reader = reader_access(store, cookies, limits)
-    enrolled = enrolled_access(reader)
+    stay = stay or Stay()
+    versions = {text["version"] for text in consent_texts().values()}
+    visitor = visitor_access(store, cookies, limits)
+    reader = reader_access(store, cookies, stay.lock_after, visitor)
+    enrolled = enrolled_access(reader, versions)
     admin = admin_access(store, cookies, limits)
-    app.include_router(session_routes.router(store, cookies, limits, reader, contact, TOOL_VERSION))
+    message = session_message(store, contact, TOOL_VERSION, stay.lock_after, versions)
+    app.include_router(session_routes.router(store, cookies, limits, visitor, reader, message, contact, stay.lasts))
+    app.include_router(enrolment_routes.router(store, cookies, reader, message))
     app.include_router(
         reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment, companions)
     )
     app.include_router(image_routes.router(store, pictures, enrolled))
     app.include_router(companion_routes.router(store, companions, enrolled))
     app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))
+    app.include_router(admin_access_routes.router(store, admin))
     serve_page(app)
     return app

@@ -5,50 +5,24 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Row, Select, func, select
 
-from sightline.annotate import schema, sessions, task_log, versions
+from sightline.annotate import sessions, task_log
 from sightline.annotate.answers import Submitted
 from sightline.annotate.assignment import PlannedTask
-from sightline.annotate.schema import consent, drawing, person, plan, reader, session, submission, task
+from sightline.annotate.schema import acceptance, drawing, person, pin, plan, reader, session, submission, task
 from sightline.annotate.security import hash_of, new_token
-from sightline.annotate.sessions import moment
+from sightline.annotate.session_store import SessionStore
+from sightline.annotate.sessions import LINK_LASTS, moment
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is mistaken for another
 
 
-class Store:
+class Store(SessionStore):
     """An open store; its methods may be called from several threads."""
-
-    def __init__(self, url: str, new: bool = False) -> None:
-        """`url`: in SQLAlchemy's form, `sqlite:////path/store.sqlite` or `postgresql+psycopg://...`.
-
-        `new`: tables are created in an empty database. Raises what `versions.check` raises."""
-        self._engine = schema.opened(url)
-        self._writer = self._engine.execution_options(write=True)
-        try:
-            with self._writing() if new else self._reading() as db:
-                versions.check(db, new)
-        except BaseException:
-            self.close()
-            raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._writer.connect() as connection, connection.begin():
-            yield connection
-
-    def close(self) -> None:
-        """Closes every connection."""
-        self._engine.dispose()
 
     # the study
 
@@ -63,15 +37,17 @@ class Store:
         with self._writing() as db:
             db.execute(plan.insert().values(one=1, made_at=moment(), content=json.dumps(content, sort_keys=True)))
 
-    def admin_secret(self, renew: bool) -> str | None:
-        """A new admin secret if there is none yet or with `renew`, else None; only its hash is stored."""
-        with self._writing() as db:
-            return sessions.new_admin_secret(db, renew)
-
     # readers
 
-    def invite(self, name: str, planned: Callable[[int, dict[str, int]], Sequence[PlannedTask]]) -> tuple[str, str]:
+    def invite(
+        self,
+        name: str,
+        planned: Callable[[int, dict[str, int]], Sequence[PlannedTask]],
+        lasts: timedelta = LINK_LASTS,
+    ) -> tuple[str, str]:
         """Adds a reader with tasks; returns pseudonym and invite token. `name` says who is invited and may be empty.
+
+        `lasts`: how long the personal link opens the page.
 
         `planned`: slot, and number of readers assigned to each image so far -> the tasks in order. The slot is the
         lowest free one.
@@ -83,7 +59,13 @@ class Store:
             known = set(db.scalars(select(reader.c.reader)))
             pseudonym = next(new for new in _pseudonyms() if new not in known)
             db.execute(
-                reader.insert().values(reader=pseudonym, slot=slot, token_hash=hash_of(token), invited_at=moment())
+                reader.insert().values(
+                    reader=pseudonym,
+                    slot=slot,
+                    token_hash=hash_of(token),
+                    invited_at=moment(),
+                    link_ends_at=sessions.moment(lasts),
+                )
             )
             db.execute(person.insert().values(reader=pseudonym, invited_as=name or None))
             count = select(task.c.image, func.count().label("readers")).where(
@@ -107,43 +89,17 @@ class Store:
             )
         return pseudonym, token
 
-    def renew_invite(self, pseudonym: str) -> str | None:
+    def renew_invite(self, pseudonym: str, lasts: timedelta = LINK_LASTS) -> str | None:
         """A new invite token in place of the reader's old one; their sessions end. None for an unknown reader."""
         token = new_token()
         with self._writing() as db:
             changed = db.execute(
                 reader.update()
                 .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
-                .values(token_hash=hash_of(token))
+                .values(token_hash=hash_of(token), link_ends_at=sessions.moment(lasts))
             )
-            db.execute(session.delete().where(session.c.reader == pseudonym))
+            sessions.close_sessions(db, pseudonym)
         return token if changed.rowcount else None
-
-    def enrol(
-        self, pseudonym: str, name: str, email: str | None, facts: Mapping[str, Any], consent_text: Mapping[str, str]
-    ) -> bool:
-        """Stores who the reader is and the consent; False, and nothing stored, if the reader has already enrolled.
-
-        `facts`: profession, years, language; `consent_text`: version, language and text as shown.
-        """
-        with self._writing() as db:
-            shown = consent.c.version == consent_text["version"], consent.c.language == consent_text["language"]
-            changed = db.execute(
-                reader.update()
-                .where(reader.c.reader == pseudonym, reader.c.enrolled_at.is_(None), reader.c.withdrawn_at.is_(None))
-                .values(
-                    enrolled_at=moment(),
-                    consent_version=consent_text["version"],
-                    consent_language=consent_text["language"],
-                    **facts,
-                )
-            )
-            if not changed.rowcount:
-                return False
-            if not db.execute(select(consent.c.version).where(*shown)).first():
-                db.execute(consent.insert().values({key: consent_text[key] for key in ("version", "language", "text")}))
-            db.execute(person.update().where(person.c.reader == pseudonym).values(name=name, email=email))
-        return True
 
     def choose_language(self, pseudonym: str, language: str) -> None:
         """Stores the language of the reader's page."""
@@ -151,15 +107,19 @@ class Store:
             db.execute(reader.update().where(reader.c.reader == pseudonym).values(language=language))
 
     def withdraw(self, pseudonym: str) -> bool:
-        """Deletes all data of a reader; a row with the time of the withdrawal stays. False for an unknown reader."""
+        """Deletes all data of a reader; a row with the time of the withdrawal stays. False for an unknown reader.
+
+        The reader's sessions end. Until they would have ended anyhow, their devices learn why.
+        """
         tasks = select(task.c.task).where(task.c.reader == pseudonym)
         with self._writing() as db:
             for table in (submission, drawing):
                 db.execute(table.delete().where(table.c.task.in_(tasks)))
-            for table in (task, session, person):
+            sessions.remember_withdrawn(db, pseudonym)
+            for table in (task, session, person, pin, acceptance):
                 db.execute(table.delete().where(table.c.reader == pseudonym))
             cleared = dict.fromkeys(
-                [*("slot", "token_hash", "enrolled_at", "profession", "years", "language"),
+                [*("slot", "token_hash", "link_ends_at", "enrolled_at", "profession", "years", "language"),
                  *("consent_version", "consent_language")]
             )  # fmt: skip
             changed = db.execute(
@@ -171,33 +131,6 @@ class Store:
             with self._engine.connect() as connection:
                 connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
         return bool(changed.rowcount)
-
-    # sessions
-
-    def open_session(self, token: str) -> str | None:
-        """The cookie of a new session of the reader with this invite token; None for an unknown token."""
-        with self._writing() as db:
-            return sessions.open_reader_session(db, token)
-
-    def open_admin_session(self, sent: str) -> str | None:
-        """The cookie of a new admin session; None for a wrong secret."""
-        with self._writing() as db:
-            return sessions.open_admin_session(db, sent)
-
-    def close_session(self, cookie: str) -> None:
-        """Ends a session; unknown sessions are ignored."""
-        with self._writing() as db:
-            sessions.close_session(db, cookie)
-
-    def reader_of(self, cookie: str) -> Row[Any] | None:
-        """The row of the reader whose session this is; None if it is unknown or has ended."""
-        with self._reading() as db:
-            return sessions.reader_of(db, cookie)
-
-    def is_admin(self, cookie: str) -> bool:
-        """Whether this is a session of the admin that has not ended."""
-        with self._reading() as db:
-            return sessions.is_admin(db, cookie)
 
     # tasks
 
@@ -255,7 +188,9 @@ class Store:
             .subquery()
         )
         seen = (
-            select(session.c.reader, func.max(session.c.begun_at).label("came")).group_by(session.c.reader).subquery()
+            select(session.c.reader, func.max(func.coalesce(session.c.used_at, session.c.begun_at)).label("came"))
+            .group_by(session.c.reader)
+            .subquery()
         )
         query = (
             select(reader, last.c.drew, seen.c.came)

@@ -38,9 +38,10 @@ export class ApiError extends Error {
 /**
  * A client for one reader's page (or the admin's). The CSRF token is kept in memory only.
  * @param {string} sessionPath from which the session is fetched again when its CSRF token has changed.
+ * @param {(error: ApiError) => void} onRefused called with each refusal, before the caller gets it.
  * @returns {{get, post, put, remove, keepalive, adopt}}
  */
-export function openApi(sessionPath = "/api/session") {
+export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
   let csrf = null;
   let reader = null;
 
@@ -68,7 +69,12 @@ export function openApi(sessionPath = "/api/session") {
       throw new ApiError(0, "offline", `no answer from the server (${cause.name})`);
     }
     met(answer);
-    return read(answer);
+    try {
+      return await read(answer);
+    } catch (error) {
+      if (error instanceof ApiError) onRefused(error);
+      throw error;
+    }
   }
 
   async function send(method, path, body, tries) {

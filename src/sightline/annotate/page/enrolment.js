@@ -1,40 +1,28 @@
-/** Who the reader is: name, profession, years of experience and, optionally, an e-mail address. */
+/** Who the reader is: name, profession, years of experience and, optionally, an e-mail address
+ *  and a PIN. */
 
 import { ApiError } from "./api.js";
 import { button, element } from "./elements.js";
 import { language, t } from "./words.js";
 
+/** The fields of the form, by name. */
+function makeFields(professions) {
+  const input = (name, properties) => field(name, element("input", { id: name, ...properties }));
+  const choices = professions.map((name) => element("option", { value: name, text: t(`profession.${name}`) }));
+  const none = element("option", { value: "", text: t("enrolment.choose") });
+  return {
+    name: input("name", { type: "text", maxlength: 200, autocomplete: "name", required: true }),
+    profession: field("profession", element("select", { id: "profession", required: true }, none, ...choices)),
+    years: input("years", { type: "text", inputmode: "numeric", maxlength: 2, autocomplete: "off", required: true }),
+    email: input("email", { type: "email", maxlength: 200, autocomplete: "email" }),
+    pin: input("pin", { type: "password", inputmode: "numeric", maxlength: 12, autocomplete: "off" }),
+  };
+}
+
 /** The enrolment form; every problem is shown next to its field. */
 export function enrolmentScreen(app) {
   const draft = app.draft;
-  const professions = app.session.professions;
-  const fields = {
-    name: field(
-      "name",
-      element("input", { id: "name", type: "text", maxlength: 200, autocomplete: "name", required: true }),
-    ),
-    profession: field(
-      "profession",
-      element(
-        "select",
-        { id: "profession", required: true },
-        element("option", { value: "", text: t("enrolment.choose") }),
-        ...professions.map((name) => element("option", { value: name, text: t(`profession.${name}`) })),
-      ),
-    ),
-    years: field(
-      "years",
-      element("input", {
-        id: "years",
-        type: "text",
-        inputmode: "numeric",
-        maxlength: 2,
-        autocomplete: "off",
-        required: true,
-      }),
-    ),
-    email: field("email", element("input", { id: "email", type: "email", maxlength: 200, autocomplete: "email" })),
-  };
+  const fields = makeFields(app.session.professions);
   for (const [name, { control }] of Object.entries(fields)) {
     control.value = draft[name] ?? "";
     control.addEventListener("input", () => {
@@ -88,7 +76,7 @@ function field(name, control) {
 }
 
 /** The key of each field's problem, null where there is none. */
-function problems({ name, profession, years, email }) {
+function problems({ name, profession, years, email, pin }) {
   const count = years.control.value.trim();
   const address = email.control.value.trim();
   return {
@@ -96,6 +84,7 @@ function problems({ name, profession, years, email }) {
     profession: profession.control.value ? null : "enrolment.profession.missing",
     years: /^\d{1,2}$/.test(count) && Number(count) <= 80 ? null : "enrolment.years.wrong",
     email: address === "" || /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(address) ? null : "enrolment.email.wrong",
+    pin: /^(\d{4,12})?$/.test(pin.control.value.trim()) ? null : "enrolment.pin.wrong",
   };
 }
 
@@ -108,7 +97,7 @@ function showProblem({ control, problem }, key) {
   return key !== null;
 }
 
-async function enrol(app, { name, profession, years, email }, refusal, submit) {
+async function enrol(app, { name, profession, years, email, pin }, refusal, submit) {
   refusal.hidden = true;
   submit.disabled = true;
   try {
@@ -121,6 +110,7 @@ async function enrol(app, { name, profession, years, email }, refusal, submit) {
         language: language(),
         consent_version: t("consent.version"),
         consent: true,
+        pin: pin.control.value.trim() || null,
       }),
     );
   } catch (error) {

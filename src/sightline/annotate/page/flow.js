@@ -1,9 +1,12 @@
 /** The flow: every screen by name, and the one on which a reader continues. The only module that knows all screens. */
 
 import { ApiError } from "./api.js";
+import { reconsentScreen } from "./consent.js";
 import { enrolmentScreen } from "./enrolment.js";
+import { isStop } from "./gate.js";
 import { imagesScreen } from "./images.js";
 import { instructionsScreen } from "./instructions.js";
+import { lockedScreen } from "./lock.js";
 import {
   doneScreen,
   nowhereScreen,
@@ -27,6 +30,8 @@ const SCREENS = {
   done: doneScreen,
   nowhere: nowhereScreen,
   unreachable: unreachableScreen,
+  locked: lockedScreen,
+  reconsent: reconsentScreen,
   withdrawn: withdrawnScreen,
 };
 
@@ -47,11 +52,13 @@ export function openFlow(show) {
  */
 export async function showProgress(app) {
   if (!app.session.enrolled) return app.go.welcome();
+  if (app.session.consent_needed) return app.go.reconsent();
   let next;
   try {
     [app.progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (isStop(error)) return;
     return error.status === 401 ? app.signedOut() : app.go.unreachable();
   }
   if (next.task === null) return app.go.done();

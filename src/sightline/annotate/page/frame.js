@@ -5,6 +5,7 @@ import { isOffline, onConnection } from "./connection.js";
 import { button, element } from "./elements.js";
 import { brand, languagePicker } from "./header.js";
 import { areSingleKeysOn, guardSingleKeys, setSingleKeys } from "./keys.js";
+import { signOut } from "./sign_out.js";
 import { confirmWithdrawal } from "./withdrawal.js";
 import { setLanguage, t } from "./words.js";
 
@@ -35,12 +36,15 @@ export function openFrame(app) {
 
   function renew() {
     document.getElementById("skip").textContent = t("frame.skip");
-    const isReader = Boolean(app.session?.enrolled) && !app.session.withdrawn;
+    const { reader, enrolled, locked, withdrawn } = app.session ?? {};
+    const isHere = Boolean(reader) && !withdrawn;
     header.replaceChildren(
       brand(),
       connection,
+      ...(isHere ? [whoIsHere(reader)] : []),
       languagePicker((code) => changeLanguage(app, code)),
-      ...(isReader ? [menu(app)] : []),
+      ...(isHere && !locked ? [button(t("frame.sign_out"), () => signOut(app), { id: "sign-out" })] : []),
+      ...(isHere && enrolled && !locked ? [menu(app)] : []),
     );
     showConnection();
   }
@@ -52,7 +56,7 @@ function changeLanguage(app, code) {
   if (!setLanguage(code)) return;
   app.again();
   document.getElementById("language").focus();
-  if (!app.session?.enrolled) return;
+  if (!app.session?.enrolled || app.session.locked) return;
   app.session.language = code;
   keepLanguage(app);
 }
@@ -66,7 +70,7 @@ async function keepLanguage(app) {
     const stop = onConnection((isUp) => {
       if (!isUp) return;
       stop();
-      if (app.session?.enrolled) keepLanguage(app);
+      if (app.session?.enrolled && !app.session.locked) keepLanguage(app);
     });
   }
 }
@@ -142,7 +146,7 @@ function menu(app) {
   return nav;
 }
 
-async function signOut(app) {
-  await app.api.remove("/api/session");
-  location.assign("/");
+/** On every screen, so that on a shared workstation nobody reads as somebody else. */
+function whoIsHere(reader) {
+  return element("p", { class: "who", id: "who", title: t("frame.reader.title"), text: t("frame.reader", { reader }) });
 }

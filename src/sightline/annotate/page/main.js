@@ -4,20 +4,25 @@ import { ApiError, openApi } from "./api.js";
 import { dropFilms } from "./films.js";
 import { openFlow, showProgress } from "./flow.js";
 import { openFrame } from "./frame.js";
+import { isStop, stopAt } from "./gate.js";
+import { watchIdleness } from "./lock.js";
 import { openScreens } from "./screens.js";
 import { loadWords, setLanguage, t } from "./words.js";
 import { openVault } from "./vault.js";
 
 const INVITE = /^#invite=([^&]+)$/;
+const REASONS = { invalid_token: "nowhere.invalid", link_ended: "nowhere.link_ended", too_many: "nowhere.many" };
 
 /** What every screen receives: the server, the device's vault, the session, and the ways to the other screens. */
 const app = {
-  api: openApi(),
+  api: openApi("/api/session", (error) => stopAt(app, error)),
   vault: null,
   session: null,
   progress: null,
   draft: {}, // what has been typed so far, so that a change of language loses nothing
   go: null, // one function per screen: see flow.js
+  show: null, // the screen of a maker, and
+  shown: null, // the one that is shown: see screens.js
   again: null,
   announce: null,
   warn: null,
@@ -35,14 +40,13 @@ async function begin() {
     app.draft.invite = null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (isStop(error)) return;
     if (error.code === "disk_full") return app.go.unreachable({ why: "full" });
     if (error.isTemporary && error.status !== 429) return app.go.unreachable();
     app.draft.invite = null;
-    const reason = { invalid_token: "nowhere.invalid", too_many: "nowhere.many" }[error.code] ?? "nowhere.text";
-    return app.go.nowhere({ reason });
+    return app.go.nowhere({ reason: REASONS[error.code] ?? "nowhere.text", contact: error.details.contact });
   }
   if (app.session.language) await setLanguage(app.session.language);
-  if (app.session.withdrawn) return app.go.withdrawn();
   return resume();
 }
 
@@ -54,6 +58,7 @@ function resume() {
 /** The session has ended elsewhere; unsent strokes stay in the vault. */
 function signedOut() {
   dropFilms();
+  if (app.session?.withdrawn) return; // the gate has said so
   app.session = null;
   app.go.nowhere({ reason: "nowhere.ended" });
 }
@@ -68,6 +73,7 @@ function takeInvite() {
 }
 
 function onFailure(failure) {
+  if (isStop(failure)) return;
   console.error(failure);
   const message = failure instanceof ApiError ? failure.message : String(failure?.message ?? failure);
   app.warn?.(t("error.unexpected", { message }));
@@ -77,13 +83,15 @@ async function start() {
   window.addEventListener("unhandledrejection", (event) => onFailure(event.reason));
   window.addEventListener("error", (event) => onFailure(event.error ?? event.message));
   window.addEventListener("hashchange", () => INVITE.test(location.hash) && begin());
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload()); // as it was before signing out
   await loadWords();
   app.vault = await openVault();
   const frame = openFrame(app);
   app.warn = frame.warn;
-  const { show, again, announce } = openScreens(app, frame);
-  Object.assign(app, { go: openFlow(show), again, announce });
+  const screens = openScreens(app, frame);
+  Object.assign(app, screens, { go: openFlow(screens.show) });
   if (!app.vault.durable) app.warn(t("sync.memory"));
+  watchIdleness(app);
   await begin();
 }
 

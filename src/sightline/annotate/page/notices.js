@@ -32,8 +32,8 @@ export function doneScreen(app) {
 }
 
 /** There is no session; only a personal link opens one. */
-export function nowhereScreen(app, { reason = "nowhere.text" } = {}) {
-  return notice("nowhere", t("nowhere.title"), t(reason));
+export function nowhereScreen(app, { reason = "nowhere.text", contact = "" } = {}) {
+  return notice("nowhere", t("nowhere.title"), t(reason, { contact: contact || t("consent.contact") }));
 }
 
 /** The server is not responding, which it may do again by itself, or its disk is `full` and it can open no session. */

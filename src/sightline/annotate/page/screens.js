@@ -14,7 +14,7 @@ import { t } from "./words.js";
 /**
  * @param {object} app passed to every screen maker.
  * @param {{renew: (screen: Screen) => void}} frame the page's header.
- * @returns {{show: Function, again: Function, announce: (text: string) => void}}
+ * @returns {{show: Function, shown: Function, again: Function, announce: (text: string) => void}}
  */
 export function openScreens(app, frame) {
   const main = document.getElementById("main");
@@ -35,9 +35,15 @@ export function openScreens(app, frame) {
     focusHeading();
   }
 
+  /** The screen that is shown, as `show` takes it; null before the first. */
+  function current() {
+    return made && { maker: made.maker, parameters: { ...made.parameters, ...shown.keep?.() } };
+  }
+
   /** Shows the same screen in the current language. */
   function again() {
-    if (made) show(made.maker, { ...made.parameters, ...shown.keep?.() });
+    const same = current();
+    if (same) show(same.maker, same.parameters);
   }
 
   function focusHeading() {
@@ -57,5 +63,5 @@ export function openScreens(app, frame) {
     focusHeading();
   });
   document.getElementById("skip").textContent = t("frame.skip");
-  return { show, again, announce };
+  return { show, shown: current, again, announce };
 }

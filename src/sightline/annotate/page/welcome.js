@@ -1,6 +1,8 @@
 /** Before the first image: the welcome and the consent. */
 
+import { consentBox, consentSheet } from "./consent.js";
 import { button, element, paragraphs } from "./elements.js";
+import { confirmWithdrawal } from "./withdrawal.js";
 import { t } from "./words.js";
 
 /** Welcome: the study's question and what to expect. */
@@ -37,33 +39,9 @@ export function welcomeScreen(app) {
 
 /** Consent: the text, its version and a box to tick. */
 export function consentScreen(app) {
-  const sections = ["purpose", "task", "data", "rights"].map((name) =>
-    element(
-      "section",
-      {},
-      element("h2", { text: t(`consent.${name}.title`) }),
-      ...paragraphs(t(`consent.${name}`, { contact: app.session.contact || t("consent.contact") })),
-    ),
-  );
-  const problem = element("p", { class: "problem", id: "consent-problem", hidden: true });
-  const box = element("input", {
-    type: "checkbox",
-    id: "consent",
-    checked: app.draft.consent,
-    "aria-describedby": "consent-problem",
-  });
-  box.addEventListener("change", () => {
-    app.draft.consent = box.checked;
-    problem.hidden = true;
-    box.removeAttribute("aria-invalid");
-  });
-  const go = () => {
-    if (box.checked) return app.go.enrolment();
-    problem.hidden = false;
-    problem.textContent = t("consent.missing");
-    box.setAttribute("aria-invalid", "true");
-    return box.focus();
-  };
+  const { node, problem, box, isTicked } = consentBox("consent.agree", "consent.missing");
+  box.checked = Boolean(app.draft.consent);
+  box.addEventListener("change", () => (app.draft.consent = box.checked));
   return {
     name: "consent",
     title: t("consent.title"),
@@ -73,19 +51,15 @@ export function consentScreen(app) {
         { class: "page" },
         element("p", { class: "eyebrow", text: t("enrolment.step", { step: 1, steps: 2 }) }),
         element("h1", { text: t("consent.title") }),
-        element(
-          "div",
-          { class: "sheet" },
-          ...sections,
-          element("p", { class: "note", text: t("consent.shown_version", { version: t("consent.version") }) }),
-        ),
-        element("div", { class: "tick" }, box, element("label", { for: "consent", text: t("consent.agree") })),
+        consentSheet(app),
+        node,
         problem,
         element(
           "div",
           { class: "actions" },
+          button(t("consent.decline"), () => confirmWithdrawal(app), { id: "decline" }),
           button(t("button.back"), () => app.go.welcome(), { id: "back" }),
-          button(t("button.continue"), go, { id: "continue", class: "primary" }),
+          button(t("button.continue"), () => isTicked() && app.go.enrolment(), { id: "continue", class: "primary" }),
         ),
       ),
     ],
