@@ -11,7 +11,7 @@ sightline explain MODEL IMAGES --out MAPS  maps and predictions of any classifie
 sightline reliability FILE  how far the readers in experts' files agree, by finding: no study, no images
 sightline model new NAME    write a commented file that brings in a classifier of your own; --export: a card
 sightline model check NAME  is a classifier of your own what it says, on the study's images, before any map
-sightline annotate ...      the experts' drawing page: serve, invite, status, people, export, withdraw,
+sightline annotate ...      the experts' drawing page: serve, invite, revoke, status, people, export, withdraw,
                              backup, restore, upgrade, import
 """
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
-from pages import SQUARE, Page, Served, serve, stroke
+from pages import SQUARE, Page, Served, links, run, said, serve, stroke
 from sightline.annotate import schema, sessions
 from sightline.annotate.page_files import consent_texts
 from sightline.annotate.pins import MAX_FAILURES
@@ -20,6 +21,7 @@ from sightline.annotate.security import Limits
 from sightline.annotate.store import Store
 
 pytest.importorskip("httpx2", reason="fastapi's test client needs httpx2")
+from fastapi.testclient import TestClient
 
 
 def code(answer: Any) -> str:
@@ -293,3 +295,67 @@ def test_what_the_consent_says_is_stored_before_enrolment_is_what_is_stored(serv
     for part in ("code in place of your name", "name or note", "list of images", "when your link was opened"):
         assert part in text.split("\n")[0]
     assert "nothing has been stored" not in consent_texts()["en"]["text"]
+
+
+# the commands
+
+
+def served_settings(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[Any, dict]:
+    """The application and uvicorn's settings with which `serve` would run."""
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr("uvicorn.run", lambda app, **settings: seen.update(app=app, settings=settings))
+    said(run(folder, store, "serve", *options))
+    return seen["app"], seen["settings"]
+
+
+def refused_from(app: Any, settings: dict, peer: str, addresses: list[str]) -> list[str]:
+    """The codes of wrong links sent through uvicorn's own handling of a proxy's headers, in order."""
+    kept = {name: settings[name] for name in ("proxy_headers", "forwarded_allow_ips")}
+    config = uvicorn.Config(app, log_level="warning", **kept)
+    config.load()
+    client = TestClient(config.loaded_app, client=(peer, 50_000), base_url="http://127.0.0.1")
+    return [
+        code(client.post("/api/session", json={"token": "A" * 22}, headers={"X-Forwarded-For": address}))
+        for address in addresses
+    ]
+
+
+def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = ["10.0.0.1"] * 11 + ["10.0.0.2"]
+    invalid, spent = ["invalid_token"], ["too_many"]
+    app, settings = served_settings(prepared, tmp_path / "a.sqlite", monkeypatch, "--new")
+    assert refused_from(app, settings, "127.0.0.1", many) == invalid * 10 + spent * 2  # all of one address: the peer's
+    app, settings = served_settings(prepared, tmp_path / "a.sqlite", monkeypatch, "--trust-proxy", "192.0.2.0/24")
+    assert refused_from(app, settings, "192.0.2.7", many) == invalid * 10 + spent + invalid
+    assert refused_from(app, settings, "127.0.0.1", many) == invalid * 10 + spent * 2
+
+
+def test_the_options_of_links_and_sessions(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "s.sqlite"
+    app, _ = served_settings(prepared, store, monkeypatch, "--new", "--lock-after", "5", "--session-days", "0.5")
+    ((reader, token),) = links(said(run(prepared, store, "invite", "--valid-days", "7"))).items()
+    client = TestClient(app, base_url="http://127.0.0.1")
+    answer = client.post("/api/session", json={"token": token})
+    assert answer.json()["lock_seconds"] == 300
+    assert "Max-Age=43200" in answer.headers["set-cookie"]
+    opened = Store(f"sqlite:///{store}")
+    (row,) = opened.access_rows()
+    assert sessions.moment(timedelta(days=6, hours=23)) < row["link_ends_at"] < sessions.moment(timedelta(days=7))
+    assert "the link has ended, and 1 session; nothing is deleted" in said(run(prepared, store, "revoke", reader))
+    assert code(client.post("/api/session", json={"token": token})) == "link_ended"
+    renewed = links(said(run(prepared, store, "invite", "--renew", reader)))
+    assert client.post("/api/session", json={"token": renewed[reader]}).status_code == 200
+    opened.close()
+    for words, part in (
+        (["serve", "--lock-after", "0.5"], "--lock-after: expected minutes from 1"),
+        (["serve", "--session-days", "0"], "--session-days: expected days"),
+        (["serve", "--trust-proxy", "nginx"], "--trust-proxy nginx: expected an IP address or a network"),
+        (["invite", "--valid-days", "nan"], "--valid-days: expected days"),
+        (["revoke", "r-nobody"], "no reader 'r-nobody'"),
+    ):
+        done = run(prepared, store, *words)
+        assert done.returncode == 1
+        assert part in done.stderr
+        assert len(done.stderr.splitlines()) == 1

@@ -1,8 +1,9 @@
 """The commands below `sightline annotate`: each opens the store, does one thing and prints lines or a table.
 
 sightline annotate serve [--host --port --url --tls-cert --tls-key] [--new-admin-secret]
-    [--new] [--backup-every MINUTES]
-sightline annotate invite [NAME ...] [--count N] [--url URL] [--new]; sightline annotate invite --renew READER
+    [--new] [--backup-every MINUTES] [--lock-after MINUTES] [--session-days DAYS] [--trust-proxy ADDRESS ...]
+sightline annotate invite [NAME ...] [--count N] [--url URL] [--valid-days DAYS] [--new]
+sightline annotate invite --renew READER [--url URL] [--valid-days DAYS]; sightline annotate revoke READER
 sightline annotate status
 sightline annotate people
 sightline annotate export [--to FOLDER] [--format folder|coco|records] [--replace]
@@ -33,6 +34,7 @@ from sightline.annotate.live import empty_votes_in, live_overview
 from sightline.annotate.opening import opened_study, store_file, store_url
 from sightline.annotate.server import TOOL_VERSION, create_app
 from sightline.annotate.status import status_lines
+from sightline.annotate.stay_options import add_link_option, add_stay_options, link_lasts, proxy_settings, stay_of
 from sightline.formats.coco import coco_document
 from sightline.study.errors import StudyError
 from sightline.study.files import write_json
@@ -73,12 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve_parser.add_argument(
         "--backup-every", type=float, metavar="MINUTES", help="back the store up beside it: a file per day, 7 kept"
     )
+    add_stay_options(serve_parser)
     new(serve_parser)
     url(serve_parser, None)
     invite_parser = command("invite", invite, "print a personal link for each new reader")
     invite_parser.add_argument("names", nargs="*", help="whom to invite, for your own records; never exported")
     invite_parser.add_argument("--count", type=int, help="number of readers, without names")
-    invite_parser.add_argument("--renew", metavar="READER", help="a new link for a reader who lost the old one")
+    invite_parser.add_argument(
+        "--renew", metavar="READER", help="a new link for a reader whose old one is lost or has expired"
+    )
+    add_link_option(invite_parser)
     new(invite_parser)
     url(invite_parser, f"http://127.0.0.1:{PORT}")
     command("status", status, "print coverage, pace and agreement")
@@ -93,6 +99,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replace", action="store_true", help="replace annotations that are not an earlier export"
     )
     add_backup_commands(command)
+    revoke_parser = command("revoke", revoke, "end a reader's link and sessions; invite --renew makes a new link")
+    revoke_parser.add_argument("reader", help="pseudonym, as printed by status")
     withdraw_parser = command("withdraw", withdraw, "delete all data of a reader who withdraws")
     withdraw_parser.add_argument("reader", help="pseudonym, as printed by status")
     add_import(command("import", import_, "add other tools' files of annotations to the study's"), FOLDER, NEXT_STEPS)
@@ -109,6 +117,7 @@ def serve(arguments: argparse.Namespace) -> None:
     backup_every = arguments.backup_every
     if backup_every is not None and not 1 <= backup_every <= MAX_MINUTES:
         raise StudyError(f"--backup-every: expected minutes from 1 to {MAX_MINUTES:,}")
+    stay, proxies = stay_of(arguments), proxy_settings(arguments)
     file = store_file(store_url())
     if backup_every is not None and file is None:
         raise StudyError("--backup-every: only for a store in SQLite; back PostgreSQL up with pg_dump")
@@ -128,6 +137,7 @@ def serve(arguments: argparse.Namespace) -> None:
         is_https=is_https,
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
         health=health,
+        stay=stay,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
         companions=companions,
@@ -151,6 +161,7 @@ def serve(arguments: argparse.Namespace) -> None:
             ssl_keyfile=arguments.tls_key,
             log_level="warning",
             server_header=False,
+            **proxies,
         )
     finally:
         if backups:
@@ -162,16 +173,17 @@ def invite(arguments: argparse.Namespace) -> None:
     """Prints one link per line, after the pseudonym and the name."""
     if arguments.count is not None and (arguments.names or arguments.count < 1):
         raise StudyError("invite: give names or --count N (1 or more), not both")
+    lasts = link_lasts(arguments)
     store, _, plan, _, _ = opened_study(arguments.new)
     url = arguments.url.rstrip("/")
     if arguments.renew:
-        token = store.renew_invite(arguments.renew)
+        token = store.renew_invite(arguments.renew, lasts)
         if token is None:
             raise StudyError(f"invite: no reader {arguments.renew!r}; sightline annotate status lists them")
         print(f"{arguments.renew}\t{url}/#invite={token}")
         return
     for name in arguments.names or [""] * (arguments.count or 1):
-        pseudonym, token = store.invite(name, lambda slot, coverage: planned_tasks(plan, slot, coverage))
+        pseudonym, token = store.invite(name, lambda slot, coverage: planned_tasks(plan, slot, coverage), lasts)
         print("\t".join([pseudonym, *([name] if name else []), f"{url}/#invite={token}"]))
 
 
@@ -211,6 +223,16 @@ def export(arguments: argparse.Namespace) -> None:
         f"of normal controls in controls/; {counts['cannot']} answers “cannot judge”, in readings.csv only"
     )
     print(NEXT_STEPS.format(folder=folder))
+
+
+def revoke(arguments: argparse.Namespace) -> None:
+    """Ends a reader's link and sessions."""
+    store, *_ = opened_study()
+    ended = store.revoke(arguments.reader)
+    if ended is None:
+        raise StudyError(f"revoke: no reader {arguments.reader!r}; sightline annotate status lists them")
+    plural = "" if ended == 1 else "s"
+    print(f"{arguments.reader}: the link has ended, and {ended} session{plural}; nothing is deleted")
 
 
 def withdraw(arguments: argparse.Namespace) -> None:
