@@ -6,6 +6,9 @@ Consent and withdrawal too, as each of a reader's devices meets them.
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,13 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pages import SQUARE, Page, Served, links, run, said, serve, stroke
+from pages import SQUARE, Page, Served, environment, links, run, said, serve, stroke
 from sightline.annotate import schema, sessions
 from sightline.annotate.page_files import consent_texts
 from sightline.annotate.pins import MAX_FAILURES
 from sightline.annotate.security import Limits
 from sightline.annotate.store import Store
+from studies import ROOT
 
 pytest.importorskip("httpx2", reason="fastapi's test client needs httpx2")
 from fastapi.testclient import TestClient
@@ -359,3 +363,28 @@ def test_the_options_of_links_and_sessions(prepared: Path, tmp_path: Path, monke
         assert done.returncode == 1
         assert part in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow  # imports the page in a Python of its own: 4 s
+def test_the_container_has_what_the_page_imports() -> None:
+    """The Dockerfile names its packages itself, because the page needs neither torch nor DVC."""
+    text = (ROOT / "docs/hospital/Dockerfile").read_text(encoding="utf-8")
+    named = text.partition("constraints.txt \\\n        ")[2].partition(" \\\n")[0].split()
+    program = (
+        "import sys, importlib.metadata as m, sightline.annotate.commands\n"
+        "tops, of = {name.partition('.')[0] for name in sys.modules}, m.packages_distributions()\n"
+        "print(*sorted({dist for top in tops for dist in of.get(top, ())}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(""), capture_output=True, text=True, check=True
+    )
+    imported = {name.lower() for name in done.stdout.split()} - {"sightline"}
+    assert {"fastapi", "numpy", "uvicorn"} <= imported
+    assert not imported & {"torch", "dvc", "matplotlib"}
+    wanted = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for name in named:
+        assert f'"{name}>=' in wanted, name
+    requested = {re.split(r"[>=\[;]", line)[0] for line in re.findall(r'^  "([^"]+)",$', wanted, re.MULTILINE)}
+    assert (imported & requested) - {"setuptools", "ruamel.yaml.clib"} <= set(
+        named
+    )  # the second comes with ruamel.yaml
