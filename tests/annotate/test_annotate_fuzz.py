@@ -56,15 +56,24 @@ STANDING = (
     "GET /api/tasks/{name}/companion",
     "POST /api/tasks/{name}/events",
     "POST /api/tasks/{name}/submission",
+    "POST /api/session/unlock",
+    "POST /api/consent",
     "POST /api/admin/session",
     "GET /api/admin/session",
     "GET /api/admin/overview",
+    "GET /api/admin/access",
+    "POST /api/admin/readers/{reader}/revoke",
+    "POST /api/admin/readers/{reader}/sign-out",
 )
-ENDING = ("DELETE /api/session", "POST /api/enrolment", "POST /api/withdrawal", "DELETE /api/admin/session")
+ENDING = (
+    *("DELETE /api/session", "POST /api/session/lock", "POST /api/enrolment", "POST /api/withdrawal"),
+    "DELETE /api/admin/session",
+)
 """What can be done once a session, or ends it: each request comes from a session of its own."""
 WITHOUT_INPUT = {
     *("GET /api/session", "GET /api/progress", "GET /api/tasks/next", "GET /api/admin/session"),
     *("GET /api/admin/overview", "DELETE /api/session", "DELETE /api/admin/session"),
+    *("GET /api/admin/access", "POST /api/session/lock"),
 }
 ROLES = ("reader", "admin", "nobody")
 
@@ -142,11 +151,9 @@ def description(study: Study, with_credentials: bool) -> dict[str, Any]:
                 parameter["schema"] = {"type": "string", "enum": study.tasks}
     schemas = described["components"]["schemas"]
     languages = {"type": "string", "enum": sorted(consent_texts())}
-    schemas["Enrolment"]["properties"]["language"] = languages
-    schemas["Enrolment"]["properties"]["consent_version"] = {
-        "type": "string",
-        "enum": [consent_texts()["en"]["version"]],
-    }
+    for name in ("Enrolment", "AcceptedConsent"):
+        schemas[name]["properties"]["language"] = languages
+        schemas[name]["properties"]["consent_version"] = {"type": "string", "enum": [consent_texts()["en"]["version"]]}
     schemas["ChosenLanguage"]["properties"]["language"] = languages
     # this study names no findings and asks for no comment
     schemas["StrokeStep"]["properties"]["finding"] = schemas["Submission"]["properties"]["comment"] = {"type": "null"}
@@ -451,7 +458,7 @@ def test_names_of_all_the_world_are_kept_as_they_are(served: Served, name: str) 
 
 
 def test_a_withdrawn_readers_cookie_opens_nothing(served: Served) -> None:
-    _, page = served.reader()
+    pseudonym, page = served.reader()
     task = page.next()
     events = [stroke(0, SQUARE)]
     kept = dict(page.cookies)
@@ -469,8 +476,8 @@ def test_a_withdrawn_readers_cookie_opens_nothing(served: Served) -> None:
         ("DELETE", "/api/session", None),
     ):
         answer = page.send(method, path, body)
-        assert refused(answer, 401), (path, answer.text)
-        assert answer.json()["detail"]["code"] == "no_session"
+        detail = {"code": "withdrawn", "message": "you have withdrawn from the study", "reader": pseudonym}
+        assert (answer.status_code, answer.json()["detail"]) == (401, detail), path
     assert not served.store.tasks()
 
 

@@ -78,14 +78,13 @@ def visitor_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[.
         cookie: Annotated[str | None, Cookie(alias=cookies.reader)] = None,
         sent: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
     ) -> Row[Any]:
-        cookie = _with_cookie(limits, cookie, READER_LINK)
+        cookie = _checked(request, limits, cookie, sent, READER_LINK)
         row = store.reader_of(cookie)
         if row is None:
             withdrawn = store.withdrawn_reader_of(cookie)
             if withdrawn is not None:
                 raise Refused(401, "withdrawn", "you have withdrawn from the study", reader=withdrawn)
             raise no_session(READER_LINK)
-        _check_csrf(request, cookie, sent)
         return row
 
     return this_visitor
@@ -141,8 +140,7 @@ def admin_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[...
         cookie: Annotated[str | None, Cookie(alias=cookies.admin)] = None,
         sent: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
     ) -> str:
-        cookie = _with_cookie(limits, cookie, ADMIN_LINK)
-        _check_csrf(request, cookie, sent)
+        cookie = _checked(request, limits, cookie, sent, ADMIN_LINK)
         if not store.is_admin(cookie):
             raise no_session(ADMIN_LINK)
         return cookie
@@ -150,16 +148,12 @@ def admin_access(store: Store, cookies: Cookies, limits: Limits) -> Callable[...
     return this_admin
 
 
-def _with_cookie(limits: Limits, cookie: str | None, link: str) -> str:
-    """The cookie, if there is one and it is not used too often."""
+def _checked(request: Request, limits: Limits, cookie: str | None, sent: str | None, link: str) -> str:
+    """The cookie, if there is one, it is not used too often, and a request that changes something has its token."""
     if not cookie:
         raise no_session(link)
     if not limits.requests.allows(hash_of(cookie)):  # hashed: an invented cookie may be long, and is kept for a while
         raise too_many("too many requests; wait a moment")
-    return cookie
-
-
-def _check_csrf(request: Request, cookie: str, sent: str | None) -> None:
-    """Refuses a request that changes something without the session's token."""
     if request.method not in ("GET", "HEAD") and not (sent and is_csrf(cookie, sent)):
         raise Refused(403, "csrf", "the header X-CSRF-Token is missing or belongs to another session; reload the page")
+    return cookie
