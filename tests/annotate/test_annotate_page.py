@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -535,7 +536,7 @@ LEFT = """async () => {
 
 @pytest.mark.slow  # 8 s on an idle machine: six visits of one browser
 def test_an_idle_page_locks_and_the_vault_keeps_what_it_has(browser: Any, site: Site) -> None:
-    """Locked by idleness with an unsent stroke; reopened by PIN after a reload; signed out; withdrawn elsewhere."""
+    """Locked with an unsent stroke; reopened by PIN after a reload; a new consent; signed out; withdrawn elsewhere."""
     reader, link = site.invite()
     with reading(browser, site) as desk:
         page = desk.page
@@ -575,6 +576,19 @@ def test_an_idle_page_locks_and_the_vault_keeps_what_it_has(browser: Any, site: 
         desk.saved()
         assert len(site.first_log(reader)) == 2
         assert page.evaluate(LEFT) == 0
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            db.execute("UPDATE reader SET consent_version = '2000-01' WHERE reader = ?", [reader])
+        desk.press("o", "1")
+        desk.calibrate()
+        expected |= desk.rectangle(400, 400, 430, 430)
+        playwright.expect(page.locator("h1")).to_have_text(desk.words("reconsent.title"))
+        assert page.locator("canvas").count() == 0
+        page.click("#accept")
+        playwright.expect(page.locator("#consent-problem")).to_have_text(desk.words("reconsent.missing"))
+        page.check("#consent")
+        page.click("#accept")
+        desk.go_on()
+        desk.saved()
         desk.submit()
         np.testing.assert_array_equal(mask_of_answer(site.answers(reader)[0]), expected)
 
@@ -597,7 +611,7 @@ def test_an_idle_page_locks_and_the_vault_keeps_what_it_has(browser: Any, site: 
         playwright.expect(page.locator("h1")).to_have_text(desk.words("withdrawn.title"))
         page.wait_for_timeout(100)
         assert page.evaluate(LEFT) == 0
-        desk.complaints = [told for told in desk.complaints if not re.search("status of (401|409|423)", told)]
+        desk.complaints = [told for told in desk.complaints if not re.search("status of (401|403|409|423)", told)]
 
 
 def test_to_the_end_in_italian_and_out(browser: Any, site: Site, tmp_path: Path) -> None:
