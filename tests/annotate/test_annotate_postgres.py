@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy import Connection, create_engine, inspect, make_url
 from sqlalchemy.exc import DBAPIError
 
 from pages import SQUARE, Page, Served, answer_of, serve, step, stroke
@@ -23,6 +25,7 @@ from sightline.annotate.answers import OutOfStep
 from sightline.annotate.store import Store
 from sightline.annotate.upgrade import upgrade
 from sightline.annotate.versions import NoTables, OtherVersion
+from studies import ROOT
 
 URL = os.environ.get("SIGHTLINE_TEST_POSTGRES", "")
 pytestmark = pytest.mark.skipif(not URL, reason="SIGHTLINE_TEST_POSTGRES names no database")
@@ -145,25 +148,48 @@ def test_invitations_at_once_get_slots_of_their_own(served: Served) -> None:
     assert sorted(row.slot for row in served.store.readers()) == list(range(6))
 
 
+def first_version() -> dict[str, set[str]]:
+    """Columns of each table of version 1, from before there were versions."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript((ROOT / "tests/annotate/store_version_1.sql").read_text(encoding="utf-8"))
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: {row[1] for row in db.execute(f'PRAGMA table_info("{name}")')} for name in names}
+
+
+def structure(db: Connection) -> dict[str, dict[str, str]]:
+    """The type of each column of each table."""
+    seen = inspect(db)
+    return {
+        name: {column["name"]: str(column["type"]) for column in seen.get_columns(name)}
+        for name in seen.get_table_names()
+    }
+
+
 def test_a_store_without_a_version_is_upgraded(served: Served) -> None:
     url = served.store._engine.url.render_as_string(hide_password=False)
     _, page = served.reader()
     task, events = page.next(), [stroke(0, SQUARE)]
     page.draw(task, events)
     assert page.submit(task, events).status_code == 200
-    before = served.store.submissions()
+    before, first = served.store.submissions(), first_version()
     with served.store._writing() as db:
-        columns = inspect(db).get_columns("store_version")
-        db.exec_driver_sql("drop table store_version")
+        new = structure(db)
+        for table, columns in new.items():
+            if table not in first:
+                db.exec_driver_sql(f'drop table "{table}"')
+            for column in columns if table in first else ():
+                if column not in first[table]:
+                    db.exec_driver_sql(f'alter table "{table}" drop column "{column}"')
     with pytest.raises(OtherVersion):
         Store(url)
     engine = schema.opened(url)
     assert upgrade(engine) == (1, schema.VERSION)
     assert upgrade(engine) == (schema.VERSION, schema.VERSION)
     with engine.connect() as db:
-        assert [{**column, "type": str(column["type"])} for column in inspect(db).get_columns("store_version")] == [
-            {**column, "type": str(column["type"])} for column in columns
-        ]
+        assert structure(db) == new
+        assert len(db.exec_driver_sql("select * from acceptance").all()) == 1
+        with pytest.raises(DBAPIError, match="append-only"):
+            db.exec_driver_sql("update acceptance set language = 'xx'")
     engine.dispose()
     again = Store(url)
     assert again.submissions() == before
@@ -188,3 +214,19 @@ def test_a_name_that_no_text_can_hold_is_not_found(served: Served) -> None:
         assert page.send("GET", path).status_code == 404
     answer = page.send("POST", "/api/tasks/%00/events", {"events": [stroke(0, SQUARE)]})
     assert (answer.status_code, answer.json()["detail"]["code"]) == (404, "no_task")
+
+
+def test_lock_revocation_consent_and_withdrawal(served: Served) -> None:
+    pseudonym, token = served.invite()
+    page, phone = Page(served.client), Page(served.client)
+    page.knock(token)
+    assert page.enrol(pin="4711").status_code == 200
+    phone.knock(token)
+    assert page.send("POST", "/api/session/lock").status_code == 204
+    assert page.send("POST", "/api/session/unlock", {"pin": "0000"}).json()["detail"]["code"] == "wrong_pin"
+    assert page.send("POST", "/api/session/unlock", {"pin": "4711"}).status_code == 200
+    assert served.store.revoke(pseudonym + "\0") is None
+    with served.store._writing() as db, pytest.raises(DBAPIError, match="append-only"):
+        db.exec_driver_sql("update acceptance set language = 'xx'")
+    assert page.send("POST", "/api/withdrawal", {"confirm": "withdraw"}).status_code == 204
+    assert phone.send("GET", "/api/progress").json()["detail"]["code"] == "withdrawn"
