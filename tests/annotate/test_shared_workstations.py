@@ -116,10 +116,10 @@ def test_a_pin_is_hashed_with_a_salt_and_needs_four_digits(served: Served, tmp_p
 
 def test_the_server_locks_an_idle_session_by_itself(served: Served) -> None:
     _, _, page = enrolled(served)
-    idle = sessions.moment(-timedelta(minutes=31, seconds=1))
+    idle = sessions.moment(-timedelta(minutes=37, seconds=1))
     sql(served, f"update session set used_at = '{idle}'")
     assert code(page.send("GET", "/api/tasks/next")) == "locked"
-    sql(served, f"update session set used_at = '{sessions.moment(-timedelta(minutes=29))}'")
+    sql(served, f"update session set used_at = '{sessions.moment(-timedelta(minutes=36, seconds=50))}'")
     assert page.send("GET", "/api/tasks/next").status_code == 200
     ((used,),) = sql(served, "select used_at from session")
     assert used > sessions.moment(-timedelta(seconds=30))
@@ -388,3 +388,8 @@ def test_the_container_has_what_the_page_imports() -> None:
     assert (imported & requested) - {"setuptools", "ruamel.yaml.clib"} <= set(
         named
     )  # the second comes with ruamel.yaml
+
+
+def test_page_and_server_share_the_time_between_two_signs() -> None:
+    text = (ROOT / "src/sightline/annotate/page/lock.js").read_text(encoding="utf-8")
+    assert re.findall(r"^const SIGN_SHARE = ([0-9.]+);", text, re.MULTILINE) == [str(sessions.SIGN_SHARE)]

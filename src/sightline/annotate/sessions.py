@@ -19,6 +19,8 @@ LINK_LASTS = timedelta(days=90)
 """Of a personal link, unless `invite --valid-days` says otherwise."""
 NOTED_EVERY = timedelta(minutes=1)
 """A session's last use is written at most this often."""
+SIGN_SHARE = 0.2
+"""Of the time to the lock: the page reports so often that the reader is there, though only looking (page/lock.js)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +141,14 @@ def is_admin(db: Connection, cookie: str) -> bool:
 
 
 def is_locked(row: Row[Any], lock_after: timedelta | None) -> bool:
-    """Whether the session of a row of `reader_of` was locked, or has seen no use for `lock_after`."""
+    """Whether the session of a row of `reader_of` was locked, or has seen no use for `lock_after`.
+
+    The page locks on time and reports it; without a page the server waits as long again as a report may take, so that
+    it never locks first.
+    """
     if row.locked_at is not None:
         return True
-    return lock_after is not None and row.used_at < moment(-lock_after - NOTED_EVERY)
+    return lock_after is not None and row.used_at < moment(-lock_after * (1 + SIGN_SHARE) - NOTED_EVERY)
 
 
 def note_use(db: Connection, cookie: str) -> None:

@@ -8,7 +8,7 @@ import { t } from "./words.js";
 
 const CHECK_MS = 1000;
 const TELL_MS = 5000; // between two messages to other tabs that the reader is here
-const SIGN_SHARE = 0.2; // of the time to the lock, after which the server hears of it too
+const SIGN_SHARE = 0.2; // of the time to the lock, after which the server hears of it too; the same number in sessions.py
 const INPUTS = ["pointerdown", "pointermove", "keydown", "wheel"];
 
 /**
