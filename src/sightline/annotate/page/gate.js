@@ -2,6 +2,7 @@
 
 import { forgetClocks } from "./activity.js";
 import { ApiError } from "./api.js";
+import { dropFilms } from "./films.js";
 import { hideAndLock } from "./lock.js";
 
 const SCREEN = { locked: "locked", withdrawn: "withdrawn", consent_needed: "reconsent" };
@@ -37,6 +38,7 @@ export function stopAt(app, error) {
 async function forgetReader(app, reader) {
   app.session = { ...app.session, reader, withdrawn: true };
   app.go.withdrawn();
+  dropFilms();
   forgetClocks();
   await app.vault.forget(reader);
 }

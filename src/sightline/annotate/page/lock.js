@@ -3,6 +3,7 @@
 import { ApiError } from "./api.js";
 import { onConnection } from "./connection.js";
 import { button, element, paragraphs } from "./elements.js";
+import { dropFilms } from "./films.js";
 import { signOut } from "./sign_out.js";
 import { t } from "./words.js";
 
@@ -81,7 +82,7 @@ export function hideAndLock(app, { reader, pin }) {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   app.go.locked({ back });
   for (const canvas of canvases) canvas.width = canvas.height = 0; // frees the pixels, also of a canvas that is still held
-  window.dispatchEvent(new Event("sightline-lock")); // for modules that keep images beyond a screen
+  dropFilms();
 }
 
 /**

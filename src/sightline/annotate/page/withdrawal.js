@@ -4,6 +4,7 @@ import { forgetClocks } from "./activity.js";
 import { ApiError } from "./api.js";
 import { makeDialog } from "./dialogs.js";
 import { button, element, paragraphs } from "./elements.js";
+import { dropFilms } from "./films.js";
 import { t } from "./words.js";
 
 /**
@@ -67,6 +68,7 @@ async function withdraw(app) {
   const { reader } = app.session;
   await app.api.post("/api/withdrawal", { confirm: "withdraw" });
   app.session = { ...app.session, withdrawn: true };
+  dropFilms();
   await app.vault.forget(reader);
   forgetClocks();
 }
