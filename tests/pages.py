@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from sightline.annotate.admin_desk_routes import Desk
 from sightline.annotate.assignment import Plan, planned_tasks
 from sightline.annotate.companions import read_companions
 from sightline.annotate.health import Health
@@ -155,6 +156,7 @@ def serve(
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
         companions=read_companions(params.annotate.companions, params.data, pictures.sha256),
+        desk=Desk(plan, Path(store.removeprefix("sqlite:///")) if store.startswith("sqlite") else None),
     )
     base = "https://testserver" if is_https else "http://testserver"
     return Served(opened, plan, pictures, TestClient(app, base_url=base, raise_server_exceptions=True))

@@ -695,3 +695,28 @@ def test_the_admin_sees_the_study(browser: Any, site: Site) -> None:
         shown = desk.page.locator("main").inner_text()
         assert "test-PNEUMONIA" in shown
         assert "Bianchi" not in desk.page.content()
+        walk_the_desk(desk.page)
+
+
+def walk_the_desk(page: Any) -> None:
+    """Invites, renews, revokes and backs up; each shows its outcome and stands in the log."""
+    page.on("dialog", lambda dialog: dialog.accept())
+    newest = page.locator("#log tbody tr").first.locator("td")
+    page.fill("#invite-name", "Dr Neri")
+    page.click("#invite")
+    first = page.locator("#new-link").input_value()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#invite=[\w-]{22}", first)
+    playwright.expect(newest.nth(3)).to_have_text("invitation")
+    reader = newest.nth(4).inner_text()
+    row = page.locator("#access tbody tr", has_text=reader)
+    row.locator("button", has_text="New link").click()
+    playwright.expect(newest.nth(3)).to_have_text("new link")
+    assert page.locator("#new-link").input_value() != first
+    row.locator("button", has_text="Revoke").click()
+    playwright.expect(newest.nth(3)).to_have_text("revocation")
+    playwright.expect(row).to_contain_text("expired or revoked")
+    with page.expect_download() as kept:
+        page.click("#backup")
+    assert Path(kept.value.path()).read_bytes().startswith(b"SQLite format 3")
+    playwright.expect(newest.nth(3)).to_have_text("backup")
+    assert "Neri" not in page.content()

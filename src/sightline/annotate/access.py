@@ -55,11 +55,19 @@ class Cookies:
         response.headers.update(FORGET_IMAGES)
 
 
-def opened_session(request: Request, limits: Limits, opened: Callable[[], str | None], code: Code, message: str) -> str:
+def opened_session(
+    request: Request,
+    limits: Limits,
+    opened: Callable[[], str | None],
+    code: Code,
+    message: str,
+    failed: Callable[[], None],
+) -> str:
     """The cookie of the session that `opened` opens.
 
     Refused with `code` and `message` if `opened` returns None, and with another code once many tries from this network
-    address have failed. A right secret opens all the same: many readers may share one address, and no number of tries
+    address have failed. `failed` is called for each failure before that: it notes them, and guessing must not fill
+    the disk. A right secret opens all the same: many readers may share one address, and no number of tries
     guesses 128 random bits.
     """
     cookie = opened()
@@ -67,6 +75,7 @@ def opened_session(request: Request, limits: Limits, opened: Callable[[], str | 
         return cookie
     if not limits.failures.allows(request.client.host if request.client else ""):
         raise too_many("too many wrong links from this address; wait a few minutes")
+    failed()
     raise Refused(401, code, message)
 
 

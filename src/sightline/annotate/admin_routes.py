@@ -32,7 +32,12 @@ def router(
     @routes.post("/api/admin/session")
     def open_admin(sent: messages.AdminKnock, request: Request, response: Response) -> messages.AdminSession:
         cookie = opened_session(
-            request, limits, lambda: store.open_admin_session(sent.secret), "invalid_secret", "not the admin secret"
+            request,
+            limits,
+            lambda: store.open_admin_session(sent.secret),
+            "invalid_secret",
+            "not the admin secret",
+            lambda: store.note("none", "failed sign-in", "admin"),
         )
         cookies.set(response, cookies.admin, cookie, ADMIN_LASTS)
         return messages.AdminSession(csrf=csrf_of(cookie))

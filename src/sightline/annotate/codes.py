@@ -5,6 +5,7 @@ from typing import Literal
 Code = Literal[
     "already_enrolled",
     "already_recorded",
+    "backup_failed",
     "conflict",
     "consent_changed",
     "consent_needed",
@@ -24,7 +25,9 @@ Code = Literal[
     "no_task",
     "not_enrolled",
     "nothing_marked",
+    "nothing_to_export",
     "out_of_step",
+    "pg_dump",
     "refused",
     "too_large",
     "too_many",

@@ -6,6 +6,7 @@ sightline annotate invite [NAME ...] [--count N] [--url URL] [--valid-days DAYS]
 sightline annotate invite --renew READER [--url URL] [--valid-days DAYS]; sightline annotate revoke READER
 sightline annotate status
 sightline annotate people
+sightline annotate log
 sightline annotate export [--to FOLDER] [--format folder|coco|records] [--replace]
 sightline annotate withdraw READER
 sightline annotate backup FILE [--replace]; sightline annotate restore FILE; sightline annotate upgrade
@@ -23,10 +24,12 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from sightline.annotate.admin_desk_routes import Desk
 from sightline.annotate.assignment import planned_tasks
 from sightline.annotate.backup_command import add_backup_commands
 from sightline.annotate.backup_rotation import DailyBackups
 from sightline.annotate.companions import read_companions
+from sightline.annotate.desk_downloads import log_csv
 from sightline.annotate.export import export_folder, export_records, rows_of
 from sightline.annotate.health import Health
 from sightline.annotate.import_command import add_import, import_
@@ -89,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     url(invite_parser, f"http://127.0.0.1:{PORT}")
     command("status", status, "print coverage, pace and agreement")
     command("people", people, "print the names behind the pseudonyms; keep them to yourself")
+    command("log", log, "print the log as CSV: sign-ins, invitations, revocations, withdrawals, exports, backups")
     export_parser = command("export", export, "write the annotations so far, for the pipeline")
     export_parser.add_argument("--to", help=f"folder to write (default {FOLDER}); for coco and records, a file")
     export_parser.add_argument(
@@ -137,6 +141,7 @@ def serve(arguments: argparse.Namespace) -> None:
         is_https=is_https,
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
         health=health,
+        desk=Desk(plan, file),
         stay=stay,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
@@ -202,21 +207,31 @@ def people(arguments: argparse.Namespace) -> None:  # noqa: ARG001
         print("\t".join(value or "-" for value in row))
 
 
+def log(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+    """Prints the log as CSV, newest line first; it names nobody."""
+    store, *_ = opened_study()
+    print(log_csv(store), end="")
+
+
 def export(arguments: argparse.Namespace) -> None:
     """Writes annotations, COCO or records, and prints what was left out."""
     store, _, _, _, pictures = opened_study()
     if arguments.format == "records":
         path = Path(arguments.to or "records.jsonl")
-        print(f"{path}: {export_records(store, pictures, path)} answers with strokes, corrections and controls")
+        count = export_records(store, pictures, path)
+        store.note("admin", "export", "records")
+        print(f"{path}: {count} answers with strokes, corrections and controls")
         return
     if arguments.format == "coco":
         path = Path(arguments.to or "annotations.coco.json")
         document = coco_document(list(rows_of(store, "study")), arguments.finding)
         write_json(path, document)
+        store.note("admin", "export", "coco")
         print(f"{path}: {len(document['annotations'])} regions on {len(document['images'])} images")
         return
     folder = Path(arguments.to or FOLDER)
     counts = export_folder(store, pictures, folder, arguments.replace)
+    store.note("admin", "export", "folder")
     print(
         f"{folder}: {counts['annotations']} annotations ({counts['regions']} with a region, {counts['repeats']} "
         f"hidden repeats) of {counts['images']} images by {counts['annotators']} annotators; {counts['controls']} "
@@ -238,6 +253,6 @@ def revoke(arguments: argparse.Namespace) -> None:
 def withdraw(arguments: argparse.Namespace) -> None:
     """Deletes a reader's data."""
     store, *_ = opened_study()
-    if not store.withdraw(arguments.reader):
+    if not store.withdraw(arguments.reader, by="admin"):
         raise StudyError(f"withdraw: no reader {arguments.reader!r}; sightline annotate status lists them")
     print(f"{arguments.reader}: all data deleted; export again to remove the annotations from {FOLDER}")

@@ -197,7 +197,30 @@ class Submission(Strict):
         return self
 
 
+class Invitation(Strict):
+    name: Line | None = None
+    """Whom the coordinator invites, for their own records; never exported."""
+
+
 # what the server answers
+
+
+class Invited(BaseModel):
+    reader: str
+    token: str
+    """Of the personal link; sent this once."""
+
+
+class LogLine(BaseModel):
+    number: int
+    at: str
+    who: str
+    what: str
+    detail: str
+
+
+class Log(BaseModel):
+    lines: list[LogLine]
 
 
 class Detail(BaseModel):

@@ -154,6 +154,15 @@ submission = Table(
     Column("comment", Text),
     UniqueConstraint("task", "version"),
 )
+log = Table(
+    "log",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1, without a gap
+    Column("at", String(40), nullable=False),
+    Column("who", String(20), nullable=False),  # a pseudonym, admin or none
+    Column("what", String(20), nullable=False),  # log.What
+    Column("detail", Text, nullable=False),
+)
 
 
 def append_only(name: str) -> dict[str, str]:
@@ -168,7 +177,7 @@ def append_only(name: str) -> dict[str, str]:
     }
 
 
-for table in (acceptance, drawing, submission):
+for table in (acceptance, drawing, submission, log):
     for dialect, statement in append_only(table.name).items():
         event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
 

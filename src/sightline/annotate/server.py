@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from sightline.annotate import (
     admin_access_routes,
+    admin_desk_routes,
     admin_routes,
     companion_routes,
     enrolment_routes,
@@ -50,13 +51,15 @@ def create_app(
     findings: tuple[str, ...] = (),
     asks_comment: bool = False,
     companions: Companions | None = None,
+    desk: admin_desk_routes.Desk | None = None,
 ) -> FastAPI:
     """The application.
 
     `overview`: what the admin's page shows; `contact`: whom readers may ask; `is_https`: cookies are sent over TLS
     only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones; `health`: of the
-    store's disk and backups, which the admin's page shows too; `stay`: how long sessions stay open; `findings`: that
-    readers are asked about; `asks_comment`: whether they may comment; `companions`: films beside the images.
+    store's disk and backups, which the admin's page shows too;
+    `stay`: how long sessions stay open; `findings`: that readers are asked about; `asks_comment`: whether they may
+    comment; `companions`: films beside the images; `desk`: what the coordinator's desk needs to know, None for no desk.
     """
     app = FastAPI(
         title="Sightline annotation",
@@ -86,5 +89,7 @@ def create_app(
     app.include_router(companion_routes.router(store, companions, enrolled))
     app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))
     app.include_router(admin_access_routes.router(store, admin))
+    if desk is not None:
+        app.include_router(admin_desk_routes.router(store, pictures, admin, desk))
     serve_page(app)
     return app

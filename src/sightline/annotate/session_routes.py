@@ -47,8 +47,11 @@ def router(
         def opened() -> str | None:
             return store.open_session(sent.token, lasts)
 
+        def failed() -> None:
+            store.note("none", "failed sign-in", "reader")
+
         try:
-            cookie = opened_session(request, limits, opened, "invalid_token", "this link is not valid")
+            cookie = opened_session(request, limits, opened, "invalid_token", "this link is not valid", failed)
         except LinkEnded:
             raise Refused(401, "link_ended", "this link has expired; ask for a new one", contact=contact) from None
         before = request.cookies.get(cookies.reader)

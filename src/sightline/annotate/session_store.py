@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from sightline.annotate import consents, pins, sessions
+from sightline.annotate import consents, log, pins, sessions
 from sightline.annotate.schema import person, reader
 from sightline.annotate.sessions import Stay, moment
 from sightline.annotate.transactions import Transactions
@@ -34,7 +34,10 @@ class SessionStore(Transactions):
                 return None
         with self._writing() as db:
             pseudonym = sessions.reader_with(db, token)
-            return sessions.open_reader_session(db, pseudonym, lasts) if pseudonym else None
+            if pseudonym is None:
+                return None
+            log.append(db, pseudonym, "sign-in")
+            return sessions.open_reader_session(db, pseudonym, lasts)
 
     def open_admin_session(self, sent: str) -> str | None:
         """The cookie of a new admin session; None for a wrong secret."""
@@ -42,7 +45,10 @@ class SessionStore(Transactions):
             if not sessions.is_admin_secret(db, sent):
                 return None
         with self._writing() as db:
-            return sessions.open_admin_session(db) if sessions.is_admin_secret(db, sent) else None
+            if not sessions.is_admin_secret(db, sent):
+                return None
+            log.append(db, log.ADMIN, "sign-in")
+            return sessions.open_admin_session(db)
 
     def close_session(self, cookie: str) -> None:
         """Ends a session; unknown sessions are ignored."""
@@ -52,7 +58,10 @@ class SessionStore(Transactions):
     def sign_out_everywhere(self, pseudonym: str) -> int | None:
         """Ends all sessions of a reader and returns their number; None for an unknown reader or one who withdrew."""
         with self._writing() as db:
-            return sessions.close_sessions(db, pseudonym) if _is_here(db, pseudonym) else None
+            if not _is_here(db, pseudonym):
+                return None
+            log.append(db, log.ADMIN, "sign-out by admin", pseudonym)
+            return sessions.close_sessions(db, pseudonym)
 
     def revoke(self, pseudonym: str) -> int | None:
         """As `sign_out_everywhere`; the personal link ends too."""
@@ -60,6 +69,7 @@ class SessionStore(Transactions):
             if not _is_here(db, pseudonym):
                 return None
             sessions.end_link(db, pseudonym)
+            log.append(db, log.ADMIN, "revocation", pseudonym)
             return sessions.close_sessions(db, pseudonym)
 
     # asking
@@ -105,6 +115,18 @@ class SessionStore(Transactions):
             }
             for row in rows
         ]
+
+    # the log
+
+    def note(self, who: str, what: log.What, detail: str = "") -> None:
+        """Appends a line to the log; see `log.append`."""
+        with self._writing() as db:
+            log.append(db, who, what, detail)
+
+    def log_lines(self, limit: int | None) -> Sequence[Row[Any]]:
+        """The newest lines of the log, newest first; see `log.newest`."""
+        with self._reading() as db:
+            return log.newest(db, limit)
 
     # the lock
 

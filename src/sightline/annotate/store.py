@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 
-from sightline.annotate import sessions, task_log
+from sightline.annotate import log, sessions, task_log
 from sightline.annotate.answers import Submitted
 from sightline.annotate.assignment import PlannedTask
 from sightline.annotate.schema import acceptance, drawing, person, pin, plan, reader, session, submission, task
@@ -68,6 +68,7 @@ class Store(SessionStore):
                 )
             )
             db.execute(person.insert().values(reader=pseudonym, invited_as=name or None))
+            log.append(db, log.ADMIN, "invitation", pseudonym)
             count = select(task.c.image, func.count().label("readers")).where(
                 task.c.kind == "study", task.c.repeat == 0
             )
@@ -99,6 +100,8 @@ class Store(SessionStore):
                 .values(token_hash=hash_of(token), link_ends_at=sessions.moment(lasts))
             )
             sessions.close_sessions(db, pseudonym)
+            if changed.rowcount:
+                log.append(db, log.ADMIN, "new link", pseudonym)
         return token if changed.rowcount else None
 
     def choose_language(self, pseudonym: str, language: str) -> None:
@@ -106,8 +109,10 @@ class Store(SessionStore):
         with self._writing() as db:
             db.execute(reader.update().where(reader.c.reader == pseudonym).values(language=language))
 
-    def withdraw(self, pseudonym: str) -> bool:
+    def withdraw(self, pseudonym: str, by: str | None = None) -> bool:
         """Deletes all data of a reader; a row with the time of the withdrawal stays. False for an unknown reader.
+
+        The log keeps the reader's code. `by`: who asked for it, the reader by default.
 
         The reader's sessions end. Until they would have ended anyhow, their devices learn why.
         """
@@ -127,6 +132,8 @@ class Store(SessionStore):
                 .where(reader.c.reader == pseudonym, reader.c.withdrawn_at.is_(None))
                 .values(**cleared, withdrawn_at=moment())
             )
+            if changed.rowcount:
+                log.append(db, by or pseudonym, "withdrawal", pseudonym)
         if self._engine.dialect.name == "sqlite":  # the write-ahead log must not keep deleted data
             with self._engine.connect() as connection:
                 connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]

@@ -34,6 +34,9 @@ STEPS: dict[int, tuple[Statement, ...]] = {
         "WHERE enrolled_at IS NOT NULL",
         "ALTER TABLE submission ADD COLUMN findings TEXT",
         "ALTER TABLE submission ADD COLUMN comment TEXT",
+        "CREATE TABLE log (number INTEGER NOT NULL, at VARCHAR(40) NOT NULL, who VARCHAR(20) NOT NULL, "
+        "what VARCHAR(20) NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (number))",
+        append_only("log"),
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import { ApiError, openApi } from "./api.js";
 import { button, element } from "./elements.js";
+import { accessTable, deskBar, logTable } from "./admin_desk.js";
 import { brand, languagePicker } from "./header.js";
 import { healthNotes, imageTable, paceChart, readerTable, totals } from "./overview.js";
 import { loadWords, locale, setLanguage, t } from "./words.js";
@@ -95,7 +96,7 @@ async function signOut() {
 
 function openOverview() {
   renewHeader(true);
-  for (const name of ["facts", "health", "totals", "pace", "readers", "images"]) {
+  for (const name of ["facts", "health", "totals", "desk", "pace", "readers", "access", "images", "log"]) {
     places[name] = element("div", { class: `board-${name}` });
   }
   places.time = element("p", { class: "note", id: "as-of", role: "status" });
@@ -111,12 +112,17 @@ function openOverview() {
       ),
       places.health,
       places.totals,
+      section("desk", t("admin.desk")),
       section("pace", t("admin.pace")),
       section("readers", t("admin.readers")),
+      section("access", t("admin.access")),
       section("images", t("admin.images")),
       element("p", { class: "note", text: t("admin.legend") }),
+      section("log", t("admin.log")),
+      element("p", { class: "note", text: t("admin.log.note") }),
     ),
   );
+  places.desk.replaceChildren(deskBar(api, refresh)); // once: a refresh must not take a link away
   if (latest) fill();
   refresh();
   clearInterval(timer);
@@ -129,7 +135,9 @@ function section(name, title) {
 
 async function refresh() {
   try {
-    latest = { overview: await api.get("/api/admin/overview"), at: new Date() };
+    const paths = ["overview", "access", "log"].map((name) => `/api/admin/${name}`);
+    const [overview, access, log] = await Promise.all(paths.map((path) => api.get(path)));
+    latest = { overview, access, log, at: new Date() };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return openSignIn();
@@ -140,7 +148,7 @@ async function refresh() {
 }
 
 function fill() {
-  const { overview, at } = latest;
+  const { overview, access, log, at } = latest;
   const { images, readers_per_image: per, planned_readers: planned, begun_at: begun } = overview.study;
   const day = begun ? new Date(begun).toLocaleDateString(locale(), { dateStyle: "long" }) : "–";
   places.time.textContent = t("admin.as_of", { time: clock(at), seconds: REFRESH_SECONDS });
@@ -149,6 +157,8 @@ function fill() {
   places.totals.replaceChildren(...totals(overview));
   places.pace.replaceChildren(paceChart(overview.pace));
   places.readers.replaceChildren(readerTable(overview.readers, sorting));
+  places.access.replaceChildren(accessTable(access.readers, overview.readers, sorting, places.desk.firstChild.act));
+  places.log.replaceChildren(logTable(log.lines, sorting));
   places.images.replaceChildren(imageTable(overview.images, sorting));
 }
 

@@ -51,7 +51,7 @@ export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
     return session;
   }
 
-  async function once(method, path, body) {
+  async function once(method, path, body, read = readJson) {
     const headers = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (csrf && method !== "GET") headers["X-CSRF-Token"] = csrf;
@@ -108,6 +108,8 @@ export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
     post: (path, body, { tries = 1 } = {}) => send("POST", path, body, tries),
     put: (path, body, { tries = 3 } = {}) => send("PUT", path, body, tries),
     remove: (path, { tries = 2 } = {}) => send("DELETE", path, undefined, tries),
+    /** Posts for a file: its bytes and the name that the server gives it. */
+    download: (path) => once("POST", path, undefined, readFile),
     /** Sends while the page closes. The answer is not awaited, so send only what may safely be sent again. */
     keepalive(path, body) {
       const text = JSON.stringify(body);
@@ -120,7 +122,7 @@ export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
   };
 }
 
-async function read(answer) {
+async function readJson(answer) {
   if (answer.status === 204) return null;
   const text = await answer.text();
   let content = null;
@@ -138,6 +140,12 @@ async function read(answer) {
     throw new ApiError(answer.status, detail.code ?? "refused", detail.message ?? "refused", detail);
   }
   throw new ApiError(answer.status, "refused", `HTTP ${answer.status}`, { detail });
+}
+
+async function readFile(answer) {
+  if (!answer.ok) return readJson(answer);
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "sightline";
+  return { bytes: await answer.blob(), name };
 }
 
 /**

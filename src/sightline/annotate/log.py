@@ -1,0 +1,43 @@
+"""The study's log: who came in, and what was done to the study as a whole. Append-only; it names nobody.
+
+It holds no token and no address. A withdrawn reader's lines stay: the consent says that the reader's code stays with
+the dates of invitation and withdrawal, and a line holds no more than the code, a time and a kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, func, select
+
+from sightline.annotate.schema import log
+from sightline.annotate.sessions import moment
+
+What = Literal[
+    "sign-in",
+    "failed sign-in",
+    "sign-out by admin",
+    "invitation",
+    "new link",
+    "revocation",
+    "withdrawal",
+    "export",
+    "backup",
+]
+ADMIN, NOBODY = "admin", "none"
+COLUMNS = ("number", "at", "who", "what", "detail")
+
+
+def append(db: Connection, who: str, what: What, detail: str = "") -> None:
+    """Appends a line. `who`: a pseudonym, ADMIN or NOBODY; `detail`: the reader concerned, a format or a kind of link.
+
+    The number is the next one, from 1, without a gap: the caller's transaction holds the write lock.
+    """
+    number = db.scalar(select(func.coalesce(func.max(log.c.number), 0))) or 0
+    db.execute(log.insert().values(number=number + 1, at=moment(), who=who, what=what, detail=detail))
+
+
+def newest(db: Connection, limit: int | None) -> Sequence[Row[Any]]:
+    """The newest `limit` lines, all for None, newest first; columns COLUMNS."""
+    return db.execute(select(log).order_by(log.c.number.desc()).limit(limit)).all()
