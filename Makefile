@@ -38,5 +38,5 @@ tests/javascript/node_modules/.installed: tests/javascript/package-lock.json tes
 	touch $@
 
 lock: ## renew requirements.lock from pyproject.toml, and the benchmarks' own
-	uv pip compile --universal --python-version 3.11 --extra annotate --extra dicom --extra onnx --extra timm --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra annotate --extra dicom --extra onnx --extra postgres --extra timm --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --no-deps --generate-hashes --no-header --output-file benchmarks/requirements.lock benchmarks/requirements.in
