@@ -13,10 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from sightline.images.annotators import write_annotations
-from sightline.images.film_warnings import film_warnings, warning_counts, warning_lines
+from sightline.images.film_warnings import check_levels, film_warnings, warning_counts, warning_lines
 from sightline.images.folder import folder_files
 from sightline.images.index import index_lines, study_index
-from sightline.images.listing import Listing, exclusion_counts, exclusion_lines, with_facts, with_patients, with_views
+from sightline.images.listing import (
+    Listing,
+    exclusion_counts,
+    exclusion_lines,
+    with_depths,
+    with_facts,
+    with_patients,
+    with_views,
+)
 from sightline.images.phantom_study import Phantom, phantom_annotations, phantom_files, truth_arrays, write_phantoms
 from sightline.images.pixel_file import keep_images, write_decoded
 from sightline.images.source import Data
@@ -56,10 +64,12 @@ def prepare_films(params: Params) -> None:
         listing = Listing.of_files(folder_files(data.root, data.negative, data.positive))
     films = write_decoded(OUT / "images.npy", listing.files, data)
     listing = with_facts(listing, [film.facts for film in films])
+    listing = with_depths(listing, [film.depth for film in films])
     listing, is_kept_N = with_views(listing, data.kept_views)
     keep_images(OUT / "images.npy", is_kept_N)
     films = [film for film, is_kept in zip(films, is_kept_N, strict=True) if is_kept]
     warnings = film_warnings(films)
+    check_levels(warnings, [file.image for file in listing.files], data.few_levels)
     write_index(params, with_patients(listing, data.patient_pattern), [film.sha256 for film in films], warnings)
     write_annotations(OUT / "annotations", [])
     write_npz(OUT / "truth.npz", **truth_arrays({}, data))

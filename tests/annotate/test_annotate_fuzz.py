@@ -92,7 +92,7 @@ class Study:
     secret: str
     pages: dict[str, Page]
     tasks: list[str]
-    """Of the reader who stands: the next one, and the last, which has not come up."""
+    """Of the reader who stands."""
     events: dict[str, set[str]] = field(default_factory=dict)
     """By task: the ids of events in requests that were answered with 200."""
     submissions: set[str] = field(default_factory=set)
@@ -139,7 +139,7 @@ def study(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         made = Study(served=served, secret=secret, pages={}, tasks=[])
         made.pages = {role: made.newcomer(role) for role in ROLES}
         places = made.pages["reader"].send("GET", "/api/progress").json()["tasks"]
-        made.tasks = [places[0]["task"], places[-1]["task"]]
+        made.tasks = [place["task"] for place in places]
         yield made
         served.store.close()
 
@@ -155,7 +155,7 @@ def description(study: Study, with_credentials: bool) -> dict[str, Any]:
         operation["parameters"] = [p for p in parameters if p["in"] == "path" or not with_credentials]
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
-                parameter["schema"] = {"type": "string", "enum": study.tasks}
+                parameter["schema"] = {"type": "string", "enum": come_up(study)}
     schemas = described["components"]["schemas"]
     languages = {"type": "string", "enum": sorted(consent_texts())}
     for name in ("Enrolment", "AcceptedConsent"):
@@ -166,6 +166,13 @@ def description(study: Study, with_credentials: bool) -> dict[str, Any]:
     schemas["StrokeStep"]["properties"]["finding"] = schemas["Submission"]["properties"]["comment"] = {"type": "null"}
     schemas["Submission"]["properties"]["findings"] |= {"maxItems": 0}
     return described
+
+
+def come_up(study: Study) -> list[str]:
+    """The reader's tasks that have an answer, and the next one: of later ones everything is refused."""
+    places = study.pages["reader"].send("GET", "/api/progress").json().get("tasks", [])
+    done = sum(place["done"] for place in places)
+    return study.tasks[: done + 1]
 
 
 def credentials(page: Page) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
@@ -219,10 +221,20 @@ def test_values_above_sixteen_bits_are_refused_but_for_the_images_own_maximum(tm
 def test_twelve_bits_of_the_shared_input(tmp_path: Path) -> None:
     """Prepared by default, the films of png-12-bit keep more than 200 gray levels; with `full` there is a warning."""
     folder = bug_input("png-12-bit", tmp_path)
-    assert "warning: fewer than 32 of 256 gray levels; see data.high_depth: 3 films" in stage("prepare", folder).stdout
+    stopped = stage("prepare", folder)
+    assert stopped.returncode == 1
+    assert re.fullmatch(
+        r"error: data\.high_depth: 3 films of 3 \(.*\) would keep fewer than 64 of 256 gray levels; "
+        r"set it to own or image, or data\.few_levels to accept if the films are so\n",
+        stopped.stderr,
+    ), stopped.stderr
+    assert not (folder / "data/prepared/index.csv").exists()
     data = YAML().load(folder / "params.yaml")["data"]
+    change(folder, data={**data, "few_levels": "accept"})
+    assert "warning: fewer than 64 of 256 gray levels; see data.high_depth: 3 films" in stage("prepare", folder).stdout
     change(folder, data={**data, "high_depth": "own"})  # the input states the default of its day, full
     done = stage("prepare", folder)
     assert done.returncode == 0, done.stderr
     images = np.load(folder / "data/prepared/images.npy")
     assert min(len(np.unique(image)) for image in images) > 200
+    assert pd.read_csv(folder / "data/prepared/index.csv")["depth"].tolist() == [12, 12, 12]

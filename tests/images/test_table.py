@@ -206,7 +206,7 @@ def test_labels_and_ages() -> None:
 def test_the_stage_prepares_a_table(tmp_path: Path) -> None:
     """Pixels, index and exclusions; the table's own validation images are kept, and whole patients are not moved."""
     names = [f"{number}.png" for number in range(10)]
-    folder = study(tmp_path, data__source="table", data__root="raw", data__views="PA")
+    folder = study(tmp_path, data__source="table", data__few_levels="accept", data__root="raw", data__views="PA")
     films(folder / "raw", *names)
     splits = ["train", "train", "val", "val", "test", "test", "external", "external", "test", "test"]
     rows = [
@@ -229,9 +229,9 @@ def test_the_stage_prepares_a_table(tmp_path: Path) -> None:
             {"reason": "blurred", "split": "test", "label": 0, "films": 1},
             {"reason": "view LATERAL", "split": "test", "label": 1, "films": 1},
         ],
-        "warnings": [{"warning": "fewer than 32 of 256 gray levels; see data.high_depth", "films": 8}],
+        "warnings": [{"warning": "fewer than 64 of 256 gray levels; see data.high_depth", "films": 8}],
     }
-    assert "warning: fewer than 32 of 256 gray levels; see data.high_depth: 8 films (0, 1, 2, 3, 4, ...)" in done.stdout
+    assert "warning: fewer than 64 of 256 gray levels; see data.high_depth: 8 films (0, 1, 2, 3, 4, ...)" in done.stdout
     assert "2 of 10 films are left out: 1 blurred, 1 view LATERAL" in done.stdout
     assert "patients on both sides of train and test: 0" in done.stdout
 
@@ -239,7 +239,7 @@ def test_the_stage_prepares_a_table(tmp_path: Path) -> None:
 def test_without_validation_images_whole_patients_are_drawn(tmp_path: Path) -> None:
     """As in a folder study; a patient whom the table puts on both sides of its own split is said."""
     names = [f"{number:02}.png" for number in range(18)]
-    folder = study(tmp_path, data__source="table", data__root="raw", data__val_share=0.25)
+    folder = study(tmp_path, data__source="table", data__few_levels="accept", data__root="raw", data__val_share=0.25)
     films(folder / "raw", *names)
     lines = [f"{n},{i % 2},p{i // 4 * 2 + i % 2},{'train' if i < 16 else 'test'}" for i, n in enumerate(names)]
     (folder / "raw/study.csv").write_text("\n".join(["path,label,patient,split", *lines]) + "\n")

@@ -63,6 +63,18 @@ def with_facts(listing: Listing, facts: Sequence[FilmFacts | None]) -> Listing:
     return replace(listing, patients=patients, columns=columns)
 
 
+def with_depths(listing: Listing, depths: Sequence[int]) -> Listing:
+    """The listing with a column `depth`, the bits that each film was taken to have; without it if all have 8.
+
+    `depths`: one per film. A film of that many bits is white at 2**depth - 1, or where `data.high_depth` says.
+    """
+    if all(depth == 8 for depth in depths):
+        return listing
+    columns = listing.columns.copy()
+    columns["depth"] = [str(depth) for depth in depths]
+    return replace(listing, columns=columns)
+
+
 def with_views(listing: Listing, views: Sequence[str]) -> tuple[Listing, np.ndarray]:
     """The films whose view is one of `views`, the others left out; and bool N: which of the films these are.
 

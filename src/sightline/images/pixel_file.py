@@ -31,6 +31,7 @@ class ReadFilm(NamedTuple):
 
     sha256: str  # of the file
     facts: FilmFacts | None  # of a DICOM header
+    depth: int  # bits of the levels between black and white in the file; see `decode.Film`
     num_levels: int  # of the 256 gray levels, those that occur in the prepared pixels
 
 
@@ -85,7 +86,7 @@ def _write_rows(
             salt = film_salt(data.root) if is_dicom(content) else None  # made only where there is something to hash
             film = read_film(content, data.height, data.width, data.color, data.high_depth, data.voi, salt)
             pixels[place] = film.pixels
-            results.append(ReadFilm(sha256(content).hexdigest(), film.facts, film.num_levels))
+            results.append(ReadFilm(sha256(content).hexdigest(), film.facts, film.depth, film.num_levels))
         except ValueError as error:
             results.append(error)
         except OSError as error:

@@ -9,6 +9,8 @@ from sightline.images.depth import HighDepth
 from sightline.images.dicom_header import VIEWS
 from sightline.images.dicom_pixels import Voi
 
+FewLevels = Literal["stop", "accept"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
@@ -39,6 +41,8 @@ class Data:
     """Views that count, separated by blanks; films of other views are left out and counted. Empty: all films stay."""
     voi: Voi = "first"
     """Which VOI LUT or window DICOM films are shown through; see `dicom_pixels.gray_table`."""
+    few_levels: FewLevels = "stop"
+    """What happens if more than 1% of the films keep fewer than 64 gray levels; see `film_warnings.check_levels`."""
 
     def __post_init__(self) -> None:
         if min(self.height, self.width) < 64:
