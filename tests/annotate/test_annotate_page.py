@@ -696,6 +696,19 @@ def test_the_admin_sees_the_study(browser: Any, site: Site) -> None:
         assert "test-PNEUMONIA" in shown
         assert "Bianchi" not in desk.page.content()
         walk_the_desk(desk.page)
+        walk_the_answers(desk.page)
+
+
+def walk_the_answers(page: Any) -> None:
+    """Most disagreement first; an image opens with all answers, one by one, and the count; nothing can be changed."""
+    cells = page.locator("#images tbody tr").evaluate_all("rows => rows.map((row) => row.lastChild.textContent)")
+    known = [float(cell.replace(",", ".")) for cell in cells if cell != "–"]
+    assert known == sorted(known)
+    assert cells[: len(known)] == [cell for cell in cells if cell != "–"]  # images without a pair come last
+    page.locator("#images tbody th button").first.click()
+    page.locator("dialog.answers .answers-readers label").nth(1).wait_for()
+    page.keyboard.press("Escape")
+    playwright.expect(page.locator("dialog.answers")).to_have_count(0)
 
 
 def walk_the_desk(page: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -395,3 +397,17 @@ def test_status_of_nothing_and_of_outliers() -> None:
     special = {"mask": span(60, 61), "active_seconds": 1.0}
     lines = status_lines(overview_of(many(10, r03=special), plan=plan_of(*"abcde")))
     assert next(line for line in lines if line.startswith("r03")).endswith("  fast, small, disagrees")
+
+
+def test_a_reader_without_a_sign_for_a_week_and_with_images_left_is_stuck() -> None:
+    now = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    seen = {"away": "2026-11-20T11:59:00.000Z", "here": "2026-11-20T12:01:00.000Z", "done": "2026-11-01T00:00:00.000Z"}
+    readers = [replace(person(name), last_seen=at) for name, at in seen.items()] + [person("never")]
+    readings = [reading(name, "a", "##..") for name in seen]
+    left = [
+        Assigned(task=f"{name}-b", reader=name, image="b", kind="study", repeat=0) for name in ("away", "here", "never")
+    ]
+    result = overview(plan_of(), readers, [*assigned_of(readings), *left], readings, BEGUN, now=now)
+    assert {row["reader"]: row["outlier"] for row in result["readers"]} == {
+        "away": ["stuck"], "here": [], "done": [], "never": [],
+    }  # fmt: skip

@@ -459,3 +459,25 @@ def test_a_long_outline_stays_one_stroke_and_a_short_one_is_none(browser_page: A
     [outline] = browser_page.evaluate(PEN, {"tool": "outline", "moves": moves, "height": 300, "width": 100})
     assert len(outline["points"]) == 12_500
     assert browser_page.evaluate(PEN, {"tool": "outline", "moves": moves[:2], "height": 300, "width": 100}) == []
+
+
+SAMPLED = """async ({ counts, height, width, rows, cols }) => {
+  const { borderOf, sampledMask } = await import("/admin_images.js");
+  const mask = sampledMask(counts, height, width, rows, cols);
+  return { mask: [...mask], border: borderOf(mask, rows, cols) };
+}"""
+
+
+def test_the_coordinator_sees_the_masks_that_are_stored(browser_page: Any) -> None:
+    """At the film's own size pixel by pixel; on a smaller grid the pixel at the middle of each cell."""
+    mask_HW = np.random.default_rng(0).random((30, 44)) < 0.5
+    sent = {"counts": counts_of(mask_HW), "height": 30, "width": 44}
+    whole = browser_page.evaluate(SAMPLED, {**sent, "rows": 30, "cols": 44})
+    np.testing.assert_array_equal(np.reshape(whole["mask"], (30, 44)), mask_HW)
+    inside = np.pad(mask_HW, 1)
+    is_border = mask_HW & ~(inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:])
+    assert whole["border"] == np.flatnonzero(is_border).tolist()
+    small = browser_page.evaluate(SAMPLED, {**sent, "rows": 15, "cols": 11})
+    np.testing.assert_array_equal(np.reshape(small["mask"], (15, 11)), mask_HW[1::2, 2::4])
+    empty = browser_page.evaluate(SAMPLED, {**sent, "counts": [30 * 44], "rows": 15, "cols": 11})
+    assert not any(empty["mask"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +72,6 @@ def live_overview(
                         mask=known[key],
                     )
                 )
-        return overview(plan, readers, assigned, readings, begun_at, empty_votes=empty_votes)
+        return overview(plan, readers, assigned, readings, begun_at, empty_votes=empty_votes, now=datetime.now(UTC))
 
     return now

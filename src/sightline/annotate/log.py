@@ -1,7 +1,7 @@
 """The study's log: who came in, and what was done to the study as a whole. Append-only; it names nobody.
 
-It holds no token and no address. A withdrawn reader's lines stay: the consent says that the reader's code stays with
-the dates of invitation and withdrawal, and a line holds no more than the code, a time and a kind.
+It holds no token and no address. Of a reader who has withdrawn only the invitation and the withdrawal stay, as the
+consent says.
 """
 
 from __future__ import annotations
@@ -32,10 +32,16 @@ COLUMNS = ("number", "at", "who", "what", "detail")
 def append(db: Connection, who: str, what: What, detail: str = "") -> None:
     """Appends a line. `who`: a pseudonym, ADMIN or NOBODY; `detail`: the reader concerned, a format or a kind of link.
 
-    The number is the next one, from 1, without a gap: the caller's transaction holds the write lock.
+    The number is one more than the newest line's: the caller's transaction holds the write lock.
     """
     number = db.scalar(select(func.coalesce(func.max(log.c.number), 0))) or 0
     db.execute(log.insert().values(number=number + 1, at=moment(), who=who, what=what, detail=detail))
+
+
+def forget(db: Connection, pseudonym: str) -> None:
+    """Deletes the lines by or about a reader but for the invitation."""
+    concerned = (log.c.who == pseudonym) | (log.c.detail == pseudonym)
+    db.execute(log.delete().where(concerned, log.c.what != "invitation"))
 
 
 def newest(db: Connection, limit: int | None) -> Sequence[Row[Any]]:

@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -23,6 +23,7 @@ from sightline.statistics.means import mean_known
 
 MIN_READINGS = 5  # of a reader who is compared with others
 MIN_READERS = 4  # compared, so that one of them can stand out
+STUCK_DAYS = 7  # without a sign of a reader who has images left
 MAX_Z = 3.5  # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): 0.6745 (x - median) / MAD beyond it
 LEAST_SECONDS = 1.0  # a shorter time counts as this one
 LEAST_AREA = 1e-3  # percent, half a pixel at 224 x 224: a small region may be lost on the study's grid
@@ -85,6 +86,7 @@ def overview(
     begun_at: str,
     *,
     empty_votes: bool = True,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """What the admin's page shows, ready for JSON: numbers are unrounded, undefined values None.
 
@@ -93,6 +95,8 @@ def overview(
     undefined and left out where both answer `none`; without, as in the paper, `none` makes no pair. `cannot` has no
     mask and so no pair. An image's `pairs` are those in its mean; the study's mean is over all pairs. Images without a
     reader are listed too.
+
+    A reader with images left who was last seen more than STUCK_DAYS before `now` is `stuck`; None: nobody is.
 
     In `totals`, `invited` counts everyone listed, `enrolled` those taking part now, `finished` those of them with all
     tasks done; `tasks`, `submitted`, `cannot` and `corrections` include repeats and controls.
@@ -106,6 +110,8 @@ def overview(
         image: _pairs([item for item in first if item.image == image], empty_votes) for image in sorted(plan.images)
     }
     reader_rows = _reader_rows(active, mine, done, [pair for pairs in pairs_of.values() for pair in pairs], empty_votes)
+    for row in reader_rows:
+        row["outlier"] += ["stuck"] if _is_stuck(row, now) else []
     known = np.array([iou for pairs in pairs_of.values() for _, _, iou in pairs])
     return {
         "study": {
@@ -129,6 +135,12 @@ def overview(
         "pace": [{"day": day, "submitted": count} for day, count in sorted(Counter(map(_day, counted)).items())],
         "agreement": {"mean": _mean(known), "pairs": len(known)},
     }
+
+
+def _is_stuck(row: Row, now: datetime | None) -> bool:
+    if now is None or row["last_seen"] is None or row["done"] >= row["total"]:
+        return False
+    return _utc(row["last_seen"]) < now - timedelta(days=STUCK_DAYS)
 
 
 def _pairs(readings: Sequence[Reading], empty_votes: bool) -> list[Pair]:
@@ -265,8 +277,12 @@ def _robust_z(values: Sequence[float | None]) -> np.ndarray:
 
 def _day(reading: Reading) -> str:
     """The UTC day of a reading, YYYY-MM-DD."""
-    at = datetime.fromisoformat(reading.submitted_at)
-    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).date().isoformat()
+    return _utc(reading.submitted_at).date().isoformat()
+
+
+def _utc(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _mean(values: Iterable[float]) -> float | None:

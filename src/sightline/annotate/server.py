@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from sightline.annotate import (
     admin_access_routes,
     admin_desk_routes,
+    admin_image_routes,
     admin_routes,
     companion_routes,
     enrolment_routes,
@@ -91,5 +92,6 @@ def create_app(
     app.include_router(admin_access_routes.router(store, admin))
     if desk is not None:
         app.include_router(admin_desk_routes.router(store, pictures, admin, desk))
+        app.include_router(admin_image_routes.router(store, pictures, admin, desk.plan))
     serve_page(app)
     return app

@@ -112,7 +112,7 @@ class Store(SessionStore):
     def withdraw(self, pseudonym: str, by: str | None = None) -> bool:
         """Deletes all data of a reader; a row with the time of the withdrawal stays. False for an unknown reader.
 
-        The log keeps the reader's code. `by`: who asked for it, the reader by default.
+        The log keeps the reader's invitation and withdrawal. `by`: who asked for it, the reader by default.
 
         The reader's sessions end. Until they would have ended anyhow, their devices learn why.
         """
@@ -133,6 +133,7 @@ class Store(SessionStore):
                 .values(**cleared, withdrawn_at=moment())
             )
             if changed.rowcount:
+                log.forget(db, pseudonym)
                 log.append(db, by or pseudonym, "withdrawal", pseudonym)
         if self._engine.dialect.name == "sqlite":  # the write-ahead log must not keep deleted data
             with self._engine.connect() as connection:

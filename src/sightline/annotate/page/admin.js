@@ -3,6 +3,7 @@
 import { ApiError, openApi } from "./api.js";
 import { button, element } from "./elements.js";
 import { accessTable, deskBar, logTable } from "./admin_desk.js";
+import { openAnswers } from "./admin_images.js";
 import { brand, languagePicker } from "./header.js";
 import { healthNotes, imageTable, paceChart, readerTable, totals } from "./overview.js";
 import { loadWords, locale, setLanguage, t } from "./words.js";
@@ -117,6 +118,7 @@ function openOverview() {
       section("readers", t("admin.readers")),
       section("access", t("admin.access")),
       section("images", t("admin.images")),
+      element("p", { class: "note", text: t("admin.images.note") }),
       element("p", { class: "note", text: t("admin.legend") }),
       section("log", t("admin.log")),
       element("p", { class: "note", text: t("admin.log.note") }),
@@ -159,7 +161,8 @@ function fill() {
   places.readers.replaceChildren(readerTable(overview.readers, sorting));
   places.access.replaceChildren(accessTable(access.readers, overview.readers, sorting, places.desk.firstChild.act));
   places.log.replaceChildren(logTable(log.lines, sorting));
-  places.images.replaceChildren(imageTable(overview.images, sorting));
+  const open = (image) => openAnswers(api, overview.images, image);
+  places.images.replaceChildren(imageTable(overview.images, sorting, open));
 }
 
 function clock(at) {

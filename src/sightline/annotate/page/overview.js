@@ -1,10 +1,11 @@
 /** The parts of the admin's overview: totals, pace, readers, images. Numbers are the server's; a dash is unknown. */
 
-import { element } from "./elements.js";
+import { button, element } from "./elements.js";
 import { sortableTable } from "./tables.js";
 import { locale, number, t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const AGREEMENT = 7; // the column of agreement in the table of images
 
 /**
  * @param {object} overview of GET /api/admin/overview.
@@ -185,10 +186,12 @@ export function readerTable(readers, sorting) {
 
 /**
  * @param {object[]} images
- * @param {object} sorting the orders that sortableTable remembers.
+ * @param {object} sorting the orders that sortableTable remembers; until one is chosen, most disagreement comes first.
+ * @param {(image: string) => void} open shows the answers to an image.
  * @returns {HTMLElement}
  */
-export function imageTable(images, sorting) {
+export function imageTable(images, sorting, open) {
+  sorting.images ??= { column: AGREEMENT, isDescending: false };
   const count = (key) => ({ name: t(`admin.${key}`), value: (row) => row[key], isNumber: true });
   return sortableTable({
     id: "images",
@@ -196,7 +199,13 @@ export function imageTable(images, sorting) {
     rows: images,
     caption: t("admin.images"),
     columns: [
-      { name: t("admin.image"), value: (row) => row.image, isHead: true },
+      {
+        name: t("admin.image"),
+        value: (row) => row.image,
+        cell: (row) =>
+          button(row.image, () => open(row.image), { class: "link", title: t("admin.answers.open", { image: row.image }) }),
+        isHead: true,
+      },
       {
         name: t("admin.coverage"),
         value: (row) => row.submitted / Math.max(row.target, 1),
