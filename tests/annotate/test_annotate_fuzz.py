@@ -55,6 +55,8 @@ STANDING = (
     "GET /api/tasks/{name}/image",
     "GET /api/tasks/{name}/companion",
     "POST /api/tasks/{name}/events",
+    "POST /api/tasks/{name}/branches",
+    "POST /api/tasks/{name}/branches/{branch}",
     "POST /api/tasks/{name}/submission",
     "POST /api/session/unlock",
     "POST /api/consent",
@@ -228,10 +230,19 @@ def fitted(page: Page, path: str, body: Any) -> Any:
         return None
     if path.endswith("/events"):
         first = len(task["events"])
-        return {"events": [{**e, "seq": first + n, "id": str(uuid.uuid4())} for n, e in enumerate(body["events"])]}
+        return {
+            "events": [{**whole(e), "seq": first + n, "id": str(uuid.uuid4())} for n, e in enumerate(body["events"])]
+        }
     confidence = None if body["answer"] == "cannot" else 3
     fits = {"mask": None, "confidence": confidence, "base_version": task["version"], "num_events": len(task["events"])}
     return {**body, **fits, "id": str(uuid.uuid4())}
+
+
+def whole(event: dict[str, Any]) -> dict[str, Any]:
+    """A stroke with as many points as its tool takes, in the image, of a radius that is not too costly."""
+    if event["kind"] != "stroke":
+        return event
+    return {**event, "points": SQUARE[: {"point": 2, "box": 4, "ellipse": 4}.get(event["tool"], 8)], "radius": 3.0}
 
 
 def modes(label: str) -> list[GenerationMode]:

@@ -341,6 +341,8 @@ def test_the_first_reading_is_final_once_its_second_has_come_up(
     assert task["final"] is True
     more = [*events, stroke(1, [40.0, 40.0, 50.0, 40.0, 50.0, 50.0, 40.0, 50.0])]
     assert page.draw(task, more[1:]).json() == {"saved": 2}  # what an offline device has drawn is not lost
+    (drawn,) = shown(number)["events"]
+    assert drawn["id"] == events[0]["id"]  # nor is it shown as part of the answer
     refused = page.submit(task, more, base_version=2)
     assert (refused.status_code, refused.json()["detail"]["code"]) == (409, "final")
     assert "can no longer be changed" in refused.json()["detail"]["message"]

@@ -19,6 +19,7 @@ Code = Literal[
     "link_ended",
     "locked",
     "malformed",
+    "no_branch",
     "no_image",
     "no_pin",
     "no_reader",

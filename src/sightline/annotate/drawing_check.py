@@ -23,12 +23,14 @@ def is_inside(points: list[float], height: int, width: int) -> bool:
     return max(points[::2]) <= width and max(points[1::2]) <= height
 
 
-def check_strokes(sent: messages.Events, findings: Sequence[str], height: int, width: int) -> None:
+def check_strokes(
+    events: Sequence[messages.StrokeStep | messages.OtherStep], findings: Sequence[str], height: int, width: int
+) -> None:
     """Refused where a stroke leaves the image, or marks something else than one of the study's findings.
 
     In a study that names none, no stroke may name one.
     """
-    for event in sent.events:
+    for event in events:
         if not isinstance(event, messages.StrokeStep):
             continue
         if not is_inside(event.points, height, width):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,13 @@ from sightline.study.parameters import read_entry
 def empty_votes_in(params: str | Path = "params.yaml") -> bool:
     """Whether an annotation without a region votes in the study's consensus (`consensus.empty`)."""
     return bool(read_entry(Literal["dropped", "votes"], "consensus", "empty", params) == "votes")
+
+
+def with_set_aside(told: dict[str, Any], waiting: Mapping[str, int]) -> dict[str, Any]:
+    """The overview with the number of branches that wait for a decision, `set_aside`, in totals and per reader."""
+    rows = [{**row, "set_aside": waiting.get(row["reader"], 0)} for row in told["readers"]]
+    totals = {**told["totals"], "set_aside": sum(row["set_aside"] for row in rows)}
+    return {**told, "totals": totals, "readers": rows}
 
 
 def live_overview(
@@ -72,6 +79,8 @@ def live_overview(
                         mask=known[key],
                     )
                 )
-        return overview(plan, readers, assigned, readings, begun_at, empty_votes=empty_votes, now=datetime.now(UTC))
+        now_utc = datetime.now(UTC)
+        told = overview(plan, readers, assigned, readings, begun_at, empty_votes=empty_votes, now=now_utc)
+        return with_set_aside(told, store.waiting_by_reader())
 
     return now

@@ -285,6 +285,15 @@ class CompanionFilm(BaseModel):
     height: int
 
 
+class Branch(BaseModel):
+    """Strokes that another device's drawing has overtaken, and about which the reader has not decided."""
+
+    id: str
+    received_at: str
+    strokes: list[dict[str, Any]]
+    """Those that bringing it back appends to the log."""
+
+
 class Task(BaseModel):
     task: str
     number: int
@@ -294,6 +303,8 @@ class Task(BaseModel):
     height: int
     image: str
     events: list[dict[str, Any]]
+    """The log; of a final answer, those events that it was given with."""
+    branches: list[Branch] = []
     version: int
     answer: Answer | None
     confidence: int | None

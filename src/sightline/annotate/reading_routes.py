@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from sightline.annotate import messages
 from sightline.annotate.answers import Conflict, Final, Recorded, Submitted
+from sightline.annotate.branch_routes import branches_of
 from sightline.annotate.companions import Companions
 from sightline.annotate.drawing_check import check_strokes, checked_findings, checked_mask
 from sightline.annotate.findings import as_given, as_stored
@@ -47,6 +48,9 @@ def router(
             raise no_task()
         _, events, newest = stored
         height, width = pictures.size(row.image)
+        final = store.is_final(row.task)
+        if final and newest:
+            events = events[: newest.num_events]  # what was drawn later is stored, and no part of the answer
         return messages.Task(
             task=row.task,
             number=row.number,
@@ -56,10 +60,11 @@ def router(
             height=height,
             image=f"/api/tasks/{row.task}/image",
             events=events,
+            branches=branches_of(store, row.task),
             version=row.versions,
             answer=newest.answer if newest else None,
             confidence=newest.confidence if newest else None,
-            final=store.is_final(row.task),
+            final=final,
             findings=list(findings),
             given=[
                 messages.GivenFinding(finding=one.finding, answer=one.answer, confidence=one.confidence)
@@ -103,7 +108,7 @@ def router(
         image = store.image_of(row.reader, name)
         if image is None or not has_come_up(store.tasks_of(row.reader), name):
             raise no_task()
-        check_strokes(sent, findings, *pictures.size(image))
+        check_strokes(sent.events, findings, *pictures.size(image))
         events = [event.model_dump(mode="json", exclude_none=True) for event in sent.events]
         return messages.Saved(saved=store.save_events(name, events))
 

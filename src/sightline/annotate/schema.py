@@ -133,6 +133,17 @@ drawing = Table(
     Column("content", Text, nullable=False),  # JSON, as the page sent it
     UniqueConstraint("task", "id"),
 )
+branch = Table(  # strokes that another device's drawing has overtaken: no part of the log, and of no answer
+    "branch",
+    metadata,
+    Column("task", ForeignKey("task.task"), primary_key=True),
+    Column("id", String(40), primary_key=True),
+    Column("base", Integer, nullable=False),  # seq of its first event: what came before is the log's
+    Column("content", Text, nullable=False),  # JSON, the events as the page sent them
+    Column("received_at", String(40), nullable=False),
+    Column("state", String(20), nullable=False),  # kept, brought_back or discarded
+    Column("decided_at", String(40)),
+)
 submission = Table(
     "submission",
     metadata,

@@ -18,6 +18,7 @@ from sightline.annotate import (
     admin_desk_routes,
     admin_image_routes,
     admin_routes,
+    branch_routes,
     companion_routes,
     enrolment_routes,
     image_routes,
@@ -86,6 +87,7 @@ def create_app(
     app.include_router(
         reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment, companions)
     )
+    app.include_router(branch_routes.router(store, pictures, enrolled, findings))
     app.include_router(image_routes.router(store, pictures, enrolled))
     app.include_router(companion_routes.router(store, companions, enrolled))
     app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))

@@ -28,6 +28,8 @@ def status_lines(overview: Mapping[str, Any]) -> list[str]:
         f"{totals['corrections']} corrections",
         f"agreement {_cell(agreement['mean'])} mean IoU of {agreement['pairs']} pairs",
     ]
+    if waiting := totals.get("set_aside", 0):
+        lines.append(f"set aside {waiting}: branches of strokes that wait for their readers' decision")
     for rows in (overview["readers"], overview["images"], overview["pace"]):
         if rows:
             lines += ["", *_table(rows)]

@@ -13,15 +13,15 @@ from sqlalchemy import Row, Select, func, select
 from sightline.annotate import log, sessions, task_log
 from sightline.annotate.answers import Submitted
 from sightline.annotate.assignment import PlannedTask
-from sightline.annotate.schema import acceptance, drawing, person, pin, plan, reader, session, submission, task
+from sightline.annotate.branch_store import BranchStore
+from sightline.annotate.schema import acceptance, branch, drawing, person, pin, plan, reader, session, submission, task
 from sightline.annotate.security import hash_of, new_token
-from sightline.annotate.session_store import SessionStore
 from sightline.annotate.sessions import LINK_LASTS, moment
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # of pseudonyms: none that is mistaken for another
 
 
-class Store(SessionStore):
+class Store(BranchStore):
     """An open store; its methods may be called from several threads."""
 
     # the study
@@ -118,7 +118,7 @@ class Store(SessionStore):
         """
         tasks = select(task.c.task).where(task.c.reader == pseudonym)
         with self._writing() as db:
-            for table in (submission, drawing):
+            for table in (submission, branch, drawing):
                 db.execute(table.delete().where(table.c.task.in_(tasks)))
             sessions.remember_withdrawn(db, pseudonym)
             for table in (task, session, person, pin, acceptance):

@@ -29,7 +29,7 @@ def append_events(db: Connection, name: str, events: Sequence[Mapping[str, Any]]
     `events` have id and seq, which increases by 1. Raises OutOfStep, and stores nothing, if the log has a different
     event at one of these seq or ends before the first; Gone if the task no longer exists.
     """
-    _must_exist(db, name)
+    must_exist(db, name)
     first, length = events[0]["seq"], _length(db, name)
     later = select(drawing.c.seq, drawing.c.id).where(drawing.c.task == name, drawing.c.seq >= first)
     logged = {row.seq: row.id for row in db.execute(later)}
@@ -58,7 +58,7 @@ def append_answer(db: Connection, name: str, sent: Submitted, at: str) -> int:
     Conflict if the answer is not based on the newest version, Final if the answer can no longer be changed
     (`is_final`), Gone if the task no longer exists.
     """
-    _must_exist(db, name)
+    must_exist(db, name)
     before = db.execute(select(submission.c.task, submission.c.version).where(submission.c.id == sent.id)).one_or_none()
     if before is not None:
         if before.task != name:
@@ -100,6 +100,7 @@ def _length(db: Connection, name: str) -> int:
     return db.scalar(select(func.count()).where(drawing.c.task == name)) or 0
 
 
-def _must_exist(db: Connection, name: str) -> None:
+def must_exist(db: Connection, name: str) -> None:
+    """Raises Gone if there is no task `name`."""
     if db.scalar(select(task.c.task).where(task.c.task == name)) is None:
         raise Gone

@@ -37,6 +37,9 @@ STEPS: dict[int, tuple[Statement, ...]] = {
         "CREATE TABLE log (number INTEGER NOT NULL, at VARCHAR(40) NOT NULL, who VARCHAR(20) NOT NULL, "
         "what VARCHAR(20) NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (number))",
         append_only("log"),
+        "CREATE TABLE branch (task VARCHAR(40) NOT NULL, id VARCHAR(40) NOT NULL, base INTEGER NOT NULL, "
+        "content TEXT NOT NULL, received_at VARCHAR(40) NOT NULL, state VARCHAR(20) NOT NULL, decided_at VARCHAR(40), "
+        "PRIMARY KEY (task, id), FOREIGN KEY(task) REFERENCES task (task))",
     ),
 }
 

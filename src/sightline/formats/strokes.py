@@ -39,12 +39,26 @@ class Stroke:
 class _Step(NamedTuple):
     """The last stroke that counts and the step before it: a log of n events then needs n steps, not n lists."""
 
-    stroke: Stroke
+    stroke: Mapping[str, Any]
     before: _Step | None
 
 
 def effective_strokes(events: Sequence[Mapping[str, Any]]) -> list[Stroke]:
-    """The strokes that count after a log of events, in order: kinds `stroke`, `undo`, `redo` and `clear`.
+    """The strokes that count after a log of events, in order; see `effective_events`."""
+    return [
+        Stroke(
+            tool=event["tool"],
+            mode=event["mode"],
+            radius=event.get("radius") or 0.0,
+            points=event["points"],
+            finding=event.get("finding") or "",
+        )
+        for event in effective_events(events)
+    ]
+
+
+def effective_events(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events of the strokes that count after a log of events, in order: kinds `stroke`, `undo`, `redo`, `clear`.
 
     `clear` removes all strokes and can itself be undone. After an undo, a stroke or a clear leaves nothing to redo. An
     undo or redo with nothing to do is ignored. ValueError for another kind.
@@ -54,11 +68,7 @@ def effective_strokes(events: Sequence[Mapping[str, Any]]) -> list[Stroke]:
     for event in events:
         kind = event["kind"]
         if kind == "stroke":
-            radius, finding = event.get("radius") or 0.0, event.get("finding") or ""
-            stroke = Stroke(
-                tool=event["tool"], mode=event["mode"], radius=radius, points=event["points"], finding=finding
-            )
-            done.append(_Step(stroke, done[-1]))
+            done.append(_Step(event, done[-1]))
             undone.clear()
         elif kind == "clear":
             done.append(None)

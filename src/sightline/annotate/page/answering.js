@@ -35,7 +35,7 @@ export class Answering {
       if (await this.#discardsMarks(given, open)) await this.#submit(given, open);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#refused(error, open.task.task);
+      this.refused(error, open.task.task);
     } finally {
       this.isBusy = false;
       bar.setBusy(false);
@@ -74,6 +74,7 @@ export class Answering {
     const { answer, confidence, mask, more } = this.#content(given, open);
     await submission(app, open, answer, confidence, mask, more);
     open.clock.forget();
+    await app.vault.keepPolygon(app.session.reader, open.task.task, null);
     const [progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
     app.progress = progress;
     return this.isShown() && this.#goOn(answer, open.task, answer === "region" ? open.desk.mask() : null, next);
@@ -101,14 +102,15 @@ export class Answering {
     else go.reading({ id: next.task, notice: recorded });
   }
 
-  #refused(error, id) {
+  /** Says why the server has not taken what was sent about the task `id`. */
+  refused(error, id) {
     const { app, bar } = this;
     if (!this.isShown()) return;
     if (error.status === 401) app.signedOut();
     else if (error.code === "out_of_step") {
       if (error.details.events) this.showServerLog(error.details.events); // the queue's callback does the same
     } else if (error.code === "conflict") app.go.reading({ id, notice: t("sync.conflict") });
-    else if (error.code === "final") app.go.reading({ id });
+    else if (error.code === "final" || error.code === "no_branch") app.go.reading({ id });
     else if (error.code === "disk_full") bar.say(t("reading.disk_full"), "problem");
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
     else bar.say(t(error.problem, { message: error.message }), "problem");

@@ -1,6 +1,7 @@
 // The drawing desk: one X-ray, its marks and the tools to draw them. It combines the drawing (what is recorded), the
 // sketch (what is being drawn), the view (what is shown), the pointers, the keyboard, the actions and the toolbar.
 
+import { paintBranch } from "./branch_marks.js";
 import { BrushSize, radiusOf } from "./brush_size.js";
 import { DeskActions } from "./desk_actions.js";
 import { DeskKeys } from "./desk_keys.js";
@@ -38,11 +39,12 @@ export class Desk {
    * @param {{name: string, film: import("./xray.js").Film, width: number, height: number, events: object[],
    *   findings?: string[],
    *   t: (key: string, values?: object) => string, onEvent: (event: object) => void,
-   *   onMessage: (text: string) => void}} options name: of the task; onEvent receives each event as soon as
-   *   it is part of the log; onMessage receives short texts for an aria-live region
+   *   onPolygon: (polygon: object|null) => void, onMessage: (text: string) => void}} options name: of the task;
+   *   onEvent receives each event as soon as it is part of the log; onPolygon see Sketch; onMessage receives short texts
+   *   for an aria-live region
    */
-  constructor(container, { name, film, width, height, events, findings = [], t, onEvent, onMessage }) {
-    Object.assign(this, { findings, t, onEvent, onMessage });
+  constructor(container, { name, film, width, height, events, findings = [], t, onEvent, onPolygon, onMessage }) {
+    Object.assign(this, { findings, t, onEvent, onPolygon, onMessage });
     this.drawing = new Drawing(height, width, events, findings[0]);
     this.looking = new Looking(film, (look) => this.#showLook(look));
     if (name !== keptFor) kept.mode = "add";
@@ -92,10 +94,23 @@ export class Desk {
     this.update();
   }
 
-  /** Shows another log in place of this one. */
+  /** Opens a polygon again that had been open. @param {object} polygon as onPolygon received it */
+  reopenPolygon(polygon) {
+    Object.assign(this.style, { tool: "polygon", mode: polygon.mode });
+    this.sketch.reopen(polygon);
+    this.update();
+  }
+
+  /** Draws strokes that were set aside over the image. @param {object[]|null} strokes null removes them */
+  showBranch(strokes) {
+    this.branch = strokes;
+    this.view.repaintLive();
+  }
+
+  /** Shows another log in place of this one; an open polygon stays open. */
   replaceEvents(events) {
     const { height, width } = this.drawing;
-    this.dropPen();
+    if (!this.sketch.isPolygonOpen) this.dropPen();
     this.drawing.replace(events);
     this.sketch.showMask({ top: 0, bottom: height, left: 0, right: width });
     this.update();
@@ -114,9 +129,9 @@ export class Desk {
     this.#stage.after(node);
   }
 
-  /** From now on the drawing is shown and no longer changed. */
-  lock() {
-    this.isLocked = true;
+  /** From now on the drawing is shown and not changed; false: changed again. */
+  lock(isLocked = true) {
+    this.isLocked = isLocked;
     this.update();
   }
 
@@ -217,6 +232,7 @@ export class Desk {
     this.sketch = new Sketch(this.drawing, this.view, marks, {
       onEvent: this.onEvent,
       onSmall: () => this.say("desk.said.small"),
+      onPolygon: this.onPolygon,
     });
     this.view.smooth(this.looking.isSmooth);
     const canvas = this.view.live;
@@ -261,6 +277,7 @@ export class Desk {
     const isDrawing = !this.isHand && !this.isLocked && !this.isWindowing && (this.#gesture ?? "draw") === "draw";
     const hasRadius = ["brush", "point"].includes(this.style.tool);
     const brush = hasRadius && isDrawing ? { ...this.style, radius: this.brush.onImage } : null;
+    if (this.branch) paintBranch(context, this.view, this.branch);
     this.sketch.paint(context, { brush, atMiddle: this.#sizeTimer !== 0 });
   }
 

@@ -122,7 +122,7 @@ export function paintRegion(context, view, pen, { pointer, color }) {
 }
 
 /** The shape of a point, box or ellipse in progress, in CSS pixels of the stage. */
-function exactPath(view, { tool, points, radius }, corners) {
+export function exactPath(view, { tool, points, radius }, corners) {
   const path = new Path2D();
   if (tool === "point") {
     const { x, y } = view.stagePoint(Math.floor(points[0]) + 0.5, Math.floor(points[1]) + 0.5);
@@ -144,7 +144,7 @@ export function paintBrush(context, { x, y }, radius, isRemoving) {
 }
 
 /** A light line inside a dark one: visible on black, on white and on the marks. */
-function line(context, path, color, dashes) {
+export function line(context, path, color, dashes) {
   context.setLineDash([]);
   context.lineWidth = 3.5;
   context.strokeStyle = "rgba(0, 0, 0, 0.7)";

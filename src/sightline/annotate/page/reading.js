@@ -4,6 +4,8 @@ import { openClock } from "./activity.js";
 import { Answering } from "./answering.js";
 import { AnswerBar } from "./answers.js";
 import { ApiError } from "./api.js";
+import { BranchNotice } from "./branch_notice.js";
+import { Branches } from "./branches.js";
 import { isOffline, onConnection } from "./connection.js";
 import { Comment } from "./comment.js";
 import { Companion } from "./companion.js";
@@ -70,11 +72,11 @@ class Reading {
   keep() {
     const kept = { id: this.#open?.task.task ?? this.#id, confidence: this.#bar.confidence, notice: "", carried: null };
     if (!this.#open) return kept;
-    const { task, desk, queue, findings, comment } = this.#open;
+    const { task, desk, queue, branches, findings, comment } = this.#open;
     const { events } = desk;
     const local = queue.pending;
     const chosen = { given: findings?.kept ?? task.given, comment: comment ? comment.text : task.comment };
-    const saved = { ...task, ...chosen, events: events.slice(0, events.length - local.length) };
+    const saved = { ...task, ...chosen, branches: branches.waiting, events: events.slice(0, events.length - local.length) };
     return { ...kept, carried: { task: saved, local } }; // the film is still in memory: see films.js
   }
 
@@ -83,6 +85,7 @@ class Reading {
     this.#stopListening();
     window.removeEventListener("keydown", this.#bar.onKey);
     this.#open?.queue.close();
+    this.#open?.branches.close();
     this.#open?.clock.close();
     this.#open?.companion?.close();
     this.#open?.desk.close();
@@ -145,21 +148,25 @@ class Reading {
   async #start(task, film, local) {
     const { api, session, signedOut, vault } = this.#app;
     const bar = this.#bar;
-    const merged = mergeEvents(task.events, local);
-    const settled = [...merged.confirmed, ...merged.aside].map((event) => event.id);
-    await vault.drop(session.reader, task.task, settled);
+    const merged = mergeEvents(task.events, local, task.final);
+    const confirmed = merged.confirmed.map((event) => event.id);
+    await vault.drop(session.reader, task.task, confirmed);
+    const polygon = await vault.polygon(session.reader, task.task);
+    if (!this.#isShown) return;
+    const whose = { api, vault, reader: session.reader, task: task.task, onSignedOut: signedOut };
+    const branches = this.#openBranches(task, whose);
+    branches.setAside(merged.aside);
     const queue = new Queue({
-      api,
-      vault,
-      reader: session.reader,
-      task: task.task,
+      ...whose,
       pending: merged.pending,
       onState: (state) => bar.setSaved(state),
-      onOutOfStep: (events) => this.#showServerLog(events),
-      onSignedOut: signedOut,
+      onOutOfStep: (events, overtaken) => {
+        if (this.#isShown) this.#showServerLog(events);
+        return branches.setAside(overtaken);
+      },
     });
     const desk = this.#openDesk(task, film, merged.events, queue);
-    this.#open = { task, desk, queue, clock: openClock(task.task), openedAt: new Date().toISOString() };
+    this.#open = { task, desk, queue, branches, clock: openClock(task.task), openedAt: new Date().toISOString() };
     window.addEventListener("keydown", bar.onKey);
     bar.fill({ task, progress: this.#app.progress, hasNext: Boolean(this.#neighbour(1)) });
     bar.confidence = this.#confidence ?? task.confidence;
@@ -167,7 +174,55 @@ class Reading {
     bar.setBusy(false);
     keepFilms(task.image, filmsAfter(task.task, this.#app.progress.tasks));
     this.#askMore(task, desk); // after keepFilms, which releases all films but those that it names
+    if (polygon && !task.final) this.#reopen(polygon);
     this.#greet(task, merged.aside.length > 0);
+  }
+
+  /** What was set aside, on this device or another, and the reader's decision about it. */
+  #openBranches(task, whose) {
+    const hooks = {
+      onShow: (strokes) => this.#open?.desk.showBranch(strokes),
+      onDecide: (id, decision) => this.#decide(id, decision),
+    };
+    const notice = new BranchNotice(hooks, task.final);
+    this.#bar.bar.prepend(notice.node);
+    notice.fill(task.branches);
+    return new Branches({ ...whose, waiting: task.branches, onChange: (waiting) => notice.fill(waiting) });
+  }
+
+  /** Brings set-aside strokes back or discards them; meanwhile nothing is drawn. */
+  async #decide(id, decision) {
+    const { branches, desk, findings, queue, task } = this.#open;
+    desk.lock();
+    try {
+      await queue.settled();
+      const events = await branches.decide(id, decision, desk.events.length);
+      if (!this.#isShown) return;
+      if (!task.final) desk.replaceEvents(events);
+      findings?.refresh();
+      this.#bar.say(t(`branch.${decision}`));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#answering.refused(error, task.task);
+    } finally {
+      if (this.#isShown) desk.lock(task.final);
+    }
+  }
+
+  /** A polygon that was open when the reader last left this image. */
+  #reopen(polygon) {
+    const { desk, findings } = this.#open;
+    if (findings) findings.choose(polygon.finding);
+    desk.reopenPolygon(polygon);
+  }
+
+  /** The device keeps an open polygon; the server gets it once it is closed. */
+  async #keepPolygon(task, polygon) {
+    try {
+      await this.#app.vault.keepPolygon(this.#app.session.reader, task, polygon);
+    } catch (error) {
+      console.warn("this device could not store the open polygon; it lasts until the page is left:", error);
+    }
   }
 
   /** The list of findings, the comment and the film beside the image, where the study has them. */
@@ -197,6 +252,7 @@ class Reading {
         this.#open.findings?.refresh();
         this.#bar.settle();
       },
+      onPolygon: (polygon) => this.#keepPolygon(task, polygon),
       onMessage: this.#app.announce,
     });
   }

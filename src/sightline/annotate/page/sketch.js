@@ -12,11 +12,12 @@ export class Sketch {
   /**
    * @param {import("./drawing.js").Drawing} drawing @param {import("./view.js").View} view
    * @param {import("./marks.js").Marks} marks
-   * @param {{onEvent: (event: object) => void, onSmall: () => void}} hooks onEvent receives each recorded stroke;
-   *   onSmall is called when a region contains no pixel and is dropped
+   * @param {{onEvent: (event: object) => void, onSmall: () => void, onPolygon: (polygon: object|null) => void}} hooks
+   *   onEvent receives each recorded stroke; onSmall is called when a region contains no pixel and is dropped; onPolygon
+   *   receives the open polygon at each change, null once it is closed or dropped
    */
-  constructor(drawing, view, marks, { onEvent, onSmall }) {
-    Object.assign(this, { drawing, view, marks, onEvent, onSmall });
+  constructor(drawing, view, marks, { onEvent, onSmall, onPolygon }) {
+    Object.assign(this, { drawing, view, marks, onEvent, onSmall, onPolygon });
     /** @type {Pen | null} */
     this.pen = null;
     /** Last window point under the mouse or pen, or under the finger that draws. */
@@ -30,6 +31,14 @@ export class Sketch {
   /** Whether a polygon has corners but is not closed. */
   get isPolygonOpen() {
     return this.pen?.tool === "polygon" && this.pen.numPoints > 0;
+  }
+
+  /** Opens a polygon again. @param {{mode: string, radius: number, points: number[]}} polygon as onPolygon received it */
+  reopen({ mode, radius, points }) {
+    this.pen = new Pen({ tool: "polygon", mode, radius }, this.drawing.height, this.drawing.width);
+    this.pen.points = [...points];
+    this.pen.last = points.slice(-2);
+    this.view.repaintLive();
   }
 
   get numCorners() {
@@ -75,17 +84,19 @@ export class Sketch {
   /** Drops the stroke or polygon in progress. */
   drop() {
     if (!this.pen) return;
-    const box = this.#box(this.pen);
+    const { pen } = this;
     this.pen = null;
     this.lastCorner = null;
-    this.showMask(box);
+    if (pen.tool === "polygon") this.onPolygon(null);
+    this.showMask(this.#box(pen));
   }
 
   /** Removes the last corner of an open polygon; removing its only corner drops the polygon. */
   removeCorner() {
     this.pen.removeLast();
     this.lastCorner = null;
-    if (!this.pen.numPoints) this.drop();
+    if (this.pen.numPoints) this.#tellPolygon();
+    else this.drop();
   }
 
   /** Records the stroke or polygon in progress; a region that contains no pixel's centre is dropped. */
@@ -96,6 +107,7 @@ export class Sketch {
     this.lastCorner = null;
     if (pen.tool !== "brush" && !strokes.some((stroke) => this.#holdsPixels(stroke))) this.onSmall();
     else for (const stroke of strokes) this.onEvent(this.drawing.stroke(stroke).event);
+    if (pen.tool === "polygon") this.onPolygon(null);
     this.showMask(this.#box(pen));
   }
 
@@ -166,9 +178,14 @@ export class Sketch {
       this.finish();
       return;
     }
-    if (!isAgain) pen.add(view.imagePoint(pointer.x, pointer.y));
+    if (!isAgain && pen.add(view.imagePoint(pointer.x, pointer.y))) this.#tellPolygon();
     this.lastCorner = { at: now, ...pointer };
     view.repaintLive();
+  }
+
+  #tellPolygon() {
+    const { mode, radius, points } = this.pen;
+    this.onPolygon({ mode, radius, points: [...points], finding: this.drawing.finding });
   }
 
   #holdsPixels(stroke) {

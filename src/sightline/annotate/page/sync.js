@@ -13,14 +13,15 @@ const KEEP_MS = 2000; // a device that takes longer to store an event must not d
  * The server's events, followed by the device's unsent ones that continue them.
  * @param {object[]} server the server's log, seq 0, 1, 2, ...
  * @param {object[]} local the unsent events by ascending seq.
+ * @param {boolean} isFinal whether nothing can continue the log any more.
  * @returns {{events: object[], pending: object[], confirmed: object[], aside: object[]}} the whole log; the part
  *   that the server lacks; local events that the server has; local events that another device's drawing has overtaken.
  */
-export function mergeEvents(server, local) {
+export function mergeEvents(server, local, isFinal = false) {
   const merged = { events: [...server], pending: [], confirmed: [], aside: [] };
   for (const event of local) {
     if (server[event.seq]?.id === event.id) merged.confirmed.push(event);
-    else if (merged.aside.length === 0 && event.seq === merged.events.length) {
+    else if (!isFinal && merged.aside.length === 0 && event.seq === merged.events.length) {
       merged.events.push(event);
       merged.pending.push(event);
     } else merged.aside.push(event); // after the first gap, no later event is known to continue the log
@@ -48,7 +49,8 @@ export class Queue {
    * @param {string} options.task
    * @param {object[]} options.pending events to send at once, from mergeEvents.
    * @param {(state: "saved"|"saving"|"offline"|"full"|"refused") => void} options.onState
-   * @param {(events: object[]) => void} options.onOutOfStep called with the server's log if another device has drawn.
+   * @param {(events: object[], overtaken: object[]) => Promise<void>} options.onOutOfStep called with the server's log,
+   *   and the events that it lacks, if another device has drawn; resolves once these are kept elsewhere.
    * @param {(error: ApiError) => void} options.onSignedOut
    */
   constructor(options) {
@@ -168,9 +170,14 @@ export class Queue {
     }
   }
 
+  /** What the server lacks is handed over; the vault keeps it until then. */
   async #overtaken(events) {
-    await this.#confirm(this.#waiting);
-    if (this.#isOpen) this.#options.onOutOfStep(events);
+    const isLogged = (event) => events[event.seq]?.id === event.id;
+    const logged = this.#waiting.filter(isLogged);
+    const overtaken = this.#waiting.filter((event) => !isLogged(event));
+    this.#waiting = []; // before anything is awaited: what is drawn from now on continues the server's log
+    await this.#options.onOutOfStep(events, overtaken);
+    await this.#confirm(logged);
   }
 
   #signedOut(error) {
@@ -179,11 +186,11 @@ export class Queue {
 }
 
 /** The first events that fit into one request; at least one. */
-function firstBatch(events) {
+export function firstBatch(events, mostEvents = BATCH_EVENTS, mostNumbers = BATCH_NUMBERS) {
   let numbers = 0;
   const end = events.findIndex((event, index) => {
     numbers += event.points?.length ?? 0;
-    return index > 0 && (index >= BATCH_EVENTS || numbers > BATCH_NUMBERS);
+    return index > 0 && (index >= mostEvents || numbers > mostNumbers);
   });
   return end === -1 ? [...events] : events.slice(0, end);
 }
