@@ -134,6 +134,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     study(
         folder, data__source="folder", data__root="raw", data__val_share=0.5, annotate__images=2, annotate__readers=3,
         annotate__readers_per_image=3, annotate__repeats=0.5, annotate__controls=0.5, annotate__practice=1,
+        data__few_levels="accept",
     )  # fmt: skip
     done = stage("prepare", folder)
     assert done.returncode == 0, done.stderr
