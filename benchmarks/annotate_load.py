@@ -1,6 +1,6 @@
 """How long one save takes on the experts' page under load, and whether `kill -9` of its server loses or doubles one.
 
-Many readers at once draw one stroke per second on a phantom study's images, save each, and submit every 20 or so. In
+Many readers at once draw one stroke per second on a study's films, save each, and submit every 20 or so. In
 the middle the server is killed and, 2 s later, started again. At the end the store is compared with what the readers
 drew, event by event and mask by mask; the exit code is 1 if anything is lost, doubled or wrong. Only the process is
 killed: whether a commit outlives the machine depends on the database's fsync, which costs time here too if the store
@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from ruamel.yaml import YAML
 from sqlalchemy import select
 
@@ -50,7 +51,9 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=30)
     parser.add_argument("--seconds", type=int, default=120, help="seconds of drawing, one stroke per second")
     parser.add_argument("--kills", type=int, default=1, help="kills of the server, evenly spaced; 1: at half time")
-    parser.add_argument("--side", type=int, default=1024, help="side of an image in pixels")
+    parser.add_argument("--height", type=int, default=2500, help="of a film in pixels")
+    parser.add_argument("--width", type=int, default=2000)
+    parser.add_argument("--bits", type=int, default=16, choices=(8, 12, 16), help="of a film")
     parser.add_argument("--store", help="SQLAlchemy URL of an empty store; default: a new SQLite file")
     parser.add_argument("--json", help="file for the figures")
     options = parser.parse_args()
@@ -60,11 +63,12 @@ def main() -> None:
         folder, load_before = Path(name), os.getloadavg()[0]
         url = options.store or f"sqlite:///{folder}/store.sqlite"
         server = Server(folder, url)
-        make_study(folder, options.readers, options.side)
+        make_study(folder, options.readers, options.height, options.width, options.bits)
         tokens = [
             line.partition("#invite=")[2] for line in server.call("invite", "--new", "--count", str(options.readers))
         ]
-        drawings = [planned_drawings(number, options.seconds, options.side) for number in range(options.readers)]
+        size = options.height, options.width
+        drawings = [planned_drawings(number, options.seconds, *size) for number in range(options.readers)]
         readers = [
             Reader(server.port, token, number, drawings[number], options.seconds) for number, token in enumerate(tokens)
         ]
@@ -89,19 +93,29 @@ def main() -> None:
             "readers": options.readers,
             "seconds": options.seconds,
             "kills": options.kills,
-            "side": options.side,
+            "height": options.height,
+            "width": options.width,
+            "bits": options.bits,
         }
         settings |= {"store": url.partition(":")[0], "load_average_before": load_before}
         write_json(options.json, {"figures": figures, "asked": settings, **machine()})
     sys.exit(1 if any(faults.values()) else 0)
 
 
-def make_study(folder: Path, readers: int, side: int) -> None:
-    """A phantom study in `folder`: profiles/smoke.yaml with larger images and `readers` readers of every image."""
-    yaml = YAML()
+def make_study(folder: Path, readers: int, height: int, width: int, bits: int) -> None:
+    """A study in `folder` with noisy PNG films of `bits` bits, of which `readers` readers read each of IMAGES."""
+    yaml, rng = YAML(), np.random.default_rng(0)
     params = yaml.load(ROOT / "profiles/smoke.yaml")
-    params["data"].update(height=side, width=side)
-    params["phantom"].update(train_images=16, test_images=2 * IMAGES, annotated_images=8)
+    params["data"].update(source="folder", root="raw", val_share=0.5)
+    shade = np.linspace(0.2, 0.8, width) * np.linspace(0.5, 1, height)[:, None]
+    for part, count in (("train", 8), ("test", IMAGES)):
+        for name in (params["data"]["negative"], params["data"]["positive"]):
+            place = folder / "raw" / part / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                levels = (2**bits - 1) * (shade + rng.uniform(-0.05, 0.05, shade.shape))
+                film = Image.fromarray(np.rint(levels).astype(np.uint8 if bits == 8 else np.uint16))
+                film.save(place / f"{part}-{name}-{number}.png", compress_level=1)
     params["annotate"].update(images=IMAGES, readers=readers, readers_per_image=readers)
     yaml.dump(params, folder / "params.yaml")
     subprocess.run([sys.executable, ROOT / "src/prepare.py"], cwd=folder, check=True, stdout=subprocess.DEVNULL)

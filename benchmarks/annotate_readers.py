@@ -38,30 +38,31 @@ class Drawing:
     """answer, confidence, num_events and mask, as they follow from the events."""
 
 
-def planned_drawings(reader: int, seconds: int, side: int) -> list[Drawing]:
-    """Enough drawings for `seconds` seconds, one event per second, on images of `side` x `side` pixels."""
+def planned_drawings(reader: int, seconds: int, height: int, width: int) -> list[Drawing]:
+    """Enough drawings for `seconds` seconds, one event per second, on images of `height` x `width` pixels."""
     rng = np.random.default_rng(reader)
     drawings: list[Drawing] = []
     while sum(len(drawing.events) for drawing in drawings) <= seconds:
-        events = [_event(rng, seq, side) for seq in range(rng.integers(FEWEST, MOST, endpoint=True))]
-        mask = drawn_mask(effective_strokes(events), side, side)
+        events = [_event(rng, seq, height, width) for seq in range(rng.integers(FEWEST, MOST, endpoint=True))]
+        mask = drawn_mask(effective_strokes(events), height, width)
         answer: dict[str, Any] = {"answer": "none", "mask": None}
         if mask.any():
-            answer = {"answer": "region", "mask": {"size": [side, side], "counts": counts_of(mask)}}
+            answer = {"answer": "region", "mask": {"size": [height, width], "counts": counts_of(mask)}}
         answer |= {"confidence": int(rng.integers(1, 6)), "num_events": len(events)}
         drawings.append(Drawing(events, answer))
     return drawings
 
 
-def _event(rng: np.random.Generator, seq: int, side: int) -> dict[str, Any]:
+def _event(rng: np.random.Generator, seq: int, height: int, width: int) -> dict[str, Any]:
     """Sometimes an undo, else 50 to 200 points along a wobbling ring or part of one, by brush or outline."""
     if seq and rng.random() < 0.05:
         return {"seq": seq, "kind": "undo"}
     tool = "brush" if rng.random() < 0.5 else "outline"
     turn = rng.uniform(0.2, 1) if tool == "brush" else 1
     angles = np.linspace(0, 2 * np.pi * turn, rng.integers(50, 201), endpoint=False) + rng.uniform(0, 6)
+    side = min(height, width)
     reach = side * rng.uniform(0.04, 0.12) * (1 + 0.2 * np.sin(3 * angles))
-    centre = rng.uniform(0.15 * side, 0.85 * side, 2)
+    centre = rng.uniform(0.15, 0.85, 2) * (width, height)
     points = centre + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return {
         "seq": seq,
@@ -69,7 +70,9 @@ def _event(rng: np.random.Generator, seq: int, side: int) -> dict[str, Any]:
         "tool": tool,
         "mode": "remove" if seq and rng.random() < 0.2 else "add",
         "radius": max(0.5, round(8 * side * rng.uniform(0.005, 0.02)) / 8),
-        "points": (np.clip(np.round(8 * points.ravel()) / 8, 0, side)).tolist(),  # 1/8 pixel, as the page sends them
+        "points": np.clip(np.round(8 * points) / 8, 0, (width, height))
+        .ravel()
+        .tolist(),  # 1/8 pixel, as the page sends them
     }
 
 
@@ -213,7 +216,7 @@ class Reader(threading.Thread):
         content = answer.read()
         if cookie := answer.headers["set-cookie"]:
             self._headers["cookie"] = cookie.partition(";")[0]
-        if answer.headers.get_content_type() == "image/png":
+        if answer.headers.get_content_type() != "application/json":  # a film
             return content
         reply = json.loads(content)
         if answer.status == 409 and reply["detail"]["code"] == "already_recorded":
