@@ -67,6 +67,8 @@ def test_a_branch_is_stored_once_as_sent_and_is_no_part_of_the_log(overtaken: An
     assert served.store.events(task["task"]) == log
     assert waiting(page, task) == ["b-0000001"]
     assert served.store.waiting_by_reader() == {reader: 1}
+    places = page.send("GET", "/api/progress").json()["tasks"]
+    assert [place["set_aside"] for place in places] == [1, *[0] * (len(places) - 1)]
     assert send(page, task, log, branch="b-0000002").json() == sent.json()  # the log has these already
 
 
@@ -139,6 +141,19 @@ def test_which_strokes_of_a_branch_count(served: Served, kinds: str, counted: li
     assert [event["seq"] - 1 for event in one["strokes"]] == counted
     log = decide(page, task, "brought_back", 2).json()["events"]
     assert [event["points"] for event in log[2:]] == [events[n]["points"] for n in counted]
+
+
+def test_what_reaches_the_log_after_all_waits_for_nothing(served: Served) -> None:
+    """Another window of the same device has sent the strokes that this one had set aside."""
+    _, page = served.reader()
+    task = page.next()
+    events = [stroke(0, SQUARE), stroke(1, OTHER)]
+    assert len(send(page, task, events).json()["branches"]) == 1
+    page.draw(task, events[:1])
+    assert len(waiting(page, task)) == 1
+    page.draw(task, events[1:])
+    assert waiting(page, task) == []
+    assert served.store.waiting_by_reader() == {}
 
 
 def test_only_the_reader_of_a_task_that_has_come_up_has_branches(overtaken: Any) -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from sightline.annotate import task_log
 from sightline.annotate.answers import Final, OutOfStep
-from sightline.annotate.schema import branch, task
+from sightline.annotate.schema import branch, drawing, task
 from sightline.annotate.session_store import SessionStore
 from sightline.annotate.sessions import moment
 from sightline.formats.strokes import effective_events
@@ -59,11 +60,7 @@ class BranchStore(SessionStore):
     def waiting(self, name: str) -> list[Waiting]:
         """The branches of a task about which its reader has not decided, in order of arrival."""
         with self._reading() as db:
-            rows = db.execute(
-                select(branch)
-                .where(branch.c.task == name, branch.c.state == "kept")
-                .order_by(branch.c.received_at, branch.c.id)
-            ).all()
+            rows = _undecided(db, branch.c.task == name)
             log = task_log.log_of(db, name) if rows else []
         return [
             Waiting(id=row.id, received_at=row.received_at, strokes=_strokes_of(row.base, row.content, log))
@@ -91,9 +88,28 @@ class BranchStore(SessionStore):
 
     def waiting_by_reader(self) -> dict[str, int]:
         """How many branches wait for each reader's decision; readers without one are left out."""
-        count = select(task.c.reader, func.count().label("waiting")).join(branch).where(branch.c.state == "kept")
         with self._reading() as db:
-            return {row.reader: row.waiting for row in db.execute(count.group_by(task.c.reader))}
+            return Counter(row.reader for row in _undecided(db))
+
+    def waiting_by_task(self, pseudonym: str) -> dict[str, int]:
+        """How many branches of each of a reader's tasks wait for a decision; tasks without one are left out."""
+        with self._reading() as db:
+            return Counter(row.task for row in _undecided(db, task.c.reader == pseudonym))
+
+
+def _undecided(db: Connection, *where: ColumnElement[bool]) -> list[Row[Any]]:
+    """Branches that wait for a decision, with their task's reader, in order of arrival.
+
+    A branch whose events have all reached the log, by another window of the same device, needs none.
+    """
+    query = select(branch, task.c.reader).join(task).where(branch.c.state == "kept", *where)
+    found = []
+    for row in db.execute(query.order_by(branch.c.received_at, branch.c.id)):
+        ids = {event["id"] for event in json.loads(row.content)}
+        here = select(drawing.c.id).where(drawing.c.task == row.task, drawing.c.seq >= row.base)
+        if not ids <= set(db.scalars(here)):
+            found.append(row)
+    return found
 
 
 def _bring_back(db: Connection, name: str, base: int, content: str, num_events: int) -> None:

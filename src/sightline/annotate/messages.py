@@ -262,6 +262,8 @@ class Place(BaseModel):
     number: int
     practice: bool
     done: bool
+    set_aside: int
+    """Number of branches that wait for a decision."""
 
 
 class Progress(BaseModel):

@@ -77,10 +77,16 @@ def router(
 
     @routes.get("/api/progress")
     def progress(row: Enrolled) -> messages.Progress:
-        tasks = store.tasks_of(row.reader)
+        waiting = store.waiting_by_task(row.reader)
         places = [
-            messages.Place(task=t.task, number=t.number, practice=t.kind == "practice", done=t.versions > 0)
-            for t in tasks
+            messages.Place(
+                task=t.task,
+                number=t.number,
+                practice=t.kind == "practice",
+                done=t.versions > 0,
+                set_aside=waiting.get(t.task, 0),
+            )
+            for t in store.tasks_of(row.reader)
         ]
         return messages.Progress(
             done=sum(place.done for place in places),

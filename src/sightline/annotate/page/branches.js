@@ -27,7 +27,7 @@ export class Branches {
    * @param {string} options.reader
    * @param {string} options.task
    * @param {object[]} options.waiting the task's branches that wait for a decision.
-   * @param {(waiting: object[]) => void} options.onChange called with those that wait now.
+   * @param {(waiting: object[], task: string) => void} options.onChange called with those of a task that wait now.
    * @param {(error: ApiError) => void} options.onSignedOut
    */
   constructor(options) {
@@ -40,7 +40,25 @@ export class Branches {
 
   /** Keeps the task's overtaken events and sends them. Resolves once they are kept. @param {object[]} events */
   async setAside(events) {
+    await this.#keep(this.#options.task, events);
+    this.send();
+  }
+
+  /**
+   * Sets aside what this device holds for images that have been answered elsewhere since: nobody may open them again.
+   * @param {{task: string, done: boolean}[]} tasks
+   */
+  async setAsideOthers(tasks) {
     const { vault, reader, task } = this.#options;
+    const done = new Set(tasks.filter((one) => one.done && one.task !== task).map((one) => one.task));
+    const left = (await vault.unsentTasks(reader)).filter((name) => done.has(name));
+    for (const name of left) await this.#keep(name, await vault.unsent(reader, name));
+    if (left.length > 0) this.send();
+  }
+
+  /** Keeps events of a task as a branch in the vault. */
+  async #keep(task, events) {
+    const { vault, reader } = this.#options;
     let rest = events;
     while (rest.length > 0) {
       // An undo at the start of a further part undoes nothing of the part before it: a stroke too many, none too few.
@@ -54,7 +72,6 @@ export class Branches {
         this.#unkept.push({ task, id, events: part });
       }
     }
-    this.send();
   }
 
   /** Sends what this device has set aside, of all tasks, until the server has it. */
@@ -82,7 +99,7 @@ export class Branches {
     const { api, task } = this.#options;
     const path = `/api/tasks/${encodeURIComponent(task)}/branches/${encodeURIComponent(id)}`;
     const { branches, events } = await api.post(path, { decision, num_events: numEvents }, { tries: 3 });
-    this.#show(branches);
+    this.#show(branches, task);
     return events;
   }
 
@@ -98,9 +115,9 @@ export class Branches {
     this.send();
   }
 
-  #show(waiting) {
-    this.waiting = waiting;
-    if (this.#isOpen) this.#options.onChange(waiting);
+  #show(waiting, task) {
+    if (task === this.#options.task) this.waiting = waiting;
+    if (this.#isOpen) this.#options.onChange(waiting, task);
   }
 
   /** Tries until the server has the branch, refuses it, or the screen has closed. */
@@ -119,7 +136,7 @@ export class Branches {
     const { api, vault, reader } = this.#options;
     try {
       const { branches } = await api.post(`/api/tasks/${encodeURIComponent(task)}/branches`, { id, events });
-      if (task === this.#options.task) this.#show(branches);
+      this.#show(branches, task);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401 && this.#isOpen) this.#options.onSignedOut(error);

@@ -9,7 +9,8 @@ export function imagesScreen(app) {
   const next = tasks.find((task) => !task.done);
   const items = tasks.map((task) => {
     const state = task.done ? "done" : task === next ? "next" : "later";
-    const words = t(`images.${state}`) + (task.practice ? `, ${t("images.practice")}` : "");
+    const more = [task.practice && t("images.practice"), task.set_aside > 0 && t("images.set_aside")].filter(Boolean);
+    const words = [t(`images.${state}`), ...more].join(", ");
     return element(
       "li",
       {},

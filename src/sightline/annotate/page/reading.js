@@ -156,6 +156,7 @@ class Reading {
     const whose = { api, vault, reader: session.reader, task: task.task, onSignedOut: signedOut };
     const branches = this.#openBranches(task, whose);
     branches.setAside(merged.aside);
+    branches.setAsideOthers(this.#app.progress.tasks);
     const queue = new Queue({
       ...whose,
       pending: merged.pending,
@@ -187,7 +188,12 @@ class Reading {
     const notice = new BranchNotice(hooks, task.final);
     this.#bar.bar.prepend(notice.node);
     notice.fill(task.branches);
-    return new Branches({ ...whose, waiting: task.branches, onChange: (waiting) => notice.fill(waiting) });
+    const onChange = (waiting, name) => {
+      const place = this.#app.progress.tasks.find((one) => one.task === name);
+      if (place) place.set_aside = waiting.length; // for the list of images
+      if (name === task.task) notice.fill(waiting);
+    };
+    return new Branches({ ...whose, waiting: task.branches, onChange });
   }
 
   /** Brings set-aside strokes back or discards them; meanwhile nothing is drawn. */

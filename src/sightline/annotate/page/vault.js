@@ -10,6 +10,7 @@ const POLYGON = "polygon"; // in place of an event's id, which is longer
  * @property {boolean} durable whether it outlives the page; false: in memory only.
  * @property {(reader: string, task: string, event: object) => Promise<void>} keep
  * @property {(reader: string, task: string) => Promise<object[]>} unsent events by ascending seq, less those set aside.
+ * @property {(reader: string) => Promise<string[]>} unsentTasks tasks with such events.
  * @property {(reader: string, task: string, events: object[], branch: string) => Promise<void>} setAside keeps events
  *   as a branch of this id.
  * @property {(reader: string) => Promise<{task: string, id: string, events: object[]}[]>} aside all branches.
@@ -56,6 +57,10 @@ function vaultOf(rows, durable) {
     async unsent(reader, task) {
       const kept = await rows.all(reader, task);
       return inOrder(kept.filter((row) => row.event && !row.branch).map((row) => row.event));
+    },
+    async unsentTasks(reader) {
+      const kept = await rows.all(reader);
+      return [...new Set(kept.filter((row) => row.event && !row.branch).map((row) => row.task))];
     },
     setAside: (reader, task, events, branch) => keep(reader, task, events, { branch }),
     async aside(reader) {
