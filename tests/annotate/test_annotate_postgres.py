@@ -230,3 +230,20 @@ def test_lock_revocation_consent_and_withdrawal(served: Served) -> None:
         db.exec_driver_sql("update acceptance set language = 'xx'")
     assert page.send("POST", "/api/withdrawal", {"confirm": "withdraw"}).status_code == 204
     assert phone.send("GET", "/api/progress").json()["detail"]["code"] == "withdrawn"
+
+
+def test_a_branch_is_kept_once_and_brought_back_once(served: Served) -> None:
+    reader, page = served.reader()
+    task = page.next()
+    page.draw(task, [stroke(0, SQUARE)])
+    overtaken = [stroke(0, [40.125, 40.0], tool="brush"), stroke(1, SQUARE), step(2, "undo")]
+    path = f"/api/tasks/{task['task']}/branches"
+    sent = at_once([lambda: served.store.set_aside(task["task"], "b-0000001", overtaken)] * 3)
+    assert sent == [None] * 3
+    assert served.store.waiting_by_reader() == {reader: 1}
+    assert page.send("POST", f"{path}/%00", {"decision": "discarded", "num_events": 0}).status_code == 404
+    logs = at_once([lambda: served.store.decide(task["task"], "b-0000001", "brought_back", 1)] * 3)
+    assert [len(log) for log in logs] == [2, 2, 2]
+    assert served.store.events(task["task"]) == logs[0]
+    assert served.store.waiting_by_reader() == {}
+    assert served.store.withdraw(reader)

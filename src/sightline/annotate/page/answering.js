@@ -23,7 +23,7 @@ export class Answering {
   /**
    * Gives the answer, or says why it cannot be given yet.
    * @param {"region"|"none"|"cannot"} given
-   * @param {{task: object, desk: import("./desk.js").Desk, queue: object, clock: object}} open
+   * @param {{task: object, desk: import("./desk.js").Desk, queue: object, clock: object, forgetPolygon: () => void}} open
    */
   async give(given, open) {
     const { bar } = this;
@@ -74,7 +74,7 @@ export class Answering {
     const { answer, confidence, mask, more } = this.#content(given, open);
     await submission(app, open, answer, confidence, mask, more);
     open.clock.forget();
-    await app.vault.keepPolygon(app.session.reader, open.task.task, null);
+    open.forgetPolygon();
     const [progress, next] = await Promise.all([app.api.get("/api/progress"), app.api.get("/api/tasks/next")]);
     app.progress = progress;
     return this.isShown() && this.#goOn(answer, open.task, answer === "region" ? open.desk.mask() : null, next);

@@ -167,7 +167,9 @@ class Reading {
       },
     });
     const desk = this.#openDesk(task, film, merged.events, queue);
-    this.#open = { task, desk, queue, branches, clock: openClock(task.task), openedAt: new Date().toISOString() };
+    const forgetPolygon = () => this.#keepPolygon(task.task, null);
+    const opened = { clock: openClock(task.task), openedAt: new Date().toISOString() };
+    this.#open = { task, desk, queue, branches, forgetPolygon, ...opened };
     window.addEventListener("keydown", bar.onKey);
     bar.fill({ task, progress: this.#app.progress, hasNext: Boolean(this.#neighbour(1)) });
     bar.confidence = this.#confidence ?? task.confidence;
