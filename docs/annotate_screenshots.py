@@ -81,6 +81,10 @@ def main() -> None:
                 page.goto(admin)
                 page.locator("#readers tbody tr").first.wait_for()
                 shoot(page, "admin")
+                page.locator("#images tbody th button").first.click()
+                page.locator("dialog.answers .answers-readers label").nth(2).wait_for()
+                page.locator("dialog.answers img").evaluate("image => image.decode()")
+                shoot(page, "answers")
                 browser.close()
         finally:
             server.terminate()
