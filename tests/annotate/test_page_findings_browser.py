@@ -41,7 +41,7 @@ def findings_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         folder, data__source="folder", data__root="raw", data__val_share=0.5, annotate__images=2, annotate__readers=2,
         annotate__readers_per_image=2, annotate__repeats=0.0, annotate__controls=0.0, annotate__practice=1,
         annotate__findings="pleural effusion, nodule", annotate__comments=True,
-        annotate__companions="raw/beside.csv",
+        annotate__companions="raw/beside.csv", data__few_levels="accept",
     )  # fmt: skip
     done = stage("prepare", folder)
     assert done.returncode == 0, done.stderr
