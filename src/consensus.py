@@ -39,6 +39,8 @@ class Consensus:
     """paper: strokes become regions by the published clean-up; none: all are regions; auto: as column `drawn` says."""
     finding: str
     """Which votes, by the column `finding` of annotations.csv; '': each reader's regions of all findings united."""
+    adjudicated: bool
+    """Whether an answer of a second round counts in place of its reader's first one (`repeats.counts_now`)."""
     empty: Literal["dropped", "votes"]
     """What an annotation without a region does."""
     rule: ConsensusRule
@@ -80,8 +82,9 @@ def main() -> None:
     index = read_csv(INDEX, {"image": str, "split": str, "patient": str, "source": str})
     grid = prepared_grid(PREPARED)
     if settings.source == "annotations":
-        table, masks_AHW = read_annotations(folder, index, grid, settings.cleanup, {settings.finding} - {""})
-        by_finding = {} if settings.finding else finding_agreements(folder, index, grid, settings.cleanup)
+        how = (folder, index, grid, settings.cleanup)
+        table, masks_AHW = read_annotations(*how, {settings.finding} - {""}, settings.adjudicated)
+        by_finding = {} if settings.finding else finding_agreements(*how, settings.adjudicated)
         write_annotated(params, index, valid_votes(table, masks_AHW, settings.empty == "votes"), by_finding)
         print(*small_lines(int(table["num_saved"].sum()), int(table["num_thin"].sum())), sep="", end="")
     elif settings.source == "masks":

@@ -71,6 +71,7 @@ STANDING = (
     "POST /api/admin/export",
     "POST /api/admin/backup",
     "GET /api/admin/log",
+    "POST /api/admin/round",
     "GET /api/admin/film",
     "GET /api/admin/answers",
 )
@@ -83,7 +84,7 @@ WITHOUT_INPUT = {
     *("GET /api/session", "GET /api/progress", "GET /api/tasks/next", "GET /api/admin/session"),
     *("GET /api/admin/overview", "DELETE /api/session", "DELETE /api/admin/session"),
     *("GET /api/admin/access", "POST /api/session/lock"),
-    *("POST /api/admin/backup", "POST /api/admin/export", "GET /api/admin/log"),
+    *("POST /api/admin/backup", "POST /api/admin/export", "POST /api/admin/round", "GET /api/admin/log"),
 }
 ROLES = ("reader", "admin", "nobody")
 

@@ -48,7 +48,8 @@ class Study:
     def __init__(self, folder: Path) -> None:
         self.folder, self.own = folder, folder / "own"
         self.settings = {
-            "source": "annotations", "folder": "own", "cleanup": "paper", "finding": "''", "empty": "dropped",
+            "source": "annotations", "folder": "own", "cleanup": "paper", "finding": "''", "adjudicated": "false",
+            "empty": "dropped",
             "rule": "mean", "min_share": 0.5, "min_count": 2, "weights": "{student: 1.0}", "random_masks": 20,
         }  # fmt: skip
         (folder / "data/prepared").mkdir(parents=True)

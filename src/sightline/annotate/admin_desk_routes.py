@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
 from sightline.annotate import messages
+from sightline.annotate.adjudication import disputed
 from sightline.annotate.assignment import Plan, planned_tasks
 from sightline.annotate.desk_downloads import backup_bytes, export_zip
 from sightline.annotate.images import Pictures
@@ -25,12 +27,17 @@ class Desk:
     plan: Plan
     file: Path | None
     """The store's; None for PostgreSQL."""
+    below: float = 0.5
+    """Mean IoU of two readers below which an image comes up in a second round."""
 
 
-def router(store: Store, pictures: Pictures, admin: Callable[..., str], desk: Desk) -> APIRouter:
-    """The routes /api/admin/readers, /api/admin/readers/{reader}/link, and /api/admin/export, backup and log.
+def router(
+    store: Store, pictures: Pictures, admin: Callable[..., str], desk: Desk, overview: Callable[[], dict[str, Any]]
+) -> APIRouter:
+    """The routes /api/admin/readers, /api/admin/readers/{reader}/link, and /api/admin/export, backup, round and log.
 
-    `admin`: the dependency that gives the admin session's cookie. A link's token is sent once and stored hashed.
+    `admin`: the dependency that gives the admin session's cookie; `overview`: what the admin's page shows. A link's
+    token is sent once and stored hashed.
     """
     routes = APIRouter(responses=REFUSALS, dependencies=[Depends(admin)])
 
@@ -67,6 +74,11 @@ def router(store: Store, pictures: Pictures, admin: Callable[..., str], desk: De
             raise Refused(409, "backup_failed", str(error)) from None
         store.note("admin", "backup", "download")
         return _download(copy, "application/vnd.sqlite3", "sqlite")
+
+    @routes.post("/api/admin/round")
+    def begin_round() -> messages.Round:
+        images = disputed(overview(), desk.below)
+        return messages.Round(images=len(images), readings=len(store.begin_round(images)))
 
     @routes.get("/api/admin/log")
     def log() -> messages.Log:

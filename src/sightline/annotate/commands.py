@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from sightline.annotate.adjudication import disputed
 from sightline.annotate.admin_desk_routes import Desk
 from sightline.annotate.assignment import planned_tasks
 from sightline.annotate.backup_command import add_backup_commands
@@ -91,6 +92,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new(invite_parser)
     url(invite_parser, f"http://127.0.0.1:{PORT}")
     command("status", status, "print coverage, pace and agreement")
+    adjudicate_parser = command("adjudicate", adjudicate, "begin a second round on the images with most disagreement")
+    adjudicate_parser.add_argument("--dry-run", action="store_true", help="list the images, and begin nothing")
     command("people", people, "print the names behind the pseudonyms; keep them to yourself")
     command("log", log, "print the log as CSV: sign-ins, invitations, revocations, withdrawals, exports, backups")
     export_parser = command("export", export, "write the annotations so far, for the pipeline")
@@ -141,7 +144,7 @@ def serve(arguments: argparse.Namespace) -> None:
         is_https=is_https,
         hosts={urlsplit(url).hostname or "", "127.0.0.1", "localhost", "[::1]"},
         health=health,
-        desk=Desk(plan, file),
+        desk=Desk(plan, file, params.annotate.adjudicate_below),
         stay=stay,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
@@ -198,6 +201,18 @@ def status(arguments: argparse.Namespace) -> None:  # noqa: ARG001
     grid = params.data.height, params.data.width
     now = live_overview(store, plan, begun_at, grid, empty_votes=empty_votes_in())
     print("\n".join(status_lines(now())))
+
+
+def adjudicate(arguments: argparse.Namespace) -> None:
+    """Begins a second round, or lists its images."""
+    store, params, plan, begun_at, _ = opened_study()
+    grid = params.data.height, params.data.width
+    below = params.annotate.adjudicate_below
+    images = disputed(live_overview(store, plan, begun_at, grid, empty_votes=empty_votes_in())(), below)
+    print("\n".join([f"{len(images)} images with all first readings and a mean IoU below {below:g}", *images]))
+    if not arguments.dry_run:
+        new = store.begin_round(images)
+        print(f"{len(new)} new readings of {len({reader for reader, _ in new})} readers, after all others")
 
 
 def people(arguments: argparse.Namespace) -> None:  # noqa: ARG001

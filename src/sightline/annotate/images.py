@@ -43,6 +43,8 @@ class Annotate:
     """Whether a reader may add a comment to an answer."""
     companions: str
     """A CSV of films to be shown beside images, see companions.py; '' shows none."""
+    adjudicate_below: float = 0.5
+    """Mean IoU of two readers below which an image comes up in a second round."""
 
     @property
     def finding_names(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class Annotate:
             raise ValueError("images, practice: 0 or more")
         if not 1 <= self.readers_per_image <= self.readers:
             raise ValueError(f"readers_per_image: from 1 to readers ({self.readers}), got {self.readers_per_image}")
-        for name in ("repeats", "controls"):
+        for name in ("repeats", "controls", "adjudicate_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: must be in [0, 1], got {getattr(self, name)}")
 

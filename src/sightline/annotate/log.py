@@ -24,6 +24,7 @@ What = Literal[
     "withdrawal",
     "export",
     "backup",
+    "second round",
 ]
 ADMIN, NOBODY = "admin", "none"
 COLUMNS = ("number", "at", "who", "what", "detail")

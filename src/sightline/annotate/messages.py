@@ -211,6 +211,13 @@ class Invited(BaseModel):
     """Of the personal link; sent this once."""
 
 
+class Round(BaseModel):
+    images: int
+    """With all first readings, and less agreement than the study asks for."""
+    readings: int
+    """New ones; 0 if all have been begun before."""
+
+
 class LogLine(BaseModel):
     number: int
     at: str

@@ -93,7 +93,7 @@ def create_app(
     app.include_router(admin_routes.router(store, cookies, limits, admin, overview, health.report))
     app.include_router(admin_access_routes.router(store, admin))
     if desk is not None:
-        app.include_router(admin_desk_routes.router(store, pictures, admin, desk))
+        app.include_router(admin_desk_routes.router(store, pictures, admin, desk, overview))
         app.include_router(admin_image_routes.router(store, pictures, admin, desk.plan))
     serve_page(app)
     return app

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 
-from sightline.annotate import log, sessions, task_log
+from sightline.annotate import adjudication, log, sessions, task_log
 from sightline.annotate.answers import Submitted
 from sightline.annotate.assignment import PlannedTask
 from sightline.annotate.branch_store import BranchStore
@@ -141,6 +141,14 @@ class Store(BranchStore):
         return bool(changed.rowcount)
 
     # tasks
+
+    def begin_round(self, images: Sequence[str]) -> list[tuple[str, str]]:
+        """Begins a second round on the images, and logs it; see `adjudication.begin_round`."""
+        with self._writing() as db:
+            new = adjudication.begin_round(db, images)
+            if new:
+                log.append(db, log.ADMIN, "second round", f"{len(new)} readings")
+        return new
 
     def tasks_of(self, pseudonym: str) -> Sequence[Row[Any]]:
         """All tasks of a reader in order; columns task, number, image, kind, repeat, versions (answers so far)."""

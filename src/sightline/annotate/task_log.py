@@ -77,16 +77,18 @@ def append_answer(db: Connection, name: str, sent: Submitted, at: str) -> int:
 
 
 def is_final(db: Connection, name: str) -> bool:
-    """Whether the task is an answered first reading whose hidden second has come up, which must not change it any more.
+    """Whether the task is answered and a later reading of its image, hidden or of a second round, has come up.
 
-    It has come up once every task before it has an answer, which makes it the reader's next one, or once it is begun.
+    It must not change any more. A reading has come up once every task before it has an answer, which makes it the
+    reader's next one, or once it is begun.
     """
     this = db.execute(select(task).where(task.c.task == name)).one_or_none()
     answers = db.scalar(select(func.count()).where(submission.c.task == name))
-    if this is None or this.repeat or not answers:
+    if this is None or not answers:
         return False
     mine = task.c.reader == this.reader
-    again = db.execute(select(task).where(mine, task.c.image == this.image, task.c.repeat > 0)).first()
+    later = select(task).where(mine, task.c.image == this.image, task.c.repeat > this.repeat)
+    again = db.execute(later.order_by(task.c.number)).first()
     if again is None:
         return False
     is_answered = select(submission.c.task).where(submission.c.task == task.c.task).exists()

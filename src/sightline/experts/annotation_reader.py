@@ -17,7 +17,7 @@ from sightline.counts import counted
 from sightline.experts.findings import finding_groups
 from sightline.experts.masks import shrunk_and_saved
 from sightline.experts.outlines import clean_drawing
-from sightline.experts.repeats import is_repeat, repeats_in
+from sightline.experts.repeats import ROUND, is_repeat, repeats_in
 from sightline.formats.mask_png import png_mask
 from sightline.formats.mask_values import mixed_whites, white_of
 from sightline.names import image_name, stem_of
@@ -35,11 +35,13 @@ def read_annotations(
     grid: tuple[int, int],
     cleanup: Cleanup = "auto",
     findings: Collection[str] = (),
+    adjudicated: bool = False,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The A rows of annotations.csv and their clean masks, bool A x H x W, empty ones included.
 
     `findings`: those that count, none for all; a reader's rows about several of them at one reading of an image become
-    one, with their masks united (`findings.finding_groups`).
+    one, with their masks united (`findings.finding_groups`). `adjudicated`: answers of a second round take the place of
+    the first (`repeats.counts_now`), and count as first readings.
 
     `cleanup` auto: the masks whose column `drawn` says region are regions already and are brought to the grid by area
     (`masks.shrunk`); all others are strokes, which the published clean-up turns into regions (`outlines`). paper, none:
@@ -57,7 +59,8 @@ def read_annotations(
     """
     path = folder / "annotations.csv"
     table = annotation_table(folder)
-    groups = finding_groups(table, findings, str(path))
+    groups = finding_groups(table, findings, str(path), adjudicated)
+    table["repeat"] = table["repeat"].replace(ROUND, "0")
     if not len(table):
         raise StudyError(
             f"{path}: holds no annotation; annotate images (sightline annotate) or set consensus.source: none"

@@ -15,13 +15,17 @@ from sightline.experts.votes import Votes, valid_votes
 from sightline.statistics.means import mean_known
 
 
-def finding_agreements(folder: Path, index: pd.DataFrame, grid: tuple[int, int], cleanup: Cleanup) -> dict[str, Any]:
+def finding_agreements(
+    folder: Path, index: pd.DataFrame, grid: tuple[int, int], cleanup: Cleanup, adjudicated: bool = False
+) -> dict[str, Any]:
     """{"findings": by name, see `finding_agreement`}; nothing where no annotation names a finding.
 
     Each finding's annotations are read by themselves, with `read_annotations`.
     """
     names = findings_in(annotation_table(folder))
-    votes = {name: valid_votes(*read_annotations(folder, index, grid, cleanup, [name]), True) for name in names}
+    votes = {
+        name: valid_votes(*read_annotations(folder, index, grid, cleanup, [name], adjudicated), True) for name in names
+    }
     return {"findings": {name: finding_agreement(one) for name, one in votes.items()}} if names else {}
 
 

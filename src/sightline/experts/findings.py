@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from sightline.experts.repeats import counts_now
 from sightline.formats.annotations import Drawing
 from sightline.formats.rle import counts_of
 from sightline.study.errors import StudyError
@@ -23,13 +24,15 @@ def findings_in(table: pd.DataFrame) -> list[str]:
     return sorted(set(table["finding"]) - {""})
 
 
-def finding_groups(table: pd.DataFrame, findings: Collection[str], where: str) -> list[list[int]]:
+def finding_groups(
+    table: pd.DataFrame, findings: Collection[str], where: str, adjudicated: bool = False
+) -> list[list[int]]:
     """Row numbers of the annotations that count, those of one reading together; in the order of their first rows.
 
     `table`: columns image, annotator, repeat and finding, "" for an annotation of no finding in particular, which stays
     alone. A reader's first row of each finding belongs to one reading of the image, the second of each to another, and
-    so on, apart for hidden second readings. `findings`: those that count, none for all rows. StudyError, with the file
-    `where`, for one that no row has.
+    so on, apart for hidden second readings. `adjudicated`: see `repeats.counts_now`. `findings`: those that count, none
+    for all rows. StudyError, with the file `where`, for one that no row has.
     """
     known = findings_in(table)
     unknown = sorted(set(findings) - set(known))
@@ -39,8 +42,9 @@ def finding_groups(table: pd.DataFrame, findings: Collection[str], where: str) -
     groups: dict[tuple[object, ...], list[int]] = {}
     times: Counter[tuple[object, ...]] = Counter()
     columns = (table[name].tolist() for name in ("image", "annotator", "repeat", "finding"))
+    is_counted = counts_now(table, adjudicated).tolist()
     for row, (*reading, finding) in enumerate(zip(*columns, strict=True)):
-        if not findings or finding in findings:
+        if is_counted[row] and (not findings or finding in findings):
             times[(*reading, finding)] += 1
             groups.setdefault((*reading, times[(*reading, finding)] if finding else f"row {row}"), []).append(row)
     return list(groups.values())

@@ -1,7 +1,8 @@
 """Hidden second readings: which annotations are a reader's second look at an image, which never votes.
 
-The experts' page writes it down (column `repeat`: 0 for the first reading, 1 for the second). No clock is asked: it may
-have stepped back. Other tools do not write it; there the time decides (`annotation_reader.reading_order`).
+The experts' page writes it down (column `repeat`: 0 for the first reading, 1 for the hidden second, 2 for the answer of
+a second round, which replaces the first only where the study says so). No clock is asked: it may have stepped back.
+Other tools do not write it; there the time decides (`annotation_reader.reading_order`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from sightline.study.files import csv_columns, read_csv
+
+ROUND = "2"  # the `repeat` of an answer of a second round
 
 
 def repeats_in(folder: Path, annotations: pd.Series) -> pd.Series:
@@ -26,6 +29,20 @@ def repeats_in(folder: Path, annotations: pd.Series) -> pd.Series:
             rows = read_csv(table, {"annotation": str, "repeat": str})
             stated |= {name: text for name, text in zip(rows.annotation, rows.repeat, strict=True) if text}
     return annotations.map(lambda name: stated.get(name, ""))
+
+
+def counts_now(table: pd.DataFrame, adjudicated: bool) -> np.ndarray:
+    """Which rows count, bool: all but those of a second round.
+
+    Where the study is `adjudicated`, a reader's answer of the second round counts in place of all others by the reader
+    about the image, the hidden second reading included. "Cannot judge" is no row, so that the first answer then stays.
+    """
+    is_round = (table["repeat"] == ROUND).to_numpy(bool)
+    if not adjudicated:
+        return ~is_round
+    pairs = list(zip(table["image"], table["annotator"], strict=True))
+    again = {pair for pair, later in zip(pairs, is_round.tolist(), strict=True) if later}
+    return is_round | ~np.array([pair in again for pair in pairs], bool)
 
 
 def is_repeat(table: pd.DataFrame) -> pd.Series:

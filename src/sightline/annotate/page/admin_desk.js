@@ -38,6 +38,14 @@ export function deskBar(api, refresh) {
       return [element("p", { class: "note", text: t(`admin.done.${what}`) })];
     });
 
+  const beginRound = () => {
+    if (!window.confirm(t("admin.round.sure"))) return;
+    attempt(async () => {
+      const begun = await api.post("/api/admin/round");
+      return [element("p", { class: "note", text: t("admin.done.round", begun) })];
+    });
+  };
+
   const form = element(
     "form",
     { class: "desk-invite" },
@@ -58,6 +66,7 @@ export function deskBar(api, refresh) {
       { class: "desk-files" },
       button(t("admin.export"), () => download("export"), { id: "export" }),
       button(t("admin.backup"), () => download("backup"), { id: "backup" }),
+      button(t("admin.round"), beginRound, { id: "round" }),
     ),
     element("p", { class: "note", text: t("admin.backup.note") }),
     outcome,
