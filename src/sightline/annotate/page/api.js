@@ -4,6 +4,7 @@ import { met } from "./connection.js";
 import { has } from "./words.js";
 
 const TIMEOUT_MS = 20000;
+const FILE_MS = 1800000; // a large study's export or backup, on a slow line
 const FIRST_WAIT_MS = 400;
 
 /** A failed request: refused by the server, or never answered. */
@@ -35,6 +36,14 @@ export class ApiError extends Error {
   }
 }
 
+function requestOf(method, body, csrf, limit) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (csrf && method !== "GET") headers["X-CSRF-Token"] = csrf;
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return { method, headers, body: text, credentials: "same-origin", signal: AbortSignal.timeout(limit) };
+}
+
 /**
  * A client for one reader's page (or the admin's). The CSRF token is kept in memory only.
  * @param {string} sessionPath from which the session is fetched again when its CSRF token has changed.
@@ -51,19 +60,10 @@ export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
     return session;
   }
 
-  async function once(method, path, body, read = readJson) {
-    const headers = { Accept: "application/json" };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    if (csrf && method !== "GET") headers["X-CSRF-Token"] = csrf;
+  async function once(method, path, body, read = readJson, limit = TIMEOUT_MS) {
     let answer;
     try {
-      answer = await fetch(path, {
-        method,
-        headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
-        credentials: "same-origin",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      answer = await fetch(path, requestOf(method, body, csrf, limit));
     } catch (cause) {
       met(null);
       throw new ApiError(0, "offline", `no answer from the server (${cause.name})`);
@@ -73,6 +73,7 @@ export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
       return await read(answer);
     } catch (error) {
       if (error instanceof ApiError) onRefused(error);
+      if (error instanceof DOMException) throw new ApiError(0, "offline", `the answer broke off (${error.name})`);
       throw error;
     }
   }
@@ -109,7 +110,7 @@ export function openApi(sessionPath = "/api/session", onRefused = () => {}) {
     put: (path, body, { tries = 3 } = {}) => send("PUT", path, body, tries),
     remove: (path, { tries = 2 } = {}) => send("DELETE", path, undefined, tries),
     /** Posts for a file: its bytes and the name that the server gives it. */
-    download: (path) => once("POST", path, undefined, readFile),
+    download: (path) => once("POST", path, undefined, readFile, FILE_MS),
     /** Sends while the page closes. The answer is not awaited, so send only what may safely be sent again. */
     keepalive(path, body) {
       const text = JSON.stringify(body);
