@@ -138,6 +138,7 @@ def serve(
     is_https: bool = False,
     health: Health | None = None,
     stay: Stay | None = None,
+    shows_others: bool = False,
 ) -> Served:
     """The study prepared in `folder`, which must be the working folder."""
     params, index = read_params(Params, folder / "params.yaml"), study_index()
@@ -153,6 +154,7 @@ def serve(
         limits=limits or open_limits(),
         health=health,
         stay=stay,
+        shows_others=shows_others,
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
         companions=read_companions(params.annotate.companions, params.data, pictures.sha256),

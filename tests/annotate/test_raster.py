@@ -462,7 +462,7 @@ def test_a_long_outline_stays_one_stroke_and_a_short_one_is_none(browser_page: A
 
 
 SAMPLED = """async ({ counts, height, width, rows, cols }) => {
-  const { borderOf, sampledMask } = await import("/admin_images.js");
+  const { borderOf, sampledMask } = await import("/sampled_mask.js");
   const mask = sampledMask(counts, height, width, rows, cols);
   return { mask: [...mask], border: borderOf(mask, rows, cols) };
 }"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from test_coordinators_desk import logged, signed_in
 
-from pages import SQUARE, Page, stroke
+from pages import SQUARE, Page, serve, stroke
 from sightline.annotate.adjudication import disputed
 from sightline.annotate.export import export_folder
 from sightline.experts.annotation_reader import read_annotations
@@ -81,6 +82,30 @@ def test_readers_see_disputed_images_again_and_the_study_says_whether_that_count
             masks = {mask.tobytes() for mask in votes.masks_AHW[rows]}
             assert len(masks) == (1 if is_round or image not in low else 2), image
     assert not np.array_equal(before.masks_AHW, after.masks_AHW)
+
+
+def test_the_others_outlines_are_shown_in_the_second_round_alone(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(prepared)
+    served = serve(prepared, f"sqlite:///{tmp_path}/store.sqlite", shows_others=True)
+    admin = signed_in(served)
+    served.store.begin({})
+    pages = [served.reader() for _ in range(3)]
+    for number, (_, page) in enumerate(pages):
+        answer_all(page, [x + 9 * (number > 0) for x in SQUARE])
+    admin.send("POST", "/api/admin/round")
+    first = {(row.reader, row.image): json.loads(row.counts) for row in served.store.submissions() if not row.repeat}
+    for reader, page in pages:
+        tasks = served.store.tasks_of(reader)
+        [*_, image] = [row.image for row in tasks if row.repeat == 2][:1]
+        sent = page.next()
+        theirs = [counts for (name, about), counts in first.items() if about == image and name != reader]
+        assert sorted(sent["others"]) == sorted(theirs) != []
+        for row in tasks:
+            if row.task != sent["task"]:
+                assert page.send("GET", f"/api/tasks/{row.task}").json()["others"] is None
+    served.store.close()
 
 
 @pytest.mark.parametrize(("adjudicated", "expected"), [(False, [1, 1, 1, 0, 1, 0]), (True, [0, 0, 1, 1, 0, 1])])

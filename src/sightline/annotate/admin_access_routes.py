@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Depends
 
-from sightline.annotate import messages
+from sightline.annotate import admin_messages
 from sightline.annotate.refusals import REFUSALS, Refused
 from sightline.annotate.store import Store
 
@@ -16,21 +16,21 @@ def router(store: Store, admin: Callable[..., str]) -> APIRouter:
     """
     routes = APIRouter(responses=REFUSALS, dependencies=[Depends(admin)])
 
-    def ended(sessions: int | None) -> messages.Ended:
+    def ended(sessions: int | None) -> admin_messages.Ended:
         if sessions is None:
             raise Refused(404, "no_reader", "no such reader, or one who has withdrawn")
-        return messages.Ended(sessions=sessions)
+        return admin_messages.Ended(sessions=sessions)
 
     @routes.get("/api/admin/access")
-    def access() -> messages.Access:
-        return messages.Access.model_validate({"readers": store.access_rows()})
+    def access() -> admin_messages.Access:
+        return admin_messages.Access.model_validate({"readers": store.access_rows()})
 
     @routes.post("/api/admin/readers/{reader}/revoke")
-    def revoke(reader: str) -> messages.Ended:
+    def revoke(reader: str) -> admin_messages.Ended:
         return ended(store.revoke(reader))
 
     @routes.post("/api/admin/readers/{reader}/sign-out")
-    def sign_out(reader: str) -> messages.Ended:
+    def sign_out(reader: str) -> admin_messages.Ended:
         return ended(store.sign_out_everywhere(reader))
 
     return routes

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
-from sightline.annotate import messages
+from sightline.annotate import admin_messages
 from sightline.annotate.adjudication import disputed
 from sightline.annotate.assignment import Plan, planned_tasks
 from sightline.annotate.desk_downloads import backup_bytes, export_zip
@@ -42,16 +42,16 @@ def router(
     routes = APIRouter(responses=REFUSALS, dependencies=[Depends(admin)])
 
     @routes.post("/api/admin/readers")
-    def invite(sent: messages.Invitation) -> messages.Invited:
+    def invite(sent: admin_messages.Invitation) -> admin_messages.Invited:
         reader, token = store.invite(sent.name or "", lambda slot, coverage: planned_tasks(desk.plan, slot, coverage))
-        return messages.Invited(reader=reader, token=token)
+        return admin_messages.Invited(reader=reader, token=token)
 
     @routes.post("/api/admin/readers/{reader}/link")
-    def renew(reader: str) -> messages.Invited:
+    def renew(reader: str) -> admin_messages.Invited:
         token = None if "\0" in reader else store.renew_invite(reader)  # PostgreSQL refuses such a string
         if token is None:
             raise Refused(404, "no_reader", "no such reader, or one who has withdrawn")
-        return messages.Invited(reader=reader, token=token)
+        return admin_messages.Invited(reader=reader, token=token)
 
     @routes.post("/api/admin/export", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
     def export() -> Response:
@@ -76,13 +76,13 @@ def router(
         return _download(copy, "application/vnd.sqlite3", "sqlite")
 
     @routes.post("/api/admin/round")
-    def begin_round() -> messages.Round:
+    def begin_round() -> admin_messages.Round:
         images = disputed(overview(), desk.below)
-        return messages.Round(images=len(images), readings=len(store.begin_round(images)))
+        return admin_messages.Round(images=len(images), readings=len(store.begin_round(images)))
 
     @routes.get("/api/admin/log")
-    def log() -> messages.Log:
-        return messages.Log.model_validate({"lines": [dict(row._mapping) for row in store.log_lines(SHOWN)]})
+    def log() -> admin_messages.Log:
+        return admin_messages.Log.model_validate({"lines": [dict(row._mapping) for row in store.log_lines(SHOWN)]})
 
     return routes
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from sightline.annotate import messages
 from sightline.annotate.access import Cookies, opened_session
+from sightline.annotate.admin_messages import AdminKnock, AdminSession
 from sightline.annotate.refusals import REFUSALS
 from sightline.annotate.security import Limits, csrf_of
 from sightline.annotate.sessions import ADMIN_LASTS
@@ -30,7 +30,7 @@ def router(
     Admin = Annotated[str, Depends(admin)]
 
     @routes.post("/api/admin/session")
-    def open_admin(sent: messages.AdminKnock, request: Request, response: Response) -> messages.AdminSession:
+    def open_admin(sent: AdminKnock, request: Request, response: Response) -> AdminSession:
         cookie = opened_session(
             request,
             limits,
@@ -40,11 +40,11 @@ def router(
             lambda: store.note("none", "failed sign-in", "admin"),
         )
         cookies.set(response, cookies.admin, cookie, ADMIN_LASTS)
-        return messages.AdminSession(csrf=csrf_of(cookie))
+        return AdminSession(csrf=csrf_of(cookie))
 
     @routes.get("/api/admin/session")
-    def current_admin(cookie: Admin) -> messages.AdminSession:
-        return messages.AdminSession(csrf=csrf_of(cookie))
+    def current_admin(cookie: Admin) -> AdminSession:
+        return AdminSession(csrf=csrf_of(cookie))
 
     @routes.delete("/api/admin/session", status_code=204)
     def close_admin(response: Response, cookie: Admin) -> None:

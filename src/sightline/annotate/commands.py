@@ -149,6 +149,7 @@ def serve(arguments: argparse.Namespace) -> None:
         findings=params.annotate.finding_names,
         asks_comment=params.annotate.comments,
         companions=companions,
+        shows_others=params.annotate.adjudicate_outlines,
     )
     secret = store.admin_secret(renew=arguments.new_admin_secret)
     print(f"Sightline {TOOL_VERSION}: {len(plan.images)} images; readers open their personal links at {url}")

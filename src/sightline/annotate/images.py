@@ -45,6 +45,8 @@ class Annotate:
     """A CSV of films to be shown beside images, see companions.py; '' shows none."""
     adjudicate_below: float = 0.5
     """Mean IoU of two readers below which an image comes up in a second round."""
+    adjudicate_outlines: bool = False
+    """Whether a second round shows the other readers' outlines."""
 
     @property
     def finding_names(self) -> tuple[str, ...]:

@@ -68,10 +68,6 @@ class Knock(Strict):
     token: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class AdminKnock(Strict):
-    secret: Annotated[str, Field(min_length=1, max_length=100)]
-
-
 class Enrolment(Strict):
     name: Line
     email: Annotated[str, Field(max_length=200, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = None
@@ -197,37 +193,7 @@ class Submission(Strict):
         return self
 
 
-class Invitation(Strict):
-    name: Line | None = None
-    """Whom the coordinator invites, for their own records; never exported."""
-
-
 # what the server answers
-
-
-class Invited(BaseModel):
-    reader: str
-    token: str
-    """Of the personal link; sent this once."""
-
-
-class Round(BaseModel):
-    images: int
-    """With all first readings, and less agreement than the study asks for."""
-    readings: int
-    """New ones; 0 if all have been begun before."""
-
-
-class LogLine(BaseModel):
-    number: int
-    at: str
-    who: str
-    what: str
-    detail: str
-
-
-class Log(BaseModel):
-    lines: list[LogLine]
 
 
 class Detail(BaseModel):
@@ -325,6 +291,8 @@ class Task(BaseModel):
     """The newest answer about each finding."""
     companion: CompanionFilm | None = None
     """A film to be shown beside the image."""
+    others: list[list[int]] | None = None
+    """Run lengths of the other readers' masks, in a second round that shows them."""
     asks_comment: bool = False
     comment: str | None = None
 
@@ -341,32 +309,3 @@ class Recorded(BaseModel):
     version: int
     done: int
     total: int
-
-
-class AdminSession(BaseModel):
-    csrf: str
-
-
-class OpenSession(BaseModel):
-    begun_at: str
-    used_at: str
-    ends_at: str
-    locked: bool
-
-
-class ReaderAccess(BaseModel):
-    reader: str
-    enrolled: bool
-    withdrawn: bool
-    link_ends_at: str | None
-    """None: never."""
-    link_open: bool
-    sessions: list[OpenSession]
-
-
-class Access(BaseModel):
-    readers: list[ReaderAccess]
-
-
-class Ended(BaseModel):
-    sessions: int

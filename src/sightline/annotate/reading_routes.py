@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import Row
 
 from sightline.annotate import messages
+from sightline.annotate.adjudication import ROUND
 from sightline.annotate.answers import Conflict, Final, Recorded, Submitted
 from sightline.annotate.branch_routes import branches_of
 from sightline.annotate.companions import Companions
@@ -26,11 +27,13 @@ def router(
     findings: tuple[str, ...] = (),
     asks_comment: bool = False,
     companions: Companions | None = None,
+    shows_others: bool = False,
 ) -> APIRouter:
     """The routes under /api/progress and /api/tasks, less the image itself.
 
     `enrolled`: the dependency that gives the row of an enrolled reader; `findings`: that readers are asked about;
-    `asks_comment`: whether they may comment; `companions`: films beside the images.
+    `asks_comment`: whether they may comment; `companions`: films beside the images; `shows_others`: whether a second
+    round shows the other readers' outlines.
     """
     routes = APIRouter(responses=REFUSALS)
     Enrolled = Annotated[Row[Any], Depends(enrolled)]
@@ -41,6 +44,11 @@ def router(
         height, width = companions.pictures.size(row.image)
         address = f"/api/tasks/{row.task}/companion"
         return messages.CompanionFilm(image=address, kind=companions.kinds[row.image], width=width, height=height)
+
+    def others_of(row: Row[Any]) -> list[list[int]] | None:
+        if not shows_others or row.repeat != ROUND or not has_come_up(store.tasks_of(row.reader), row.task):
+            return None
+        return store.others_masks(row.reader, row.image)
 
     def task_message(row: Row[Any], total: int) -> messages.Task:
         stored = store.task(row.reader, row.task)
@@ -71,6 +79,7 @@ def router(
                 for one in as_given(newest.findings if newest else None)
             ],
             companion=companion_of(row),
+            others=others_of(row),
             asks_comment=asks_comment,
             comment=newest.comment if newest else None,
         )

@@ -54,6 +54,7 @@ def create_app(
     asks_comment: bool = False,
     companions: Companions | None = None,
     desk: admin_desk_routes.Desk | None = None,
+    shows_others: bool = False,
 ) -> FastAPI:
     """The application.
 
@@ -61,7 +62,8 @@ def create_app(
     only; `hosts`: the host names that are answered, None for any; `limits`: None for the default ones; `health`: of the
     store's disk and backups, which the admin's page shows too;
     `stay`: how long sessions stay open; `findings`: that readers are asked about; `asks_comment`: whether they may
-    comment; `companions`: films beside the images; `desk`: what the coordinator's desk needs to know, None for no desk.
+    comment; `companions`: films beside the images; `desk`: what the coordinator's desk needs to know, None for no desk;
+    `shows_others`: whether a second round shows the other readers' outlines.
     """
     app = FastAPI(
         title="Sightline annotation",
@@ -85,7 +87,7 @@ def create_app(
     app.include_router(session_routes.router(store, cookies, limits, visitor, reader, message, contact, stay.lasts))
     app.include_router(enrolment_routes.router(store, cookies, reader, message))
     app.include_router(
-        reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment, companions)
+        reading_routes.router(store, pictures, enrolled, TOOL_VERSION, findings, asks_comment, companions, shows_others)
     )
     app.include_router(branch_routes.router(store, pictures, enrolled, findings))
     app.include_router(image_routes.router(store, pictures, enrolled))

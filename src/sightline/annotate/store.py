@@ -150,6 +150,14 @@ class Store(BranchStore):
                 log.append(db, log.ADMIN, "second round", f"{len(new)} readings")
         return new
 
+    def others_masks(self, pseudonym: str, image: str) -> list[list[int]]:
+        """Run lengths of the masks of other readers' newest first answers about a study image, without their names."""
+        return [
+            json.loads(row.counts)
+            for row in self.submissions()
+            if row.image == image and row.kind == "study" and row.repeat == 0 and row.counts and row.reader != pseudonym
+        ]
+
     def tasks_of(self, pseudonym: str) -> Sequence[Row[Any]]:
         """All tasks of a reader in order; columns task, number, image, kind, repeat, versions (answers so far)."""
         with self._reading() as db:

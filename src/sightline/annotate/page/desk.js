@@ -9,6 +9,7 @@ import { Drawing } from "./drawing.js";
 import { element } from "./elements.js";
 import { FindingMarks } from "./finding_marks.js";
 import { Looking } from "./look.js";
+import { OthersMarks } from "./others_marks.js";
 import { Marks } from "./marks.js";
 import { Pointers } from "./pointer.js";
 import { helpCard } from "./shortcuts.js";
@@ -104,6 +105,13 @@ export class Desk {
   /** Draws strokes that were set aside over the image. @param {object[]|null} strokes null removes them */
   showBranch(strokes) {
     this.branch = strokes;
+    this.view.repaintLive();
+  }
+
+  /** Draws the other readers' outlines over the image. @param {number[][]} others run lengths of masks */
+  showOthers(others) {
+    const { height, width } = this.drawing;
+    this.others = new OthersMarks(others, height, width);
     this.view.repaintLive();
   }
 
@@ -277,6 +285,7 @@ export class Desk {
     const isDrawing = !this.isHand && !this.isLocked && !this.isWindowing && (this.#gesture ?? "draw") === "draw";
     const hasRadius = ["brush", "point"].includes(this.style.tool);
     const brush = hasRadius && isDrawing ? { ...this.style, radius: this.brush.onImage } : null;
+    this.others?.paint(context, this.view);
     if (this.branch) paintBranch(context, this.view, this.branch);
     this.sketch.paint(context, { brush, atMiddle: this.#sizeTimer !== 0 });
   }

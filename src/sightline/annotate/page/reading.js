@@ -174,6 +174,7 @@ class Reading {
     bar.fill({ task, progress: this.#app.progress, hasNext: Boolean(this.#neighbour(1)) });
     bar.confidence = this.#confidence ?? task.confidence;
     if (task.final) desk.lock();
+    if (task.others) desk.showOthers(task.others);
     bar.setBusy(false);
     keepFilms(task.image, filmsAfter(task.task, this.#app.progress.tasks));
     this.#askMore(task, desk); // after keepFilms, which releases all films but those that it names
