@@ -273,6 +273,7 @@ class Reading {
     else if (task.final) bar.say(t("reading.final"));
     else if (task.version > 0 && !this.#notice)
       bar.say(t("reading.correcting", { answer: t(`recorded.${task.answer}`) }));
+    else if (task.others && !this.#notice) bar.say(t("reading.others"));
     const title = t("reading.title", { number: task.number, total: task.total });
     document.title = `${title} · Sightline`;
     this.#app.announce([this.#notice, title].filter(Boolean).join(" "));
