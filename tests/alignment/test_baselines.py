@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sightline.alignment.baselines import baseline_maps, draw_means, edge_strength, min_max, stacked
+from sightline.alignment import baselines
+from sightline.alignment.baselines import baseline_scores, edge_strength, in_full, min_max
 from sightline.alignment.other_patients import OtherPatients
+from sightline.alignment.random_draws import Draws, sorted_fields
+from sightline.alignment.targets import targets_of
+from sightline.alignment.threshold_free import draw_scores, image_scores
 from sightline.images.phantom import phantom_image
 from sightline.maps import is_flat
 
@@ -30,6 +34,13 @@ def ladder(study: tuple, index: int, draws: int = 3, **options: np.ndarray) -> d
     return baseline_maps(
         items[index].image, items[index].lungs, OtherPatients(shares, patients, **options), index, rng, draws
     )
+
+
+def baseline_maps(image, lungs, others, index, rng, draws: int) -> dict[str, np.ndarray]:
+    """All maps in full, with fields that are the same for the same number of draws or more."""
+    fields = sorted_fields(draws, *others.grid, np.random.default_rng(7))
+    maps = baselines.baseline_maps(image, lungs, others, index, rng, fields)
+    return {name: in_full(of_name) for name, of_name in maps.items()}
 
 
 def mass(map_HW: np.ndarray, mask_HW: np.ndarray) -> float:
@@ -186,17 +197,57 @@ def test_a_step_has_its_edge_where_it_is() -> None:
     np.testing.assert_allclose(strength, np.broadcast_to(strength[:1], strength.shape))  # no edge at the film's edge
 
 
-def test_stacked_scores_fold_to_means_of_draws() -> None:
-    maps = {
-        "a": np.zeros((2, 4, 4), np.float32),
-        "b": np.ones((1, 4, 4), np.float32),
-        "c": np.ones((3, 4, 4), np.float32),
-    }
-    maps_AHW, draws = stacked(maps)
-    assert maps_AHW.shape == (6, 4, 4)
-    np.testing.assert_array_equal(draws, [2, 1, 3])
-    scores = np.array([[1, 2], [3, np.nan], [5, np.nan], [6, 1], [9, 1], [np.nan, 4]], dtype=float)
-    np.testing.assert_array_equal(draw_means(scores, draws), [[2, 2], [5, np.nan], [7.5, 2]])
+def cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Masks, shares, other patients' regions and lungs: usual, empty and full masks, lungs that are all, few, one."""
+    rng = np.random.default_rng(3)
+    masks = np.zeros((4, 40, 52), bool)
+    masks[0, 5:20, 10:30] = masks[1, :3, :50] = masks[3] = True
+    shares = (rng.integers(0, 4, masks.shape) / 3 * (rng.random(masks.shape) < 0.2)).astype(np.float32)
+    shares[2] = 0
+    elsewhere = rng.random((40, 52)) * (rng.random((40, 52)) < 0.4)
+    few, one = np.zeros((2, 40, 52), bool)
+    few[3:6, 3:9] = one[0, 0] = True
+    lungs = [np.ones((40, 52), bool), rng.random((40, 52)) < 0.4, few, one, np.zeros((40, 52), bool)]
+    return [(masks, shares, elsewhere, lung) for lung in lungs] + [(masks, shares, elsewhere * 0, few)]
+
+
+def test_draws_score_as_the_maps_that_they_stand_for() -> None:
+    """Every metric of the shifted fields, from counts by level, against the maps written out and sorted."""
+    fields = sorted_fields(5, 40, 52, np.random.default_rng(3))
+    for masks, shares, elsewhere, lungs in cases():
+        draws = Draws(fields=fields, shift=(7, 33), inside_P=lungs.ravel())
+        maps = np.zeros((5, 40, 52)) if draws.is_flat else draws.maps().reshape(-1, 40, 52)
+        found = draw_scores(draws, targets_of(masks, shares, elsewhere), 4.0)
+        for metric, expected in image_scores(maps, masks, shares, elsewhere, 4.0).items():
+            np.testing.assert_allclose(found[metric], expected, rtol=0, atol=1e-10, err_msg=metric)
+
+
+def test_shifted_fields_know_nothing_over_all_shifts() -> None:
+    """Each pixel gets each of a field's values once: the mean over all shifts is chance, whatever the field."""
+    fields, mask = sorted_fields(2, 12, 16, np.random.default_rng(0)), np.zeros((1, 12, 16), bool)
+    mask[0, 2:6, 3:9] = True
+    targets = targets_of(mask, mask.astype(float), np.zeros((12, 16)))
+    shifts = [(row, col) for row in range(12) for col in range(16)]
+    found = [
+        draw_scores(Draws(fields=fields, shift=shift, inside_P=np.ones(192, bool)), targets, 2.0) for shift in shifts
+    ]
+    for metric, expected in (("mass", 24 / 192), ("rank", 24 / 192), ("pointing", 24 / 192), ("auroc", 0.5)):
+        means = np.mean([scores[metric][:, 0] for scores in found], axis=0)
+        np.testing.assert_allclose(means, expected, atol=1e-12, err_msg=metric)
+
+
+def test_a_baseline_scores_the_mean_of_its_draws(study: tuple) -> None:
+    items, shares, patients = study
+    others, rng = OtherPatients(shares, patients), np.random.default_rng(2)
+    fields = sorted_fields(4, 96, 96, np.random.default_rng(7))
+    maps = baselines.baseline_maps(items[5].image, items[5].lungs, others, 5, rng, fields)
+    truth, elsewhere = shares[5] == 1, others.density(5)
+    found = baseline_scores(maps, targets_of(truth[None], shares[5][None], elsewhere), 5.0)
+    for place, of_name in enumerate(maps.values()):
+        full = in_full(of_name) if isinstance(of_name, np.ndarray) else of_name.maps().reshape(-1, 96, 96)
+        each = image_scores(full, truth[None], shares[5][None], elsewhere, 5.0)
+        for metric, of_draws in each.items():
+            np.testing.assert_allclose(found[metric][place], of_draws.mean(axis=0), atol=1e-9, err_msg=metric)
 
 
 def test_bad_input_is_refused(study: tuple) -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from sightline.alignment.human_scale import (
     ImageScores,
+    OtherReaders,
     human_scale,
     image_scores_on_scale,
+    kept_readers,
     normalised,
-    null_masks,
     resampled_roles,
     scale_metrics,
     scale_summary,
@@ -42,7 +43,25 @@ def strip(*rows: int) -> np.ndarray:
 
 
 def scale_of(maps, masks, null, rule="mean", scored=shared_mass) -> ImageScores:
-    return image_scores_on_scale(maps, masks, null, left_out_consensus(masks, rule), left_out_share(masks), scored)
+    return on_scale(maps, masks, null, left_out_consensus(masks, rule), left_out_share(masks), scored)
+
+
+def on_scale(maps, masks, null, consensus, share, scored) -> ImageScores:
+    """`image_scores_on_scale` with every score of one function of maps, masks and shares."""
+    kept, left_out = kept_readers(consensus)
+    if left_out:
+        return ImageScores(scores={}, kept_R=kept, left_out=left_out)
+
+    def on_kept(maps: np.ndarray, _: object = None) -> dict[str, np.ndarray]:
+        return scored(maps.astype(np.float32), consensus[kept], share[kept])
+
+    centres = circle_centres(np.concatenate([masks[kept], null])) > 0
+    return image_scores_on_scale(on_kept(maps), masks, null, centres, kept, on_kept)
+
+
+def null_masks(masks, patients, index: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    others = OtherReaders(masks, patients)
+    return others.masks(others.drawn(index, draws, rng), masks[index].shape[1:])
 
 
 @pytest.fixture(scope="module")
@@ -180,11 +199,10 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_an_undefined_score_leaves_model_null_and_human_together() -> None:
     def scored(maps: np.ndarray, masks: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
-        assert len(maps) == 2 + 2 * (3 + 2)  # the masks of readers and null come again as their circles' centres
-        values = np.arange(len(maps) * len(masks), dtype=float).reshape(len(maps), -1)
+        values = np.arange(7 * len(masks), dtype=float).reshape(7, -1)  # 2 maps, 3 readers' masks, 2 of the null
         values[0, 0] = np.nan  # the first map against the first consensus
         values[6, 1] = np.nan  # one of two null masks against the second
-        return {"mass": values}
+        return {"mass": values[:2] if len(maps) == 2 else values[2:]}
 
     masks = np.stack([strip(0, 1), strip(1), strip(1, 2)])
     found = scale_of(np.zeros((2, 6, 4), np.float32), masks, np.stack([strip(4), strip(5)]), scored=scored)
@@ -256,10 +274,18 @@ def test_annotators_order_does_not_matter(study: dict) -> None:
     np.testing.assert_allclose(one.scores["mass"][..., ::-1], turned.scores["mass"], atol=1e-12)
 
 
-def test_consensuses_of_another_shape_are_refused() -> None:
+def test_readers_without_their_consensus_are_refused() -> None:
     masks = np.stack([strip(0), strip(1)])
-    with pytest.raises(ValueError, match="one consensus and one share per annotator"):
-        image_scores_on_scale(masks.astype(np.float32), masks, masks, masks[:1], masks[:1], shared_mass)
+    with pytest.raises(ValueError, match="one consensus per annotator"):
+        image_scores_on_scale({}, masks, masks, masks, np.ones(1, bool), lambda *_: {})
+
+
+def test_a_centre_is_looked_for_once_and_belongs_to_its_mask() -> None:
+    masks = [np.stack([strip(0, 1, 2), strip(4)]), np.stack([strip(3, 4, 5)])]
+    others, places = OtherReaders(masks, ["p", "q"]), [(1, 0), (0, 1), (1, 0)]
+    drawn = others.masks(places, (6, 4))
+    for _ in range(2):
+        np.testing.assert_array_equal(others.centres(places, drawn), circle_centres(drawn) > 0)
 
 
 # --------------------------------------------------------------------------------------------- metrics, points, readers
@@ -300,14 +326,14 @@ def test_readers_point_to_the_centre_of_their_mask_and_not_to_all_of_it() -> Non
         return image_scores(maps, masks, soft, np.zeros((30, 40)), 6.0)
 
     maps = discs[:1].astype(np.float32)
-    scores = image_scores_on_scale(maps, discs, discs[:0], discs[::-1], shares, scored).scores
+    scores = on_scale(maps, discs, discs[:0], discs[::-1], shares, scored).scores
     assert np.isnan(scores["pointing"]).all()  # no null
-    _, null, human = image_scores_on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["pointing"]
+    _, null, human = on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["pointing"]
     np.testing.assert_array_equal(human, [[0, 0]])
     np.testing.assert_array_equal(null, [[1, 0]])  # the second disc against itself, and against the first
-    _, _, near = image_scores_on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["distance"]
+    _, _, near = on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["distance"]
     np.testing.assert_array_equal(near, [[5, 5]])  # 13 between the centres, a radius of 8
-    model, _, _ = image_scores_on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["pointing"]
+    model, _, _ = on_scale(maps, discs, discs[1:], discs[::-1], shares, scored).scores["pointing"]
     overlap = (discs[0] & discs[1]).sum() / discs[0].sum()
     np.testing.assert_allclose(model, [[overlap, 1]])  # a map of two values keeps its tie
 

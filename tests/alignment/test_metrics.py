@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 import ladder
-from sightline.alignment.formulas import FAMILIES, Family, targets_of
+from sightline.alignment.formulas import FAMILIES, Family
 from sightline.alignment.metrics import METRICS, Metric, table_order
 from sightline.alignment.settings import Ladder
+from sightline.alignment.targets import targets_of
 from sightline.report import ladder as ladder_section
 from sightline.report import ladder_answer, words
 from sightline.score import command

@@ -5,38 +5,47 @@ H W image grid, K draws of one baseline.
 The ladder climbs from nothing to anatomy: `uniform`, `random_in_image`, `centred_gaussian`, `edges`, `random_in_lungs`,
 `lungs`, `other_region` (a consensus region of another patient) and `atlas` (where readers mark on average). The same
 network with random weights is a baseline too; it needs torch, so it is scored like a model and not made here. A
-baseline with K draws scores the mean of its K maps' scores (`draw_means`), never the score of their mean map, which
-would be smoother than any one draw. Definitions: docs/metrics.md#baselines.
+baseline with K draws scores the mean of its K maps' scores (`baseline_scores`), never the score of their mean map,
+which would be smoother than any one draw. Definitions: docs/metrics.md#baselines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import ndimage
 
-from sightline.alignment.iou_and_pointing import random_fields
+from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
-from sightline.statistics.means import group_means
+from sightline.alignment.random_draws import Draws, RandomFields
+from sightline.alignment.targets import Targets
+from sightline.alignment.threshold_free import draw_scores, map_scores
+from sightline.statistics.means import means_along
 
 CENTRE_SIGMA = 0.25  # of each side: at two sigma the Gaussian reaches the middle of the borders
 EDGE_SIGMA = 0.01  # of the image's shorter side: 2 pixels at 224, coarser than grain, finer than ribs
 
+Baseline = np.ndarray | Draws
+"""K maps in [0, 1], float32 or bool K x H x W, or random maps that are not made before they are needed."""
+
 
 def baseline_maps(
-    image_HW: np.ndarray,
-    lungs_HW: np.ndarray,
+    image_HW: np.ndarray | None,
+    lungs_HW: np.ndarray | None,
     others: OtherPatients,
     index: int,
     rng: np.random.Generator,
-    draws: int,
-) -> dict[str, np.ndarray]:
-    """The ladder's maps of image `index`, float32 K x H x W in [0, 1] by name, in the ladder's order.
+    fields: RandomFields,
+) -> dict[str, Baseline]:
+    """The ladder's maps of image `index` by name, in the ladder's order.
 
-    `image_HW`: uint8; `lungs_HW`: bool, the image's known lungs, or its body, in which case the caller says so;
-    `others`: what the study's readers marked. `rng` belongs to the image, so that an image's baselines do not depend
-    on which other images are scored.
+    `image_HW`: uint8, None: there are no `edges`; `lungs_HW`: bool, the image's known lungs, or its body, in which case
+    the caller says so, None: there are no `lungs` and `random_in_lungs`; `others`: what the study's readers marked.
+    `fields`: random fields, which all images share; `rng` belongs to the image and shifts them, so that an image's
+    baselines do not depend on which other images are scored.
 
-    K is 1 for fixed baselines and `draws` for random ones; `other_region` has min(draws, regions available) maps, of
+    K is 1 for fixed baselines and that of the fields for random ones; `other_region` has at most as many maps, of
     distinct images. Every map is scaled by min-max as the models' are: it is flat (all 0, scored at chance) or reaches
     0 and 1. Flat are: `uniform` always; `lungs` and `random_in_lungs` without lungs; `lungs` that fill the image;
     `edges` of a constant image; `atlas` and `other_region` (K = 1) without another patient's region.
@@ -44,24 +53,51 @@ def baseline_maps(
     `atlas` and `other_region` leave out all images of the image's patient. Empty regions of others are not drawn but
     count in the atlas: an image on which nobody marked anything has no place to point at, yet lowers all places alike.
     """
-    height, width = image_HW.shape
-    if draws < 1:
-        raise ValueError(f"draws: expected at least 1, got {draws}")
-    if others.grid != image_HW.shape or lungs_HW.shape != image_HW.shape:
-        raise ValueError(f"image {image_HW.shape}, lungs {lungs_HW.shape}, shares {others.grid}: different grids")
+    grid = others.grid
+    for name, given in (("image", image_HW), ("lungs", lungs_HW), ("fields", np.empty(fields.grid))):
+        if given is not None and given.shape != grid:
+            raise ValueError(f"{name} {given.shape}, shares {grid}: different grids")
     image_rng, lungs_rng, region_rng = rng.spawn(3)
-    in_lungs_KHW = random_fields(draws, height, width, lungs_rng) * lungs_HW
-    maps = {
-        "uniform": np.zeros((1, height, width)),
-        "random_in_image": random_fields(draws, height, width, image_rng),
-        "centred_gaussian": centred_gaussian(height, width)[None],
-        "edges": edge_strength(image_HW)[None],
-        "random_in_lungs": in_lungs_KHW,
-        "lungs": lungs_HW[None],
-        "other_region": others.regions(index, region_rng, draws),
-        "atlas": others.atlas(index)[None],
+    everywhere_P = np.ones(grid[0] * grid[1], bool)
+    maps: dict[str, Baseline] = {
+        "uniform": np.zeros((1, *grid), bool),
+        "random_in_image": Draws(fields=fields, shift=_shift(image_rng, grid), inside_P=everywhere_P),
+        "centred_gaussian": min_max(centred_gaussian(*grid)[None]),
     }
-    return {name: min_max(maps_KHW) for name, maps_KHW in maps.items()}
+    if image_HW is not None:
+        maps["edges"] = min_max(edge_strength(image_HW)[None])
+    if lungs_HW is not None:
+        maps["random_in_lungs"] = Draws(fields=fields, shift=_shift(lungs_rng, grid), inside_P=lungs_HW.ravel())
+        maps["lungs"] = lungs_HW[None] if not lungs_HW.all() else np.zeros((1, *grid), bool)
+    return maps | {
+        "other_region": others.regions(index, region_rng, fields.draws),
+        "atlas": min_max(others.atlas(index)[None]),
+    }
+
+
+def baseline_scores(baselines: Mapping[str, Baseline], targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
+    """By metric float64 (names) x R: the mean over each baseline's draws, NaN left out; all NaN gives NaN."""
+    means_KQR = []
+    for maps in baselines.values():
+        if isinstance(maps, Draws):
+            scores = draw_scores(maps, targets, tolerance)
+        else:
+            scores = map_scores(maps, targets, tolerance)
+        scores_DQR = np.stack([*scores.values()], axis=1)
+        means_KQR.append(scores_DQR[0] if len(scores_DQR) == 1 else means_along(scores_DQR, axis=0))
+    return dict(zip(METRICS, np.stack(means_KQR, axis=1), strict=True))
+
+
+def in_full(baseline: Baseline) -> np.ndarray:
+    """All maps of a baseline, float32 K x H x W."""
+    if isinstance(baseline, np.ndarray):
+        return baseline.astype(np.float32)
+    return baseline.maps().reshape(-1, *baseline.fields.grid).astype(np.float32)
+
+
+def _shift(rng: np.random.Generator, grid: tuple[int, int]) -> tuple[int, int]:
+    rows, cols = rng.integers(0, grid).tolist()
+    return rows, cols
 
 
 def centred_gaussian(height: int, width: int) -> np.ndarray:
@@ -80,7 +116,12 @@ def edge_strength(image_HW: np.ndarray) -> np.ndarray:
     Borders are mirrored, so that the film's border is not an edge.
     """
     smooth_HW = ndimage.gaussian_filter(image_HW.astype(np.float64), EDGE_SIGMA * min(image_HW.shape), mode="mirror")
-    strength_HW = np.hypot(*(ndimage.sobel(smooth_HW, axis, mode="mirror") for axis in (0, 1)))
+    near_HW = np.pad(smooth_HW, 1, mode="reflect")
+    down_HW, across_HW = near_HW[2:] - near_HW[:-2], near_HW[:, 2:] - near_HW[:, :-2]
+    strength_HW = np.sqrt(
+        (down_HW[:, :-2] + 2 * down_HW[:, 1:-1] + down_HW[:, 2:]) ** 2
+        + (across_HW[:-2] + 2 * across_HW[1:-1] + across_HW[2:]) ** 2
+    )
     # The filter's rounding is not an edge: without this bound a constant image would have some.
     return np.where(strength_HW > 1e-9 * max(smooth_HW.max(), 1), strength_HW, 0)
 
@@ -94,20 +135,3 @@ def min_max(maps_KHW: np.ndarray) -> np.ndarray:
     maps_KHW -= maps_KHW.min(axis=(1, 2), keepdims=True)
     span_K11 = maps_KHW.max(axis=(1, 2), keepdims=True)
     return (maps_KHW / np.where(span_K11 > 0, span_K11, 1)).astype(np.float32)
-
-
-def stacked(maps: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """All maps of `baseline_maps` in one array, float32 A x H x W, and how many maps each name has, int.
-
-    One call of a scoring function then serves the whole ladder; `draw_means` takes its scores back to the names.
-    """
-    return np.concatenate(list(maps.values())), np.array([len(maps_KHW) for maps_KHW in maps.values()], dtype=int)
-
-
-def draw_means(scores_AR: np.ndarray, draws_by_name: np.ndarray) -> np.ndarray:
-    """Mean score of each baseline's draws, float64 (names) x R, from the scores of `stacked` maps.
-
-    A NaN draw is left out; all NaN gives NaN.
-    """
-    starts = np.concatenate([[0], np.cumsum(draws_by_name)[:-1]])
-    return group_means(scores_AR, starts, axis=0)

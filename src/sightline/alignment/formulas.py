@@ -9,61 +9,16 @@ reader marked, E pixels of other patients' regions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
-from sightline.alignment import region_scores
-from sightline.alignment.region_scores import Regions
-
-EPSILON = 2.220446049250313e-16  # of KL, as in the MIT saliency benchmark
-
-
-@dataclass(frozen=True, kw_only=True)
-class Targets:
-    """What all maps of one image are compared with, prepared once."""
-
-    masks_RP: np.ndarray
-    """float64, 0 or 1."""
-    size_R: np.ndarray
-    """int, pixels of each mask."""
-    regions: Regions
-    """The masks' pixels; one pixel stands in for an empty mask, whose scores do not matter."""
-    grid: tuple[int, int]
-    """H and W."""
-    elsewhere_E: np.ndarray
-    """int, the E pixels inside any other patient's region: the negatives of shuffled AUROC."""
-    weight_E: np.ndarray
-    """float64, how much each of them weighs; no pixel where there is no other region."""
-    shares_RP: np.ndarray
-    spread_R: np.ndarray
-    """The shares' population standard deviation; NaN where they are constant."""
-    support_C: np.ndarray
-    """int, pixels at which any share is above 0."""
-    density_RC: np.ndarray
-    """The shares there, so that each row sums to 1; NaN for a share of nothing."""
-    negentropy_R: np.ndarray
-    """Sum of density times its logarithm."""
-
-    @cached_property
-    def distance_RP(self) -> np.ndarray:
-        """float64, pixels to the nearest pixel of the mask, 0 inside; meaningless for an empty mask."""
-        inside = self.masks_RP.reshape(-1, *self.grid) > 0
-        return np.reshape([distance_transform_edt(~mask_HW) for mask_HW in inside], self.masks_RP.shape)
-
-    def distances(self, pixels_Q: np.ndarray) -> np.ndarray:
-        """`distance_RP` at these pixels, float64 R x Q; of few pixels without the distance of all others."""
-        if len(pixels_Q) * len(self.regions.pixels_K) > self.masks_RP.size:
-            return self.distance_RP[:, pixels_Q]
-        (rows_Q, cols_Q), (rows_K, cols_K) = (
-            np.divmod(pixels, self.grid[1]) for pixels in (pixels_Q, self.regions.pixels_K)
-        )
-        squares_QK = (rows_Q[:, None] - rows_K) ** 2 + (cols_Q[:, None] - cols_K) ** 2
-        return np.sqrt(np.minimum.reduceat(squares_QK, self.regions.starts_R, axis=1)).T
-
+from sightline.alignment import binary_maps, random_draws, region_scores
+from sightline.alignment.binary_maps import EPSILON, BinaryMaps
+from sightline.alignment.random_draws import Draws
+from sightline.alignment.region_scores import SortedMap
+from sightline.alignment.targets import Targets
 
 Computed = dict[str, np.ndarray]
 """By metric, float64 R; values for empty regions do not matter, since `image_scores` sets them to NaN."""
@@ -77,35 +32,15 @@ class Family:
     """Of one map that is not flat, float P in [0, 1]; the targets and the tolerance in pixels."""
     of_flat: Callable[[Targets, float], Computed]
     """Of a flat map: chance."""
+    of_binary: Callable[[BinaryMaps, Targets, float], Computed] | None = None
+    """Of X maps of two values at once, float64 X x R each, in closed form; None: `of_map` computes them too."""
+    of_draws: Callable[[Draws, Targets, float], Computed] | None = None
+    """Of D random maps at once, float64 D x R each, from fields sorted once; None: `of_map` computes them too."""
+    metrics: frozenset[str] = frozenset()
+    """What it computes, to be left out where none is needed; empty: it always is."""
 
-
-def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, elsewhere_HW: np.ndarray) -> Targets:
-    """`masks_RHW`: bool; `shares_RHW`: in [0, 1]; `elsewhere_HW`: 0 or above; as in `threshold_free.image_scores`."""
-    num_masks, height, width = masks_RHW.shape
-    num_pixels = height * width
-    masks_RP = masks_RHW.reshape(num_masks, num_pixels).astype(bool)
-    shares_RP = shares_RHW.reshape(num_masks, num_pixels).astype(np.float64)
-    elsewhere_P = np.asarray(elsewhere_HW, dtype=np.float64).ravel()
-    elsewhere_E = np.flatnonzero(elsewhere_P)
-    constant_R = shares_RP.max(axis=1) == shares_RP.min(axis=1)
-    total_R = np.where(shares_RP.any(axis=1), shares_RP.sum(axis=1), np.nan)
-    support_C = np.flatnonzero(shares_RP.any(axis=0))
-    density_RC = shares_RP[:, support_C] / total_R[:, None]
-    stand_in_RP = masks_RP.copy()
-    stand_in_RP[~masks_RP.any(axis=1), 0] = True
-    return Targets(
-        masks_RP=masks_RP.astype(np.float64),
-        size_R=masks_RP.sum(axis=1),
-        regions=region_scores.regions_of(stand_in_RP),
-        grid=(height, width),
-        elsewhere_E=elsewhere_E,
-        weight_E=elsewhere_P[elsewhere_E],
-        shares_RP=shares_RP,
-        spread_R=np.where(constant_R, np.nan, shares_RP.std(axis=1)),
-        support_C=support_C,
-        density_RC=density_RC,
-        negentropy_R=(density_RC * np.log(np.where(density_RC > 0, density_RC, 1))).sum(axis=1),
-    )
+    def has_any(self, metrics: Collection[str]) -> bool:
+        return not self.metrics or not self.metrics.isdisjoint(metrics)
 
 
 def _region_shares(targets: Targets) -> np.ndarray:
@@ -115,11 +50,12 @@ def _region_shares(targets: Targets) -> np.ndarray:
 
 def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     """The metrics that depend on the order of the pixels alone; one sort."""
-    seen = region_scores.OnRegions(of_map=region_scores.sorted_for(values_P, targets.regions), regions=targets.regions)
+    of_map = region_scores.sorted_map(values_P)
+    seen = region_scores.OnRegions(of_map=of_map, regions=targets.regions)
     rank_R = region_scores.rank(seen)
     return {
         "auroc": region_scores.auroc(seen),
-        "shuffled_auroc": _shuffled_auroc(values_P, targets),
+        "shuffled_auroc": _shuffled_auroc(of_map, targets),
         "ap": region_scores.average_precision(seen),
         "rank": rank_R,
         "dice_area": rank_R,
@@ -127,17 +63,15 @@ def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     }
 
 
-def _shuffled_auroc(values_P: np.ndarray, targets: Targets) -> np.ndarray:
+def _shuffled_auroc(of_map: SortedMap, targets: Targets) -> np.ndarray:
     """The pixels inside against those of other patients' regions by their weight; NaN where there are none."""
-    regions = targets.regions
+    regions, weight_P = targets.regions, targets.elsewhere_P
     if not len(targets.elsewhere_E):
         return np.full(len(regions), np.nan)
-    elsewhere_E = values_P[targets.elsewhere_E]
-    order_E = np.argsort(elsewhere_E)
-    sorted_E, below_E = elsewhere_E[order_E], np.concatenate([[0], np.cumsum(targets.weight_E[order_E])])
-    values_K = values_P[regions.pixels_K]
-    lower_K, equal_or_lower_K = (below_E[np.searchsorted(sorted_E, values_K, side=side)] for side in ("left", "right"))
-    return regions.sums(lower_K + equal_or_lower_K) / (2 * regions.size_R * below_E[-1])
+    reached_S = np.concatenate([[0], np.cumsum(weight_P[of_map.order_P])])  # by the place of the last pixel
+    first_K = of_map.above_P[regions.pixels_K]
+    higher_K, as_high_K = reached_S[first_K], reached_S[first_K + of_map.tied_P[regions.pixels_K]]
+    return 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])
 
 
 def _flat_by_rank(targets: Targets, _: float) -> Computed:
@@ -213,7 +147,16 @@ def _flat_at_peak(targets: Targets, tolerance: float) -> Computed:
 
 # What computes the metrics; all families together compute exactly those of `METRICS`.
 FAMILIES = [
-    Family(of_map=_by_rank, of_flat=_flat_by_rank),
-    Family(of_map=_by_value, of_flat=_flat_by_value),
-    Family(of_map=_at_peak, of_flat=_flat_at_peak),
-]
+    Family(
+        of_map=_by_rank, of_flat=_flat_by_rank, of_binary=binary_maps.by_rank, of_draws=random_draws.by_rank,
+        metrics=frozenset(("auroc", "shuffled_auroc", "ap", "rank", "dice_area", "area_iou")),
+    ),
+    Family(
+        of_map=_by_value, of_flat=_flat_by_value, of_binary=binary_maps.by_value, of_draws=random_draws.by_value,
+        metrics=frozenset(("mass", "nss", "cc", "sim", "kl")),
+    ),
+    Family(
+        of_map=_at_peak, of_flat=_flat_at_peak, of_binary=binary_maps.at_peak, of_draws=random_draws.at_peak,
+        metrics=frozenset(("pointing", "pointing_near", "vote", "distance")),
+    ),
+]  # fmt: skip

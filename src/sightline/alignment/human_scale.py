@@ -16,7 +16,7 @@ Definitions: docs/metrics.md#human-scale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,8 +27,8 @@ from sightline.alignment.metrics import METRICS, Metric
 from sightline.statistics.means import means_along
 from sightline.statistics.resampling import crossed_means, hierarchical_means, interval_with_width
 
-Scored = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
-"""Maps float32 A x H x W, masks bool R x H x W and their shares float32 R x H x W to scores by metric, A x R."""
+Scored = Callable[[np.ndarray, Sequence[str]], dict[str, np.ndarray]]
+"""Maps of 0 and 1, bool X x H x W, and metrics to their scores on the consensuses of the readers kept, X x R'."""
 LeftOut = Literal["", "fewer than 2 annotators", "no consensus"]
 ROLES = ("model", "null", "human")
 
@@ -52,82 +52,89 @@ def scale_metrics() -> dict[str, Metric]:
     return {name: metric for name, metric in METRICS.items() if not metric.is_graded}
 
 
-def null_masks(
-    masks_by_image: Sequence[np.ndarray],
-    patients: Sequence[str] | np.ndarray,
-    index: int,
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Masks that readers drew on other patients' images, bool D x H x W: the anatomical null of image `index`.
+class OtherReaders:
+    """Masks that readers drew on other patients' images: the anatomical null."""
 
-    `masks_by_image`: bool R x H x W each, R may differ. D = min(draws, masks available), drawn without replacement,
-    each annotation equally likely (not first an image and then its reader), so that over the study the null mixes
-    readers with large and with small regions as the humans do. Empty masks are drawn too, since the human may have
-    drawn nothing as well; they score as flat maps. No other patient: D = 0.
+    def __init__(self, masks_by_image: Sequence[np.ndarray], patients: Sequence[str] | np.ndarray) -> None:
+        """`masks_by_image`: bool R x H x W each, R may differ; `patients`: labels."""
+        self._masks_by_image = masks_by_image
+        self._labels = np.asarray(patients)
+        self._counts_M = np.array([len(masks_RHW) for masks_RHW in masks_by_image], int)
+        self._centres: dict[tuple[int, int], np.ndarray] = {}
+
+    def drawn(self, index: int, draws: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+        """Image and row of D masks of other patients' images: the null of image `index`.
+
+        D = min(draws, masks available), drawn without replacement, each annotation equally likely (not first an image
+        and then its reader), so that over the study the null mixes readers with large and with small regions as the
+        humans do. Empty masks are drawn too, since the human may have drawn nothing as well; they score as flat maps.
+        No other patient: D = 0.
+        """
+        others = np.flatnonzero(self._labels != self._labels[index])
+        starts = np.concatenate([[0], np.cumsum(self._counts_M[others])])  # the pool: image after image
+        size = int(starts[-1])
+        chosen = rng.choice(size, min(draws, size), replace=False) if size else np.zeros(0, int)
+        places = np.searchsorted(starts, chosen, side="right") - 1
+        return list(zip(others[places].tolist(), (chosen - starts[places]).tolist(), strict=True))
+
+    def masks(self, drawn: Sequence[tuple[int, int]], grid: tuple[int, int]) -> np.ndarray:
+        """bool D x H x W."""
+        return np.array([self._masks_by_image[image][row] for image, row in drawn], bool).reshape(-1, *grid)
+
+    def centres(self, places: Sequence[tuple[int, int]], masks_DHW: np.ndarray) -> np.ndarray:
+        """`circle_centres` of the masks at these places, bool D x H x W; each is looked for once."""
+        centres_DHW = np.zeros(masks_DHW.shape, bool)
+        for place, mask_HW, centre_HW in zip(places, masks_DHW, centres_DHW, strict=True):
+            if place not in self._centres:
+                self._centres[place] = np.flatnonzero(circle_centres(mask_HW[None]))
+            centre_HW.ravel()[self._centres[place]] = True
+        return centres_DHW
+
+
+def kept_readers(consensus_RHW: np.ndarray) -> tuple[np.ndarray, LeftOut]:
+    """Bool R, the readers whose leave-one-out consensus is not empty; and why the image is left out whole, if it is.
+
+    A reader whose leave-one-out consensus is empty has no truth to be compared with and is left out, together with
+    the model's and the null's scores against it.
     """
-    labels = np.asarray(patients)
-    others = np.flatnonzero(labels != labels[index])
-    starts = np.cumsum([0, *(len(masks_by_image[image]) for image in others.tolist())])  # the pool: image after image
-    size = int(starts[-1])
-    chosen = rng.choice(size, min(draws, size), replace=False) if size else np.zeros(0, int)
-    places = np.searchsorted(starts, chosen, side="right") - 1
-    images, rows = others[places].tolist(), (chosen - starts[places]).tolist()
-    drawn = [masks_by_image[image][row] for image, row in zip(images, rows, strict=True)]
-    return np.array(drawn, dtype=bool).reshape(len(drawn), *masks_by_image[index].shape[1:])
+    kept_R = np.asarray(consensus_RHW.any(axis=(1, 2)))
+    if len(consensus_RHW) < 2:
+        return np.zeros(len(consensus_RHW), bool), "fewer than 2 annotators"
+    return kept_R, "" if kept_R.any() else "no consensus"
 
 
 def image_scores_on_scale(
-    maps_AHW: np.ndarray,
+    model_by_metric: Mapping[str, np.ndarray],
     masks_RHW: np.ndarray,
     null_DHW: np.ndarray,
-    consensus_RHW: np.ndarray,
-    share_RHW: np.ndarray,
+    centres_XHW: np.ndarray,
+    kept_R: np.ndarray,
     scored: Scored,
 ) -> ImageScores:
     """Model, null and human of one image against the same leave-one-out consensuses.
 
-    `maps_AHW`: float32 in [0, 1]; `masks_RHW`: bool, one per reader, empty ones included if empty counts as a vote;
-    `null_DHW`: bool, from `null_masks`; `consensus_RHW`, `share_RHW`: of all readers but the one of the same row
-    (`consensus.left_out_consensus`, `left_out_share`); `scored`: all metrics of some maps against some masks at once.
-    It is called once and sets the rules for flat maps, ties and undefined values; metrics that it returns and
-    `scale_metrics` does not know are left out. The null's score is the mean over its D maps, NaN left out; D = 0 gives
-    NaN. Human and null point to `circle_centres` of their masks.
-
-    A reader whose leave-one-out consensus is empty has no truth to be compared with and is left out, together with
-    the model's and the null's scores against it (`kept_R`). An image without any reader left, or with fewer than 2
-    readers, is left out whole, with the reason.
+    `model_by_metric`: scores of the model's maps on the consensuses of the readers kept, A x R' each; `masks_RHW`:
+    bool, one per reader, empty ones included if empty counts as a vote; `null_DHW`: bool, of `OtherReaders`; `centres`:
+    bool, `circle_centres` of the masks of the readers kept, then of the null: human and null point there; `kept_R`: of
+    `kept_readers`, at least one; `scored`: all metrics of maps of 0 and 1 on the same consensuses, which sets the
+    rules for flat maps, ties and undefined values. Metrics that `scale_metrics` does not know are left out. The null's
+    score is the mean over its D maps, NaN left out; D = 0 gives NaN.
     """
-    num_maps, num_readers = len(maps_AHW), len(masks_RHW)
-    if consensus_RHW.shape != masks_RHW.shape or share_RHW.shape != masks_RHW.shape:
-        raise ValueError(
-            f"expected one consensus and one share per annotator: masks {masks_RHW.shape}, consensuses "
-            f"{consensus_RHW.shape}, shares {share_RHW.shape}"
-        )
-    kept_R = np.asarray(consensus_RHW.any(axis=(1, 2)))
-    if num_readers < 2:
-        return ImageScores(scores={}, kept_R=np.zeros(num_readers, bool), left_out="fewer than 2 annotators")
-    if not kept_R.any():
-        return ImageScores(scores={}, kept_R=kept_R, left_out="no consensus")
-    drawn_XHW = np.concatenate([masks_RHW[kept_R], null_DHW]).astype(bool)
-    maps = np.concatenate([maps_AHW.astype(np.float32), drawn_XHW.astype(np.float32), circle_centres(drawn_XHW)])
-    by_metric = scored(maps, consensus_RHW[kept_R], share_RHW[kept_R])
-    scores = {}
-    for name, metric in scale_metrics().items():
-        if name in by_metric:
-            first = num_maps + len(drawn_XHW) if metric.is_at_peak else num_maps
-            drawn_XR = by_metric[name][first : first + len(drawn_XHW)]
-            scores[name] = _by_role(by_metric[name][:num_maps], drawn_XR, int(kept_R.sum()))
-    return ImageScores(scores=scores, kept_R=kept_R, left_out="")
-
-
-def _by_role(model_AR: np.ndarray, drawn_XR: np.ndarray, num_readers: int) -> np.ndarray:
-    """Scores of A maps, and of R readers' and D null masks, by role: float64 3 x A x R, NaN together."""
-    model_AR = np.asarray(model_AR, dtype=float)
-    human_R = np.diagonal(drawn_XR[:num_readers])  # each mask against the others' consensus
-    null_R = means_along(drawn_XR[num_readers:], axis=0)
-    roles_3AR = np.stack([model_AR, np.broadcast_to(null_R, model_AR.shape), np.broadcast_to(human_R, model_AR.shape)])
-    return np.where(np.isnan(roles_3AR).any(axis=0), np.nan, roles_3AR)
+    if kept_R.shape != (len(masks_RHW),):
+        raise ValueError(f"expected one consensus per annotator: masks {masks_RHW.shape}, consensuses {kept_R.shape}")
+    drawn_XHW, num_readers = np.concatenate([masks_RHW[kept_R], null_DHW]), int(kept_R.sum())
+    records = {name: metric for name, metric in scale_metrics().items() if name in model_by_metric}
+    by_mask = scored(drawn_XHW, [name for name, metric in records.items() if not metric.is_at_peak])
+    by_peak = scored(centres_XHW, [name for name, metric in records.items() if metric.is_at_peak])
+    drawn_QXR = np.stack([(by_peak if metric.is_at_peak else by_mask)[name] for name, metric in records.items()])
+    model_QAR = np.stack([np.asarray(model_by_metric[name], dtype=float) for name in records])
+    human_Q1R = np.diagonal(drawn_QXR[:, :num_readers], axis1=1, axis2=2)[:, None]  # on the others' consensus
+    null_Q1R = means_along(drawn_QXR[:, num_readers:], axis=1)[:, None]
+    roles = [np.broadcast_to(role_QXR, model_QAR.shape) for role_QXR in (model_QAR, null_Q1R, human_Q1R)]
+    roles_Q3AR = np.stack(roles, axis=1)
+    known_Q1AR = ~np.isnan(roles_Q3AR).any(axis=1, keepdims=True)
+    together_Q3AR = np.where(known_Q1AR, roles_Q3AR, np.nan)
+    return ImageScores(scores=dict(zip(records, together_Q3AR, strict=True)), kept_R=kept_R, left_out="")
 
 
 def normalised(model: np.ndarray, null: np.ndarray, human: np.ndarray, higher_is_better: bool = True) -> np.ndarray:

@@ -144,10 +144,15 @@ def random_fields(num_fields: int, height: int, width: int, rng: np.random.Gener
     have, the border would hold the highest values more often than the middle.
     Paper: a binary grid within the image, its cells drawn with replacement, so that masks are smaller than asked.
     """
+    return periodic_fields(num_fields, height, width, rng).astype(np.float32)
+
+
+def periodic_fields(num_fields: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """`random_fields` before they are rounded, float64: practically without ties."""
     noise = rng.random((num_fields, RANDOM_GRID**2 + 2))  # one draw per field: its values do not depend on D
     grid = noise[:, :-2].reshape(num_fields, RANDOM_GRID, RANDOM_GRID)
     rows, cols = (_periodic_weights(noise[:, -axis], size) for axis, size in ((2, height), (1, width)))
-    return (rows @ grid @ cols.transpose(0, 2, 1)).astype(np.float32)
+    return rows @ grid @ cols.transpose(0, 2, 1)
 
 
 def _periodic_weights(shift_D: np.ndarray, size: int) -> np.ndarray:

@@ -16,35 +16,40 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from sightline.alignment.baselines import baseline_maps, draw_means, stacked
+from sightline.alignment.baselines import Baseline, baseline_maps, baseline_scores
 from sightline.alignment.binarised import Rule, binarised, binary_scores
-from sightline.alignment.human_scale import ImageScores, image_scores_on_scale, null_masks
+from sightline.alignment.human_scale import ImageScores, OtherReaders, image_scores_on_scale, kept_readers
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
 from sightline.alignment.pooled_precision import BINS, score_histograms
+from sightline.alignment.random_draws import RandomFields, sorted_fields
 from sightline.alignment.settings import Ladder
-from sightline.alignment.threshold_free import image_scores
+from sightline.alignment.targets import Targets, targets_of
+from sightline.alignment.threshold_free import map_scores
 from sightline.experts.consensus import left_out_share
 from sightline.maps import is_flat, scaled_of_image
+from sightline.rows import Rows
 from sightline.statistics.streams import stream
 
-NEEDS_LUNGS = ("random_in_lungs", "lungs")
-
-Maps = Mapping[str, np.ndarray | Sequence[np.ndarray]]
+Maps = Mapping[str, Rows]
 """By candidate, M raw maps h x w; one array, or maps on different grids."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MapsAndRegions:
-    """What is scored; M images, sorted by name, in this order everywhere."""
+    """What is scored; M images, sorted by name, in this order everywhere.
+
+    What belongs to images is read by the image's row: an array, or a sequence that reads a file when it is asked, so
+    that a study may be larger than memory.
+    """
 
     seed: int
     settings: Ladder
     images: list[str]
     patients_M: np.ndarray
-    masks_MHW: np.ndarray
+    masks_MHW: Rows
     """bool, the consensus; an empty one scores NaN."""
-    shares_MHW: np.ndarray
+    shares_MHW: Rows
     """float32 in [0, 1], the share of readers who marked each pixel."""
     readers_MRHW: Sequence[np.ndarray]
     """bool R x H x W each, one mask per reader; R may differ."""
@@ -55,16 +60,16 @@ class MapsAndRegions:
     maps: Maps
     untrained: Maps = field(default_factory=dict)
     """Maps of the same networks untrained, by the candidate whose further baseline they are."""
-    pixels_MHW: np.ndarray | None = None
+    pixels_MHW: Rows | None = None
     """uint8, the X-rays; None: there is no baseline `edges`."""
-    lungs_MHW: np.ndarray | None = None
+    lungs_MHW: Rows | None = None
     """bool; None: there are no baselines `lungs` and `random_in_lungs`."""
     baseline_names: Mapping[str, str] = field(default_factory=dict)
     """Baselines that go by another name, because `lungs_MHW` holds the body."""
 
-    @property
+    @cached_property
     def grid(self) -> tuple[int, int]:
-        height, width = self.masks_MHW.shape[1:]
+        height, width = np.shape(self.masks_MHW[0]) if len(self.masks_MHW) else np.shape(self.masks_MHW)[1:]
         return height, width
 
     @property
@@ -75,6 +80,15 @@ class MapsAndRegions:
     @cached_property
     def other_patients(self) -> OtherPatients:
         return OtherPatients(self.shares_MHW, self.patients_M, self.masks_MHW)
+
+    @cached_property
+    def other_readers(self) -> OtherReaders:
+        return OtherReaders(self.readers_MRHW, self.patients_M)
+
+    @cached_property
+    def fields(self) -> RandomFields:
+        """The random maps of all images."""
+        return sorted_fields(self.settings.draws, *self.grid, stream(self.seed, "ladder", "random fields"))
 
     def maps_AHW(self, row: int) -> np.ndarray:
         """The candidates' maps of one image, float32 in [0, 1] on the image grid."""
@@ -97,39 +111,78 @@ class Scores:
     """bool."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageResult:
+    """Everything that is scored on one image; A candidates, U untrained maps, K baselines."""
+
+    baselines: list[str]
+    by_metric: dict[str, np.ndarray]
+    """float64 A + U + K."""
+    binary: dict[str, dict[str, np.ndarray]]
+    """By rule and metric float64 A."""
+    histograms_A2S: np.ndarray
+    on_scale: ImageScores
+    flat_A: np.ndarray
+
+
 def score_images(study: MapsAndRegions, rules: Sequence[Rule], threshold: float | None = None) -> Scores:
     """Scores all maps and baselines of each image; `rules` cut the maps to regions, `fixed` at `threshold`.
 
     An image's random draws depend on its name and the seed alone. Only one image's maps are held on the image grid.
     A study without an image has no baselines, and its scores have no columns.
     """
-    if not study.images:
-        return _no_scores(study, rules)
-    names: list[str] = []
-    columns, histograms, on_scale, flat = [], [], [], []
-    binary: dict[str, list[dict[str, np.ndarray]]] = {rule: [] for rule in rules}
-    for row in range(len(study.images)):
-        maps_AHW, mask_1HW = study.maps_AHW(row), study.masks_MHW[[row]]
-        baselines = _baselines(study, row)
-        names = list(baselines)
-        columns.append(_scores_of_image(study, row, maps_AHW, baselines))
-        masks_AHW = np.broadcast_to(mask_1HW, maps_AHW.shape)
-        for rule in rules:
-            binary_AHW = binarised(maps_AHW, rule, threshold=threshold, masks_MHW=masks_AHW)
-            binary[rule].append(binary_scores(binary_AHW, mask_1HW, study.tolerance))
-        histograms.append(score_histograms(maps_AHW, masks_AHW))
-        on_scale.append(_on_scale(study, row, maps_AHW))
-        flat.append(is_flat(maps_AHW))
-    return Scores(
+    return gathered(study, [score_image(study, row, rules, threshold) for row in range(len(study.images))], rules)
+
+
+def score_image(study: MapsAndRegions, row: int, rules: Sequence[Rule], threshold: float | None = None) -> ImageResult:
+    """All maps and baselines of one image, each map sorted once for the consensus and the leave-one-out consensuses."""
+    maps_AHW = study.maps_AHW(row)
+    mask_HW, others_RHW = np.asarray(study.masks_MHW[row]), np.asarray(study.others_MRHW[row])
+    readers_RHW, share_HW = np.asarray(study.readers_MRHW[row]), study.shares_MHW[row]
+    kept_R, left_out = kept_readers(others_RHW)
+    masks_XHW = np.concatenate([mask_HW[None], others_RHW[kept_R]])
+    shares_XHW = np.concatenate([share_HW[None], left_out_share(readers_RHW)[kept_R]])
+    elsewhere_HW = study.other_patients.density(row)
+    targets = targets_of(masks_XHW, shares_XHW, elsewhere_HW)
+    by_map = map_scores(maps_AHW, targets, study.tolerance)
+    names, by_metric = _against_consensus(study, row, targets_of(masks_XHW[:1], shares_XHW[:1], elsewhere_HW))
+    masks_AHW = np.broadcast_to(mask_HW, maps_AHW.shape)
+    binary: dict[str, dict[str, np.ndarray]] = {}
+    for rule in rules:
+        binary_AHW = binarised(maps_AHW, rule, threshold=threshold, masks_MHW=masks_AHW)
+        scores = binary_scores(binary_AHW, mask_HW[None], study.tolerance)
+        binary[rule] = {metric: values_A1[:, 0] for metric, values_A1 in scores.items()}
+    on_scale = ImageScores(scores={}, kept_R=kept_R, left_out=left_out)
+    if not left_out:
+        of_readers = {metric: values_AX[:, 1:] for metric, values_AX in by_map.items()}
+        on_scale = _on_scale(study, row, of_readers, readers_RHW, kept_R, targets.without_first())
+    return ImageResult(
         baselines=names,
-        by_metric={metric: np.array([column[metric] for column in columns]).T for metric in METRICS},
-        binary={
-            rule: {metric: np.array([scores[metric][:, 0] for scores in by_image]).T for metric in by_image[0]}
-            for rule, by_image in binary.items()
-        },
-        histograms_MA2S=np.array(histograms),
+        by_metric={metric: np.concatenate([by_map[metric][:, 0], by_metric[metric]]) for metric in METRICS},
+        binary=binary,
+        histograms_A2S=score_histograms(maps_AHW, masks_AHW),
         on_scale=on_scale,
-        flat_AM=np.array(flat).T,
+        flat_A=is_flat(maps_AHW),
+    )
+
+
+def gathered(study: MapsAndRegions, images: Sequence[ImageResult], rules: Sequence[Rule]) -> Scores:
+    """The scores of all images, in the order of the study."""
+    if not images:
+        return _no_scores(study, rules)
+    return Scores(
+        baselines=images[0].baselines,
+        by_metric={metric: np.stack([image.by_metric[metric] for image in images], axis=1) for metric in METRICS},
+        binary={
+            rule: {
+                metric: np.stack([image.binary[rule][metric] for image in images], axis=1)
+                for metric in images[0].binary[rule]
+            }
+            for rule in rules
+        },
+        histograms_MA2S=np.stack([image.histograms_A2S for image in images]),
+        on_scale=[image.on_scale for image in images],
+        flat_AM=np.stack([image.flat_A for image in images], axis=1),
     )
 
 
@@ -166,46 +219,44 @@ def score_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _baselines(study: MapsAndRegions, row: int) -> dict[str, np.ndarray]:
+def _baselines(study: MapsAndRegions, row: int) -> dict[str, Baseline]:
     """The ladder without the baselines that need an X-ray or lungs that are not given."""
-    nothing_HW = np.zeros(study.grid, np.uint8)  # in place of an X-ray or lungs; the baselines that use it are dropped
-    pixels_HW = nothing_HW if study.pixels_MHW is None else study.pixels_MHW[row]
-    lungs_HW = nothing_HW.astype(bool) if study.lungs_MHW is None else study.lungs_MHW[row]
     rng = stream(study.seed, "ladder", "baselines", study.images[row])
-    maps = baseline_maps(pixels_HW, lungs_HW, study.other_patients, row, rng, study.settings.draws)
-    dropped = {"edges"} if study.pixels_MHW is None else set()
-    dropped |= set(NEEDS_LUNGS) if study.lungs_MHW is None else set()
-    return {study.baseline_names.get(name, name): maps_KHW for name, maps_KHW in maps.items() if name not in dropped}
+    maps = baseline_maps(
+        None if study.pixels_MHW is None else study.pixels_MHW[row],
+        None if study.lungs_MHW is None else study.lungs_MHW[row],
+        study.other_patients, row, rng, study.fields,
+    )  # fmt: skip
+    return {study.baseline_names.get(name, name): maps_KHW for name, maps_KHW in maps.items()}
 
 
-def _scores_of_image(
-    study: MapsAndRegions, row: int, maps_AHW: np.ndarray, baselines: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """By metric float64 A + U + K: the means over a baseline's draws are taken here."""
+def _against_consensus(study: MapsAndRegions, row: int, targets: Targets) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Names of the baselines; by metric float64 U + K: the untrained maps, then the mean of each baseline's draws."""
     untrained_UHW = scaled_of_image([*study.untrained.values()], row, *study.grid)
-    drawn_DHW, draws = stacked(baselines)
-    mask_1HW = study.masks_MHW[[row]]
-    by_metric = image_scores(
-        np.concatenate([maps_AHW, untrained_UHW, drawn_DHW]),
-        mask_1HW,
-        study.shares_MHW[[row]],
-        study.other_patients.density(row),
-        study.tolerance,
-    )
-    own = len(maps_AHW) + len(untrained_UHW)
-    return {
-        metric: np.concatenate([scores_X1[:own, 0], draw_means(scores_X1[own:], draws)[:, 0]])
-        for metric, scores_X1 in by_metric.items()
+    baselines = _baselines(study, row)
+    fresh, by_baseline = (
+        map_scores(untrained_UHW, targets, study.tolerance), baseline_scores(baselines, targets, study.tolerance)
+    )  # fmt: skip
+    return list(baselines), {
+        metric: np.concatenate([fresh[metric][:, 0], by_baseline[metric][:, 0]]) for metric in METRICS
     }
 
 
-def _on_scale(study: MapsAndRegions, row: int, maps_AHW: np.ndarray) -> ImageScores:
+def _on_scale(
+    study: MapsAndRegions,
+    row: int,
+    model_by_metric: dict[str, np.ndarray],
+    readers_RHW: np.ndarray,
+    kept_R: np.ndarray,
+    targets: Targets,
+) -> ImageScores:
     """Model, left-out reader and another patient's annotations against the same leave-one-out consensuses."""
-    masks_RHW = study.readers_MRHW[row]
-    elsewhere_HW = np.zeros(study.grid)  # shuffled AUROC is not on the scale
-    rng = stream(study.seed, "ladder", "other patients", study.images[row])
-    null_DHW = null_masks(study.readers_MRHW, study.patients_M, row, study.settings.draws, rng)
+    rng, others = stream(study.seed, "ladder", "other patients", study.images[row]), study.other_readers
+    drawn = others.drawn(row, study.settings.draws, rng)
+    null_DHW = others.masks(drawn, study.grid)
+    places = [*((row, reader) for reader in np.flatnonzero(kept_R).tolist()), *drawn]
+    centres_XHW = others.centres(places, np.concatenate([readers_RHW[kept_R], null_DHW]))
     return image_scores_on_scale(
-        maps_AHW, masks_RHW, null_DHW, study.others_MRHW[row], left_out_share(masks_RHW),
-        lambda maps, masks, shares: image_scores(maps, masks, shares, elsewhere_HW, study.tolerance),
+        model_by_metric, readers_RHW, null_DHW, centres_XHW, kept_R,
+        lambda maps_XHW, metrics: map_scores(maps_XHW, targets, study.tolerance, metrics),
     )  # fmt: skip

@@ -14,32 +14,36 @@ HALF = 0.5  # share of the readers that puts a pixel into the image's region whe
 
 
 class OtherPatients:
-    """Totals over a study's images, from which each image's patient is subtracted: one pass over the study."""
+    """Totals over a study's images, from which each image's patient is subtracted: one pass over the study.
+
+    Images are read one at a time, by their row: a study may be larger than memory.
+    """
 
     def __init__(
         self,
-        shares_MHW: np.ndarray,
+        shares_MHW: Sequence[np.ndarray] | np.ndarray,
         patients: Sequence[str] | np.ndarray,
-        regions_MHW: np.ndarray | None = None,
+        regions_MHW: Sequence[np.ndarray] | np.ndarray | None = None,
     ) -> None:
         """`shares_MHW`: share of each image's readers who mark each pixel, float32 in [0, 1]; `patients`: M labels.
 
         `regions_MHW`: bool, each image's consensus region, by default what at least half of its readers mark.
         """
         self._shares_MHW = shares_MHW
-        self._regions_MHW = shares_MHW >= HALF if regions_MHW is None else np.asarray(regions_MHW).astype(bool)
-        self._has_region_M = np.asarray(self._regions_MHW.any(axis=(1, 2)))
+        self._regions_MHW = regions_MHW
         self._patient_M: np.ndarray = np.unique(np.asarray(patients), return_inverse=True)[1]
-        self._total_HW = shares_MHW.sum(axis=0, dtype=np.float64)  # exact: whole shares of a few readers
-        self._marks_HW = np.count_nonzero(shares_MHW > 0, axis=0)
-        self._regions_HW = np.count_nonzero(self._regions_MHW, axis=0)
-        self._densities_HW = _density_sum(self._regions_MHW)
-
-    @property
-    def grid(self) -> tuple[int, int]:
+        self.grid = grid = np.shape(shares_MHW[0]) if len(shares_MHW) else np.shape(shares_MHW)[1:]
         """Rows and columns."""
-        height, width = self._shares_MHW.shape[1:]
-        return height, width
+        self._has_region_M = np.zeros(len(shares_MHW), bool)
+        self._total_HW, self._densities_HW = np.zeros((2, *grid))  # the total is exact: whole shares of a few readers
+        self._marks_HW, self._regions_HW = np.zeros((2, *grid), np.int64)
+        for index in range(len(shares_MHW)):
+            share_HW, region_HW = shares_MHW[index], self._region(index)
+            self._has_region_M[index] = region_HW.any()
+            self._total_HW += share_HW
+            self._marks_HW += share_HW > 0
+            self._regions_HW += region_HW
+            self._densities_HW += _density(region_HW)
 
     def others(self, index: int) -> np.ndarray:
         """Indices, int, of the images of patients other than that of image `index`, in order; may be none."""
@@ -52,11 +56,11 @@ class OtherPatients:
         of which sums to 1. All 0 where no other patient has a region.
         """
         own = self._own_images(index)
-        own_regions_NHW = self._regions_MHW[own]
+        own_regions_NHW = [self._region(image) for image in own]
         num_others = np.count_nonzero(self._has_region_M) - np.count_nonzero(self._has_region_M[own])
-        rest_HW = self._densities_HW - _density_sum(own_regions_NHW)
+        rest_HW = self._densities_HW - sum(_density(region_HW) for region_HW in own_regions_NHW)
         # A pixel of no other region is exactly 0: the difference of two sums leaves rounding there.
-        is_other_HW = self._regions_HW > np.count_nonzero(own_regions_NHW, axis=0)
+        is_other_HW = self._regions_HW > np.sum(own_regions_NHW, axis=0)
         return np.where(is_other_HW, np.maximum(rest_HW, 0), 0) / max(num_others, 1)
 
     def marked(self, index: int) -> np.ndarray:
@@ -78,16 +82,21 @@ class OtherPatients:
         marked = others[self._has_region_M[others]]
         if not len(marked):
             return np.zeros((1, *self.grid), bool)
-        return self._regions_MHW[rng.choice(marked, min(draws, len(marked)), replace=False)]
+        drawn = rng.choice(marked, min(draws, len(marked)), replace=False)
+        return np.array([self._region(image) for image in drawn.tolist()], bool)
+
+    def _region(self, index: int) -> np.ndarray:
+        if self._regions_MHW is None:
+            return np.asarray(self._shares_MHW[index] >= HALF)
+        return np.asarray(self._regions_MHW[index], bool)
 
     def _own(self, index: int) -> np.ndarray:
-        return self._shares_MHW[self._own_images(index)]
+        return np.array([self._shares_MHW[image] for image in self._own_images(index)])
 
-    def _own_images(self, index: int) -> np.ndarray:
-        return np.flatnonzero(self._patient_M == self._patient_M[index])
+    def _own_images(self, index: int) -> list[int]:
+        return np.flatnonzero(self._patient_M == self._patient_M[index]).tolist()
 
 
-def _density_sum(regions_NHW: np.ndarray) -> np.ndarray:
-    """Sum over regions of each one's density, float64 H x W; an empty region adds nothing."""
-    size_N = np.count_nonzero(regions_NHW, axis=(1, 2))
-    return np.einsum("nhw,n->hw", regions_NHW, 1 / np.maximum(size_N, 1), dtype=np.float64)
+def _density(region_HW: np.ndarray) -> np.ndarray:
+    """The region as a density that sums to 1, float64 H x W; all 0 of an empty one."""
+    return region_HW / max(np.count_nonzero(region_HW), 1)

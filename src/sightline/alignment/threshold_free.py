@@ -9,10 +9,16 @@ docs/metrics.md#threshold-free.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 
-from sightline.alignment.formulas import FAMILIES, Computed, Targets, targets_of
+from sightline.alignment.binary_maps import binary_maps
+from sightline.alignment.formulas import FAMILIES, Computed, Family
 from sightline.alignment.metrics import METRICS
+from sightline.alignment.random_draws import Draws
+from sightline.alignment.region_scores import regions_of
+from sightline.alignment.targets import Targets, targets_of
 
 BY_MASK = tuple(name for name, metric in METRICS.items() if metric.against == "region")  # NaN where the mask is empty
 BY_SHARE = tuple(name for name, metric in METRICS.items() if metric.against == "share")  # NaN where nobody marked
@@ -48,7 +54,7 @@ def image_scores(
       et al. 2018; 15 pixels there); `vote`: the share at the peak; `distance` from the peak to the mask, in pixels,
       0 inside: lower is better. A tie at the peak gives the mean over its pixels.
     """
-    num_maps, height, width = maps_AHW.shape
+    _, height, width = maps_AHW.shape
     expected = (len(masks_RHW), height, width)
     for name, values in (("masks", masks_RHW), ("shares", shares_RHW)):
         if values.shape != expected:
@@ -65,16 +71,94 @@ def image_scores(
             raise ValueError(f"{name}: expected values in [0, 1], got others or NaN")
     if not tolerance > 0:
         raise ValueError(f"tolerance: expected above 0, since the distance must be strictly less; got {tolerance}")
-    targets = targets_of(masks_RHW, shares_RHW, elsewhere_HW)
-    known = _known(targets)
-    is_flat_A = maps_AHW.max(axis=(1, 2), initial=0) == maps_AHW.min(axis=(1, 2), initial=1)
-    chance = _chance(targets, tolerance) if is_flat_A.any() else {}
-    scores = {metric: np.empty((num_maps, len(masks_RHW))) for metric in METRICS}
-    for row, map_HW in enumerate(maps_AHW):
-        computed = chance if is_flat_A[row] else _of_map(map_HW.ravel(), targets, tolerance)
-        for metric in METRICS:
-            scores[metric][row] = np.where(known[metric], computed[metric], np.nan)
-    return scores
+    return map_scores(maps_AHW, targets_of(masks_RHW, shares_RHW, elsewhere_HW), tolerance)
+
+
+def map_scores(
+    maps_AHW: np.ndarray, targets: Targets, tolerance: float, metrics: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """`image_scores` of maps, bool or float in [0, 1], on targets prepared once; nothing is checked.
+
+    `metrics`: those that are needed; None: all.
+    """
+    families = FAMILIES if metrics is None else [family for family in FAMILIES if family.has_any(metrics)]
+    maps_AP = maps_AHW.reshape(len(maps_AHW), targets.masks_RP.shape[1])
+    is_flat_A, is_binary_A = _kinds(maps_AP)
+    parts: list[tuple[np.ndarray, Computed]] = []
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 of empty regions, which become NaN
+        if is_flat_A.any():
+            chance = _united([family.of_flat(targets, tolerance) for family in families])
+            rows = np.flatnonzero(is_flat_A)
+            parts.append((rows, {name: np.broadcast_to(of_R, (len(rows), len(of_R))) for name, of_R in chance.items()}))
+        if is_binary_A.any():
+            parts.append((np.flatnonzero(is_binary_A), _of_binary(maps_AP[is_binary_A], targets, tolerance, families)))
+        for row in np.flatnonzero(~is_flat_A & ~is_binary_A).tolist():
+            of_map = _united([family.of_map(maps_AP[row], targets, tolerance) for family in families])
+            parts.append((np.array([row]), {name: of_R[None] for name, of_R in of_map.items()}))
+    scores = {name: np.empty((len(maps_AP), len(targets.size_R))) for name in metrics or METRICS}
+    for rows, computed in parts:
+        for name, values in scores.items():
+            values[rows] = computed[name]
+    return _with_nan(scores, targets)
+
+
+def draw_scores(draws: Draws, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
+    """`image_scores` of random maps, float64 D x R each, without making or sorting them."""
+    if draws.is_flat:
+        flat_DHW = np.zeros((draws.fields.draws, *targets.grid), bool)
+        return map_scores(flat_DHW, targets, tolerance)
+    computed: Computed = {}
+    with np.errstate(invalid="ignore", divide="ignore"):  # as in `map_scores`
+        for family in FAMILIES:
+            if family.of_draws is not None:
+                computed |= family.of_draws(draws, targets, tolerance)
+            else:
+                computed |= _one_by_one(family, draws.maps(), targets, tolerance)
+    return _with_nan(computed, targets)
+
+
+def _of_binary(maps_XP: np.ndarray, targets: Targets, tolerance: float, families: Sequence[Family]) -> Computed:
+    """Maps of 0 and 1 that are not flat, X x R each."""
+    maps = binary_maps(regions_of(maps_XP.astype(bool)), targets)
+    return _united(
+        [
+            _one_by_one(family, maps_XP.astype(np.float32), targets, tolerance)
+            if family.of_binary is None
+            else family.of_binary(maps, targets, tolerance)
+            for family in families
+        ]
+    )
+
+
+def _one_by_one(family: Family, maps_XP: np.ndarray, targets: Targets, tolerance: float) -> Computed:
+    by_map = [family.of_map(values_P, targets, tolerance) for values_P in maps_XP]
+    return {metric: np.stack([computed[metric] for computed in by_map]) for metric in by_map[0]}
+
+
+def _united(parts: Sequence[Computed]) -> Computed:
+    return {metric: values for part in parts for metric, values in part.items()}
+
+
+def _with_nan(scores: Computed, targets: Targets) -> dict[str, np.ndarray]:
+    """In the order of `METRICS`; NaN where there is no region, or no share, to find."""
+    known = {"region": targets.has_mask_R, "share": targets.has_share_R}
+    ordered = {metric: known[METRICS[metric].against] for metric in METRICS if metric in scores}
+    return {
+        metric: scores[metric] if known_R.all() else np.where(known_R, scores[metric], np.nan)
+        for metric, known_R in ordered.items()
+    }
+
+
+def _kinds(maps_AP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bool A each: which maps are flat, and which of the others are 0 and 1 alone."""
+    if maps_AP.dtype == bool:
+        is_flat_A = np.asarray(maps_AP.all(axis=1) | ~maps_AP.any(axis=1))
+        return is_flat_A, ~is_flat_A
+    is_flat_A = np.asarray(maps_AP.max(axis=1, initial=0) == maps_AP.min(axis=1, initial=1))
+    is_binary_A = [
+        all(bool(((part == 0) | (part == 1)).all()) for part in (values_P[:100], values_P)) for values_P in maps_AP
+    ]
+    return is_flat_A, ~is_flat_A & np.array(is_binary_A, bool)
 
 
 def chance_scores(
@@ -90,29 +174,6 @@ def chance_scores(
     NaN as in `image_scores`.
     """
     targets = targets_of(masks_RHW, shares_RHW, np.ones(masks_RHW.shape[1:]))  # any will do: a flat map scores 0.5
-    scores, known = _chance(targets, tolerance or 0), _known(targets)
     names = [metric for metric in METRICS if tolerance is not None or metric != "pointing_near"]
-    return {metric: np.where(known[metric], scores[metric], np.nan) for metric in names}
-
-
-def _known(targets: Targets) -> dict[str, np.ndarray]:
-    """Bool R for each metric: is there a region, or a share, to find."""
-    has_mask_R, has_share_R = np.greater(targets.size_R, 0), np.greater(targets.shares_RP.max(axis=1), 0)
-    return {name: has_share_R if metric.against == "share" else has_mask_R for name, metric in METRICS.items()}
-
-
-def _of_map(values_P: np.ndarray, targets: Targets, tolerance: float) -> Computed:
-    """Every metric of a map that is not flat."""
-    computed: Computed = {}
-    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 of empty regions, which `image_scores` sets to NaN
-        for family in FAMILIES:
-            computed |= family.of_map(values_P, targets, tolerance)
-    return computed
-
-
-def _chance(targets: Targets, tolerance: float) -> Computed:
-    """Every metric of a flat map."""
-    computed: Computed = {}
-    for family in FAMILIES:
-        computed |= family.of_flat(targets, tolerance)
-    return computed
+    scores = map_scores(np.zeros((1, *targets.grid), bool), targets, tolerance or 0)
+    return {metric: scores[metric][0] for metric in names}

@@ -78,7 +78,7 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
         "patients": len(np.unique(study.patients_M)),
         "grid": list(study.grid),
         "tolerance_pixels": study.tolerance,
-        "region_share": float(study.masks_MHW.mean()),
+        "region_share": float(np.mean([study.masks_MHW[row].mean() for row in range(len(study.images))])),
         "anatomy": origin.anatomy,
         "regions": "consensus of annotations" if origin.is_single else "finished",
         "notes": origin.notes,

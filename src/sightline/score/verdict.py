@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from sightline.alignment.ladder import MapsAndRegions
+from sightline.rows import Picked
 from sightline.verdict.films import Films
 from sightline.verdict.results import verdicts
 from sightline.verdict.scored import Cells, score_films
@@ -46,19 +46,19 @@ def settings(
 
 def films_of(study: MapsAndRegions) -> Films:
     """The study's images with a region; the lungs, or the body in their place, are the patient's own anatomy."""
-    rows = np.flatnonzero(study.masks_MHW.any(axis=(1, 2))).tolist()
+    rows = [row for row in range(len(study.images)) if study.masks_MHW[row].any()]
     names_MR = study.reader_names_MR
     return Films(
         seed=study.seed,
         images=[study.images[row] for row in rows],
         patients_M=study.patients_M[rows],
-        masks_MHW=study.masks_MHW[rows],
-        shares_MHW=study.shares_MHW[rows],
-        readers_MRHW=[study.readers_MRHW[row] for row in rows],
-        others_MRHW=[study.others_MRHW[row] for row in rows],
+        masks_MHW=Picked(study.masks_MHW, rows),
+        shares_MHW=Picked(study.shares_MHW, rows),
+        readers_MRHW=Picked(study.readers_MRHW, rows),
+        others_MRHW=Picked(study.others_MRHW, rows),
         reader_names_MR=None if names_MR is None else [names_MR[row] for row in rows],
-        maps={name: [raws[row] for row in rows] for name, raws in study.maps.items()},
-        lungs_MHW=None if study.lungs_MHW is None else study.lungs_MHW[rows],
+        maps={name: Picked(raws, rows) for name, raws in study.maps.items()},
+        lungs_MHW=None if study.lungs_MHW is None else Picked(study.lungs_MHW, rows),
         anatomy="estimated body" if study.baseline_names else "lungs",
     )
 

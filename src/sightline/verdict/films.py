@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from sightline.alignment.other_patients import OtherPatients
+from sightline.rows import Rows
 
-Maps = Mapping[str, np.ndarray | Sequence[np.ndarray]]
+Maps = Mapping[str, Rows]
 """By candidate, M raw maps h x w; one array, or maps on different grids."""
 
 
@@ -24,9 +25,9 @@ class Films:
     seed: int
     images: list[str]
     patients_M: np.ndarray
-    masks_MHW: np.ndarray
+    masks_MHW: Rows
     """bool, the consensus; none is empty."""
-    shares_MHW: np.ndarray
+    shares_MHW: Rows
     """float32 in [0, 1], the share of readers who marked each pixel."""
     readers_MRHW: Sequence[np.ndarray]
     """bool R x H x W each, one mask per reader; R may differ."""
@@ -37,14 +38,14 @@ class Films:
     maps: Maps
     untrained: Maps = field(default_factory=dict)
     """Maps of the same networks untrained, by candidate."""
-    lungs_MHW: np.ndarray | None = None
+    lungs_MHW: Rows | None = None
     """bool, the patient's own lungs or body; None: not known."""
     anatomy: str = "lungs"
     """What `lungs_MHW` is in sentences: lungs, or estimated body."""
 
-    @property
+    @cached_property
     def grid(self) -> tuple[int, int]:
-        height, width = self.masks_MHW.shape[1:]
+        height, width = np.shape(self.masks_MHW[0]) if len(self.masks_MHW) else np.shape(self.masks_MHW)[1:]
         return height, width
 
     @property

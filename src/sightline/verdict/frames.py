@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from sightline.alignment.region_scores import Regions, joined, regions_of
+from sightline.rows import Rows
 
 Box = tuple[int, int, int, int]
 
 
-def lung_boxes(lungs_MHW: np.ndarray) -> list[Box]:
+def lung_boxes(lungs_MHW: Rows) -> list[Box]:
     """First row, rows, first column, columns of each image's lungs; of an empty mask, the whole image."""
     return [_box(lungs_HW) for lungs_HW in lungs_MHW]
 

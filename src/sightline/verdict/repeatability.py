@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sightline.rows import Picked
 from sightline.verdict.films import Films
 from sightline.verdict.results import verdicts
 from sightline.verdict.scored import Cells, score_films
@@ -53,11 +54,11 @@ def some_films(films: Films, rows: Sequence[int]) -> Films:
         films,
         images=[films.images[row] for row in rows],
         patients_M=films.patients_M[list(rows)],
-        masks_MHW=films.masks_MHW[list(rows)],
-        shares_MHW=films.shares_MHW[list(rows)],
-        readers_MRHW=[films.readers_MRHW[row] for row in rows],
-        others_MRHW=[films.others_MRHW[row] for row in rows],
+        masks_MHW=Picked(films.masks_MHW, rows),
+        shares_MHW=Picked(films.shares_MHW, rows),
+        readers_MRHW=Picked(films.readers_MRHW, rows),
+        others_MRHW=Picked(films.others_MRHW, rows),
         reader_names_MR=None if names is None else [names[row] for row in rows],
         maps={},
-        lungs_MHW=None if lungs_MHW is None else lungs_MHW[list(rows)],
+        lungs_MHW=None if lungs_MHW is None else Picked(lungs_MHW, rows),
     )

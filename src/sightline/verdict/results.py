@@ -251,7 +251,7 @@ def over_chance(films: Films, own: Matrices, blocks: Sequence[np.ndarray], setti
     scores_M = np.full(len(films.images), NAN)
     for rows, matrix in zip(blocks, own, strict=True):
         scores_M[rows] = np.diagonal(matrix)
-    shares_M = films.masks_MHW.mean(axis=(1, 2))
+    shares_M = np.array([films.masks_MHW[row].mean() for row in range(len(films.images))])
     chance_M = np.full(len(scores_M), 0.5) if settings.primary == "auroc" else shares_M
     rng = stream(films.seed, "verdict", "above chance")
     weights_BM = hierarchical_weights(films.patients_M, settings.resamples, rng, deepest="patients")

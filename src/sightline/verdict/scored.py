@@ -145,13 +145,13 @@ def _targets(films: Films, rows: np.ndarray, readings: Readings, frame: str) -> 
     others_nHW = np.array(
         [films.others_MRHW[image][place] for image, place in zip(images_n, readings.place_N[own], strict=True)], bool
     ).reshape(-1, *films.grid)
-    masks_mHW = films.masks_MHW[rows]
+    masks_mHW = np.array([films.masks_MHW[row] for row in rows.tolist()], bool).reshape(-1, *films.grid)
     if frame == "image" or films.lungs_MHW is None:
         fixed, fixed_readings = regions_of(masks_mHW), regions_of(others_nHW)
         return _Targets(
             rows=rows, regions=lambda _: fixed, readings=own, reading_regions=lambda _: fixed_readings
         )  # fmt: skip
-    boxes = dict(zip(rows.tolist(), lung_boxes(films.lungs_MHW[rows]), strict=True))
+    boxes = dict(zip(rows.tolist(), lung_boxes([films.lungs_MHW[row] for row in rows.tolist()]), strict=True))
     return _Targets(
         rows=rows,
         regions=_moving(masks_mHW, rows, boxes, rows),
@@ -221,12 +221,12 @@ def _controls(films: Films, cells: Cells) -> dict[str, MapOf]:
     gaussian_HW = through_grid(centred_gaussian(*films.grid)[None], cells)[0]
     others, lungs_MHW = films.other_patients, films.lungs_MHW
     controls: dict[str, MapOf] = {
-        REGION: lambda row: through_grid(films.masks_MHW[[row]], cells)[0],
+        REGION: lambda row: through_grid(films.masks_MHW[row][None], cells)[0],
         PRIOR: lambda row: through_grid(others.atlas(row)[None], cells)[0],
         GAUSSIAN: lambda _: gaussian_HW,
     }
     if lungs_MHW is not None:
-        controls[ANATOMY] = lambda row: through_grid(lungs_MHW[[row]], cells)[0]
+        controls[ANATOMY] = lambda row: through_grid(lungs_MHW[row][None], cells)[0]
     return controls
 
 
