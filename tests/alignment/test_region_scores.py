@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sightline.alignment.region_scores import SCORES, joined, region_scores, regions_of, sorted_map
+from sightline.alignment.rank_matrix import rank_matrix, shared_pixels
+from sightline.alignment.region_scores import SCORES, region_scores, regions_of, sorted_map
 from sightline.alignment.threshold_free import image_scores
 
 
@@ -76,8 +77,33 @@ def test_rules_for_empty_full_and_no_regions() -> None:
         region_scores(sorted_map(np.zeros((2, 2))), regions_of(np.ones((1, 1, 2), bool)))
 
 
-def test_joined_regions_keep_their_order() -> None:
-    maps, masks = maps_and_masks(1)
-    both = joined([regions_of(masks[:2]), regions_of(masks[2:])])
-    of_map = sorted_map(maps[0])
-    np.testing.assert_array_equal(region_scores(of_map, both), region_scores(of_map, regions_of(masks)))
+def test_many_maps_on_many_regions_are_the_maps_one_by_one() -> None:
+    """Smooth maps, maps with ties at every cut, maps of 0 and 1, a flat one; regions small, large and whole."""
+    rng = np.random.default_rng(8)
+    maps = rng.random((7, 24, 31)).astype(np.float32)
+    maps[1], maps[2], maps[3] = maps[1] > 0.7, np.round(maps[2] * 3) / 3, 0
+    maps[4, :12] = 1
+    masks = rng.random((5, 24, 31)) < np.array([0.01, 0.1, 0.4, 0.9, 1.1])[:, None, None]
+    masks[0, 3, 4] = True
+    regions = regions_of(masks)
+    expected = np.array([region_scores(sorted_map(map_HW), regions, ["rank"])[0] for map_HW in maps])
+    np.testing.assert_array_equal(rank_matrix((sorted_map(map_HW) for map_HW in maps), len(maps), regions), expected)
+    shared = shared_pixels((map_HW.ravel() == 1 for map_HW in maps), len(maps), regions)
+    np.testing.assert_array_equal(shared, np.einsum("mhw,rhw->mr", maps == 1, masks.astype(int)))
+
+
+def test_a_map_of_two_values_scores_as_if_it_were_sorted() -> None:
+    """The closed form against the general formulas, which a third value on one pixel outside all regions calls."""
+    rng = np.random.default_rng(9)
+    masks = rng.random((4, 20, 20)) < np.array([0.05, 0.3, 0.6, 0.8])[:, None, None]
+    masks[:, 0, 0] = False
+    binary = (rng.random((20, 20)) < 0.4).astype(np.float32)
+    binary[0, 0] = 0
+    three = binary + 1e-7 * (np.arange(400).reshape(20, 20) == 0)
+    found, expected = (region_scores(sorted_map(map_HW), regions_of(masks)) for map_HW in (binary, three))
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+    by_hand = (
+        [average_precision_score(mask.ravel(), binary.ravel()) for mask in masks],
+        [roc_auc_score(mask.ravel(), binary.ravel()) for mask in masks],
+    )
+    np.testing.assert_allclose(found[[SCORES.index("ap"), SCORES.index("auroc")]], by_hand, atol=1e-12)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sightline.alignment.overlap import overlap_scores
 from sightline.alignment.region_scores import Regions
 from sightline.alignment.targets import Targets
 
@@ -45,21 +46,14 @@ def binary_maps(sets: Regions, targets: Targets) -> BinaryMaps:
 
 def by_rank(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarray]:
     """The metrics that depend on the order of the pixels alone, float64 X x R each."""
-    num_pixels = maps.sets.num_pixels
-    hits, size, region = maps.shared_XR, maps.size_X1, targets.size_R.astype(np.float64)
-    outside = num_pixels - region
-    missed, false, neither = region - hits, size - hits, outside - (size - hits)
-    # of a region larger than S, S is taken whole and the rest in proportion from what is left
-    taken = np.where(region <= size, hits * region / size, hits + (region - size) * missed / (num_pixels - size))
-    rank = taken / region
-    auroc = (hits * neither + (hits * false + missed * neither) / 2) / (region * outside)
+    scores = overlap_scores(maps.shared_XR, maps.size_X1, targets.size_R, maps.sets.num_pixels)
     return {
-        "auroc": np.where(outside > 0, auroc, np.nan),
+        "auroc": scores["auroc"],
         "shuffled_auroc": _shuffled_auroc(maps, targets),
-        "ap": (hits * hits / size + missed * region / num_pixels) / region,
-        "rank": rank,
-        "dice_area": rank,
-        "area_iou": rank / (2 - rank),
+        "ap": scores["ap"],
+        "rank": scores["rank"],
+        "dice_area": scores["rank"],
+        "area_iou": scores["rank"] / (2 - scores["rank"]),
     }
 
 

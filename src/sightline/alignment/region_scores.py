@@ -15,6 +15,8 @@ from functools import cached_property
 
 import numpy as np
 
+from sightline.alignment.overlap import overlap_scores
+
 SCORES = ("rank", "ap", "auroc", "mass", "pointing")
 
 
@@ -60,17 +62,6 @@ def regions_of(masks_RHW: np.ndarray) -> Regions:
     return _regions(rows_K, pixels_K, len(flat_RP), flat_RP.shape[1])
 
 
-def joined(parts: Sequence[Regions]) -> Regions:
-    """The regions of several lists of one image grid, one list after the other."""
-    size_R = np.concatenate([part.size_R for part in parts])
-    return Regions(
-        pixels_K=np.concatenate([part.pixels_K for part in parts]),
-        starts_R=np.cumsum(size_R) - size_R,
-        size_R=size_R,
-        num_pixels=parts[0].num_pixels,
-    )
-
-
 def _regions(rows_K: np.ndarray, pixels_K: np.ndarray, num_regions: int, num_pixels: int) -> Regions:
     size_R = np.bincount(rows_K, minlength=num_regions)
     empty = np.flatnonzero(size_R == 0)
@@ -94,6 +85,13 @@ class SortedMap:
     """int32, by place from the highest value down: the first place of its run of equal values."""
     length_S: np.ndarray
     """int32, the length of that run."""
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is 1 on some pixels and 0 on all others."""
+        top = int(self.length_S[0])
+        is_two = top < len(self.length_S) and top + int(self.length_S[-1]) == len(self.length_S)
+        return is_two and self.values_P[self.order_P[0]] == 1 and self.values_P[self.order_P[-1]] == 0
 
     def runs(self, places_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First place and length of the run of equal values at these places, counted from the highest value; int R."""
@@ -158,6 +156,11 @@ def region_scores(of_map: SortedMap, regions: Regions, scores: Sequence[str] = S
     if not len(regions):
         return np.zeros((len(scores), 0))
     seen = OnRegions(of_map=of_map, regions=regions)
+    if of_map.is_binary:  # by the same sums as `rank_matrix` and `binary_maps`, so that equal maps score equal bits
+        by_score = overlap_scores(
+            regions.counts(seen.above_K == 0)[None], of_map.length_S[:1, None], regions.size_R, regions.num_pixels
+        )
+        return np.stack([by_score[score][0] for score in scores])
     return np.stack([_SCORED[score](seen) for score in scores])
 
 
@@ -188,12 +191,15 @@ def auroc(seen: OnRegions) -> np.ndarray:
 def average_precision(seen: OnRegions) -> np.ndarray:
     """Pixel average precision, float64 R; a tie is one step."""
     regions = seen.regions
-    keys_K = np.sort(regions.rows_K * regions.num_pixels + seen.above_K)  # of each region, from the highest value down
+    short = np.uint32 if len(regions) * regions.num_pixels < 2**32 else np.uint64
+    keys_K = (regions.rows_K * regions.num_pixels + seen.above_K).astype(short)
+    keys_K.sort()  # of each region, from the highest value down; the regions stay in place
     place_S = np.flatnonzero(np.append(keys_K[1:] != keys_K[:-1], True))  # the last pixel of each step
-    row_S, above_S = np.divmod(keys_K[place_S], regions.num_pixels)
+    row_S = regions.rows_K[place_S]
+    above_S = keys_K[place_S].astype(np.int64) - row_S * regions.num_pixels
     inside_S = place_S + 1 - regions.starts_R[row_S]  # pixels of the region at this value or above
     hits_S = np.diff(place_S, prepend=-1)
-    precision_S = hits_S * inside_S / (above_S + seen.of_map.runs(above_S)[1])
+    precision_S = hits_S * inside_S / (above_S + seen.of_map.length_S[above_S])
     return np.bincount(row_S, weights=precision_S, minlength=len(regions)) / regions.size_R
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from sightline.images.annotators import Annotation, simulated_annotations
 from sightline.images.folder import ImageFile
 from sightline.images.phantom import PhantomImage, phantom_image
-from sightline.images.pixel_file import workers, write_images
+from sightline.images.pixel_file import write_images
 from sightline.images.source import Data
+from sightline.processes import workers
 
 
 @dataclass(frozen=True, kw_only=True)

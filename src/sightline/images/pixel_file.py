@@ -19,6 +19,7 @@ from sightline.images.dicom_header import FilmFacts
 from sightline.images.folder import ImageFile
 from sightline.images.salt import film_salt
 from sightline.images.source import Data
+from sightline.processes import workers
 from sightline.study.errors import StudyError
 from sightline.study.files import written_whole
 
@@ -33,15 +34,6 @@ class ReadFilm(NamedTuple):
     facts: FilmFacts | None  # of a DICOM header
     depth: int  # bits of the levels between black and white in the file; see `decode.Film`
     num_levels: int  # of the 256 gray levels, those that occur in the prepared pixels
-
-
-def workers() -> int:
-    """Processes at once: SIGHTLINE_WORKERS, else the cores that this process may use."""
-    wish = os.environ.get("SIGHTLINE_WORKERS") or ""
-    if wish and not (wish.isdecimal() and int(wish) > 0):
-        raise StudyError(f"SIGHTLINE_WORKERS={wish}: expected a whole number above 0")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(wish or cores or 1)
 
 
 def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[ReadFilm]:

@@ -6,9 +6,11 @@ region than on the others' as these lie in the image; in the lungs' frame it doe
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from sightline.alignment.region_scores import Regions, joined, regions_of
+from sightline.alignment.region_scores import Regions, regions_of
 from sightline.rows import Rows
 
 Box = tuple[int, int, int, int]
@@ -31,24 +33,44 @@ def moved(mask_HW: np.ndarray, source: Box, target: Box) -> np.ndarray:
 
     A region that would vanish is taken as it lies in the image: it still has to be scored.
     """
-    height, width = mask_HW.shape
-    rows = _sources(height, source[:2], target[:2])
-    columns = _sources(width, source[2:], target[2:])
-    inside_HW = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    moved_HW = mask_HW[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))] & inside_HW
-    return moved_HW if moved_HW.any() else mask_HW
+    moved_HW = np.zeros(mask_HW.shape, bool)
+    moved_HW.ravel()[_moved_pixels(mask_HW, source, target)] = True
+    return moved_HW
 
 
-def _sources(length: int, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
-    """The pixel along one axis that each pixel of the moved mask comes from, int; may lie outside."""
+def _moved_pixels(mask_HW: np.ndarray, source: Box, target: Box) -> np.ndarray:
+    """int, the places of the pixels of `moved`, rising: looked for where the mask's own box lands."""
+    top, rows, left, columns = _box(mask_HW)
+    to_rows = _landing(mask_HW.shape[0], source[:2], target[:2], top, rows)
+    to_columns = _landing(mask_HW.shape[1], source[2:], target[2:], left, columns)
+    found = mask_HW[to_rows.sources[:, None], to_columns.sources]
+    at_rows, at_columns = np.nonzero(found)
+    if not len(at_rows):
+        return np.flatnonzero(mask_HW)
+    return (at_rows + to_rows.first) * mask_HW.shape[1] + at_columns + to_columns.first
+
+
+class _Landing(NamedTuple):
+    first: int
+    """The first pixel, along one axis, that comes from the mask's box."""
+    sources: np.ndarray
+    """int, the pixel that each from there on comes from."""
+
+
+def _landing(length: int, source: tuple[int, int], target: tuple[int, int], first: int, size: int) -> _Landing:
     centres = (np.arange(length) + 0.5 - target[0]) * (source[1] / target[1]) + source[0]
-    return np.floor(centres).astype(int)
+    sources = np.floor(centres).astype(int)
+    start, end = np.searchsorted(sources, [first, first + size])
+    return _Landing(int(start), sources[start:end])
 
 
 def regions_in_frame(masks_RHW: np.ndarray, boxes_R: list[Box], target: Box) -> Regions:
     """All regions in the frame of one image; `boxes_R`: the lungs of each region's own image."""
     if not len(masks_RHW):
         return regions_of(masks_RHW)
-    return joined(
-        [regions_of(moved(mask_HW, box, target)[None]) for mask_HW, box in zip(masks_RHW, boxes_R, strict=True)]
-    )
+    pixels = [_moved_pixels(mask_HW, box, target) for mask_HW, box in zip(masks_RHW, boxes_R, strict=True)]
+    size_R = np.array([len(of_region) for of_region in pixels])
+    return Regions(
+        pixels_K=np.concatenate(pixels), starts_R=np.cumsum(size_R) - size_R, size_R=size_R,
+        num_pixels=masks_RHW[0].size,
+    )  # fmt: skip

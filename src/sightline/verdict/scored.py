@@ -10,14 +10,20 @@ readings of a block, S scores, H W image grid, h w cells of a map's own grid.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
 
 from sightline.alignment.baselines import centred_gaussian
-from sightline.alignment.region_scores import Regions, region_scores, regions_of, sorted_map
+from sightline.alignment.overlap import overlap_scores
+from sightline.alignment.rank_matrix import rank_matrix, shared_pixels
+from sightline.alignment.region_scores import Regions, SortedMap, region_scores, regions_of, sorted_map
 from sightline.maps import scaled_of_image
+from sightline.processes import in_processes
+from sightline.rows import Rows
 from sightline.statistics.contrast import patient_blocks
 from sightline.statistics.streams import stream
 from sightline.verdict.films import Films
@@ -26,8 +32,13 @@ from sightline.verdict.settings import Verdict
 from sightline.verdict.through_grid import through_grid
 
 Cells = tuple[int, int]
-Matrices = list[np.ndarray]
+Matrices = Sequence[np.ndarray]
 """One float64 m x m per block: row i, column j: the map of image i on the region of image j."""
+Block = Mapping[tuple[str, ...], np.ndarray]
+"""The matrices of one block, by what they belong to; may be read from a file when asked."""
+RegionsAt = Regions | Callable[[int], Regions]
+"""The regions of a block, or as the image at each place of the block sees them."""
+MEAN_MAP_IMAGES = 1000  # summed up together, always the same ones, so that the sum does not depend on the processes
 ByScore = dict[str, Matrices]
 MapOf = Callable[[int], np.ndarray]
 """The map of an image's row, H x W."""
@@ -88,42 +99,121 @@ def own_cells(films: Films) -> dict[str, Cells]:
 def score_films(films: Films, settings: Verdict, cells: Mapping[str, Cells] | None = None) -> Scored:
     """`films`: all with a region, if any; `cells`: of candidates whose raw maps do not show their grid.
 
-    An image whose map is flat scores chance. Only one map per image is held on the image grid, besides the mean maps.
+    An image whose map is flat scores chance. A process holds the maps of one block.
     """
-    cells_of = {**own_cells(films), **(cells or {})}
-    cells_by_grid = {grid_name(own, films.grid): own for own in cells_of.values()}
-    readings = _readings(films)
-    scored = Scored(
-        blocks=patient_blocks(films.patients_M, stream(films.seed, "verdict", "blocks")) or [np.zeros(0, int)],
-        readings=readings,
-        grid_of={name: grid_name(cells_of[name], films.grid) for name in films.maps},
-    )
-    mean_maps = {name: _mean_map(films, raws) for name, raws in films.maps.items()}
-    frames = ("image", "lungs") if films.lungs_MHW is not None else ("image",)
-    for rows in scored.blocks:
-        targets = {frame: _targets(films, rows, readings, frame) for frame in frames}
+    blocks = Blocks(films=films, settings=settings, cells=cells or {})
+    return blocks.scored(list(in_processes(Blocks.score, blocks.prepared(), range(len(blocks.rows)))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """The blocks of a study, each scored by itself."""
+
+    films: Films
+    settings: Verdict
+    cells: Mapping[str, Cells]
+
+    @cached_property
+    def rows(self) -> list[np.ndarray]:
+        """int m each."""
+        films = self.films
+        return patient_blocks(films.patients_M, stream(films.seed, "verdict", "blocks")) or [np.zeros(0, int)]
+
+    @cached_property
+    def readings(self) -> Readings:
+        return _readings(self.films)
+
+    @cached_property
+    def cells_of(self) -> dict[str, Cells]:
+        """By candidate."""
+        return {**own_cells(self.films), **self.cells}
+
+    @cached_property
+    def cells_by_grid(self) -> dict[str, Cells]:
+        return {grid_name(own, self.films.grid): own for own in self.cells_of.values()}
+
+    @cached_property
+    def mean_maps(self) -> dict[str, np.ndarray]:
+        """By candidate float32 H x W: the mean of the maps that are scored."""
+        starts = range(0, len(self.films.images), MEAN_MAP_IMAGES)
+        totals = sum(in_processes(_sum_of_maps, self.films, starts), np.zeros((len(self.films.maps), *self.films.grid)))
+        means = (totals / max(len(self.films.images), 1)).astype(np.float32)
+        return dict(zip(self.films.maps, means, strict=True))
+
+    def prepared(self) -> Blocks:
+        """Itself, with everything computed that the blocks share, before processes copy it."""
+        _ = self.rows, self.readings, self.cells_by_grid, self.mean_maps
+        if self.films.images:
+            _ = self.films.other_patients
+        return self
+
+    def score(self, number: int) -> Block:
+        """All matrices of one block."""
+        films, settings, rows = self.films, self.settings, self.rows[number]
+        frames = ("image", "lungs") if films.lungs_MHW is not None else ("image",)
+        targets = {frame: _targets(films, rows, self.readings, frame) for frame in frames}
         chosen = targets.get(settings.frame, targets["image"])
+        found: dict[tuple[str, ...], np.ndarray] = {}
         for name, raws in films.maps.items():
-            by_score, on_readings = _model_scores(_scaled(films, raws), chosen, settings)
-            _add(scored.maps.setdefault(name, {}), by_score)
-            scored.on_readings.setdefault(name, []).append(on_readings)
-            _add(scored.mean_maps.setdefault(name, {}), _primary(_always(mean_maps[name]), chosen, settings))
+            by_score, found["on_readings", name] = _model_scores(_scaled(films, raws), chosen, settings)
+            found |= {("maps", name, score): matrix for score, matrix in by_score.items()}
+            found["mean_maps", name, settings.primary] = _primary(_always(self.mean_maps[name]), chosen, settings)
         for name, raws in films.untrained.items():
-            _add(scored.untrained.setdefault(name, {}), _primary(_scaled(films, raws), chosen, settings))
-        for grid, own in cells_by_grid.items():
+            found["untrained", name, settings.primary] = _primary(_scaled(films, raws), chosen, settings)
+        for grid, own in self.cells_by_grid.items():
             for control, map_of in _controls(films, own).items():
-                by_score = _primary(map_of, chosen, settings)
-                _add(scored.controls.setdefault(grid, {}).setdefault(control, {}), by_score)
+                matrix = found["controls", grid, control, settings.primary] = _primary(map_of, chosen, settings)
                 if control == ANATOMY:
-                    _, on_readings = _model_scores(map_of, chosen, settings, [])
-                    scored.anatomy_on_readings.setdefault(grid, []).append(on_readings)
+                    found["anatomy_on_readings", grid] = _on_readings(map_of, chosen, settings)
                     for frame in frames:
                         is_same = targets[frame] is chosen
-                        in_frame = by_score if is_same else _primary(map_of, targets[frame], settings)
-                        matrices = scored.anatomy_by_frame.setdefault(frame, {}).setdefault(grid, [])
-                        matrices.append(in_frame[settings.primary])
-            scored.experts.setdefault(grid, []).append(_expert_scores(films, own, readings, chosen, settings))
-    return scored
+                        in_frame = matrix if is_same else _primary(map_of, targets[frame], settings)
+                        found["anatomy_by_frame", frame, grid] = in_frame
+            found["experts", grid] = _expert_scores(films, own, self.readings, chosen, settings)
+        return found
+
+    def scored(self, blocks: Sequence[Block]) -> Scored:
+        """The matrices of all blocks, each read when it is asked for."""
+        scored = Scored(
+            blocks=self.rows,
+            readings=self.readings,
+            grid_of={name: grid_name(self.cells_of[name], self.films.grid) for name in self.films.maps},
+        )
+        for key in blocks[0]:
+            to: dict[str, Any] = getattr(scored, key[0])
+            for part in key[1:-1]:
+                to = to.setdefault(part, {})
+            to[key[-1]] = _OfBlocks(blocks, key)
+        return scored
+
+
+class _OfBlocks(Sequence[np.ndarray]):
+    """One matrix of each block."""
+
+    def __init__(self, blocks: Sequence[Block], key: tuple[str, ...]) -> None:
+        self._blocks = blocks
+        self._key = key
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @overload
+    def __getitem__(self, number: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, number: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(number, slice):
+            return [block[self._key] for block in self._blocks[number]]
+        return self._blocks[number][self._key]
+
+
+def _sum_of_maps(films: Films, start: int) -> np.ndarray:
+    """float64 (candidates) x H x W: the sum of the maps that are scored, over some images."""
+    raws = [*films.maps.values()]
+    totals = np.zeros((len(raws), *films.grid))
+    for row in range(start, min(start + MEAN_MAP_IMAGES, len(films.images))):
+        totals += scaled_of_image(raws, row, *films.grid)
+    return totals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +222,11 @@ class _Targets:
 
     rows: np.ndarray
     """int m."""
-    regions: Callable[[int], Regions]
-    """The m consensus regions, as the image at that place of the block sees them."""
+    regions: RegionsAt
+    """The m consensus regions."""
     readings: np.ndarray
     """int n, among the study's readings."""
-    reading_regions: Callable[[int], Regions]
+    reading_regions: RegionsAt
 
 
 def _targets(films: Films, rows: np.ndarray, readings: Readings, frame: str) -> _Targets:
@@ -147,9 +237,8 @@ def _targets(films: Films, rows: np.ndarray, readings: Readings, frame: str) -> 
     ).reshape(-1, *films.grid)
     masks_mHW = np.array([films.masks_MHW[row] for row in rows.tolist()], bool).reshape(-1, *films.grid)
     if frame == "image" or films.lungs_MHW is None:
-        fixed, fixed_readings = regions_of(masks_mHW), regions_of(others_nHW)
         return _Targets(
-            rows=rows, regions=lambda _: fixed, readings=own, reading_regions=lambda _: fixed_readings
+            rows=rows, regions=regions_of(masks_mHW), readings=own, reading_regions=regions_of(others_nHW)
         )  # fmt: skip
     boxes = dict(zip(rows.tolist(), lung_boxes([films.lungs_MHW[row] for row in rows.tolist()]), strict=True))
     return _Targets(
@@ -167,53 +256,75 @@ def _moving(
     return lambda place: regions_in_frame(masks_RHW, boxes_R, boxes[int(rows[place])])
 
 
-def _primary(map_of: MapOf, targets: _Targets, settings: Verdict) -> dict[str, np.ndarray]:
-    """The primary score, m x m, by its name: all that controls are judged by."""
-    rows: list[np.ndarray] = []
-    last: tuple[np.ndarray, Regions] | None = None
-    for place, row in enumerate(targets.rows.tolist()):
-        map_HW, regions = map_of(row), targets.regions(place)
-        if last is None or map_HW is not last[0] or regions is not last[1]:
-            rows.append(region_scores(sorted_map(map_HW), regions, [settings.primary]))
-        else:  # one map for all images, such as the mean map, on the same regions
-            rows.append(rows[-1])
-        last = map_HW, regions
-    return _named([settings.primary], rows)
+def _primary(map_of: MapOf, targets: _Targets, settings: Verdict) -> np.ndarray:
+    """The primary score, m x m: all that controls are judged by."""
+    maps = [map_of(row) for row in targets.rows.tolist()]
+    return _matrix(maps, targets.regions, settings.primary)
 
 
-def _model_scores(
-    map_of: MapOf, targets: _Targets, settings: Verdict, scores: Sequence[str] | None = None
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """By score m x m, all scores or those asked for, and the primary score on the readings, m x n."""
-    names = settings.scores if scores is None else scores
-    on_regions, on_readings = [], []
-    for place, row in enumerate(targets.rows.tolist()):
-        of_map = sorted_map(map_of(row))
-        if names:
-            on_regions.append(region_scores(of_map, targets.regions(place), names))
-        on_readings.append(region_scores(of_map, targets.reading_regions(place), [settings.primary])[0])
-    matrix_mn = np.array(on_readings).reshape(len(targets.rows), len(targets.readings))
-    return _named(names, on_regions) if names else {}, matrix_mn
-
-
-def _named(names: Sequence[str], scores_mSm: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """By score m x m, from the scores of each map."""
-    size = len(scores_mSm)
-    scores_Smm = np.array(scores_mSm).reshape(size, len(names), size).transpose(1, 0, 2)
-    return dict(zip(names, scores_Smm, strict=True))
+def _on_readings(map_of: MapOf, targets: _Targets, settings: Verdict) -> np.ndarray:
+    """The primary score on the readings, m x n."""
+    maps = [map_of(row) for row in targets.rows.tolist()]
+    return _matrix(maps, targets.reading_regions, settings.primary).reshape(len(maps), len(targets.readings))
 
 
 def _expert_scores(films: Films, cells: Cells, readings: Readings, targets: _Targets, settings: Verdict) -> np.ndarray:
     """n x n: each left-out reader's mask through the grid, on all leave-one-out consensuses."""
-    place_of = {image: place for place, image in enumerate(targets.rows.tolist())}
-    rows = []
-    for reading in targets.readings.tolist():
-        image = int(readings.image_N[reading])
-        mask_HW = films.readers_MRHW[image][readings.place_N[reading]]
-        seen_HW = through_grid(mask_HW[None], cells)[0]
-        regions = targets.reading_regions(place_of[image])
-        rows.append(region_scores(sorted_map(seen_HW), regions, [settings.primary])[0])
-    return np.array(rows).reshape(len(rows), len(rows))
+    images, places = (of_N[targets.readings].tolist() for of_N in (readings.image_N, readings.place_N))
+    masks = [films.readers_MRHW[image][place] for image, place in zip(images, places, strict=True)]
+    maps = [through_grid(np.asarray(mask_HW)[None], cells)[0] for mask_HW in masks]
+    regions, place_of = targets.reading_regions, {image: at for at, image in enumerate(targets.rows.tolist())}
+    seen = regions if isinstance(regions, Regions) else (lambda number: _at(regions, place_of[images[number]]))
+    return _matrix(maps, seen, settings.primary).reshape(len(maps), len(maps))
+
+
+def _matrix(maps: Sequence[np.ndarray], regions: RegionsAt, score: str) -> np.ndarray:
+    """One score of each map, H x W, on the regions as it sees them, float64 (maps) x (regions).
+
+    A map that is the same for all images, such as the mean map, is scored once. Maps of 0 and 1 are scored by the
+    pixels that they share with the regions.
+    """
+    if not isinstance(regions, Regions):
+        rows = [region_scores(sorted_map(of), _at(regions, place), [score])[0] for place, of in enumerate(maps)]
+        return np.array(rows)
+    if len(maps) and all(map_HW is maps[0] for map_HW in maps):
+        return np.repeat(region_scores(sorted_map(maps[0]), regions, [score]), len(maps), axis=0)
+    if all(_is_binary(map_HW) for map_HW in maps):
+        shared_mR = shared_pixels((map_HW.ravel() == 1 for map_HW in maps), len(maps), regions)
+        size_m1 = np.array([np.count_nonzero(map_HW) for map_HW in maps], int)[:, None]
+        return overlap_scores(shared_mR, size_m1, regions.size_R, regions.num_pixels)[score]
+    return _of_sorted((sorted_map(map_HW) for map_HW in maps), len(maps), regions, score)
+
+
+def _of_sorted(maps: Iterable[SortedMap], num_maps: int, regions: RegionsAt, score: str) -> np.ndarray:
+    """`_matrix` of maps that are sorted one after the other."""
+    if isinstance(regions, Regions) and score == "rank":
+        return rank_matrix(maps, num_maps, regions)
+    return np.array([region_scores(of_map, _at(regions, place), [score])[0] for place, of_map in enumerate(maps)])
+
+
+def _at(regions: RegionsAt, place: int) -> Regions:
+    return regions if isinstance(regions, Regions) else regions(place)
+
+
+def _is_binary(map_HW: np.ndarray) -> bool:
+    return all(bool(((part == 0) | (part == 1)).all()) for part in (map_HW[:1], map_HW))
+
+
+def _model_scores(map_of: MapOf, targets: _Targets, settings: Verdict) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """By score m x m, and the primary score on the readings, m x n; each map is sorted once."""
+    on_regions: list[np.ndarray] = []
+
+    def sorted_maps() -> Iterator[SortedMap]:
+        for place, row in enumerate(targets.rows.tolist()):
+            of_map = sorted_map(map_of(row))
+            on_regions.append(region_scores(of_map, _at(targets.regions, place), settings.scores))
+            yield of_map
+
+    size = len(targets.rows)
+    matrix_mn = _of_sorted(sorted_maps(), size, targets.reading_regions, settings.primary)
+    scores_Smm = np.array(on_regions).reshape(size, len(settings.scores), size).transpose(1, 0, 2)
+    return dict(zip(settings.scores, scores_Smm, strict=True)), matrix_mn.reshape(size, len(targets.readings))
 
 
 def _controls(films: Films, cells: Cells) -> dict[str, MapOf]:
@@ -244,23 +355,9 @@ def _readings(films: Films) -> Readings:
     return Readings(image_N=image_N, reader_N=reader_N, place_N=place_N)
 
 
-def _scaled(films: Films, raws: Sequence[np.ndarray] | np.ndarray) -> MapOf:
+def _scaled(films: Films, raws: Rows) -> MapOf:
     return lambda row: scaled_of_image([raws], row, *films.grid)[0]
 
 
 def _always(map_HW: np.ndarray) -> MapOf:
     return lambda _: map_HW
-
-
-def _mean_map(films: Films, raws: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """float32 H x W: the mean of the maps that are scored."""
-    map_of = _scaled(films, raws)
-    total_HW = np.zeros(films.grid)
-    for row in range(len(films.images)):
-        total_HW += map_of(row)
-    return (total_HW / max(len(films.images), 1)).astype(np.float32)
-
-
-def _add(to: ByScore, by_score: dict[str, np.ndarray]) -> None:
-    for score, matrix in by_score.items():
-        to.setdefault(score, []).append(matrix)

@@ -1,0 +1,53 @@
+"""Work on many items by all cores: each process holds what all items need, and the results come in their order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+from sightline.study.errors import StudyError
+
+State = TypeVar("State")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_work: tuple[Callable[[Any, Any], Any], Any] | None = None  # of this process: the function, and what all items need
+
+
+def workers() -> int:
+    """Processes at once: SIGHTLINE_WORKERS, else the cores that this process may use."""
+    wish = os.environ.get("SIGHTLINE_WORKERS") or ""
+    if wish and not (wish.isdecimal() and int(wish) > 0):
+        raise StudyError(f"SIGHTLINE_WORKERS={wish}: expected a whole number above 0")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(wish or cores or 1)
+
+
+def in_processes(function: Callable[[State, Item], Result], state: State, items: Sequence[Item]) -> Iterator[Result]:
+    """`function(state, item)` of each item, in order; in this process where there is one core or one item.
+
+    On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
+    An exception of the function is raised here.
+    """
+    number = min(workers(), len(items))
+    if number <= 1 or _work is not None:  # a process of the pool starts none of its own
+        yield from (function(state, item) for item in items)
+        return
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(number, context, _start, (function, state)) as pool:
+        yield from pool.map(_run, items)
+
+
+def _start(function: Callable[[Any, Any], Any], state: Any) -> None:
+    global _work
+    _work = function, state
+
+
+def _run(item: Any) -> Any:
+    if _work is None:
+        raise RuntimeError("the process was not started by in_processes")
+    function, state = _work
+    return function(state, item)
