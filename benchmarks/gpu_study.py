@@ -46,11 +46,11 @@ import verdict
 from measure import PACKAGES, ROOT, device_words
 from population import DRAWS, MEASURES
 from sightline.networks.device import this_machine
-from sightline.report.versions import installed_versions
 from sightline.statistics.clustered_correlation import LEAST_CLUSTERS, clustered_correlation
 from sightline.statistics.streams import stream
 from sightline.study.files import rounded
 from sightline.study.models import Network
+from sightline.study.versions import installed_versions
 
 SCRATCH = (
     "alexnet-scratch-gap", "alexnet-scratch-fc", "googlenet-scratch-gap", "resnet50-scratch-gap", "vgg16-scratch-gap",

@@ -52,9 +52,9 @@ from measure import ROOT, device_words
 from paired_families import classification_differences, score_differences
 from sightline import inputs
 from sightline.networks.device import this_machine
-from sightline.report.versions import installed_versions
 from sightline.statistics.streams import stream
 from sightline.study.files import rounded
+from sightline.study.versions import installed_versions
 
 WEIGHTS = "tf_efficientnet_lite0.safetensors"
 PRETRAINED, SCRATCH = "lite0-imagenet-gap", "lite0-scratch-gap"

@@ -1,8 +1,9 @@
 """Predicts all films but the training films by a classifier that was trained elsewhere, and checks it on them.
 
 Reads data/prepared/, data/lung_films.npy for a model that sees the lungs alone, and the model's own files; writes
-data/models/<key>.predictions.csv, as train does, and metrics/models/<key>.json, what `sightline model check` finds on
-all labelled validation and test films. A check that fails does not stop the stage: the report shows it.
+data/models/<key>.predictions.csv and <key>.made.json, as train does, and metrics/models/<key>.json, what `sightline
+model check` finds on all labelled validation and test films. A check that fails does not stop the stage: the report
+shows it.
 Run: python src/predict.py ours
 """
 
@@ -15,9 +16,10 @@ import numpy as np
 import torch
 
 from sightline.films import FILMS
-from sightline.inputs import INDEX, PREDICTIONS
+from sightline.inputs import INDEX, MADE, PREDICTIONS
 from sightline.model_check.findings import conclusion, findings
 from sightline.model_command.checking import BATCH, checked, checking_machine, films_at, loaded
+from sightline.networks.made_on import made_json, made_on
 from sightline.networks.training import predicted_logits
 from sightline.statistics.settings import Classification
 from sightline.study.errors import StudyError, collapsed, run_stage
@@ -55,6 +57,7 @@ def main() -> None:
     predictions = others[["image", "split", "label"]].assign(probability=logits.double().sigmoid().numpy())
     check = checked(network, films, logits.numpy()[labelled], params.classification.bins, machine)
     write_csv(PREDICTIONS.format(key), predictions)
+    write_json(MADE.format(key), made_json([made_on(machine)]))
     write_json(CHECK.format(key), check)
     print(f"{key}: {conclusion(check)}")
     for finding in findings(check):

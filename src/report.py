@@ -1,6 +1,6 @@
 """Writes the study's report, one offline page, and the paper's tables.
 
-Reads data/prepared, data/consensus.npz, data/annotations.npz, data/lungs.npz, data/saliency, data/models (CSV),
+Reads data/prepared, data/consensus.npz, data/annotations.npz, data/lungs.npz, data/saliency, data/models (CSV, JSON),
 data/alignment.csv, data/verdict.csv, metrics/, plots/ and all of params.yaml, which the page prints. The files of
 EVIDENCE and BY_NETWORK may be missing: the page says so. Writes plots/report.html, plots/report/films.csv, with it the
 films that the page has no room for, plots/tables/table1 to table4, each as .csv and .tex, and metrics/summary.json.
@@ -23,15 +23,15 @@ from ruamel.yaml import YAML
 from sightline import inputs
 from sightline.experts.agreement import random_masks
 from sightline.maps import scaled_maps
-from sightline.report import films, page, summary, tables
+from sightline.report import films, made, page, summary, tables
 from sightline.report.contents import EVIDENCE, Study, printed_tables, require_models, study_tables
-from sightline.report.versions import PACKAGES, installed_versions
 from sightline.report.viewer import films_frame, write_beside
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_csv, read_json, read_npz, sha256_of, write_csv, write_json, write_text
 from sightline.study.models import Entry, classifying, runs_of, trained_here
 from sightline.study.parameters import read_params
+from sightline.study.versions import installed_versions
 
 SCORES, CONTRASTS, BESIDE = map(Path, ("data/alignment.csv", "data/verdict.csv", "plots/report"))
 PAPER = Path(__file__).parent / "sightline/report/paper.json"
@@ -82,6 +82,7 @@ def main() -> None:
     for kind in BY_NETWORK:
         measured[kind] = {k: read_json(p) for k in networks if Path(p := f"metrics/{kind}/{k}.json").is_file()}
     measured["checks"] = measured.pop("models")  # of classifiers trained elsewhere
+    measured["made"] = {k: read_json(p) for k in networks if Path(p := inputs.MADE.format(k)).is_file()}
     consensus = read_npz(inputs.CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
     values = YAML(typ="safe").load(Path("params.yaml"))
@@ -94,7 +95,7 @@ def main() -> None:
         index_sha256=sha256_of(inputs.INDEX), specifications=read_specifications("plots/multiverse.csv"),
         histories={key: read_csv(f"data/models/{key}.history.csv", HISTORY) for key in trained_here(params.models)},
         gallery=films.strip(sources), strip=films.first_strip(sources),
-        films=films.study_viewer(sources, params.report.films), versions=installed_versions(PACKAGES),
+        films=films.study_viewer(sources, params.report.films), versions=installed_versions(made.PACKAGES),
         random_pair=films.random_pair(sources, lambda area, *grid: random_masks(rng, np.array([area]), *grid)[0]),
     )  # fmt: skip
     numbers = study_tables(study)

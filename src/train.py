@@ -1,8 +1,8 @@
 """Trains one network from one seed, keeps the best validation epoch's weights, predicts the other images.
 
 Reads data/prepared/, and data/lung_films.npy for a network that sees the lungs alone; writes
-data/models/<key>.safetensors, <key>.history.csv and <key>.predictions.csv. An interrupted run resumes from
-data/checkpoints/<key>.safetensors.
+data/models/<key>.safetensors, <key>.history.csv, <key>.predictions.csv and <key>.made.json, the machine and the library
+versions. An interrupted run resumes from data/checkpoints/<key>.safetensors.
 
 Run: python src/train.py alexnet-scratch-gap, or, where that model has several seeds, alexnet-scratch-gap-seed2
 """
@@ -23,10 +23,11 @@ from sightline.networks.augment import Augment
 from sightline.networks.checkpoint import fingerprint
 from sightline.networks.device import this_machine
 from sightline.networks.imagenet import initial_weights
+from sightline.networks.made_on import made_json
 from sightline.networks.training import Train, fit, predicted_logits
 from sightline.networks.weights_file import seen, write_network
 from sightline.study.errors import StudyError, run_stage
-from sightline.study.files import read_csv, write_csv
+from sightline.study.files import read_csv, write_csv, write_json
 from sightline.study.models import read_network
 from sightline.study.parameters import read_changed, read_params
 
@@ -85,6 +86,7 @@ def main() -> None:
     predictions = index.loc[rows.cpu().numpy(), ["image", "split", "label"]]
     predictions["probability"] = logits.double().sigmoid().numpy()
     write_network(MODELS / f"{key}.safetensors", network, entry, run)
+    write_json(MODELS / f"{key}.made.json", made_json(row.pop("machine") for row in history))
     write_csv(MODELS / f"{key}.history.csv", pd.DataFrame(history))
     write_csv(MODELS / f"{key}.predictions.csv", predictions)
     checkpoint.unlink(missing_ok=True)

@@ -159,7 +159,7 @@ def test_every_stage_that_gathers_lists_each_model() -> None:
         "align": ("maps",), "bootstrap": ("p",), "compare": ("p",), "ladder": ("maps", "others"),
         "shortcut": ("maps", "p"),
         "multiverse": ("maps", "others"),
-        "report": ("maps", "p", "h"),
+        "report": ("maps", "p", "h", "m"),
     }  # fmt: skip
     for name, kinds in gathered.items():
         paths = {
@@ -167,6 +167,7 @@ def test_every_stage_that_gathers_lists_each_model() -> None:
             "others": "data/saliency/{}.others.npz",
             "p": "data/models/{}.predictions.csv",
             "h": "data/models/{}.history.csv",
+            "m": "data/models/{}.made.json",
         }
         expected = {paths[kind].format(key) for kind in kinds for key in models}
         found = {dep for dep in stage_of(name)["deps"] if dep.startswith(("data/saliency/", "data/models/"))}
@@ -312,5 +313,6 @@ def test_a_classifier_trained_elsewhere_is_predicted_and_shown_but_not_trained()
     assert "data/saliency/ours.others.npz" in stages["verdict"]["deps"]
     assert "data/saliency/ours.others.npz" not in stages["multiverse"]["deps"]  # it has one layer
     assert "data/models/ours.history.csv" not in stages["report"]["deps"]
+    assert {f"data/models/{key}.made.json" for key in ("net-seed2", "ours")} <= {*stages["report"]["deps"]}
     assert {f"metrics/models/{key}.json" for key in ("ours", "plain", "vendor")} <= {*stages["report"]["deps"]}
     assert stages["lung-films"]["foreach"] == {"lung_films": {"films": lungs}}

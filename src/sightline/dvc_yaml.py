@@ -109,6 +109,7 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     others = [f"data/saliency/{key}.others.npz" for key in networks]
     predictions = [f"data/models/{key}.predictions.csv" for key in networks]
     histories = [f"data/models/{key}.history.csv" for key in trained]
+    made = [f"data/models/{key}.made.json" for key in networks]
     perturbed = [f"data/consistency/{key}.npz" for key in networks]
     gathered = {
         "align": maps,
@@ -120,7 +121,7 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "families": predictions,
         "shortcut": [*maps, *predictions],
         "multiverse": [*maps, *(f"data/saliency/{key}.others.npz" for key in trained)],
-        "report": [*maps, *predictions, *histories],
+        "report": [*maps, *predictions, *histories, *made],
     }
     measured = ("faithfulness", "regions", "consistency")
     gathered["report"] += [f"metrics/{kind}/{key}.json" for kind in measured for key in networks]

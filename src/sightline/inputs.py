@@ -24,6 +24,7 @@ ANNOTATIONS, CONSENSUS = Path("data/annotations.npz"), Path("data/consensus.npz"
 LUNGS = Path("data/lungs.npz")
 SALIENCY, OTHERS = "data/saliency/{}.npz", "data/saliency/{}.others.npz"
 PREDICTIONS = "data/models/{}.predictions.csv"
+MADE = "data/models/{}.made.json"  # the machine and the library versions of each training or prediction
 
 LungKind = Literal["masks", "phantom", "body"]
 Split = Literal["train", "val", "test", "external"]

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
+from sightline.model_command.checking import checking_machine
+from sightline.networks.made_on import made_on
 from studies import change, sightline, stage, study
 
 CODE = """
@@ -70,6 +72,9 @@ def test_predictions_are_the_networks_own_and_the_check_is_stored(prepared: Path
         expected = network(torch.from_numpy(films)[:, None].float())[:, 0].double().sigmoid()
     assert np.allclose(predictions["probability"], expected, atol=1e-5)
 
+    made = json.loads((prepared / "data/models/ours.made.json").read_text())
+    assert made == {"machines": [made_on(checking_machine())]}
+    assert made["machines"][0]["device"]["precision"] == "float32"
     check = json.loads((prepared / "metrics/models/ours.json").read_text())
     labelled = int(index["split"].isin(["val", "test"]).sum())
     assert check["films"]["checked"] == check["films"]["of"] == labelled

@@ -18,17 +18,18 @@ import torch
 from safetensors import safe_open
 
 import train
-from sightline.networks import imagenet
+from sightline.networks import imagenet, training
 from sightline.networks.architectures import build_network
 from sightline.networks.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from sightline.networks.device import Machine, saliency_machine, this_machine
+from sightline.networks.made_on import made_on
 from sightline.networks.training import fit
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
 from studies import ROOT, script, stage, study
 
 KEY = "alexnet-scratch-gap"
-FILES = [f"data/models/{KEY}.{kind}" for kind in ("safetensors", "predictions.csv", "history.csv")]
+FILES = [f"data/models/{KEY}.{kind}" for kind in ("safetensors", "predictions.csv", "history.csv", "made.json")]
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,7 @@ def test_files_hold_weights_config_predictions_and_history(
     history = pd.read_csv(paths[2])
     assert history.epoch.tolist() == [1, 2, 3]
     assert np.isfinite(history.to_numpy()).all()
+    assert json.loads(paths[3].read_text()) == {"machines": [made_on(this_machine())]}
     assert not (prepared / "data/checkpoints").exists() or not list((prepared / "data/checkpoints").iterdir())
 
 
@@ -114,6 +116,35 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert f"{KEY}: resumes after epoch" in done.stdout
     assert not checkpoint.exists()
     assert take(prepared) == trained
+
+
+def test_a_run_that_moves_to_another_machine_names_both(
+    prepared: Path, trained: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A requeued job resumes where the scheduler puts it: the weights belong to both machines, in order."""
+    elsewhere = {"device": {"type": "cpu", "name": "Another CPU"}, "versions": {"torch": "2.0.0"}}
+    save = training.save_run
+
+    class PreemptedError(Exception):
+        pass
+
+    def save_and_stop(*arguments: object) -> None:
+        save(*arguments)  # type: ignore[arg-type]
+        raise PreemptedError
+
+    monkeypatch.setenv("SIGHTLINE_CHECKPOINT_SECONDS", "0")
+    with monkeypatch.context() as first:
+        first.setattr(training, "made_on", lambda _: elsewhere)
+        first.setattr(training, "save_run", save_and_stop)
+        with pytest.raises(PreemptedError):
+            stage("train", prepared, KEY)
+    done = stage("train", prepared, KEY)
+    assert done.returncode == 0, done.stderr
+    assert f"{KEY}: resumes after epoch 1" in done.stdout
+    written = take(prepared)
+    made = json.loads(written.pop(FILES[3]))
+    assert made == {"machines": [elsewhere, made_on(this_machine())]}
+    assert written == {name: content for name, content in trained.items() if name != FILES[3]}
 
 
 def test_a_checkpoint_of_other_parameters_is_not_used(prepared: Path, tmp_path: Path) -> None:

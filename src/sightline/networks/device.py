@@ -14,6 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from sightline.networks.processor import cpu_flags
 from sightline.study.errors import StudyError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -149,17 +150,9 @@ def _best_precision(device: torch.device) -> torch.dtype:
     if device.type == "cpu":
         # Without these instructions bfloat16 is emulated, and slower than float32.
         flags = {"avx512_bf16", "amx_bf16"}
-        has_bf16 = flags & _cpu_flags()
+        has_bf16 = flags & cpu_flags()
         return torch.bfloat16 if has_bf16 else torch.float32
     return torch.float32
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        with open("/proc/cpuinfo") as file:
-            return set(next((line for line in file if line.startswith("flags")), "").split())
-    except OSError:
-        return set()  # not Linux: float32
 
 
 def _keep_freed_blocks() -> None:

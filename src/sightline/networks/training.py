@@ -20,6 +20,7 @@ from tqdm import tqdm
 from sightline.networks.augment import Augment, augmented_batches, three_channels, unit_images
 from sightline.networks.checkpoint import resume_run, save_interval, save_run
 from sightline.networks.device import Machine, set_rate
+from sightline.networks.made_on import made_on
 from sightline.statistics.streams import stream_seed
 from sightline.study.errors import StudyError
 
@@ -65,6 +66,7 @@ def fit(
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Trains `network`; the weights of the epoch with the lowest validation loss, and one history row per epoch.
 
+    A row has the epoch's numbers and `machine`, what `made_on` says of the machine that computed it.
     `images_N` (uint8) and `labels_N` are the study's, on the device; `split` holds the rows of `train` and `val`. Each
     epoch is a function of `seed`, its number and the state before it, so a resumed run equals an uninterrupted one bit
     for bit. The state is saved at `checkpoint` every `save_interval` seconds, at the end of an epoch; a checkpoint with
@@ -82,6 +84,7 @@ def fit(
         capturable=machine.replays,
     )
     scaler = torch.amp.GradScaler(machine.device.type, enabled=machine.precision == torch.float16)
+    record = made_on(machine)
     best, history = resume_run(checkpoint, stamp, network, optimizer, scaler)
     if history:
         print(f"{key}: resumes after epoch {len(history)}")
@@ -120,7 +123,7 @@ def fit(
             raise StudyError(f"{key}: the loss of epoch {epoch + 1} is not finite; lower train.learning_rate")
         if row["val_loss"] < min(losses, default=math.inf):
             best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        history.append(row)
+        history.append({**row, "machine": record})
         bar.set_postfix(val_loss=row["val_loss"], val_auroc=row["val_auroc"])
         if bar.disable:  # no terminal
             line = ", ".join(f"{name} {row[name]:.4f}" for name in ("train_loss", "val_loss", "val_auroc"))

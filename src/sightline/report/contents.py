@@ -107,6 +107,8 @@ class Study:
     """Per network: metrics/consistency/<model>.json; empty where it is not enabled"""
     checks: Mapping[str, tables.Metrics] = field(default_factory=dict)
     """Per classifier trained elsewhere: metrics/models/<model>.json"""
+    made: Mapping[str, tables.Metrics] = field(default_factory=dict)
+    """Per classifier: data/models/<model>.made.json, the machine and the versions of its training or prediction"""
     strip: Strip | None = None
     """The films of the first screen; None where no image was scored"""
 

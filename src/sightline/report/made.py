@@ -10,13 +10,27 @@ from ruamel.yaml import YAML
 
 from sightline.report.contents import Study
 from sightline.report.html import details, paragraph, table
+from sightline.report.machines import machines
 from sightline.study.parameters import SECTIONS
 
 SPLITS = ("train", "val", "test", "external")
+# the packages that results depend on
+PACKAGES = (
+    "sightline",
+    "numpy",
+    "pandas",
+    "scipy",
+    "pillow",
+    "matplotlib",
+    "torch",
+    "torchvision",
+    "safetensors",
+    "dvc",
+)
 
 
 def made(study: Study) -> list[str]:
-    """Images and patients by split, patients in two splits, seed, hash of the index, versions and all parameters."""
+    """Images and patients by split, patients in two splits, seed, hash of the index, versions, machines, parameters."""
     index = study.index
     counts = index.groupby(["split", "label"]).size()
     rows = []
@@ -39,6 +53,7 @@ def made(study: Study) -> list[str]:
         paragraph(f"Seed {study.params.get('seed')}. SHA-256 of data/prepared/index.csv, which lists the "
                   f"SHA-256 of every image: {study.index_sha256}."),
         paragraph(f"Made with {versions} (on the machine that wrote this page)."),
+        *machines(study.made, study.models),
         details("All parameters", as_yaml(printed)),
     ]  # fmt: skip
 

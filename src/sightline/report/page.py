@@ -27,6 +27,7 @@ from sightline.report import (
     ladder,
     ladder_answer,
     limits,
+    machines,
     made,
     own_models,
     population,
@@ -132,7 +133,10 @@ def sections(
         ("made", "How it was made", [
             part("Which films take part", *flowchart.flowchart(study)),
             *made.made(study),
-            part("Limits", bullets(limits.limits(verdicts, study.params, study.consensus, study.agreement))),
+            part("Limits", bullets([
+                *limits.limits(verdicts, study.params, study.consensus, study.agreement),
+                *machines.apart(study.made, study.models),
+            ])),
             part("How far results depend on the seed",
                  *(families.families(study.families, primary, study.models) if study.families else [])),
             part("What departs from the paper", bullets(limits.departures(study.params, study.models))),

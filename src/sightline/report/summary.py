@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sightline.report.machines import devices_of, versions_of
 from sightline.report.verdict import WORDS, of_study
 from sightline.report.words import Metrics, number_at
 from sightline.study.errors import StudyError
@@ -22,11 +23,13 @@ WITHOUT_VERDICT = "no verdict: no image has a region and a map"
 def numbers(models: Mapping[str, Entry], measured: Mapping[str, Metrics]) -> dict[str, dict[str, Any]]:
     """The contents of metrics/summary.json: per model, and under "study" of all; numbers that are missing are left out.
 
-    `measured` has the stages' results by the names of their files: verdict, classification and consensus. Of a model:
-    `verdict` (a key of `WORDS`), `contrast` by the primary score, its `place`, and of a network `accuracy`, `auroc`
-    and, with films of another hospital, `external` (the accuracy on them). Of the study: `images` and `patients` that
-    are judged, `readers`, their `agreement` (mean IoU of two readers of an image) and the `power` through each grid.
-    Shares in [0, 1], to three decimals. StudyError where a model is called "study".
+    `measured` has the stages' results by the names of their files: verdict, classification, consensus, made. Of a
+    model: `verdict` (a key of `WORDS`), `contrast` by the primary score, its `place`, and of a network `accuracy`,
+    `auroc` and, with films of another hospital, `external` (the accuracy on them). Of the study: `images` and
+    `patients` that are judged, `readers`, their `agreement` (mean IoU of two readers of an image) and the `power`
+    through each grid; where there are several, also on how many `device_kinds` and with how many sets of
+    `library_versions` the networks were trained. Shares in [0, 1], to three decimals. StudyError where a model is
+    called "study".
     """
     if STUDY in models:
         raise StudyError(f"params.yaml: models.{STUDY}: metrics/summary.json needs this name; rename the model")
@@ -46,7 +49,10 @@ def numbers(models: Mapping[str, Entry], measured: Mapping[str, Metrics]) -> dic
     agreement = number_at(measured.get("consensus", {}), "place", "iou_percent") / 100
     counts = {name: verdict.get(name) for name in ("images", "patients", "readers")}
     power = {f"power_{grid}": number_at(of_grid, "power") for grid, of_grid in verdict.get("controls", {}).items()}
-    entries[STUDY] = {**counts, "agreement": agreement, **power}
+    made = measured.get("made", {})
+    kinds = {"device_kinds": len(devices_of(made, models)), "library_versions": len(versions_of(made, models))}
+    several = {name: count for name, count in kinds.items() if count > 1}
+    entries[STUDY] = {**counts, "agreement": agreement, **power, **several}
     return {key: _known(entry) for key, entry in entries.items()}
 
 

@@ -6,20 +6,6 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 
-# the packages that results depend on
-PACKAGES = (
-    "sightline",
-    "numpy",
-    "pandas",
-    "scipy",
-    "pillow",
-    "matplotlib",
-    "torch",
-    "torchvision",
-    "safetensors",
-    "dvc",
-)
-
 
 def installed_versions(packages: Sequence[str]) -> dict[str, str]:
     """Name -> version, of Python and of each of `packages` that is installed, in their order; others are left out."""
