@@ -39,8 +39,8 @@ def test_networks_of_one_kind_need_no_sentence_and_no_number() -> None:
 def test_two_kinds_of_device_are_a_sentence_that_names_the_networks() -> None:
     mixed = {"a": made(GPU), "b": made(CPU), "c": made(GPU)}
     assert apart(mixed, MODELS) == [
-        "The networks were not all trained on one kind of device: a and c on NVIDIA H100, bfloat16; b on Xeon, float32 "
-        f"(avx512f). {CAUSE}"
+        "The networks were not all trained on one kind of device and in one precision: a and c on NVIDIA H100, "
+        f"bfloat16; b on Xeon, float32 (avx512f). {CAUSE}"
     ]
     assert numbers(MODELS, {"made": mixed})["study"] == {"device_kinds": 2}
 

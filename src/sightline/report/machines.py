@@ -15,8 +15,8 @@ from sightline.study.models import Entry, OwnModel, trained_here
 
 Versions = tuple[tuple[str, str], ...]
 CAUSE = (
-    "Another device or version rounds differently and so trains other weights, as another seed does: a difference "
-    "between these networks can be due to it."
+    "Another device, precision or version rounds differently and so trains other weights, as another seed does: a "
+    "difference between these networks can be due to it."
 )
 
 
@@ -47,7 +47,8 @@ def apart(made: Mapping[str, Metrics], models: Mapping[str, Entry]) -> list[str]
     devices = devices_of(made, models)
     if len(devices) > 1:
         groups = [f"{named(networks, total)} on {words}" for words, networks in devices.items()]
-        sentences.append(f"The networks were not all trained on one kind of device: {'; '.join(groups)}.")
+        kinds = "; ".join(groups)
+        sentences.append(f"The networks were not all trained on one kind of device and in one precision: {kinds}.")
     if different := _different(versions_of(made, models), total):
         sentences.append(f"The networks were not all trained with the same library versions: {'; '.join(different)}.")
     return [" ".join([*sentences, CAUSE])] if sentences else []
