@@ -78,6 +78,15 @@ def test_the_stages_are_those_of_the_pipeline() -> None:
     assert list(stages["lung-films"]["foreach"]) == ["lung_films"]  # as the page names it
 
 
+def test_the_recipes_for_other_clusters_are_yaml() -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    sky, kubernetes = (YAML(typ="safe").load(block) for block in blocks)
+    assert sky["resources"] == {"accelerators": "A100:1", "use_spot": True}
+    pod = kubernetes["spec"]["template"]["spec"]
+    assert kubernetes["spec"]["completionMode"] == "Indexed"
+    assert pod["volumes"][0]["name"] == pod["containers"][0]["volumeMounts"][0]["name"]
+
+
 def test_files_that_the_page_links_are_there() -> None:
     links = [link.partition("#")[0] for link in re.findall(r"\]\((?!http)([^)]+)\)", PAGE)]
     assert [link for link in links if link and not (ROOT / "docs" / link).exists()] == []
