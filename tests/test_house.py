@@ -47,7 +47,8 @@ ALLOWED = {
     "verdict": ("alignment", "maps", "processes", "rows", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
-    "cli": ("annotate", "experts", "explain", "model_command", "report", "score", "study", "study_folder"),
+    "cluster": ("counts", "study"),
+    "cli": ("annotate", "cluster", "experts", "explain", "model_command", "report", "score", "study", "study_folder"),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

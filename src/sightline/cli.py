@@ -11,6 +11,8 @@ sightline explain MODEL IMAGES --out MAPS  maps and predictions of any classifie
 sightline reliability FILE  how far the readers in experts' files agree, by finding: no study, no images
 sightline model new NAME    write a commented file that brings in a classifier of your own; --export: a card
 sightline model check NAME  is a classifier of your own what it says, on the study's images, before any map
+sightline cluster ...       the networks of a study side by side, on Slurm or on the GPUs or cores of one machine:
+                             submit, status, collect
 sightline annotate ...      the experts' drawing page: serve, invite, revoke, status, people, export, withdraw,
                              backup, restore, upgrade, import
 """
@@ -48,6 +50,7 @@ def main() -> None:
     explain_parser = commands.add_parser("explain", help="maps and predictions of any classifier on any films")
     reliability_parser = commands.add_parser("reliability", help="how far the readers in experts' files agree")
     model_parser = commands.add_parser("model", help="classifiers of your own: a file to start from, and a check")
+    cluster_parser = commands.add_parser("cluster", help="run a study's networks side by side, on Slurm or here")
     commands.add_parser("experiments", help="compare this study with its last commit and the experiments since")
     # the imports of these commands are slow, so each loads its own only
     if sys.argv[1:2] == ["annotate"]:
@@ -60,6 +63,8 @@ def main() -> None:
         _add_reliability(reliability_parser)
     if sys.argv[1:2] == ["model"]:
         _add_model(model_parser)
+    if sys.argv[1:2] == ["cluster"]:
+        _add_cluster(cluster_parser)
     arguments = parser.parse_args()
     if arguments.command == "new":
         run_stage(lambda: new(arguments.folder, arguments.profile))
@@ -71,7 +76,7 @@ def main() -> None:
         run_stage(print_summary)
     elif arguments.command == "experiments":
         run_stage(print_experiments)
-    elif arguments.command in ("annotate", "score", "explain", "reliability", "model"):
+    elif arguments.command in ("annotate", "score", "explain", "reliability", "model", "cluster"):
         run_stage(lambda: arguments.run(arguments))
     else:
         print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
@@ -110,6 +115,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     from sightline.model_command.command import add_arguments
 
     add_arguments(parser)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    from sightline.cluster.command import add_arguments, run
+
+    add_arguments(parser)
+    parser.set_defaults(run=run)
 
 
 def sync_here() -> None:

@@ -1,0 +1,177 @@
+"""The batch script: everything that Slurm, or the local engine, needs in order to run a study's tasks.
+
+One file that works without Sightline. `bash tasks.sh` submits one array job per stage, `bash tasks.sh STAGE NUMBER`
+runs one task; Slurm calls it in the second way, with the number in SLURM_ARRAY_TASK_ID. A table at its end names the
+tasks.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sightline.cluster.graph import Array
+from sightline.counts import counted
+
+NAME = "tasks.sh"
+"""The script's name in its folder."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task in the table: what of the tasks before it DVC restores, what it checks out, what is linked."""
+
+    number: int
+    task: str
+    before: tuple[str, ...]
+    inputs: tuple[str, ...]
+    linked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tasks work; all paths absolute, on a disk that all nodes see."""
+
+    study: Path
+    """The study's folder, with its Git repository."""
+    cache: Path
+    work: Path
+    """New folder for clones and logs."""
+    checkpoints: Path
+    """Where interrupted trainings resume from, relative to the study."""
+    commit: str
+    programs: Path
+    """Folder of the programs `python` and `dvc`."""
+
+
+QUOTED = ("study", "cache", "work", "commit", "programs")
+
+HEAD = """\
+#!/bin/bash
+# {count} of the study {study}
+# as of its commit {commit}. Written by `sightline cluster submit`; works without it:
+#   bash {name}               submits them all to Slurm; afterwards `dvc repro`, in the study, collects the results
+#   bash {name} {example}   runs one of them here; the table at the end lists them all
+#SBATCH --requeue            # a task that is preempted, or whose node fails, goes back into the queue
+#SBATCH --open-mode=append   # and goes on with its log
+{options}set -euo pipefail
+study={study}
+cache={cache}   # DVC's cache; the results go there and nowhere else
+work={work}   # clones and logs; all nodes must see it, like the two above
+commit={commit}
+export PATH={programs}:$PATH
+"""
+
+SUBMIT = """
+# --- without arguments: submit. One array job per stage; task n waits for task n of the stage before (aftercorr), so
+# that a task that fails stops its own network only
+if [ $# = 0 ]; then
+  script=$(realpath "$0")
+  {shared}
+  mkdir -p "$work/logs" && cp "$study/dvc.lock" "$work/dvc.lock"
+  array() {{ sbatch --parsable --kill-on-invalid-dep=yes --chdir="$work" --output="$work/logs/%x-%a.log" \\
+    --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$script" "$1"; }}
+{arrays}
+  exit
+fi
+"""
+
+TASK = """
+# --- a task: the stage's name and the task's number
+stage=$1 number=${2:-${SLURM_ARRAY_TASK_ID:-}}
+IFS='|' read -r task before inputs linked < <(sed -n "/^exit/,\\$ s/^$number|\\($stage@.*\\)/\\1/p" "$0")
+IFS=: read -ra before <<< "$before"
+IFS=: read -ra inputs <<< "$inputs"
+IFS=: read -ra linked <<< "$linked"
+echo "--- $task on $(hostname), $(date '+%Y-%m-%d %H:%M:%S')"
+
+# a clone of its own, since DVC locks a folder while it works; its files are links into the cache
+clone=$work/clones/$task
+export DVC_SITE_CACHE_DIR=$(mktemp -d)   # on the node's own disk
+trap 'cd /; rm -rf "$clone" "$DVC_SITE_CACHE_DIR"' EXIT
+rm -rf "$clone"
+git clone --quiet --shared --no-checkout "$study" "$clone"
+cd "$clone"
+git checkout --quiet --detach "$commit"
+cp "$work/dvc.lock" dvc.lock
+printf '[cache]\\n    dir = %s\\n    type = "reflink,symlink,copy"\\n' "$cache" > .dvc/config.local
+
+# an interrupted training goes on from its checkpoint, which lies in the study's folder
+CHECKPOINTS
+# files that neither Git nor DVC has
+for path in "${linked[@]}"; do mkdir -p "$(dirname "$path")"; ln -s "$study/$path" "$path"; done
+
+[ ${#inputs[@]} = 0 ] || dvc checkout --quiet "${inputs[@]}"
+dvc repro --single-item "${before[@]}" "$task"   # those before it are in the cache and only restored
+dvc commit --quiet --force "$task"   # into the run cache also where outputs are small files outside the cache
+echo "--- $task is in the cache, $(date '+%Y-%m-%d %H:%M:%S')"
+exit
+
+number|task|restored before it|checked out|linked
+"""
+
+
+def batch_script(
+    places: Places,
+    rows: Sequence[Row],
+    arrays: Sequence[Array],
+    shared: Sequence[str],
+    options: Mapping[str, str],
+    at_once: int | None = None,
+) -> str:
+    """The script's text. `options`: of sbatch, by their long name; `at_once`: most tasks of an array at one time."""
+    quoted = {name: shlex.quote(str(getattr(places, name))) for name in QUOTED}
+    head = HEAD.format(
+        **quoted,
+        count=counted(len(rows), "task"),
+        name=NAME,
+        example=f"{rows[0].task.partition('@')[0]} {rows[0].number}",
+        options="".join(f"#SBATCH --{name}={value}\n" for name, value in options.items()),
+    )
+    first = f'(cd "$study" && dvc repro {" ".join(shared)})   # what tasks share' if shared else ":"
+    submit = SUBMIT.format(shared=first, arrays="\n".join(_array_lines(arrays, at_once)))
+    kept = shlex.quote(str(places.checkpoints))
+    parent = shlex.quote(str(places.checkpoints.parent))
+    checkpoints = f'mkdir -p "$study"/{kept} {parent} && ln -s "$study"/{kept} {kept}\n'
+    table = "".join(
+        f"{'|'.join([str(row.number), row.task, ':'.join(row.before), ':'.join(row.inputs), ':'.join(row.linked)])}\n"
+        for row in rows
+    )
+    return head + submit + TASK.replace("CHECKPOINTS\n", checkpoints) + table
+
+
+def rows_in(script: str) -> list[Row]:
+    """The table of a batch script; none where the text is no batch script."""
+    rows = []
+    for line in script.partition("\nexit\n")[2].splitlines():
+        parts = line.split("|")
+        if len(parts) == 5 and parts[0].isdigit():
+            before, inputs, linked = (tuple(part.split(":")) if part else () for part in parts[2:])
+            rows.append(Row(int(parts[0]), parts[1], before, inputs, linked))
+    return rows
+
+
+def _array_lines(arrays: Sequence[Array], at_once: int | None) -> list[str]:
+    lines = []
+    for place, array in enumerate(arrays):
+        numbers = ranges(array.numbers) + (f"%{at_once}" if at_once else "")
+        waits = ["aftercorr" + "".join(f":$job{same}" for same in array.same)] if array.same else []
+        waits += ["afterok" + "".join(f":${{job{other}}}_{number}" for other, number in array.others)] * bool(
+            array.others
+        )
+        dependency = f' "{",".join(waits)}"' if waits else ""
+        lines.append(f"  job{place}=$(array {array.group} {numbers}{dependency}) && echo {array.group} $job{place}")
+    return lines
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as Slurm writes them: 0-3,7."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ",".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)

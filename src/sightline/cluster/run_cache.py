@@ -1,0 +1,133 @@
+"""What DVC knows of a study: its stages, and which tasks are done in its folder or in the run cache.
+
+The run cache is DVC's record of every run: <cache>/runs/<hash of command, dependencies and parameters>/. It is read as
+`dvc repro` reads it, with one difference: a task's dependencies are taken from the record of the task before, so that
+nothing needs to lie in the study's folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dvc.dependency.param import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils import dict_sha256
+from dvc.utils.serialize import load_yaml
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.meta import Meta
+
+from sightline.cluster.graph import Stage
+from sightline.study.errors import StudyError
+
+State = Literal["collected", "cached", "left"]
+"""collected: dvc.lock has it; cached: in the run cache, so that `dvc repro` takes it from there; left: neither."""
+Record = dict[str, Any]
+"""A stage's entry in dvc.lock or in the run cache: cmd, deps, params, outs."""
+
+
+class Knowledge:
+    """DVC's view of the study in `root`, as it was when this object was made."""
+
+    def __init__(self, root: Path) -> None:
+        """StudyError where `root` has no study that DVC can read."""
+        try:
+            self.repo = Repo(str(root))
+            graph = self.repo.index.graph
+        except DvcException as error:
+            raise StudyError(f"{root}: DVC cannot read this study ({error}); run from its folder") from None
+        self._dvc = {_name(stage): stage for stage in graph}
+        self.stages: dict[str, Stage] = {
+            name: Stage(
+                name,
+                frozenset(_name(need) for need in graph.successors(stage)),
+                tuple(str(dep.def_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
+                tuple(str(out.def_path) for out in stage.outs),
+            )
+            for name, stage in sorted(self._dvc.items())
+        }
+        lock = root / "dvc.lock"
+        self._lock: Mapping[str, Record] = load_yaml(str(lock)).get("stages", {}) if lock.is_file() else {}
+
+    @property
+    def cache(self) -> Path:
+        """The cache's folder, absolute."""
+        return Path(self.repo.cache.legacy.path).resolve()
+
+    def states(self, tasks: list[str]) -> dict[str, State]:
+        """The state of each task; `tasks` in an order in which they can run."""
+        outs: dict[str, Record] = {}  # path -> its entry in the record of the task that writes it
+        states: dict[str, State] = {}
+        for name in tasks:
+            states[name] = "left"
+            if any(states.get(need) == "left" for need in self.stages[name].needs):
+                continue
+            wanted = self._inputs(name, outs)
+            if wanted is None:
+                continue
+            locked = self._lock.get(name)
+            if locked and _inputs_of(locked) == _inputs_of(wanted) and self._has_outputs(name, locked):
+                states[name], record = "collected", locked
+            elif kept := self._in_run_cache(wanted):
+                states[name], record = "cached", kept
+            else:
+                continue
+            outs |= {str(out["path"]): out for out in record["outs"]}
+        return states
+
+    def _inputs(self, name: str, outs: Mapping[str, Record]) -> Record | None:
+        """The record of the stage as it would run now, outputs by path alone; None where a dependency is missing."""
+        stage = self._dvc[name]
+        for dep in stage.deps:
+            if known := outs.get(str(dep.def_path)):
+                dep.hash_info, dep.meta = HashInfo("md5", known["md5"]), Meta.from_dict(known)
+                dep.hash_name = "md5"
+            elif dep.exists:
+                dep.save()
+            else:
+                return None
+        record = to_single_stage_lockfile(stage)
+        record["outs"] = [out["path"] for out in record.get("outs", [])]
+        return dict(record)
+
+    def _in_run_cache(self, inputs: Record) -> Record | None:
+        """The newest record of a run with these inputs whose outputs are all in the cache."""
+        key = dict_sha256(inputs, exclude=[Meta.PARAM_SIZE, Meta.PARAM_NFILES])
+        folder = self.cache / "runs" / key[:2] / key
+        entries = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+        if not entries:
+            return None
+        record: Record = load_yaml(str(entries[-1]))
+        return record if all(self.in_cache(out["md5"]) for out in record["outs"]) else None
+
+    def _has_outputs(self, name: str, locked: Record) -> bool:
+        """Whether each output is in the cache or, for one that DVC does not cache, unchanged in the study's folder."""
+        entries = {out["path"]: out for out in locked.get("outs", [])}
+        for out in self._dvc[name].outs:
+            entry = entries.get(out.def_path)
+            if entry is None:
+                return False
+            if out.workspace_status() and not (out.use_cache and self.in_cache(entry["md5"])):
+                return False
+        return True
+
+    def in_cache(self, md5: str) -> bool:
+        """Whether a file, or a folder with all that is in it, is in the cache."""
+        path = Path(self.repo.cache.local.oid_to_path(md5))
+        if not path.is_file():
+            return False
+        return not md5.endswith(".dir") or all(self.in_cache(file["md5"]) for file in json.loads(path.read_text()))
+
+
+def _name(stage: Any) -> str:
+    return str(stage.addressing)
+
+
+def _inputs_of(record: Record) -> tuple[Any, ...]:
+    """What decides whether a stage runs again: command, dependencies by hash, parameters."""
+    deps = {dep["path"]: dep.get("md5") for dep in record.get("deps", [])}
+    return record.get("cmd"), deps, {path: dict(values) for path, values in record.get("params", {}).items()}
