@@ -1,0 +1,157 @@
+"""`sightline cluster` on a real Slurm, with tasks of a moment: what fails, is killed, preempted or submitted twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from clusters import collect, commit, idle, job, jobs, kill, requeue, submit, tiny_study, wait_until
+from studies import has_dvc, sightline
+
+pytestmark = [has_dvc, pytest.mark.usefixtures("slurm")]
+minutes = pytest.mark.slow  # each task starts DVC, a second of CPU or two; .ci/run runs them
+
+
+def test_a_study_goes_through_slurm(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=2, layers=("train",))
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    assert sorted(study.begun()) == ["prepare", "train@k000", "train@k001"]
+    collect(study.folder)
+    assert study.begun()[3:] == ["report"]  # the networks come from the cache
+    assert (study.folder / "data/train/k001.txt").read_text() == "train@k001 of prepare of images"
+
+
+@minutes
+@pytest.mark.parametrize("keys", [12, 100])
+def test_many_tasks_at_once(tmp_path: Path, keys: int) -> None:
+    """No task is lost to a lock, and all are collected in under 5 minutes."""
+    study = tiny_study(tmp_path, keys=keys, layers=("train",))
+    start = time.monotonic()
+    submit(study.folder)
+    submitted = time.monotonic()
+    wait_until(idle, "the tasks end", 300)
+    ran = time.monotonic()
+    trained = [f"train@k{number:03}" for number in range(keys)]
+    assert sorted(study.begun()) == ["prepare", *trained]
+    collect(study.folder)
+    collected = time.monotonic()
+    assert study.begun()[keys + 1 :] == ["report"]
+    print(f"{keys} keys: {submitted - start:.0f} s to submit, {ran - submitted:.0f} s in Slurm, {collected - ran:.0f} s to collect")
+    for number in range(keys):
+        assert job("train", number).state == "COMPLETED"
+    assert "lock" not in "".join(path.read_text() for path in study.logs()).replace("dvc.lock", "").replace("lock file", "")
+    assert collected - start < 300
+
+
+@minutes
+def test_a_failing_task_stops_its_own_network_alone(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=3)
+    study.fail("train@k001")
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    assert Counter(study.begun()) == Counter(
+        ["prepare", "train@k000", "train@k001", "train@k002", "saliency@k000", "saliency@k002"]
+    )
+    shown = sightline(study.folder, "cluster", "status").stdout
+    assert "train@k001" in shown
+    assert "this task was made to fail" in shown
+
+    study.mend("train@k001")
+    before = len(study.begun())
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    assert study.begun()[before:] == ["train@k001", "saliency@k001"]
+    collect(study.folder)
+    assert study.begun()[before + 2 :] == ["report"]
+
+
+@minutes
+def test_a_task_that_is_killed_and_requeued_is_finished(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=2)
+    study.hold("train@k001")
+    submit(study.folder)
+    wait_until(lambda: "train@k001" in study.begun(), "the training begins")
+    killed = job("train", 1)
+    kill(killed)
+    requeue(killed)
+    study.release("train@k001")
+    wait_until(idle, "the tasks end")
+    assert job("train", 1).state == "COMPLETED"
+    # Slurm itself gave up what waited for the killed task
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    assert Counter(study.begun()) == Counter(
+        ["prepare", "train@k000", "train@k001", "train@k001", "saliency@k000", "saliency@k001"]
+    )
+    collect(study.folder)
+
+
+@minutes
+def test_a_preempted_task_starts_again_and_what_waits_for_it_goes_on_waiting(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=2)
+    study.hold("train@k000")
+    submit(study.folder)
+    wait_until(lambda: "train@k000" in study.begun(), "the training begins")
+    requeue(job("train", 0))
+    wait_until(lambda: study.begun().count("train@k000") == 2, "the training begins again")
+    assert "saliency@k000" not in study.begun()
+    study.release("train@k000")
+    wait_until(idle, "the tasks end")
+    assert {found.state for found in jobs()[-4:]} == {"COMPLETED"}
+    collect(study.folder)
+    assert Counter(study.begun())["saliency@k000"] == 1
+
+
+@minutes
+def test_a_second_submit_while_tasks_run_does_not_run_them_twice(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=2)
+    study.hold("train@k000")
+    submit(study.folder)
+    wait_until(lambda: "train@k000" in study.begun(), "the training begins")
+    count = len(jobs())
+    again = sightline(study.folder, "cluster", "submit", "--engine", "slurm")
+    assert len(jobs()) == count, again.stdout + again.stderr
+    study.release("train@k000")
+    wait_until(idle, "the tasks end")
+    assert set(Counter(study.begun()).values()) == {1}
+    collect(study.folder)
+
+
+@minutes
+def test_two_submits_at_once_run_each_task_once(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=2)
+    command = [sys.executable, "-m", "sightline.cli", "cluster", "submit", "--engine", "slurm"]
+    both = [
+        subprocess.Popen(command, cwd=study.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    printed = [process.communicate(timeout=120) for process in both]
+    wait_until(idle, "the tasks end")
+    assert set(Counter(study.begun()).values()) == {1}, printed
+    refused = [err for process, (_, err) in zip(both, printed, strict=True) if process.returncode != 0]
+    assert len(refused) <= 1
+    assert all(err.startswith("error: ") for err in refused), refused
+    collect(study.folder)
+
+
+@minutes
+def test_uncommitted_changes_are_named_before_anything_is_submitted(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=1)
+    program = study.folder / "src/task.py"
+    program.write_text(program.read_text() + "# changed\n")
+    count = len(jobs())
+    refused = sightline(study.folder, "cluster", "submit", "--engine", "slurm")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: ")
+    assert "src/task.py" in refused.stderr
+    assert len(jobs()) == count
+    commit(study.folder)
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    collect(study.folder)
