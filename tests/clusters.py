@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +38,7 @@ Path(target).write_text(name + " of " + Path(source).read_text())
 
 @dataclass(frozen=True)
 class TinyStudy:
-    """A study in `folder` whose networks are text files; `control` is where a test holds, fails and counts its tasks."""
+    """A study in `folder` whose networks are text files; in `control` a test holds, fails and counts its tasks."""
 
     folder: Path
     control: Path
@@ -95,7 +98,7 @@ def _stage(name: str, source: str, target: str) -> dict[str, object]:
 
 def smoke_study(folder: Path, models: dict[str, dict[str, object]]) -> Path:
     """A committed copy of this checkout's pipeline with the smoke profile, one epoch and these models."""
-    for name in ("src", "profiles"):
+    for name in ("src", "profiles", "data/raw", "data/annotations", "data/lungs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
@@ -150,9 +153,10 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None
 
 @dataclass(frozen=True)
 class Job:
-    """A task as Slurm knows it, by itself: `id` such as 3_12, the stage that its array runs, its state."""
+    """A task as Slurm knows it, by itself: `id` such as 3_12, its number of its own, its array's stage, its state."""
 
     id: str
+    own: str
     stage: str
     state: str
 
@@ -164,7 +168,7 @@ class Job:
 
 def jobs() -> list[Job]:
     """Slurm's tasks, in the order in which they were submitted, those that ended in the last minutes included."""
-    command = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%j|%T", "--sort=i"]
+    command = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%A|%j|%T", "--sort=i"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [Job(*line.split("|")) for line in lines]
 
@@ -180,9 +184,24 @@ def idle() -> bool:
 
 
 def kill(found: Job) -> None:
-    """Kills a running task as the kernel does where memory runs out, and returns when Slurm calls it failed."""
+    """Kills a running task with all that it started; returns when Slurm calls it failed."""
+    processes = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/environ")
+        if f"SLURM_JOB_ID={found.own}".encode() in _content(path).split(b"\0")
+    ]
     subprocess.run(["scancel", "--batch", "--signal=KILL", found.id], check=True)
+    for process in processes:  # as cgroups would see to, which this Slurm does without
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     wait_until(lambda: job(found.stage, found.number).state == "FAILED", f"{found.id} fails")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # another user's process, or one that has ended
+        return b""
 
 
 def requeue(found: Job) -> None:
