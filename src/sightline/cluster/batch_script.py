@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.cluster.graph import Array
+from sightline.cluster.graph import Array, Job
 from sightline.counts import counted
 
 NAME = "tasks.sh"
@@ -105,11 +105,16 @@ for path in "${linked[@]}"; do mkdir -p "$(dirname "$path")"; ln -s "$study/$pat
 
 [ ${#inputs[@]} = 0 ] || dvc checkout --quiet "${inputs[@]}"
 dvc repro --single-item "${before[@]}" "$task"   # those before it are in the cache and only restored
-dvc commit --quiet --force "$task"   # into the run cache also where outputs are small files outside the cache
+UNRECORDED
 echo "--- $task is in the cache, $(date '+%Y-%m-%d %H:%M:%S')"
 exit
 
 number|task|restored before it|checked out|linked
+"""
+
+COMMIT = """\
+# DVC records no run of these stages by itself, since their outputs lie outside the cache
+case " {stages} " in *" $stage "*) dvc commit --quiet --force "$task" ;; esac
 """
 
 
@@ -118,10 +123,15 @@ def batch_script(
     rows: Sequence[Row],
     arrays: Sequence[Array],
     shared: Sequence[str],
+    unrecorded: Sequence[str],
     options: Mapping[str, str],
     at_once: int | None = None,
 ) -> str:
-    """The script's text. `options`: of sbatch, by their long name; `at_once`: most tasks of an array at one time."""
+    """The script's text.
+
+    `shared`: the stages to run before; `unrecorded`: those of the tasks' stages of whose runs DVC keeps no record
+    unless they are committed; `options`: of sbatch, by their long name; `at_once`: most tasks of an array at one time.
+    """
     quoted = {name: shlex.quote(str(getattr(places, name))) for name in QUOTED}
     head = HEAD.format(
         **quoted,
@@ -135,11 +145,12 @@ def batch_script(
     kept = shlex.quote(str(places.checkpoints))
     parent = shlex.quote(str(places.checkpoints.parent))
     checkpoints = f'mkdir -p "$study"/{kept} {parent} && ln -s "$study"/{kept} {kept}\n'
+    commit = COMMIT.format(stages=" ".join(unrecorded)) if unrecorded else ""
     table = "".join(
         f"{'|'.join([str(row.number), row.task, ':'.join(row.before), ':'.join(row.inputs), ':'.join(row.linked)])}\n"
         for row in rows
     )
-    return head + submit + TASK.replace("CHECKPOINTS\n", checkpoints) + table
+    return head + submit + TASK.replace("CHECKPOINTS\n", checkpoints).replace("UNRECORDED\n", commit) + table
 
 
 def rows_in(script: str) -> list[Row]:
@@ -157,13 +168,18 @@ def _array_lines(arrays: Sequence[Array], at_once: int | None) -> list[str]:
     lines = []
     for place, array in enumerate(arrays):
         numbers = ranges(array.numbers) + (f"%{at_once}" if at_once else "")
-        waits = ["aftercorr" + "".join(f":$job{same}" for same in array.same)] if array.same else []
-        waits += ["afterok" + "".join(f":${{job{other}}}_{number}" for other, number in array.others)] * bool(
-            array.others
-        )
+        waits = []
+        if array.same:
+            waits.append("aftercorr" + "".join(f":{_reference(job)}" for job in array.same))
+        if array.others:
+            waits.append("afterok" + "".join(f":{_reference(job)}_{number}" for job, number in array.others))
         dependency = f' "{",".join(waits)}"' if waits else ""
         lines.append(f"  job{place}=$(array {array.group} {numbers}{dependency}) && echo {array.group} $job{place}")
     return lines
+
+
+def _reference(job: Job) -> str:
+    return f"${{job{job}}}" if isinstance(job, int) else job
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -2,22 +2,26 @@
 
 sightline cluster submit [--engine slurm|local] [--jobs N] [--partition P] [--gres G] [--time T] [--mem M] [--cpus C]
                          [--dry-run]   runs what is stale of each network; what networks share, first and here
-sightline cluster status               what is done, running, waiting, failed, by stage
+sightline cluster status               what is done, running, waiting and failed, by stage
 sightline cluster collect              dvc repro: takes the results from the cache, runs the stages that gather them
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from sightline.cluster import local_engine
+from sightline.cluster import local_engine, slurm
 from sightline.cluster.batch_script import NAME, Places, Row, batch_script
-from sightline.cluster.graph import Stage, arrays, before, shared, tasks
+from sightline.cluster.checks import head, linked_files, refuse_full_disk, refuse_incomplete_cache
+from sightline.cluster.graph import Stage, arrays, before, made_in, shared, tasks
 from sightline.cluster.run_cache import Knowledge
-from sightline.cluster.submission import last_problem, log_of, new_submission, only_one
+from sightline.cluster.slurm import Queued
+from sightline.cluster.status import WORDS, failures, logs_in, names_of, next_step, running_here, standings, table
+from sightline.cluster.submission import is_submitting, last_problem, log_of, new_submission, only_one, submissions
 from sightline.counts import counted
 from sightline.study.errors import StudyError
 from sightline.study.files import write_text
@@ -33,12 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submit = commands.add_parser("submit", help="run the networks' stale stages, each network on its own")
     add = submit.add_argument
     add("--engine", choices=("slurm", "local"), default="slurm", help="slurm (default), or this machine")
-    add("--jobs", type=int, metavar="N", help="most tasks at a time (local: one per GPU, else one per two cores)")
+    add("--jobs", type=_positive, metavar="N", help="most tasks at a time (local: one per GPU, else one per two cores)")
     add("--partition", help="Slurm's partition")
     add("--gres", help="Slurm's generic resources of each task, such as gpu:1")
     add("--time", help="Slurm's time limit of each task, such as 4:00:00")
     add("--mem", help="Slurm's memory of each task, such as 16G")
-    add("--cpus", type=int, help="cores of each task")
+    add("--cpus", type=_positive, help="cores of each task")
     add("--dry-run", action="store_true", help="print the batch script and do nothing")
     commands.add_parser("status", help="what is done, running, waiting and failed")
     commands.add_parser("collect", help="dvc repro: results from the cache, then the stages that gather them")
@@ -51,44 +55,93 @@ def run(arguments: argparse.Namespace) -> None:
         raise StudyError("dvc.yaml: not found; run from the study's folder")
     if arguments.cluster_command == "submit":
         submit(root, arguments)
-    elif arguments.cluster_command == "collect":
-        _dvc("repro")
+    elif arguments.cluster_command == "status":
+        status(root)
+    else:
+        collect(root)
 
 
 def submit(root: Path, arguments: argparse.Namespace) -> None:
-    """Brings the shared stages up to date and hands what is left to the engine."""
-    with only_one(root / FOLDER):
+    """Brings the shared stages up to date here, and hands the tasks that are not done and not queued to the engine."""
+    folder, is_slurm = root / FOLDER, arguments.engine == "slurm"
+    if is_slurm and not arguments.dry_run:
+        slurm.refuse_without_slurm()
+    with only_one(folder):
+        commit = head(root)
         knowledge = Knowledge(root)
         names = tasks(knowledge.stages)
+        linked = linked_files(root, knowledge, names)
+        refuse_full_disk(folder, knowledge.cache)
+        first = _of_dvc_yaml(shared(knowledge.stages, names))
         if not arguments.dry_run:
-            _dvc("repro", *_of_dvc_yaml(shared(knowledge.stages, names)))
+            _dvc("repro", *first)
             knowledge = Knowledge(root)
         states = knowledge.states(names)
-        left = [name for name in names if states[name] == "left"]
+        queued = slurm.queue(folder)
+        left = [name for name in names if states[name] == "left" and name not in queued]
         if not left:
-            print("nothing left to run; sightline cluster collect")
+            print(next_step(standings(states, queued, {}, {})))
             return
-        work = new_submission(root / FOLDER)
-        places = Places(root, knowledge.cache, work, CHECKPOINTS, _commit(root), Path(sys.executable).parent)
-        keys = list(dict.fromkeys(knowledge.stages[name].key for name in names))
-        rows = _rows(knowledge.stages, left, names, keys)
-        limits = {option: getattr(arguments, name) for name, option in LIMITS.items() if getattr(arguments, name)}
+        if not is_slurm and queued:
+            raise StudyError(
+                f"{counted(len(queued), 'task')} of this study in Slurm's queue; wait for them, or scancel them"
+            )
+        if not arguments.dry_run:
+            refuse_incomplete_cache(knowledge, left, names)
+        stages, keys = knowledge.stages, list(dict.fromkeys(knowledge.stages[name].key for name in names))
+        rows = _rows(stages, left, names, keys, linked)
+        work = new_submission(folder)
         script = batch_script(
-            places,
+            Places(root, knowledge.cache, work, CHECKPOINTS, commit, Path(sys.executable).parent),
             rows,
-            arrays(knowledge.stages, left, keys),
-            _of_dvc_yaml(shared(knowledge.stages, names)),
-            limits,
-            arguments.jobs if arguments.engine == "slurm" else None,
+            arrays(stages, left, keys, {name: (task.job, task.number) for name, task in queued.items()}),
+            first,
+            sorted({stages[name].group for name in left if not stages[name].is_recorded}),
+            {option: getattr(arguments, name) for name, option in LIMITS.items() if getattr(arguments, name)},
+            arguments.jobs if is_slurm else None,
         )
         if arguments.dry_run:
             print(script, end="")
             return
+        _clear(folder, queued)
         write_text(work / NAME, script)
-        if arguments.engine == "local":
-            _run_here(work, rows, knowledge.stages, arguments.jobs)
+        if is_slurm:
+            slurm.hand_over(work)
+            print(f"{counted(len(rows), 'task')} in the queue; logs in {work / 'logs'}; next: sightline cluster status")
         else:
-            subprocess.run(["bash", str(work / NAME)], check=True)
+            _run_here(work, rows, stages, arguments.jobs)
+
+
+def status(root: Path) -> None:
+    """Prints where each stage's tasks stand, what failed and why, and what to do next."""
+    folder = root / FOLDER
+    knowledge = Knowledge(root)
+    logs = logs_in(folder)
+    here = running_here(folder) if is_submitting(folder) else {}
+    standing = standings(knowledge.states(tasks(knowledge.stages)), slurm.queue(folder), logs, here)
+    for line in [*table(knowledge.stages, standing), *failures(standing, logs), next_step(standing)]:
+        print(line)
+
+
+def collect(root: Path) -> None:
+    """`dvc repro`; where tasks are not done, takes what is done and says what is not, rather than run that here."""
+    folder = root / FOLDER
+    knowledge = Knowledge(root)
+    states = knowledge.states(tasks(knowledge.stages))
+    logs = logs_in(folder)
+    here = running_here(folder) if is_submitting(folder) else {}
+    standing = standings(states, slurm.queue(folder), logs, here)
+    undone = names_of(standing, ("running", "waiting", "failed", "left"))
+    if not undone:
+        _dvc("repro")
+        return
+    if cached := [name for name, state in states.items() if state == "cached"]:
+        _dvc("repro", "--single-item", *cached)
+    raise StudyError(
+        f"{counted(len(cached), 'task')} collected; {len(undone)} not done, which the other stages wait for: "
+        f"{next_step(standing)} (dvc repro runs them here, one after the other)",
+        [f"{name}: {WORDS[standing[name]]}" for name in undone],
+    )
 
 
 def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int | None) -> None:
@@ -98,39 +151,55 @@ def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int |
     needs = {task: frozenset(stages[task].needs & left) for task in left}
     places = local_engine.slots(jobs)
     print(f"{counted(len(rows), 'task')}, {len(places)} at a time; logs in {work / 'logs'}", flush=True)
-    outcome = local_engine.run_all(
-        work / NAME, rows, needs, places, lambda row: log_of(work, row), lambda text: print(text, flush=True)
-    )
+    try:
+        outcome = local_engine.run_all(
+            work / NAME, rows, needs, places, lambda row: log_of(work, row), lambda text: print(text, flush=True)
+        )
+    except KeyboardInterrupt:
+        raise StudyError(
+            "stopped; what is done is kept, and submit runs the rest, trainings from their checkpoints"
+        ) from None
     if outcome.failed:
-        problems = [f"{row.task}: {last_problem(log_of(work, row))}" for row in rows if row.task in set(outcome.failed)]
-        problems += [f"{task}: needs one of these" for task in outcome.not_started]
-        raise StudyError("some tasks failed; what is done is kept, and submit runs the rest again", problems)
-    print("all done; sightline cluster collect")
+        raise StudyError(
+            "some tasks failed; what is done is kept, and submit runs the rest again",
+            [f"{row.task}: {last_problem(log_of(work, row))}" for row in rows if row.task in set(outcome.failed)]
+            + [f"{task}: needs one of these" for task in outcome.not_started],
+        )
+    print("all done; next: sightline cluster collect")
 
 
-def _rows(stages: dict[str, Stage], left: list[str], names: list[str], keys: list[str]) -> list[Row]:
+def _rows(
+    stages: dict[str, Stage], left: list[str], names: list[str], keys: list[str], linked: dict[str, tuple[str, ...]]
+) -> list[Row]:
     """The table's rows; a task checks out what shared stages made for it and for the tasks that it restores."""
-    made = {out for name in shared(stages, names) for out in stages[name].outs}
+    makers = [stages[name] for name in shared(stages, names)]
     rows = []
     for name in left:
         chain = before(stages, name, names)
-        inputs = {dep for task in [*chain, name] for dep in stages[task].deps if dep in made}
-        rows.append(Row(keys.index(stages[name].key), name, tuple(chain), tuple(sorted(inputs))))
+        read = {dep for task in [*chain, name] for dep in stages[task].deps}
+        inputs = tuple(sorted(dep for dep in read if made_in(dep, makers)))
+        rows.append(Row(keys.index(stages[name].key), name, tuple(chain), inputs, linked[name]))
     return rows
+
+
+def _clear(folder: Path, queued: dict[str, Queued]) -> None:
+    """Deletes clones that killed tasks left; nothing where tasks are queued, whose clones may be in use."""
+    for submission in [] if queued else submissions(folder):
+        shutil.rmtree(submission / "clones", ignore_errors=True)
 
 
 def _of_dvc_yaml(names: list[str]) -> list[str]:
     return [name for name in names if not name.endswith(".dvc")]
 
 
-def _commit(root: Path) -> str:
-    done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise StudyError(f"{root}: has no Git commit; tasks clone the study, so commit it first")
-    return done.stdout.strip()
-
-
 def _dvc(*words: str) -> None:
     done = subprocess.run([sys.executable, "-m", "dvc", *words])
     if done.returncode != 0:
-        raise StudyError(f"dvc {' '.join(words)} failed; see above")
+        raise StudyError(f"dvc {words[0]} failed; see above")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
+    return number

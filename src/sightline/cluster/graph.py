@@ -23,6 +23,8 @@ class Stage:
     needs: frozenset[str] = frozenset()
     deps: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
+    is_recorded: bool = True
+    """Whether DVC keeps a record in the run cache of each run; of others, once they are committed (dvc commit)."""
 
     @property
     def group(self) -> str:
@@ -35,18 +37,22 @@ class Stage:
         return self.name.partition("@")[2]
 
 
+Job = int | str
+
+
 @dataclass(frozen=True)
 class Array:
     """Tasks of one stage that wait in the same way, which makes them one array job.
 
-    `numbers`: places of their keys in the list of all keys, ascending. Task `n` starts when task `n` of each array in
-    `same` has succeeded, and the tasks `(array, number)` in `others`; arrays by their place in the list of arrays.
+    `numbers`: places of their keys in the list of all keys, ascending. Task `n` starts when task `n` of each job in
+    `same` has succeeded, and the tasks `(job, number)` in `others`. A job is the place of an earlier array in the list
+    of arrays, as int, or the number of a job that Slurm has already, as text.
     """
 
     group: str
     numbers: tuple[int, ...]
-    same: tuple[int, ...] = ()
-    others: tuple[tuple[int, int], ...] = ()
+    same: tuple[Job, ...] = ()
+    others: tuple[tuple[Job, int], ...] = ()
 
 
 def in_order(stages: Mapping[str, Stage]) -> list[str]:
@@ -97,25 +103,43 @@ def shared(stages: Mapping[str, Stage], among: Sequence[str]) -> list[str]:
     return [name for name in in_order(stages) if name in needed]
 
 
-def arrays(stages: Mapping[str, Stage], left: Sequence[str], keys: Sequence[str]) -> list[Array]:
+def arrays(
+    stages: Mapping[str, Stage],
+    left: Sequence[str],
+    keys: Sequence[str],
+    queued: Mapping[str, tuple[str, int]] | None = None,
+) -> list[Array]:
     """The array jobs of the tasks `left`, which are in an order in which they can run; `keys`: all their keys.
 
     One array per stage, unless tasks of a stage wait for different things: a task that waits for none is not held up,
-    and one that waits for a task of another key (a further seed, for its first) names it.
+    and one that waits for a task of another key (a further seed, for its first) names it. `queued`: job and number of
+    the tasks that Slurm has already.
     """
-    number = {key: place for place, key in enumerate(keys)}
+    place = {key: number for number, key in enumerate(keys)}
     found: list[Array] = []
-    array_of: dict[str, int] = {}
+    job_of: dict[str, tuple[Job, int]] = dict(queued or {})
     for group in dict.fromkeys(stages[name].group for name in left):
-        alike: dict[tuple[tuple[int, ...], tuple[tuple[int, int], ...]], list[str]] = defaultdict(list)
+        alike: dict[tuple[tuple[Job, ...], tuple[tuple[Job, int], ...]], list[str]] = defaultdict(list)
         for name in left:
             if stages[name].group == group:
-                direct = stages[name].needs & set(left)
-                needs = [stages[need] for need in sorted(direct - upstream(stages, direct))]
-                own = {array_of[need.name] for need in needs if need.key == stages[name].key}
-                named = {(array_of[need.name], number[need.key]) for need in needs if need.key != stages[name].key}
-                alike[tuple(sorted(own)), tuple(sorted(named))].append(name)
+                number = place[stages[name].key]
+                direct = stages[name].needs & job_of.keys()
+                needs = [job_of[need] for need in sorted(direct - upstream(stages, direct))]
+                same = tuple(job for job, its_number in needs if its_number == number)
+                others = tuple((job, its_number) for job, its_number in needs if its_number != number)
+                alike[same, others].append(name)
         for (same, others), names in alike.items():
-            array_of |= dict.fromkeys(names, len(found))
-            found.append(Array(group, tuple(sorted(number[stages[name].key] for name in names)), same, others))
+            numbers = tuple(sorted(place[stages[name].key] for name in names))
+            job_of |= {name: (len(found), place[stages[name].key]) for name in names}
+            found.append(Array(group, numbers, same, others))
     return found
+
+
+def made_in(path: str, stages: Iterable[Stage]) -> bool:
+    """Whether one of the stages makes the path, something in it, or a folder that holds it."""
+    return any(is_within(path, out) or is_within(out, path) for stage in stages for out in stage.outs)
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether `path` is `folder`, or lies in it."""
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")

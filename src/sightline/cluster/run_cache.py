@@ -8,11 +8,10 @@ nothing needs to lie in the study's folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage.serialize import to_single_stage_lockfile
@@ -39,19 +38,23 @@ class Knowledge:
             self.repo = Repo(str(root))
             graph = self.repo.index.graph
         except DvcException as error:
-            raise StudyError(f"{root}: DVC cannot read this study ({error}); run from its folder") from None
+            raise StudyError(f"{root}: DVC cannot read this study ({' '.join(str(error).split())})") from None
         self._dvc = {_name(stage): stage for stage in graph}
         self.stages: dict[str, Stage] = {
             name: Stage(
                 name,
                 frozenset(_name(need) for need in graph.successors(stage)),
-                tuple(str(dep.def_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
+                tuple(str(dep.def_path) for dep in stage.deps),
                 tuple(str(out.def_path) for out in stage.outs),
+                # DVC keeps a record of a run unless a plain output, neither a metric nor a plot, is outside the cache
+                is_recorded=all(out.use_cache or out.is_metric or out.is_plot for out in stage.outs),
             )
             for name, stage in sorted(self._dvc.items())
         }
         lock = root / "dvc.lock"
         self._lock: Mapping[str, Record] = load_yaml(str(lock)).get("stages", {}) if lock.is_file() else {}
+        self.damaged: set[Path] = set()
+        """Files of the cache that were seen to be shorter or longer than their record says."""
 
     @property
     def cache(self) -> Path:
@@ -66,18 +69,36 @@ class Knowledge:
             states[name] = "left"
             if any(states.get(need) == "left" for need in self.stages[name].needs):
                 continue
-            wanted = self._inputs(name, outs)
-            if wanted is None:
+            inputs = self._inputs(name, outs)
+            if inputs is None:
                 continue
             locked = self._lock.get(name)
-            if locked and _inputs_of(locked) == _inputs_of(wanted) and self._has_outputs(name, locked):
+            if locked and _inputs_of(locked) == _inputs_of(inputs) and self._has_outputs(name, locked):
                 states[name], record = "collected", locked
-            elif kept := self._in_run_cache(wanted):
+            elif kept := self._in_run_cache(inputs):
                 states[name], record = "cached", kept
             else:
                 continue
             outs |= {str(out["path"]): out for out in record["outs"]}
         return states
+
+    def outputs_not_in_cache(self, names: Iterable[str]) -> list[tuple[str, str]]:
+        """(path, stage) of outputs that dvc.lock names and the cache lacks, of these stages; tasks could not read them.
+
+        Where the cache has them damaged, they are in `damaged` too.
+        """
+        lacking = []
+        for name in names:
+            entries = {out["path"]: out for out in self._lock.get(name, {}).get("outs", [])}
+            for out in self._dvc[name].outs:
+                entry = entries.get(out.def_path)
+                if entry and out.use_cache and not self._in_cache(entry):
+                    lacking.append((str(out.def_path), name))
+        return lacking
+
+    def is_ignored(self, path: Path) -> bool:
+        """Whether .dvcignore names the file, which then counts in no hash of its folder; `path` absolute."""
+        return bool(self.repo.dvcignore.check_ignore(str(path)).match)
 
     def _inputs(self, name: str, outs: Mapping[str, Record]) -> Record | None:
         """The record of the stage as it would run now, outputs by path alone; None where a dependency is missing."""
@@ -95,14 +116,14 @@ class Knowledge:
         return dict(record)
 
     def _in_run_cache(self, inputs: Record) -> Record | None:
-        """The newest record of a run with these inputs whose outputs are all in the cache."""
+        """The newest record of a run with these inputs, where its outputs are all in the cache."""
         key = dict_sha256(inputs, exclude=[Meta.PARAM_SIZE, Meta.PARAM_NFILES])
         folder = self.cache / "runs" / key[:2] / key
         entries = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
         if not entries:
             return None
         record: Record = load_yaml(str(entries[-1]))
-        return record if all(self.in_cache(out["md5"]) for out in record["outs"]) else None
+        return record if all(self._in_cache(out) for out in record["outs"]) else None
 
     def _has_outputs(self, name: str, locked: Record) -> bool:
         """Whether each output is in the cache or, for one that DVC does not cache, unchanged in the study's folder."""
@@ -111,16 +132,21 @@ class Knowledge:
             entry = entries.get(out.def_path)
             if entry is None:
                 return False
-            if out.workspace_status() and not (out.use_cache and self.in_cache(entry["md5"])):
+            if out.workspace_status() and not (out.use_cache and self._in_cache(entry)):
                 return False
         return True
 
-    def in_cache(self, md5: str) -> bool:
-        """Whether a file, or a folder with all that is in it, is in the cache."""
-        path = Path(self.repo.cache.local.oid_to_path(md5))
+    def _in_cache(self, entry: Record) -> bool:
+        """Whether a file, or a folder with all that is in it, is in the cache, of the size that its record gives."""
+        path = Path(self.repo.cache.local.oid_to_path(entry["md5"]))
         if not path.is_file():
             return False
-        return not md5.endswith(".dir") or all(self.in_cache(file["md5"]) for file in json.loads(path.read_text()))
+        if entry["md5"].endswith(".dir"):
+            return all(self._in_cache(file) for file in json.loads(path.read_text()))
+        if path.stat().st_size != entry.get("size", path.stat().st_size):
+            self.damaged.add(path)
+            return False
+        return True
 
 
 def _name(stage: Any) -> str:
@@ -130,4 +156,5 @@ def _name(stage: Any) -> str:
 def _inputs_of(record: Record) -> tuple[Any, ...]:
     """What decides whether a stage runs again: command, dependencies by hash, parameters."""
     deps = {dep["path"]: dep.get("md5") for dep in record.get("deps", [])}
-    return record.get("cmd"), deps, {path: dict(values) for path, values in record.get("params", {}).items()}
+    params = {path: dict(values) for path, values in record.get("params", {}).items()}
+    return record.get("cmd"), deps, params

@@ -39,6 +39,11 @@ def log_of(submission: Path, row: Row) -> Path:
     return submission / "logs" / f"{row.task.partition('@')[0]}-{row.number}.log"
 
 
+def clone_of(submission: Path, row: Row) -> Path:
+    """The clone in which a task works, while it works."""
+    return submission / "clones" / row.task
+
+
 def last_problem(log: Path) -> str:
     """The line of a log that says what went wrong: the last one that begins with error, else the last one."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
