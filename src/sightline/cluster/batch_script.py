@@ -17,17 +17,24 @@ from sightline.counts import counted
 
 NAME = "tasks.sh"
 """The script's name in its folder."""
+JOBS = "jobs"
+"""The file in that folder in which the script writes down the array jobs that Slurm took."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One task in the table: what of the tasks before it DVC restores, what it checks out, what is linked."""
+    """One task in the table at the end of the script."""
 
     number: int
     task: str
-    before: tuple[str, ...]
-    inputs: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    """The tasks before it, which DVC restores from the cache."""
+    inputs: tuple[str, ...] = ()
+    """What DVC checks out of the cache."""
     linked: tuple[str, ...] = ()
+    """What neither Git nor DVC has, and the clone links to."""
+    fingerprint: str = ""
+    """Of what it runs: a later `submit` sees by it whether a task in the queue is still the one it would submit."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ if [ $# = 0 ]; then
   mkdir -p "$work/logs" && cp "$study/dvc.lock" "$work/dvc.lock"
   array() {{ sbatch --parsable --kill-on-invalid-dep=yes --chdir="$work" --output="$work/logs/%x-%a.log" \\
     --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$script" "$1"; }}
+  taken() {{ echo "$1: job $2" | tee -a "$work/jobs"; }}
 {arrays}
   exit
 fi
@@ -81,7 +89,7 @@ fi
 TASK = """
 # --- a task: the stage's name and the task's number
 stage=$1 number=${2:-${SLURM_ARRAY_TASK_ID:-}}
-IFS='|' read -r task before inputs linked < <(sed -n "/^exit/,\\$ s/^$number|\\($stage@.*\\)/\\1/p" "$0")
+IFS='|' read -r task before inputs linked _ < <(sed -n "/^exit/,\\$ s/^$number|\\($stage@.*\\)/\\1/p" "$0")
 IFS=: read -ra before <<< "$before"
 IFS=: read -ra inputs <<< "$inputs"
 IFS=: read -ra linked <<< "$linked"
@@ -109,7 +117,7 @@ UNRECORDED
 echo "--- $task is in the cache, $(date '+%Y-%m-%d %H:%M:%S')"
 exit
 
-number|task|restored before it|checked out|linked
+number|task|restored before it|checked out|linked|fingerprint of what it runs
 """
 
 COMMIT = """\
@@ -147,7 +155,7 @@ def batch_script(
     checkpoints = f'mkdir -p "$study"/{kept} {parent} && ln -s "$study"/{kept} {kept}\n'
     commit = COMMIT.format(stages=" ".join(unrecorded)) if unrecorded else ""
     table = "".join(
-        f"{'|'.join([str(row.number), row.task, ':'.join(row.before), ':'.join(row.inputs), ':'.join(row.linked)])}\n"
+        f"{row.number}|{row.task}|{':'.join(row.before)}|{':'.join(row.inputs)}|{':'.join(row.linked)}|{row.fingerprint}\n"
         for row in rows
     )
     return head + submit + TASK.replace("CHECKPOINTS\n", checkpoints).replace("UNRECORDED\n", commit) + table
@@ -158,9 +166,9 @@ def rows_in(script: str) -> list[Row]:
     rows = []
     for line in script.partition("\nexit\n")[2].splitlines():
         parts = line.split("|")
-        if len(parts) == 5 and parts[0].isdigit():
-            before, inputs, linked = (tuple(part.split(":")) if part else () for part in parts[2:])
-            rows.append(Row(int(parts[0]), parts[1], before, inputs, linked))
+        if len(parts) == 6 and parts[0].isdigit():
+            before, inputs, linked = (tuple(part.split(":")) if part else () for part in parts[2:5])
+            rows.append(Row(int(parts[0]), parts[1], before, inputs, linked, parts[5]))
     return rows
 
 
@@ -174,7 +182,7 @@ def _array_lines(arrays: Sequence[Array], at_once: int | None) -> list[str]:
         if array.others:
             waits.append("afterok" + "".join(f":{_reference(job)}_{number}" for job, number in array.others))
         dependency = f' "{",".join(waits)}"' if waits else ""
-        lines.append(f"  job{place}=$(array {array.group} {numbers}{dependency}) && echo {array.group} $job{place}")
+        lines.append(f"  job{place}=$(array {array.group} {numbers}{dependency}) && taken {array.group} $job{place}")
     return lines
 
 

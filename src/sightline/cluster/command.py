@@ -12,15 +12,26 @@ import argparse
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from sightline.cluster import local_engine, slurm
 from sightline.cluster.batch_script import NAME, Places, Row, batch_script
 from sightline.cluster.checks import head, linked_files, refuse_full_disk, refuse_incomplete_cache
 from sightline.cluster.graph import Stage, arrays, before, made_in, shared, tasks
-from sightline.cluster.run_cache import Knowledge
+from sightline.cluster.run_cache import Knowledge, State
 from sightline.cluster.slurm import Queued
-from sightline.cluster.status import WORDS, failures, logs_in, names_of, next_step, running_here, standings, table
+from sightline.cluster.status import (
+    WORDS,
+    Standing,
+    failures,
+    logs_in,
+    names_of,
+    next_step,
+    running_here,
+    standings,
+    table,
+)
 from sightline.cluster.submission import is_submitting, last_problem, log_of, new_submission, only_one, submissions
 from sightline.counts import counted
 from sightline.study.errors import StudyError
@@ -66,7 +77,7 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
     folder, is_slurm = root / FOLDER, arguments.engine == "slurm"
     if is_slurm and not arguments.dry_run:
         slurm.refuse_without_slurm()
-    with only_one(folder):
+    with nullcontext(-1) if arguments.dry_run else only_one(folder) as lock:
         commit = head(root)
         knowledge = Knowledge(root)
         names = tasks(knowledge.stages)
@@ -78,6 +89,8 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
             knowledge = Knowledge(root)
         states = knowledge.states(names)
         queued = slurm.queue(folder)
+        prints = _fingerprints(knowledge, names)
+        slurm.refuse_outdated(queued, prints)
         left = [name for name in names if states[name] == "left" and name not in queued]
         if not left:
             print(next_step(standings(states, queued, {}, {})))
@@ -89,12 +102,12 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
         if not arguments.dry_run:
             refuse_incomplete_cache(knowledge, left, names)
         stages, keys = knowledge.stages, list(dict.fromkeys(knowledge.stages[name].key for name in names))
-        rows = _rows(stages, left, names, keys, linked)
+        rows = _rows(stages, left, names, keys, linked, prints)
         work = new_submission(folder)
         script = batch_script(
             Places(root, knowledge.cache, work, CHECKPOINTS, commit, Path(sys.executable).parent),
             rows,
-            arrays(stages, left, keys, {name: (task.job, task.number) for name, task in queued.items()}),
+            arrays(stages, left, keys, {name: (task.job, task.row.number) for name, task in queued.items()}),
             first,
             sorted({stages[name].group for name in left if not stages[name].is_recorded}),
             {option: getattr(arguments, name) for name, option in LIMITS.items() if getattr(arguments, name)},
@@ -109,28 +122,23 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
             slurm.hand_over(work)
             print(f"{counted(len(rows), 'task')} in the queue; logs in {work / 'logs'}; next: sightline cluster status")
         else:
-            _run_here(work, rows, stages, arguments.jobs)
+            _run_here(work, rows, stages, arguments.jobs, lock)
 
 
 def status(root: Path) -> None:
     """Prints where each stage's tasks stand, what failed and why, and what to do next."""
-    folder = root / FOLDER
     knowledge = Knowledge(root)
-    logs = logs_in(folder)
-    here = running_here(folder) if is_submitting(folder) else {}
-    standing = standings(knowledge.states(tasks(knowledge.stages)), slurm.queue(folder), logs, here)
+    states = knowledge.states(tasks(knowledge.stages))
+    standing, logs = _standing(root / FOLDER, knowledge, states)
     for line in [*table(knowledge.stages, standing), *failures(standing, logs), next_step(standing)]:
         print(line)
 
 
 def collect(root: Path) -> None:
     """`dvc repro`; where tasks are not done, takes what is done and says what is not, rather than run that here."""
-    folder = root / FOLDER
     knowledge = Knowledge(root)
     states = knowledge.states(tasks(knowledge.stages))
-    logs = logs_in(folder)
-    here = running_here(folder) if is_submitting(folder) else {}
-    standing = standings(states, slurm.queue(folder), logs, here)
+    standing, _ = _standing(root / FOLDER, knowledge, states)
     undone = names_of(standing, ("running", "waiting", "failed", "left"))
     if not undone:
         _dvc("repro")
@@ -138,13 +146,27 @@ def collect(root: Path) -> None:
     if cached := [name for name, state in states.items() if state == "cached"]:
         _dvc("repro", "--single-item", *cached)
     raise StudyError(
-        f"{counted(len(cached), 'task')} collected; {len(undone)} not done, which the other stages wait for: "
+        f"{counted(len(cached), 'task')} collected; these are not done, and the other stages wait for them; "
         f"{next_step(standing)} (dvc repro runs them here, one after the other)",
         [f"{name}: {WORDS[standing[name]]}" for name in undone],
     )
 
 
-def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int | None) -> None:
+def _standing(
+    folder: Path, knowledge: Knowledge, states: dict[str, State]
+) -> tuple[dict[str, Standing], dict[str, Path]]:
+    """How each task stands, and the logs of those that have started."""
+    logs = logs_in(folder, _fingerprints(knowledge, list(states)))
+    here = running_here(folder) if is_submitting(folder) else {}
+    return standings(states, slurm.queue(folder), logs, here), logs
+
+
+def _fingerprints(knowledge: Knowledge, names: list[str]) -> dict[str, str]:
+    """What each task and those before it run, as 12 digits."""
+    return {name: knowledge.fingerprint([*before(knowledge.stages, name, names), name]) for name in names}
+
+
+def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int | None, lock: int) -> None:
     (work / "logs").mkdir()
     (work / "dvc.lock").write_bytes(Path("dvc.lock").read_bytes())
     left = {row.task for row in rows}
@@ -153,7 +175,7 @@ def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int |
     print(f"{counted(len(rows), 'task')}, {len(places)} at a time; logs in {work / 'logs'}", flush=True)
     try:
         outcome = local_engine.run_all(
-            work / NAME, rows, needs, places, lambda row: log_of(work, row), lambda text: print(text, flush=True)
+            work / NAME, rows, needs, places, lambda row: log_of(work, row), lambda text: print(text, flush=True), lock
         )
     except KeyboardInterrupt:
         raise StudyError(
@@ -169,7 +191,12 @@ def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int |
 
 
 def _rows(
-    stages: dict[str, Stage], left: list[str], names: list[str], keys: list[str], linked: dict[str, tuple[str, ...]]
+    stages: dict[str, Stage],
+    left: list[str],
+    names: list[str],
+    keys: list[str],
+    linked: dict[str, tuple[str, ...]],
+    prints: dict[str, str],
 ) -> list[Row]:
     """The table's rows; a task checks out what shared stages made for it and for the tasks that it restores."""
     makers = [stages[name] for name in shared(stages, names)]
@@ -178,7 +205,7 @@ def _rows(
         chain = before(stages, name, names)
         read = {dep for task in [*chain, name] for dep in stages[task].deps}
         inputs = tuple(sorted(dep for dep in read if made_in(dep, makers)))
-        rows.append(Row(keys.index(stages[name].key), name, tuple(chain), inputs, linked[name]))
+        rows.append(Row(keys.index(stages[name].key), name, tuple(chain), inputs, linked[name], prints[name]))
     return rows
 
 

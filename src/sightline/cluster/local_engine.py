@@ -72,11 +72,13 @@ def run_all(
     places: Sequence[Mapping[str, str]],
     log_of: Callable[[Row], Path],
     say: Callable[[str], None],
+    lock: int,
 ) -> Outcome:
     """Runs all tasks, each as soon as those in its `needs` are done and a place is free.
 
     A task that fails stops those that need it, and no other. `rows` in an order in which they can run. Each task's
-    output is added to `log_of(row)`. Ctrl-C and SIGTERM stop the running tasks and raise KeyboardInterrupt.
+    output is added to `log_of(row)`. `lock`: a file descriptor that tasks inherit, so that the study stays locked where
+    they outlive a killed `submit`. Ctrl-C and SIGTERM stop the running tasks and raise KeyboardInterrupt.
     """
     outcome, running, waiting, free = Outcome(), list[_Running](), list(rows), [dict(place) for place in places]
     with _terminated_as_interrupted():
@@ -92,7 +94,7 @@ def run_all(
                 while free and ready:
                     row = ready.pop(0)
                     waiting.remove(row)
-                    running.append(_start(script, row, free.pop(0), log_of(row)))
+                    running.append(_start(script, row, free.pop(0), log_of(row), lock))
                 for task in [task for task in running if task.process.poll() is not None]:
                     running.remove(task)
                     free.append(task.slot)
@@ -111,7 +113,7 @@ def run_all(
     return outcome
 
 
-def _start(script: Path, row: Row, slot: dict[str, str], log: Path) -> _Running:
+def _start(script: Path, row: Row, slot: dict[str, str], log: Path, lock: int) -> _Running:
     group = row.task.partition("@")[0]
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -120,6 +122,7 @@ def _start(script: Path, row: Row, slot: dict[str, str], log: Path) -> _Running:
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | slot,
+            pass_fds=(lock,),
             start_new_session=True,  # so that a stop reaches all that the task has started
         )
     return _Running(row, process, slot, time.monotonic())

@@ -8,10 +8,11 @@ nothing needs to lie in the study's folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage.serialize import to_single_stage_lockfile
@@ -53,6 +54,7 @@ class Knowledge:
         }
         lock = root / "dvc.lock"
         self._lock: Mapping[str, Record] = load_yaml(str(lock)).get("stages", {}) if lock.is_file() else {}
+        self._hashes: dict[str, tuple[Any, Any, Any]] = {}
         self.damaged: set[Path] = set()
         """Files of the cache that were seen to be shorter or longer than their record says."""
 
@@ -96,6 +98,22 @@ class Knowledge:
                     lacking.append((str(out.def_path), name))
         return lacking
 
+    def fingerprint(self, chain: Sequence[str]) -> str:
+        """12 hexadecimal digits of what these stages run, one after the other: commands, parameters, files read.
+
+        Of files that other `foreach` items make, the path alone counts.
+        """
+        made = {out for stage in self.stages.values() if stage.key for out in stage.outs}
+        parts = []
+        for name in chain:
+            stage = self._dvc[name]
+            for dep in stage.deps:
+                if dep.def_path not in made:
+                    self._hash(dep)
+            deps = {str(dep.def_path): dep.hash_info.value for dep in stage.deps if dep.def_path not in made}
+            parts.append({"cmd": stage.cmd, "deps": deps, "outs": self.stages[name].outs})
+        return str(dict_sha256({"stages": parts}))[:12]
+
     def is_ignored(self, path: Path) -> bool:
         """Whether .dvcignore names the file, which then counts in no hash of its folder; `path` absolute."""
         return bool(self.repo.dvcignore.check_ignore(str(path)).match)
@@ -107,13 +125,28 @@ class Knowledge:
             if known := outs.get(str(dep.def_path)):
                 dep.hash_info, dep.meta = HashInfo("md5", known["md5"]), Meta.from_dict(known)
                 dep.hash_name = "md5"
-            elif dep.exists:
-                dep.save()
-            else:
+            elif not self._hash(dep):
                 return None
         record = to_single_stage_lockfile(stage)
         record["outs"] = [out["path"] for out in record.get("outs", [])]
         return dict(record)
+
+    def _hash(self, dep: Any) -> bool:
+        """Gives a dependency the hash of the file or folder as it is now, once for all stages; False if it is missing.
+
+        Parameters have no hash; their values are read.
+        """
+        if isinstance(dep, ParamsDependency):
+            dep.save()
+            return True
+        path = str(dep.def_path)
+        if path not in self._hashes:
+            if not dep.exists:
+                return False
+            dep.save()
+            self._hashes[path] = dep.hash_name, dep.hash_info, dep.meta
+        dep.hash_name, dep.hash_info, dep.meta = self._hashes[path]
+        return True
 
     def _in_run_cache(self, inputs: Record) -> Record | None:
         """The newest record of a run with these inputs, where its outputs are all in the cache."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.cluster.batch_script import NAME
-from sightline.cluster.submission import rows_of
-from sightline.study.errors import StudyError
+from sightline.cluster.batch_script import JOBS, NAME, Row
+from sightline.cluster.submission import rows_of, submissions
+from sightline.study.errors import StudyError, collapsed
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Queued:
 
     job: str
     """The array job's number."""
-    number: int
-    """The task's number in the array."""
+    row: Row
+    """Its row in the table of its submission."""
     state: str
     """Slurm's word, such as PENDING, RUNNING or COMPLETING."""
     reason: str
@@ -47,10 +48,29 @@ def hand_over(work: Path) -> None:
         )
 
 
+def refuse_outdated(queued: Mapping[str, Queued], fingerprints: Mapping[str, str]) -> None:
+    """StudyError that lists queued tasks which run something else than the study, as it is now, asks for."""
+    outdated = [
+        f"{name}: {task.job}_{task.row.number}"
+        for name, task in queued.items()
+        if fingerprints.get(name, task.row.fingerprint) != task.row.fingerprint
+    ]
+    if outdated:
+        raise StudyError(
+            "tasks in Slurm's queue run an earlier version of this study; wait for them, or scancel them",
+            collapsed(outdated),
+        )
+
+
 def queue(folder: Path) -> dict[str, Queued]:
-    """The tasks of the study's submissions, which lie in `folder`, that wait or run, by name; empty without Slurm."""
-    if shutil.which("squeue") is None:
+    """The tasks of the study's submissions, which lie in `folder`, that wait or run, by name.
+
+    Slurm is not asked where it took none of them.
+    """
+    if not any((submission / JOBS).is_file() for submission in submissions(folder)):
         return {}
+    if shutil.which("squeue") is None:
+        raise StudyError("squeue: not found; tasks of this study were given to Slurm, so run on one of its login nodes")
     # array job, number, job's name (the stage), state, reason, the working folder, which is the submission's
     command = ["squeue", "--me", "--array", "--noheader", "--format=%F|%K|%j|%T|%r|%Z"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -62,14 +82,14 @@ def queue(folder: Path) -> dict[str, Queued]:
 def queued_in(lines: str, folder: Path) -> dict[str, Queued]:
     """The tasks in squeue's answer that belong to submissions in `folder`."""
     found: dict[str, Queued] = {}
-    names: dict[Path, dict[tuple[str, int], str]] = {}
+    rows: dict[Path, dict[tuple[str, int], Row]] = {}
     for line in lines.splitlines():
         job, number, stage, state, reason, work = line.split("|", 5)
         submission = Path(work)
         if submission.parent != folder or not number.isdigit() or not (submission / NAME).is_file():
             continue
-        if submission not in names:
-            names[submission] = {(row.task.partition("@")[0], row.number): row.task for row in rows_of(submission)}
-        if task := names[submission].get((stage, int(number))):
-            found[task] = Queued(job, int(number), state, reason)
+        if submission not in rows:
+            rows[submission] = {(row.task.partition("@")[0], row.number): row for row in rows_of(submission)}
+        if row := rows[submission].get((stage, int(number))):
+            found[row.task] = Queued(job, row, state, reason)
     return found

@@ -37,11 +37,14 @@ def standings(
     return found
 
 
-def logs_in(folder: Path) -> dict[str, Path]:
-    """The newest log of each task that has one."""
+def logs_in(folder: Path, fingerprints: Mapping[str, str]) -> dict[str, Path]:
+    """The newest log of each task that has one, among those of what the task would run now."""
     found: dict[str, Path] = {}
     for submission in reversed(submissions(folder)):
-        found |= {row.task: log for row in rows_of(submission) if (log := log_of(submission, row)).is_file()}
+        for row in rows_of(submission):
+            log = log_of(submission, row)
+            if row.fingerprint == fingerprints.get(row.task) and log.is_file():
+                found[row.task] = log
     return found
 
 

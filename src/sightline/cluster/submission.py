@@ -53,8 +53,11 @@ def last_problem(log: Path) -> str:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Holds the study's lock; StudyError that names the holder where another `submit` of this study has it."""
+def only_one(folder: Path) -> Iterator[int]:
+    """Holds the study's lock; StudyError that names the holder where another `submit` of this study has it.
+
+    Yields the lock's file descriptor: a process that inherits it holds the lock too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a+") as file:
         try:
@@ -68,7 +71,7 @@ def only_one(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
-        yield
+        yield file.fileno()
 
 
 def is_submitting(folder: Path) -> bool:
