@@ -89,17 +89,18 @@ fi
 TASK = """
 # --- a task: the stage's name and the task's number
 stage=$1 number=${2:-${SLURM_ARRAY_TASK_ID:-}}
-IFS='|' read -r task before inputs linked _ < <(sed -n "/^exit/,\\$ s/^$number|\\($stage@.*\\)/\\1/p" "$0")
+IFS='|' read -r task before inputs linked _ < <(sed -n "/^exit/,\\$ s/^$number|\\($stage@.*\\)/\\1/p" "$0") ||
+  { echo "error: $stage $number: no such task in the table" >&2; exit 1; }
 IFS=: read -ra before <<< "$before"
 IFS=: read -ra inputs <<< "$inputs"
 IFS=: read -ra linked <<< "$linked"
 echo "--- $task on $(hostname), $(date '+%Y-%m-%d %H:%M:%S')"
 
 # a clone of its own, since DVC locks a folder while it works; its files are links into the cache
-clone=$work/clones/$task
+mkdir -p "$work/clones"
+clone=$(mktemp -d "$work/clones/$task.XXXX")   # a new one where a killed run left one, or still writes into it
 export DVC_SITE_CACHE_DIR=$(mktemp -d)   # on the node's own disk
 trap 'cd /; rm -rf "$clone" "$DVC_SITE_CACHE_DIR"' EXIT
-rm -rf "$clone"
 git clone --quiet --shared --no-checkout "$study" "$clone"
 cd "$clone"
 git checkout --quiet --detach "$commit"

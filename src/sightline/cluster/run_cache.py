@@ -15,6 +15,7 @@ from typing import Any, Literal
 from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import dict_sha256
 from dvc.utils.serialize import load_yaml
@@ -183,7 +184,11 @@ class Knowledge:
 
 
 def _name(stage: Any) -> str:
-    return str(stage.addressing)
+    """The name of a stage in the study's dvc.yaml, or the path of a .dvc file, below the study's folder."""
+    path = Path(stage.path_in_repo).as_posix()
+    if not isinstance(stage, PipelineStage):
+        return path
+    return str(stage.name) if path == "dvc.yaml" else f"{path}:{stage.name}"
 
 
 def _inputs_of(record: Record) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Literal
 from sightline.cluster.graph import Stage
 from sightline.cluster.run_cache import State
 from sightline.cluster.slurm import Queued
-from sightline.cluster.submission import clone_of, last_problem, log_of, rows_of, submissions
+from sightline.cluster.submission import has_clone, last_problem, log_of, rows_of, submissions
 
 Standing = Literal["done", "running", "waiting", "failed", "left"]
 WORDS: dict[Standing, str] = {
@@ -54,7 +54,7 @@ def running_here(folder: Path) -> dict[str, Standing]:
     found: dict[str, Standing] = {}
     for submission in newest:
         for row in rows_of(submission):
-            if clone_of(submission, row).is_dir():
+            if has_clone(submission, row):
                 found[row.task] = "running"
             elif not log_of(submission, row).is_file():
                 found[row.task] = "waiting"

@@ -39,17 +39,20 @@ def log_of(submission: Path, row: Row) -> Path:
     return submission / "logs" / f"{row.task.partition('@')[0]}-{row.number}.log"
 
 
-def clone_of(submission: Path, row: Row) -> Path:
-    """The clone in which a task works, while it works."""
-    return submission / "clones" / row.task
+def has_clone(submission: Path, row: Row) -> bool:
+    """Whether there is a clone in which a task works; also one that a killed task left."""
+    return any((submission / "clones").glob(f"{row.task}.*"))
 
 
 def last_problem(log: Path) -> str:
-    """The line of a log that says what went wrong: the last one that begins with error, else the last one."""
+    """The line of a log that says what went wrong: the last one that begins with error, else the last one.
+
+    That a command failed is not it: DVC says so after what the command itself said.
+    """
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not (line.startswith("ERROR: failed to reproduce") and "failed to run" in line)]
     errors = [line for line in lines if line.lower().startswith(("error", "slurmstepd: error"))]
-    own = [line for line in errors if not line.startswith("ERROR: failed to reproduce")]  # DVC's, after the stage's own
-    return (own or errors or lines or ["the log is empty"])[-1]
+    return (errors or lines or ["the log is empty"])[-1]
 
 
 @contextmanager
