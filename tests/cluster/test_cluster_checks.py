@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sightline.cluster import checks
 from sightline.cluster.batch_script import Row
-from sightline.cluster.checks import head, linked_files
+from sightline.cluster.checks import head, linked_files, refuse_full_disk
 from sightline.cluster.run_cache import Knowledge
 from sightline.cluster.slurm import Queued, queued_in, refuse_outdated
 from sightline.cluster.submission import is_submitting, last_problem, new_submission, only_one
@@ -100,6 +101,13 @@ def test_a_second_submit_is_refused_and_names_the_first(tmp_path: Path) -> None:
         pass
 
 
+def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_full_disk(tmp_path / "new" / "cache")
+    monkeypatch.setattr(checks, "TemporaryFile", lambda **_: Path("/dev/full").open("wb"))
+    with pytest.raises(StudyError, match=r"cache: could not be written \(No space left on device\); free the disk"):
+        refuse_full_disk(tmp_path / "new" / "cache")
+
+
 def test_submissions_are_numbered(tmp_path: Path) -> None:
     assert new_submission(tmp_path / "none").name == "0001"
     (tmp_path / "0009").mkdir()
@@ -138,7 +146,7 @@ def test_the_queue_is_read_and_other_folders_jobs_are_not_ours(tmp_path: Path) -
         ("ERROR: failed to reproduce 'train@a': [Errno 28] No space left on device\n", None),
         ("Traceback\nValueError: shapes\nERROR: failed to reproduce 'train@a': failed to run\n", "ValueError: shapes"),
         ("--- train@a\nslurmstepd: error: *** JOB 5 CANCELLED DUE TO TIME LIMIT ***\n", None),
-        ("", "the log is empty"),
+        ("", "its log is empty; is the disk full?"),
     ],
 )
 def test_a_log_is_summed_up_by_the_line_that_says_what_went_wrong(

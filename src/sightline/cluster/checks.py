@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from sightline.cluster.graph import Stage, before, is_within, made_in, shared, upstream
 from sightline.cluster.run_cache import Knowledge
 from sightline.study.errors import StudyError, collapsed
-from sightline.study.files import refuse_unwritable
+from sightline.study.files import not_written, refuse_unwritable
 
 STUDY_FILES = ("dvc.yaml", ".dvc/config", ".dvcignore")  # and the files that stages read
 
@@ -74,10 +75,16 @@ def refuse_incomplete_cache(knowledge: Knowledge, left: Sequence[str], tasks: Se
         )
 
 
-def refuse_full_disk(*folders: Path) -> None:
-    """StudyError unless files can be written in each of the folders."""
-    for folder in folders:
-        refuse_unwritable(folder)
+def refuse_full_disk(folder: Path) -> None:
+    """StudyError unless a file of a megabyte can be written in `folder`, which is made where it is missing."""
+    refuse_unwritable(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(1 << 20))
+            file.flush()
+    except OSError as error:
+        raise not_written(folder, error) from None
 
 
 def _own_files(stages: Mapping[str, Stage], name: str, tasks: Sequence[str]) -> list[str]:

@@ -77,14 +77,16 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
     folder, is_slurm = root / FOLDER, arguments.engine == "slurm"
     if is_slurm and not arguments.dry_run:
         slurm.refuse_without_slurm()
+    if not arguments.dry_run:
+        refuse_full_disk(folder)
     with nullcontext(-1) if arguments.dry_run else only_one(folder) as lock:
         commit = head(root)
         knowledge = Knowledge(root)
         names = tasks(knowledge.stages)
         linked = linked_files(root, knowledge, names)
-        refuse_full_disk(folder, knowledge.cache)
         first = _of_dvc_yaml(shared(knowledge.stages, names))
         if not arguments.dry_run:
+            refuse_full_disk(knowledge.cache)
             _dvc("repro", *first)
             knowledge = Knowledge(root)
         states = knowledge.states(names)

@@ -52,7 +52,7 @@ def last_problem(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     lines = [line for line in lines if not (line.startswith("ERROR: failed to reproduce") and "failed to run" in line)]
     errors = [line for line in lines if line.lower().startswith(("error", "slurmstepd: error"))]
-    return (errors or lines or ["the log is empty"])[-1]
+    return (errors or lines or ["its log is empty; is the disk full?"])[-1]
 
 
 @contextmanager
