@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -103,7 +104,11 @@ def test_a_second_submit_is_refused_and_names_the_first(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_full_disk(tmp_path / "new" / "cache")
-    monkeypatch.setattr(checks, "TemporaryFile", lambda **_: Path("/dev/full").open("wb"))
+
+    def full(**_: Path) -> IO[bytes]:
+        return open("/dev/full", "wb")
+
+    monkeypatch.setattr(checks, "TemporaryFile", full)
     with pytest.raises(StudyError, match=r"cache: could not be written \(No space left on device\); free the disk"):
         refuse_full_disk(tmp_path / "new" / "cache")
 

@@ -28,6 +28,7 @@ from sightline.cluster.status import (
     logs_in,
     names_of,
     next_step,
+    reasons,
     running_here,
     standings,
     table,
@@ -131,16 +132,17 @@ def status(root: Path) -> None:
     """Prints where each stage's tasks stand, what failed and why, and what to do next."""
     knowledge = Knowledge(root)
     states = knowledge.states(tasks(knowledge.stages))
-    standing, logs = _standing(root / FOLDER, knowledge, states)
-    for line in [*table(knowledge.stages, standing), *failures(standing, logs), next_step(standing)]:
-        print(line)
+    queued = slurm.queue(root / FOLDER)
+    standing, logs = _standing(root / FOLDER, knowledge, states, queued)
+    lines = [*table(knowledge.stages, standing), *reasons(queued), *failures(standing, logs)]
+    print("\n".join([*lines, next_step(standing)]))
 
 
 def collect(root: Path) -> None:
     """`dvc repro`; where tasks are not done, takes what is done and says what is not, rather than run that here."""
     knowledge = Knowledge(root)
     states = knowledge.states(tasks(knowledge.stages))
-    standing, _ = _standing(root / FOLDER, knowledge, states)
+    standing, _ = _standing(root / FOLDER, knowledge, states, slurm.queue(root / FOLDER))
     undone = names_of(standing, ("running", "waiting", "failed", "left"))
     if not undone:
         _dvc("repro")
@@ -155,12 +157,12 @@ def collect(root: Path) -> None:
 
 
 def _standing(
-    folder: Path, knowledge: Knowledge, states: dict[str, State]
+    folder: Path, knowledge: Knowledge, states: dict[str, State], queued: dict[str, Queued]
 ) -> tuple[dict[str, Standing], dict[str, Path]]:
     """How each task stands, and the logs of those that have started."""
     logs = logs_in(folder, _fingerprints(knowledge, list(states)))
     here = running_here(folder) if is_submitting(folder) else {}
-    return standings(states, slurm.queue(folder), logs, here), logs
+    return standings(states, queued, logs, here), logs
 
 
 def _fingerprints(knowledge: Knowledge, names: list[str]) -> dict[str, str]:

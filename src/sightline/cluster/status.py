@@ -90,6 +90,12 @@ def next_step(standing: Mapping[str, Standing]) -> str:
     return "all done; sightline cluster collect"
 
 
+def reasons(queued: Mapping[str, Queued]) -> list[str]:
+    """Slurm's reasons why tasks wait, in one line; none where none waits."""
+    counts = Counter(task.reason for task in queued.values() if not task.is_running)
+    return [f"waiting for: {', '.join(f'{reason} ({count})' for reason, count in counts.items())}"] if counts else []
+
+
 def names_of(standing: Mapping[str, Standing], states: Sequence[Standing]) -> list[str]:
     """The tasks that stand in one of these ways."""
     return [name for name, state in standing.items() if state in states]
