@@ -76,15 +76,17 @@ def test_without_arguments_it_submits_one_array_per_stage_with_what_each_waits_f
     done = bash(path)
     assert done.returncode == 0, done.stderr
     work = study.parent / "work"
+    copy = f"[{work}/tasks.sh]"
     common = f"[--parsable][--kill-on-invalid-dep=yes][--chdir={work}][--output={work}/logs/%x-%a.log]"
     assert called(study) == [
         "dvc [repro][prepare][lungs]",
-        f"sbatch {common}[--job-name=train][--array=0,2%4][{path}][train]",
-        f"sbatch {common}[--job-name=report-card][--array=0%4][--dependency=aftercorr:2][{path}][report-card]",
-        f"sbatch {common}[--job-name=extra][--array=3%4][--dependency=aftercorr:3:17,afterok:2_2:17_5][{path}][extra]",
+        f"sbatch {common}[--job-name=train][--array=0,2%4]{copy}[train]",
+        f"sbatch {common}[--job-name=report-card][--array=0%4][--dependency=aftercorr:2]{copy}[report-card]",
+        f"sbatch {common}[--job-name=extra][--array=3%4][--dependency=aftercorr:3:17,afterok:2_2:17_5]{copy}[extra]",
     ]
     assert done.stdout == (work / "jobs").read_text() == "train: job 2\nreport-card: job 3\nextra: job 4\n"
     assert (work / "dvc.lock").read_text() == "of the working folder"
+    assert (work / "tasks.sh").read_text() == path.read_text()  # where `sightline cluster status` looks
     assert path.read_text().count("\n#SBATCH ") == 4
     assert "\n#SBATCH --partition=gpu\n#SBATCH --gres=gpu:1\n" in path.read_text()
 

@@ -75,11 +75,11 @@ SUBMIT = """
 # --- without arguments: submit. One array job per stage; task n waits for task n of the stage before (aftercorr), so
 # that a task that fails stops its own network only
 if [ $# = 0 ]; then
-  script=$(realpath "$0")
   {shared}
   mkdir -p "$work/logs" && cp "$study/dvc.lock" "$work/dvc.lock"
+  [ "$0" -ef "$work/{name}" ] || cp "$0" "$work/{name}"   # where `sightline cluster status` looks
   array() {{ sbatch --parsable --kill-on-invalid-dep=yes --chdir="$work" --output="$work/logs/%x-%a.log" \\
-    --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$script" "$1"; }}
+    --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$work/{name}" "$1"; }}
   taken() {{ echo "$1: job $2" | tee -a "$work/jobs"; }}
 {arrays}
   exit
@@ -98,6 +98,7 @@ echo "--- $task on $(hostname), $(date '+%Y-%m-%d %H:%M:%S')"
 
 # a clone of its own, since DVC locks a folder while it works; its files are links into the cache
 mkdir -p "$work/clones"
+[ -e "$work/dvc.lock" ] || cp "$study/dvc.lock" "$work/dvc.lock"
 clone=$(mktemp -d "$work/clones/$task.XXXX")   # a new one where a killed run left one, or still writes into it
 export DVC_SITE_CACHE_DIR=$(mktemp -d)   # on the node's own disk
 trap 'cd /; rm -rf "$clone" "$DVC_SITE_CACHE_DIR"' EXIT
@@ -150,7 +151,7 @@ def batch_script(
         options="".join(f"#SBATCH --{name}={value}\n" for name, value in options.items()),
     )
     first = f'(cd "$study" && dvc repro {" ".join(shared)})   # what tasks share' if shared else ":"
-    submit = SUBMIT.format(shared=first, arrays="\n".join(_array_lines(arrays, at_once)))
+    submit = SUBMIT.format(name=NAME, shared=first, arrays="\n".join(_array_lines(arrays, at_once)))
     kept = shlex.quote(str(places.checkpoints))
     parent = shlex.quote(str(places.checkpoints.parent))
     checkpoints = f'mkdir -p "$study"/{kept} {parent} && ln -s "$study"/{kept} {kept}\n'

@@ -71,6 +71,10 @@ def only_one(folder: Path) -> Iterator[int]:
                 f"another `sightline cluster submit` is at work in this study ({file.read().strip()}); wait until it "
                 "has ended, or stop it"
             ) from None
+        except OSError as error:  # a disk of a network that does not lock
+            raise StudyError(
+                f"{folder / LOCK}: cannot be locked ({error.strerror}); ask for locks on this disk"
+            ) from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
