@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from clusters import TinyStudy, collect, commit, tiny_study, wait_until
-from studies import has_dvc, sightline
+from studies import dvc, has_dvc, sightline
 
 # each task starts DVC two or three times, a second of CPU each
 pytestmark = [has_dvc, pytest.mark.slow]
@@ -38,7 +38,7 @@ def test_what_fails_is_named_and_submit_again_does_only_what_is_left(tmp_path: P
     log = study.folder.resolve() / ".dvc/tmp/cluster/0001/logs/train-1.log"
     assert status[2:] == [
         f"train@k001: error: this task was made to fail; {log}",
-        "sightline cluster submit runs what is not done",
+        "next: sightline cluster submit runs what is not done",
     ]
     early = sightline(study.folder, "cluster", "collect")
     assert early.returncode == 1
@@ -48,8 +48,8 @@ def test_what_fails_is_named_and_submit_again_does_only_what_is_left(tmp_path: P
 
     study.mend("train@k001")
     assert submit(study).returncode == 0
-    assert sightline(study.folder, "cluster", "status").stdout.endswith("all done; sightline cluster collect\n")
-    assert submit(study).stdout.endswith("all done; sightline cluster collect\n")
+    assert sightline(study.folder, "cluster", "status").stdout.endswith("all done; next: sightline cluster collect\n")
+    assert submit(study).stdout.endswith("all done; next: sightline cluster collect\n")
     collect(study.folder)
     counts = Counter(study.begun())
     assert counts.pop("train@k001") == 2
@@ -93,6 +93,25 @@ def test_files_that_neither_git_nor_dvc_has_reach_the_tasks(tmp_path: Path) -> N
     assert submit(study).returncode == 0
     collect(study.folder)
     assert study.begun() == ["prepare", "train@k000", "report"]
+
+
+def test_options_of_slurm_are_refused_and_a_dry_run_changes_nothing(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=1)
+    refused = submit(study, "--partition", "gpu", "--cpus", "2")
+    assert refused.returncode == 1
+    assert refused.stderr == "error: --partition, --cpus: for Slurm; leave out with --engine local\n"
+    printed = submit(study, "--dry-run").stdout
+    assert printed.startswith("#!/bin/bash\n# 2 tasks of the study ")
+    assert not (study.folder / ".dvc/tmp/cluster").exists()
+    assert study.begun() == []
+
+    script = tmp_path / "tasks.sh"  # and it works without Sightline
+    script.write_text(printed)
+    dvc(study.folder, "repro", "prepare")
+    for stage in ("train", "saliency"):
+        subprocess.run(["bash", str(script), stage, "0"], check=True)
+    assert sightline(study.folder, "cluster", "status").stdout.endswith("all done; next: sightline cluster collect\n")
+    assert study.begun() == ["prepare", "train@k000", "saliency@k000"]
 
 
 def test_a_cache_that_lost_what_tasks_read_is_refused(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ HEAD = """\
 #!/bin/bash
 # {count} of the study {study}
 # as of its commit {commit}. Written by `sightline cluster submit`; works without it:
-#   bash {name}               submits them all to Slurm; afterwards `dvc repro`, in the study, collects the results
+#   bash {name} {blank}   submits them all to Slurm; afterwards `dvc repro`, in the study, collects the results
 #   bash {name} {example}   runs one of them here; the table at the end lists them all
 #SBATCH --requeue            # a task that is preempted, or whose node fails, goes back into the queue
 #SBATCH --open-mode=append   # and goes on with its log
@@ -94,11 +94,11 @@ IFS='|' read -r task before inputs linked _ < <(sed -n "/^exit/,\\$ s/^$number|\
 IFS=: read -ra before <<< "$before"
 IFS=: read -ra inputs <<< "$inputs"
 IFS=: read -ra linked <<< "$linked"
-echo "--- $task on $(hostname), $(date '+%Y-%m-%d %H:%M:%S')"
+echo "--- $task on $HOSTNAME, $(date '+%Y-%m-%d %H:%M:%S')"
 
 # a clone of its own, since DVC locks a folder while it works; its files are links into the cache
 mkdir -p "$work/clones"
-[ -e "$work/dvc.lock" ] || cp "$study/dvc.lock" "$work/dvc.lock"
+[ -e "$work/dvc.lock" ] || { cp "$study/dvc.lock" "$work/$HOSTNAME.$$"; mv "$work/$HOSTNAME.$$" "$work/dvc.lock"; }
 clone=$(mktemp -d "$work/clones/$task.XXXX")   # a new one where a killed run left one, or still writes into it
 export DVC_SITE_CACHE_DIR=$(mktemp -d)   # on the node's own disk
 trap 'cd /; rm -rf "$clone" "$DVC_SITE_CACHE_DIR"' EXIT
@@ -143,11 +143,13 @@ def batch_script(
     unless they are committed; `options`: of sbatch, by their long name; `at_once`: most tasks of an array at one time.
     """
     quoted = {name: shlex.quote(str(getattr(places, name))) for name in QUOTED}
+    example = f"{rows[0].task.partition('@')[0]} {rows[0].number}"
     head = HEAD.format(
         **quoted,
         count=counted(len(rows), "task"),
         name=NAME,
-        example=f"{rows[0].task.partition('@')[0]} {rows[0].number}",
+        example=example,
+        blank=" " * len(example),
         options="".join(f"#SBATCH --{name}={value}\n" for name, value in options.items()),
     )
     first = f'(cd "$study" && dvc repro {" ".join(shared)})   # what tasks share' if shared else ":"

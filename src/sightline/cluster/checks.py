@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from sightline.cluster.graph import Stage, before, is_within, made_in, shared, upstream
+from sightline.cluster.graph import Stage, before, in_order, is_within, made_in, upstream
 from sightline.cluster.run_cache import Knowledge
 from sightline.study.errors import StudyError, collapsed
 from sightline.study.files import not_written, refuse_unwritable
@@ -56,12 +56,10 @@ def linked_files(root: Path, knowledge: Knowledge, tasks: Sequence[str]) -> dict
     return {name: tuple(path for path in read[name] if path not in in_git) for name in tasks}
 
 
-def refuse_incomplete_cache(knowledge: Knowledge, left: Sequence[str], tasks: Sequence[str]) -> None:
+def refuse_incomplete_cache(knowledge: Knowledge, left: Sequence[str]) -> None:
     """StudyError that lists what the tasks `left` need from the cache and is not there, or is damaged."""
     needed = upstream(knowledge.stages, left) - set(left)
-    lacking = knowledge.outputs_not_in_cache(
-        name for name in [*shared(knowledge.stages, tasks), *tasks] if name in needed
-    )
+    lacking = knowledge.outputs_not_in_cache(name for name in in_order(knowledge.stages) if name in needed)
     if knowledge.damaged:
         raise StudyError(
             "files in DVC's cache are damaged; delete them, and dvc commit -f STAGE puts back what lies in this folder",

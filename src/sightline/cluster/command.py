@@ -12,13 +12,13 @@ import argparse
 import shutil
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from sightline.cluster import local_engine, slurm
-from sightline.cluster.batch_script import NAME, Places, Row, batch_script
+from sightline.cluster.batch_script import NAME, Places, batch_script
 from sightline.cluster.checks import head, linked_files, refuse_full_disk, refuse_incomplete_cache
-from sightline.cluster.graph import Stage, arrays, before, made_in, shared, tasks
+from sightline.cluster.graph import tasks
+from sightline.cluster.plan import Plan, fingerprints, plan, shared_first
 from sightline.cluster.run_cache import Knowledge, State
 from sightline.cluster.slurm import Queued
 from sightline.cluster.status import (
@@ -40,6 +40,7 @@ from sightline.study.files import write_text
 
 FOLDER = Path(".dvc/tmp/cluster")  # which Git and DVC ignore
 CHECKPOINTS = Path("data/checkpoints")  # of the stage train
+DONE = "all done; next: sightline cluster collect"
 LIMITS = {"partition": "partition", "gres": "gres", "time": "time", "mem": "mem", "cpus": "cpus-per-task"}
 
 
@@ -74,58 +75,67 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def submit(root: Path, arguments: argparse.Namespace) -> None:
-    """Brings the shared stages up to date here, and hands the tasks that are not done and not queued to the engine."""
-    folder, is_slurm = root / FOLDER, arguments.engine == "slurm"
-    if is_slurm and not arguments.dry_run:
-        slurm.refuse_without_slurm()
-    if not arguments.dry_run:
-        refuse_full_disk(folder)
-    with nullcontext(-1) if arguments.dry_run else only_one(folder) as lock:
-        commit = head(root)
-        knowledge = Knowledge(root)
-        names = tasks(knowledge.stages)
-        linked = linked_files(root, knowledge, names)
-        first = _of_dvc_yaml(shared(knowledge.stages, names))
-        if not arguments.dry_run:
-            refuse_full_disk(knowledge.cache)
-            _dvc("repro", *first)
-            knowledge = Knowledge(root)
-        states = knowledge.states(names)
-        queued = slurm.queue(folder)
-        prints = _fingerprints(knowledge, names)
-        slurm.refuse_outdated(queued, prints)
-        left = [name for name in names if states[name] == "left" and name not in queued]
-        if not left:
-            print(next_step(standings(states, queued, {}, {})))
+    """Brings the shared stages up to date here, and hands the tasks that are not done and not queued to the engine.
+
+    With --dry-run prints the script instead, for the shared stages as they are.
+    """
+    _refuse_options(arguments)
+    folder = root / FOLDER
+    if arguments.dry_run:
+        knowledge, todo, _ = _planned(root, folder, runs_shared=False)
+        script = _script(root, new_submission(folder), knowledge, todo, arguments) if todo.left else DONE
+        print(script.rstrip())
+        return
+    refuse_full_disk(folder)
+    with only_one(folder) as lock:
+        knowledge, todo, queued = _planned(root, folder, runs_shared=True)
+        if queued and arguments.engine == "local":
+            raise StudyError(f"{counted(len(queued), 'task')} in Slurm's queue; wait for them, or scancel them")
+        if not todo.left:
+            print("every task is done or in the queue; next: sightline cluster status" if queued else DONE)
             return
-        if not is_slurm and queued:
-            raise StudyError(
-                f"{counted(len(queued), 'task')} of this study in Slurm's queue; wait for them, or scancel them"
-            )
-        if not arguments.dry_run:
-            refuse_incomplete_cache(knowledge, left, names)
-        stages, keys = knowledge.stages, list(dict.fromkeys(knowledge.stages[name].key for name in names))
-        rows = _rows(stages, left, names, keys, linked, prints)
+        refuse_incomplete_cache(knowledge, todo.left)
         work = new_submission(folder)
-        script = batch_script(
-            Places(root, knowledge.cache, work, CHECKPOINTS, commit, Path(sys.executable).parent),
-            rows,
-            arrays(stages, left, keys, {name: (task.job, task.row.number) for name, task in queued.items()}),
-            first,
-            sorted({stages[name].group for name in left if not stages[name].is_recorded}),
-            {option: getattr(arguments, name) for name, option in LIMITS.items() if getattr(arguments, name)},
-            arguments.jobs if is_slurm else None,
-        )
-        if arguments.dry_run:
-            print(script, end="")
-            return
-        _clear(folder, queued)
-        write_text(work / NAME, script)
-        if is_slurm:
-            slurm.hand_over(work)
-            print(f"{counted(len(rows), 'task')} in the queue; logs in {work / 'logs'}; next: sightline cluster status")
+        if not queued:  # else clones may be in use
+            _delete_clones(folder)
+        write_text(work / NAME, _script(root, work, knowledge, todo, arguments))
+        if arguments.engine == "local":
+            _run_here(work, todo, knowledge, arguments.jobs, lock)
         else:
-            _run_here(work, rows, stages, arguments.jobs, lock)
+            slurm.hand_over(work)
+            tasks_words = counted(len(todo.rows), "task")
+            print(f"{tasks_words} in the queue; logs in {work / 'logs'}; next: sightline cluster status")
+
+
+def _refuse_options(arguments: argparse.Namespace) -> None:
+    if arguments.engine == "slurm":
+        if not arguments.dry_run:
+            slurm.refuse_without_slurm()
+    elif named := [f"--{name}" for name in LIMITS if getattr(arguments, name)]:
+        raise StudyError(f"{', '.join(named)}: for Slurm; leave out with --engine local")
+
+
+def _planned(root: Path, folder: Path, runs_shared: bool) -> tuple[Knowledge, Plan, dict[str, Queued]]:
+    """What DVC knows, what is to be done, and the queue; with `runs_shared`, after the shared stages have run."""
+    head(root)
+    knowledge = Knowledge(root)
+    names = tasks(knowledge.stages)
+    linked = linked_files(root, knowledge, names)
+    if runs_shared and (first := shared_first(knowledge.stages, names)):
+        refuse_full_disk(knowledge.cache)
+        _dvc("repro", *first)
+        knowledge = Knowledge(root)
+    prints = fingerprints(knowledge, names)
+    queued = slurm.queue(folder)
+    slurm.refuse_outdated(queued, prints)
+    return knowledge, plan(knowledge, knowledge.states(names), queued, linked, prints), queued
+
+
+def _script(root: Path, work: Path, knowledge: Knowledge, todo: Plan, arguments: argparse.Namespace) -> str:
+    places = Places(root, knowledge.cache, work, CHECKPOINTS, head(root), Path(sys.executable).parent)
+    options = {option: getattr(arguments, name) for name, option in LIMITS.items() if getattr(arguments, name)}
+    at_once = arguments.jobs if arguments.engine == "slurm" else None
+    return batch_script(places, todo.rows, todo.arrays, todo.shared, todo.unrecorded, options, at_once)
 
 
 def status(root: Path) -> None:
@@ -160,21 +170,15 @@ def _standing(
     folder: Path, knowledge: Knowledge, states: dict[str, State], queued: dict[str, Queued]
 ) -> tuple[dict[str, Standing], dict[str, Path]]:
     """How each task stands, and the logs of those that have started."""
-    logs = logs_in(folder, _fingerprints(knowledge, list(states)))
+    logs = logs_in(folder, fingerprints(knowledge, list(states)))
     here = running_here(folder) if is_submitting(folder) else {}
     return standings(states, queued, logs, here), logs
 
 
-def _fingerprints(knowledge: Knowledge, names: list[str]) -> dict[str, str]:
-    """What each task and those before it run, as 12 digits."""
-    return {name: knowledge.fingerprint([*before(knowledge.stages, name, names), name]) for name in names}
-
-
-def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int | None, lock: int) -> None:
+def _run_here(work: Path, todo: Plan, knowledge: Knowledge, jobs: int | None, lock: int) -> None:
     (work / "logs").mkdir()
     (work / "dvc.lock").write_bytes(Path("dvc.lock").read_bytes())
-    left = {row.task for row in rows}
-    needs = {task: frozenset(stages[task].needs & left) for task in left}
+    rows, needs = todo.rows, {task: knowledge.stages[task].needs & set(todo.left) for task in todo.left}
     places = local_engine.slots(jobs)
     print(f"{counted(len(rows), 'task')}, {len(places)} at a time; logs in {work / 'logs'}", flush=True)
     try:
@@ -191,36 +195,13 @@ def _run_here(work: Path, rows: list[Row], stages: dict[str, Stage], jobs: int |
             [f"{row.task}: {last_problem(log_of(work, row))}" for row in rows if row.task in set(outcome.failed)]
             + [f"{task}: needs one of these" for task in outcome.not_started],
         )
-    print("all done; next: sightline cluster collect")
+    print(DONE)
 
 
-def _rows(
-    stages: dict[str, Stage],
-    left: list[str],
-    names: list[str],
-    keys: list[str],
-    linked: dict[str, tuple[str, ...]],
-    prints: dict[str, str],
-) -> list[Row]:
-    """The table's rows; a task checks out what shared stages made for it and for the tasks that it restores."""
-    makers = [stages[name] for name in shared(stages, names)]
-    rows = []
-    for name in left:
-        chain = before(stages, name, names)
-        read = {dep for task in [*chain, name] for dep in stages[task].deps}
-        inputs = tuple(sorted(dep for dep in read if made_in(dep, makers)))
-        rows.append(Row(keys.index(stages[name].key), name, tuple(chain), inputs, linked[name], prints[name]))
-    return rows
-
-
-def _clear(folder: Path, queued: dict[str, Queued]) -> None:
-    """Deletes clones that killed tasks left; nothing where tasks are queued, whose clones may be in use."""
-    for submission in [] if queued else submissions(folder):
+def _delete_clones(folder: Path) -> None:
+    """Deletes the clones that killed tasks left."""
+    for submission in submissions(folder):
         shutil.rmtree(submission / "clones", ignore_errors=True)
-
-
-def _of_dvc_yaml(names: list[str]) -> list[str]:
-    return [name for name in names if not name.endswith(".dvc")]
 
 
 def _dvc(*words: str) -> None:

@@ -86,8 +86,8 @@ def next_step(standing: Mapping[str, Standing]) -> str:
     if counts["running"] or counts["waiting"]:
         return "the queue is at work; sightline cluster status shows how far it is"
     if counts["failed"] or counts["left"]:
-        return "sightline cluster submit runs what is not done"
-    return "all done; sightline cluster collect"
+        return "next: sightline cluster submit runs what is not done"
+    return "all done; next: sightline cluster collect"
 
 
 def reasons(queued: Mapping[str, Queued]) -> list[str]:
