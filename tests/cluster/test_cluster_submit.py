@@ -77,7 +77,7 @@ def test_submit_again_adds_what_is_neither_done_nor_queued_and_waits_for_what_is
     again = sightline(study.folder, "cluster", "submit")
     assert again.stdout.splitlines()[-1] == "every task is done or in the queue; next: sightline cluster status"
     refused = sightline(study.folder, "cluster", "submit", "--engine", "local")
-    assert refused.stderr == "error: 4 tasks in Slurm's queue; wait for them, or scancel them\n"
+    assert refused.stderr == "error: 4 tasks of this study in Slurm's queue; wait for them, or scancel them\n"
     early = sightline(study.folder, "cluster", "collect")
     assert early.returncode == 1
     assert early.stderr.startswith("error: 0 tasks collected; these are not done")

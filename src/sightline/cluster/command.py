@@ -90,7 +90,9 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
     with only_one(folder) as lock:
         knowledge, todo, queued = _planned(root, folder, runs_shared=True)
         if queued and arguments.engine == "local":
-            raise StudyError(f"{counted(len(queued), 'task')} in Slurm's queue; wait for them, or scancel them")
+            raise StudyError(
+                f"{counted(len(queued), 'task')} of this study in Slurm's queue; wait for them, or scancel them"
+            )
         if not todo.left:
             print("every task is done or in the queue; next: sightline cluster status" if queued else DONE)
             return
