@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from sightline.cluster.graph import tasks
 from sightline.cluster.run_cache import Knowledge
+from sightline.study.errors import StudyError
 from studies import has_dvc
 
 pytestmark = has_dvc
@@ -103,6 +104,12 @@ def test_a_change_of_parameters_code_or_input_leaves_it_and_what_follows(study: 
     assert states(study) == {"train@a": "collected", "card@a": "collected"}
     (study / "metrics/a.json").write_text("edited")
     assert states(study) == {"train@a": "collected", "card@a": "cached"}
+
+
+def test_a_parameter_that_is_missing_is_named(study: Path) -> None:
+    (study / "params.yaml").write_text("models: {a: 1}\n")
+    with pytest.raises(StudyError, match=r"dvc.yaml does not fit params.yaml: .*epochs.*; sightline sync, then commit"):
+        states(study)
 
 
 def test_a_task_without_its_shared_input_is_left(study: Path) -> None:

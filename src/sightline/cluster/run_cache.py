@@ -135,10 +135,15 @@ class Knowledge:
     def _hash(self, dep: Any) -> bool:
         """Gives a dependency the hash of the file or folder as it is now, once for all stages; False if it is missing.
 
-        Parameters have no hash; their values are read.
+        Parameters have no hash; their values are read. StudyError for one that is missing.
         """
         if isinstance(dep, ParamsDependency):
-            dep.save()
+            try:
+                dep.save()
+            except DvcException as error:
+                raise StudyError(
+                    f"dvc.yaml does not fit {dep.def_path}: {error}; sightline sync, then commit"
+                ) from None
             return True
         path = str(dep.def_path)
         if path not in self._hashes:
