@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -93,11 +94,12 @@ def test_without_arguments_it_submits_one_array_per_stage_with_what_each_waits_f
 
 def test_an_array_that_slurm_refuses_ends_it_and_what_was_taken_is_written_down(study: Path) -> None:
     program = study.parent / "bin/sbatch"
-    program.write_text('#!/bin/bash\ncase "$*" in *aftercorr*) echo "invalid partition" >&2; exit 1;; esac\necho 5\n')
+    refusal = 'case "$*" in *=report-card*) echo "invalid partition" >&2; exit 1;; *) echo "5;tests";; esac'
+    program.write_text(f"#!/bin/bash\n{refusal}\n")
     done = bash(script(study))
     assert done.returncode != 0
     assert "invalid partition" in done.stderr
-    assert (study.parent / "work/jobs").read_text() == "train: job 5\n"
+    assert (study.parent / "work/jobs").read_text() == "train: job 5\n"  # and not those after it either
 
 
 def task(study: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -155,6 +157,14 @@ def test_a_task_that_is_not_in_the_table_is_refused(study: Path) -> None:
     assert done.returncode != 0
     assert "train 1: no such task" in done.stderr
     assert not (study.parent / "called").exists()
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_nothing_to_say(study: Path) -> None:
+    path = script(study)
+    path.write_text(path.read_text().partition("\nnumber|task|")[0] + "\n")
+    done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_numbers_are_written_as_ranges() -> None:

@@ -79,7 +79,8 @@ if [ $# = 0 ]; then
   mkdir -p "$work/logs" && cp "$study/dvc.lock" "$work/dvc.lock"
   [ "$0" -ef "$work/{name}" ] || cp "$0" "$work/{name}"   # where `sightline cluster status` looks
   array() {{ sbatch --parsable --kill-on-invalid-dep=yes --chdir="$work" --output="$work/logs/%x-%a.log" \\
-    --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$work/{name}" "$1"; }}
+    --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$work/{name}" "$1" |
+    cut -d ";" -f 1; }}   # the job's number, without the cluster's name
   taken() {{ echo "$1: job $2" | tee -a "$work/jobs"; }}
 {arrays}
   exit
@@ -100,7 +101,8 @@ echo "--- $task on $HOSTNAME, $(date '+%Y-%m-%d %H:%M:%S')"
 mkdir -p "$work/clones"
 [ -e "$work/dvc.lock" ] || { cp "$study/dvc.lock" "$work/$HOSTNAME.$$"; mv "$work/$HOSTNAME.$$" "$work/dvc.lock"; }
 clone=$(mktemp -d "$work/clones/$task.XXXX")   # a new one where a killed run left one, or still writes into it
-export DVC_SITE_CACHE_DIR=$(mktemp -d)   # on the node's own disk
+DVC_SITE_CACHE_DIR=$(mktemp -d)   # on the node's own disk
+export DVC_SITE_CACHE_DIR
 trap 'cd /; rm -rf "$clone" "$DVC_SITE_CACHE_DIR"' EXIT
 git clone --quiet --shared --no-checkout "$study" "$clone"
 cd "$clone"
@@ -124,7 +126,7 @@ number|task|restored before it|checked out|linked|fingerprint of what it runs
 
 COMMIT = """\
 # DVC records no run of these stages by itself, since their outputs lie outside the cache
-case " {stages} " in *" $stage "*) dvc commit --quiet --force "$task" ;; esac
+case $stage in {stages}) dvc commit --quiet --force "$task" ;; esac
 """
 
 
@@ -157,7 +159,7 @@ def batch_script(
     kept = shlex.quote(str(places.checkpoints))
     parent = shlex.quote(str(places.checkpoints.parent))
     checkpoints = f'mkdir -p "$study"/{kept} {parent} && ln -s "$study"/{kept} {kept}\n'
-    commit = COMMIT.format(stages=" ".join(unrecorded)) if unrecorded else ""
+    commit = COMMIT.format(stages=" | ".join(unrecorded)) if unrecorded else ""
     table = "".join(
         f"{row.number}|{row.task}|{':'.join(row.before)}|{':'.join(row.inputs)}|{':'.join(row.linked)}|{row.fingerprint}\n"
         for row in rows
@@ -186,7 +188,8 @@ def _array_lines(arrays: Sequence[Array], at_once: int | None) -> list[str]:
         if array.others:
             waits.append("afterok" + "".join(f":{_reference(job)}_{number}" for job, number in array.others))
         dependency = f' "{",".join(waits)}"' if waits else ""
-        lines.append(f"  job{place}=$(array {array.group} {numbers}{dependency}) && taken {array.group} $job{place}")
+        lines.append(f"  job{place}=$(array {array.group} {numbers}{dependency})")
+        lines.append(f'  taken {array.group} "$job{place}"')
     return lines
 
 
