@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from dvc.utils.serialize import load_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 
-from sightline.cluster.graph import Stage
+from sightline.cluster.graph import Stage, tasks
 from sightline.study.errors import StudyError
 
 State = Literal["collected", "cached", "left"]
@@ -59,16 +60,20 @@ class Knowledge:
         self.damaged: set[Path] = set()
         """Files of the cache that were seen to be shorter or longer than their record says."""
 
+    @cached_property
+    def _made_by_tasks(self) -> set[str]:
+        return {out for name in tasks(self.stages) for out in self.stages[name].outs}
+
     @property
     def cache(self) -> Path:
         """The cache's folder, absolute."""
         return Path(self.repo.cache.legacy.path).resolve()
 
-    def states(self, tasks: list[str]) -> dict[str, State]:
-        """The state of each task; `tasks` in an order in which they can run."""
+    def states(self, names: list[str]) -> dict[str, State]:
+        """The state of each task; `names` in an order in which they can run."""
         outs: dict[str, Record] = {}  # path -> its entry in the record of the task that writes it
         states: dict[str, State] = {}
-        for name in tasks:
+        for name in names:
             states[name] = "left"
             if any(states.get(need) == "left" for need in self.stages[name].needs):
                 continue
@@ -102,10 +107,9 @@ class Knowledge:
     def fingerprint(self, chain: Sequence[str]) -> str:
         """12 hexadecimal digits of what these stages run, one after the other: commands, parameters, files read.
 
-        Of files that other `foreach` items make, the path alone counts.
+        Of files that other tasks make, the path alone counts.
         """
-        made = {out for stage in self.stages.values() if stage.key for out in stage.outs}
-        parts = []
+        made, parts = self._made_by_tasks, []
         for name in chain:
             stage = self._dvc[name]
             for dep in stage.deps:
