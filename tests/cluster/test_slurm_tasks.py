@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,76 @@ def test_uncommitted_changes_are_named_before_anything_is_submitted(tmp_path: Pa
     submit(study.folder)
     wait_until(idle, "the tasks end")
     collect(study.folder)
+
+
+@minutes
+def test_tasks_share_the_gpus_that_there_are(tmp_path: Path) -> None:
+    """Slurm's two pretended GPUs, and three tasks that ask for one each."""
+    study = tiny_study(tmp_path, keys=3, layers=("train",))
+    for number in range(3):
+        study.hold(f"train@k{number:03}")
+    submit(study.folder, "--gres", "gpu:1")
+    wait_until(lambda: len(study.begun()) == 3, "two trainings begin")  # after prepare
+    assert sorted(found.state for found in jobs()[-3:]) == ["PENDING", "RUNNING", "RUNNING"]
+    for number in range(3):
+        study.release(f"train@k{number:03}")
+    wait_until(idle, "the tasks end")
+    assert len(study.begun()) == 4
+    collect(study.folder)
+
+
+@minutes
+def test_a_damaged_cache_is_said_and_a_lost_result_made_again(tmp_path: Path) -> None:
+    study = tiny_study(tmp_path, keys=2, layers=("train",))
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    (cached,) = (
+        path
+        for path in (study.folder / ".dvc/cache/files/md5").rglob("*")
+        if path.is_file() and path.read_text().startswith("train@k001 ")
+    )
+    cached.chmod(0o644)
+    cached.write_text("half a fi")
+    refused = sightline(study.folder, "cluster", "submit", "--engine", "slurm")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: ")
+    assert cached.name in refused.stderr.replace("/", "") or str(cached) in refused.stderr
+    cached.unlink()
+    before = len(study.begun())
+    submit(study.folder)
+    wait_until(idle, "the tasks end")
+    assert study.begun()[before:] == ["train@k001"]
+    collect(study.folder)
+
+
+@minutes
+def test_a_full_disk_fails_tasks_with_a_line_and_loses_nothing(tmp_path: Path) -> None:
+    """The cache on a disk of its own, which is full when the tasks want to write their results."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode != 0:
+        pytest.skip("a disk cannot be mounted here")
+    try:
+        study = tiny_study(tmp_path, keys=2, layers=("train",))
+        config = study.folder / ".dvc/config"
+        config.write_text(config.read_text() + f"[cache]\n    dir = {disk}/cache\n")
+        commit(study.folder)
+        for number in range(2):
+            study.hold(f"train@k{number:03}")
+        submit(study.folder)
+        wait_until(lambda: len(study.begun()) == 3, "both trainings begin")
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        for number in range(2):
+            study.release(f"train@k{number:03}")
+        wait_until(idle, "the tasks end")
+        assert [job("train", number).state for number in range(2)] == ["FAILED", "FAILED"]
+        shown = sightline(study.folder, "cluster", "status").stdout
+        assert shown.count("No space left on device") == 2, shown
+        (disk / "filler").unlink()
+        submit(study.folder)
+        wait_until(idle, "the tasks end")
+        collect(study.folder)
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
