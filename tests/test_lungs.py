@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from sightline.alignment.shortcut import widened
 from sightline.images.phantom import _body_coordinates, phantom_image
-from sightline.lungs import _block_means, _filled, estimated_body
+from sightline.lungs import _block_means, _closed, _filled, _without_holes, estimated_body
 from sightline.statistics.streams import stream
 
 
@@ -97,6 +97,17 @@ def test_filling_equals_the_cheapest_way_out() -> None:
             if 0 <= near[0] < height and 0 <= near[1] < width:
                 heapq.heappush(queue, (max(level, grey[near]), near))
     np.testing.assert_array_equal(_filled(grey), best)
+
+
+def test_closing_and_holes_equal_scipys() -> None:
+    disc = np.add.outer(np.arange(-7, 8) ** 2, np.arange(-7, 8) ** 2) <= 56
+    for seed, shape in enumerate([(64, 64), (64, 40), (5, 64), (1, 1), (30, 7)]):
+        mask = np.random.default_rng(seed).random(shape) > 0.9 - 0.1 * seed
+        padded = np.pad(mask, 8)
+        padded[-8:] = padded[-9]
+        closed = ndimage.binary_closing(padded, disc)[8:-8, 8:-8]
+        np.testing.assert_array_equal(_closed(mask), closed)
+        np.testing.assert_array_equal(_without_holes(mask), ndimage.binary_fill_holes(mask))
 
 
 def test_block_means_keep_the_mean() -> None:

@@ -9,6 +9,7 @@ stands in for them, and printed results say "body", not "lungs".
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from sightline.experts.masks import overlaps, shrunk
 from sightline.formats.mask_png import png_mask
 from sightline.formats.mask_values import mixed_whites, white_of
 from sightline.inputs import LungKind
-from sightline.maps import upsampled
+from sightline.maps import bilinear_weights
 from sightline.names import stem_of
 from sightline.statistics.otsu import otsu_cut
 from sightline.study.errors import StudyError
@@ -30,6 +31,7 @@ BLUR = 0.7  # cells, sigma
 NOISE_FLOOR = 10.0  # grey levels: below it, differences of the film's black are noise, not anatomy
 AIR_AT_MOST = 0.4  # of the image's 95th percentile: brighter cells are not air, whatever Otsu's cut
 CLOSING = 7  # cells, radius: gaps narrower than some 0.2 of the side belong to the body (under the arms, open lungs)
+ROUNDS = 8  # steps between two looks whether anything still changes
 CROSS = ndimage.generate_binary_structure(2, 1)
 
 
@@ -49,7 +51,6 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
 
     Meant for frontal views of one patient. Bright collimator edges or a bright table that touch the body join it.
     """
-    height, width = image_HW.shape
     small_hw = _block_means(image_HW.astype(np.float64))
     grey_hw = ndimage.gaussian_filter(small_hw, BLUR)
     level_hw = np.log(_filled(grey_hw) + NOISE_FLOOR)
@@ -57,26 +58,53 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
     body_hw = level_hw > min(otsu_cut(level_hw), most)
     if not body_hw.any():
         return np.ones(image_HW.shape, bool)
-    body_hw = ndimage.binary_fill_holes(_closed(_largest_piece(body_hw)))
+    body_hw = _without_holes(_closed(_largest_piece(body_hw)))
     soft_hw = ndimage.gaussian_filter(body_hw.astype(np.float64), BLUR)  # without it the outline is a staircase
-    return upsampled(soft_hw[None], height, width)[0] >= 0.5
+    (h, w), (rows, cols) = soft_hw.shape, image_HW.shape
+    # the product of `maps.upsampled` with the axis of maps, as ties at 0.5 depend on the order of its sums
+    return (_bilinear(h, rows) @ soft_hw[None] @ _bilinear(w, cols).T)[0] >= 0.5
 
 
 def _block_means(values_HW: np.ndarray) -> np.ndarray:
     """Float64 h x w: means over cells of equal area, at most 64 along each axis; a smaller image stays as it is."""
-    rows, cols = (overlaps(size, min(COARSE, size)).toarray() / size for size in values_HW.shape)
+    rows, cols = map(_averages, values_HW.shape)
     return rows @ values_HW @ cols.T
+
+
+@lru_cache(maxsize=16)
+def _averages(size: int) -> np.ndarray:
+    """Float64 n x `size`: the share of each of n cells, at most 64, that each pixel fills."""
+    return overlaps(size, min(COARSE, size)).toarray() / size
+
+
+_bilinear = lru_cache(maxsize=16)(bilinear_weights)
 
 
 def _filled(grey_hw: np.ndarray) -> np.ndarray:
     """The lowest maximum over all 4-connected ways from each cell to the left, right or upper border, h x w."""
-    filled_hw = np.full_like(grey_hw, grey_hw.max())
-    filled_hw[0], filled_hw[:, 0], filled_hw[:, -1] = grey_hw[0], grey_hw[:, 0], grey_hw[:, -1]
-    while True:  # some 64 rounds: each settles at least the lowest unsettled cell
-        lowered_hw = np.maximum(grey_hw, ndimage.grey_erosion(filled_hw, footprint=CROSS, mode="nearest"))
-        if (lowered_hw == filled_hw).all():
-            return filled_hw
-        filled_hw = lowered_hw
+    # Only the order of the cells counts, so whole ranks stand in for them: small numbers, and no sum is rounded.
+    # Rows lie behind each other with a wall between them, which is above every rank.
+    (h, w), order = grey_hw.shape, np.argsort(grey_hw, axis=None)
+    wall, stride = h * w, w + 1
+    ranks_hw = np.empty(h * w, np.uint16)
+    ranks_hw[order] = np.arange(h * w)
+    walled = np.full((h + 2, stride), wall, np.uint16)
+    inside, cells = slice(stride, (h + 1) * stride), (slice(1, h + 1), slice(0, w))
+    walled[cells] = ranks_hw.reshape(h, w)
+    floor = walled.ravel()[inside].copy()
+    walled[1 : h + 1, 1 : w - 1][1:] = wall - 1
+    level = walled.ravel()
+    own, lowest = level[inside], np.empty_like(floor)
+    around = [level[inside.start + step : inside.stop + step] for step in (-stride, stride, -1, 1)]
+    before = np.zeros_like(floor)
+    while not np.array_equal(own, before):
+        before = own.copy()
+        for _ in range(ROUNDS):
+            np.minimum(own, around[0], out=lowest)
+            for neighbour in around[1:]:
+                np.minimum(lowest, neighbour, out=lowest)
+            np.maximum(lowest, floor, out=own)
+    return np.asarray(grey_hw.ravel()[order][walled[cells]])
 
 
 def _largest_piece(mask_hw: np.ndarray) -> np.ndarray:
@@ -87,12 +115,32 @@ def _largest_piece(mask_hw: np.ndarray) -> np.ndarray:
 
 def _closed(mask_hw: np.ndarray) -> np.ndarray:
     """The mask closed by a disc; beyond the left, right and upper border it is empty, and below it continues."""
-    steps = np.arange(-CLOSING, CLOSING + 1)
-    disc = steps[:, None] ** 2 + steps**2 <= CLOSING * (CLOSING + 1)
     pad = CLOSING + 1
     padded = np.pad(mask_hw, pad)
     padded[-pad:] = padded[-pad - 1]
-    return ndimage.binary_closing(padded, disc)[pad:-pad, pad:-pad]
+    return ~_widened_by_disc(~_widened_by_disc(padded))[pad:-pad, pad:-pad]
+
+
+def _widened_by_disc(mask_hw: np.ndarray) -> np.ndarray:
+    """The mask with all cells whose squared distance to one of its cells is at most CLOSING * (CLOSING + 1)."""
+    h, w = mask_hw.shape
+    reach = CLOSING * (CLOSING + 1)
+    wide_hw, across = mask_hw.copy(), 0  # the mask widened along rows by `across` cells
+    widened_hw = np.zeros_like(mask_hw)
+    for away in range(CLOSING, -1, -1):  # rows at this distance, the farthest first: their chords are the shortest
+        while (across + 1) ** 2 + away**2 <= reach:
+            across += 1
+            wide_hw[:, across:] |= mask_hw[:, : w - across]
+            wide_hw[:, : w - across] |= mask_hw[:, across:]
+        widened_hw[away:] |= wide_hw[: h - away]
+        widened_hw[: h - away] |= wide_hw[away:]
+    return widened_hw
+
+
+def _without_holes(mask_hw: np.ndarray) -> np.ndarray:
+    """The mask and all that no way of 4-connected cells leads out of."""
+    pieces_hw, _ = ndimage.label(np.pad(~mask_hw, 1, constant_values=True), CROSS)
+    return pieces_hw[1:-1, 1:-1] != pieces_hw[0, 0]
 
 
 def read_lungs(
