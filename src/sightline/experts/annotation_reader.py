@@ -12,14 +12,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sightline.aspect import misfit
 from sightline.counts import counted
 from sightline.experts.findings import finding_groups
 from sightline.experts.masks import shrunk_and_saved
-from sightline.experts.outlines import clean_drawing
 from sightline.experts.repeats import ROUND, is_repeat, repeats_in
-from sightline.formats.mask_png import png_mask
-from sightline.formats.mask_values import mixed_whites, white_of
+from sightline.experts.sheets import Sheet, checked_mask, reading_on_grid, refuse_wrong
+from sightline.formats.mask_values import mixed_whites
 from sightline.names import image_name, stem_of
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
@@ -57,7 +55,33 @@ def read_annotations(
     that is missing, broken, of another aspect, of values that can mean several things, or named by a path, a repeated
     annotation, an empty annotator, a time that is not ISO 8601.
     """
-    path = folder / "annotations.csv"
+    table, readings = readings_in(folder, index, cleanup, findings, adjudicated)
+    on_grid = [reading_on_grid(sheets, grid) for sheets in readings]
+    refuse_wrong(folder, on_grid)
+    table["profession"] = table.profession.str.strip().replace("", "unstated")
+    answers = folder / "readings.csv"
+    table["is_answer"] = table.annotation.isin(
+        read_csv(answers, {"annotation": str}).annotation if answers.exists() else []
+    ) | (table["repeat"] != "")
+    table[["num_saved", "num_thin"]] = [(one.num_saved, one.num_thin) for one in on_grid]
+    rank = {image: number for number, image in enumerate(index["image"].map(image_name))}
+    images, names = table["image"].tolist(), table["annotation"].tolist()
+    order = sorted(range(len(table)), key=lambda row: (rank[images[row]], names[row]))
+    return table.iloc[order].reset_index(drop=True), np.stack([on_grid[row].mask_HW for row in order])
+
+
+def readings_in(
+    folder: Path,
+    index: pd.DataFrame,
+    cleanup: Cleanup = "auto",
+    findings: Collection[str] = (),
+    adjudicated: bool = False,
+) -> tuple[pd.DataFrame, list[list[Sheet]]]:
+    """The first row of each reading that counts, in the file's order, and the sheets of each: no mask is read yet.
+
+    As in `read_annotations`; a second round's `repeat` is "0". StudyError for a table without a row.
+    """
+    path, place = folder / "annotations.csv", folder / "masks"
     table = annotation_table(folder)
     groups = finding_groups(table, findings, str(path), adjudicated)
     table["repeat"] = table["repeat"].replace(ROUND, "0")
@@ -67,50 +91,21 @@ def read_annotations(
         )
     table["image"] = table["image"].map(image_name)
     index = index.assign(image=index["image"].map(image_name))
-    drawn_as = table["drawn"].str.lower().tolist()
-    test = _test_sources(index)
-    problems, masks, counts = [], [], []
-    whites: dict[str, int] = {}
-    wrong_texts = _wrong_texts(table, drawn_as)
-    place = folder / "masks"
+    test, splits = _test_sources(index), _splits_of(index)
+    wrong_texts = _wrong_texts(table, table["drawn"].str.lower().tolist())
     spelled = {image_name(file.name): file for file in place.iterdir()} if place.is_dir() else {}
-    images, names = table["image"].tolist(), table["mask"].tolist()
-    for group in groups:
-        drawn: list[tuple[np.ndarray, bool]] = []
-        for row in group:
-            image, mask = images[row], names[row]
-            where = f"{path}, row {row + 2}:"
-            problems += [f"{where} {wrong}" for wrong in wrong_texts[row]]
-            stranger = _why_not_test(image, index)
-            if stranger:
-                problems.append(f"{where} {stranger}")
-            if mask in ("", ".", "..") or Path(mask).name != mask or "\\" in mask:
-                problems.append(f"{where} mask {mask!r} must be the plain name of a file in {place}")
-                continue
-            path_of_mask = spelled.get(image_name(mask), place / mask)
-            try:
-                inside_hw, whites[mask] = _checked_mask(path_of_mask, test.get(image), grid)
-            except ValueError as error:
-                problems.append(f"{where} mask {path_of_mask}: {error}")
-                continue
-            drawn.append((inside_hw, cleanup == "none" or (cleanup == "auto" and drawn_as[row] == "region")))
-        if not problems:
-            mask_HW, *count = _on_grid(drawn, grid)
-            masks.append(mask_HW)
-            counts.append(count)
-    problems += [f"{path}: mask {line}" for line in mixed_whites(whites)]
-    if problems:
-        raise StudyError(f"{path}: {counted(len(problems), 'wrong annotation')}; correct or remove them", problems)
-    table = table.iloc[[group[0] for group in groups]].reset_index(drop=True)
-    table["profession"] = table.profession.str.strip().replace("", "unstated")
-    answers = folder / "readings.csv"
-    table["is_answer"] = table.annotation.isin(
-        read_csv(answers, {"annotation": str}).annotation if answers.exists() else []
-    ) | (table["repeat"] != "")
-    table[["num_saved", "num_thin"]] = counts
-    rank = {image: number for number, image in enumerate(index.image)}
-    order = sorted(range(len(table)), key=lambda row: (rank[table.image[row]], table.annotation[row]))
-    return table.iloc[order].reset_index(drop=True), np.stack(masks)[order]
+    sheets = []
+    rows = zip(table["image"], table["mask"], table["drawn"].str.lower(), wrong_texts, strict=True)
+    for row, (image, mask, drawn_as, wrong) in enumerate(rows):
+        wrong = [*wrong, *filter(None, [_why_not_test(image, splits)])]
+        is_plain = mask not in ("", ".", "..") and Path(mask).name == mask and "\\" not in mask
+        if not is_plain:
+            wrong.append(f"mask {mask!r} must be the plain name of a file in {place}")
+        file = spelled.get(image_name(mask), place / mask) if is_plain else None
+        is_region = cleanup == "none" or (cleanup == "auto" and drawn_as == "region")
+        sheets.append(Sheet(f"{path}, row {row + 2}:", wrong, mask, file, test.get(image), is_region))
+    firsts = table.iloc[[group[0] for group in groups]].reset_index(drop=True)
+    return firsts, [[sheets[row] for row in group] for group in groups]
 
 
 def annotation_table(folder: Path) -> pd.DataFrame:
@@ -123,20 +118,6 @@ def annotation_table(folder: Path) -> pd.DataFrame:
     table["finding"] = table["finding"].str.strip()
     table["repeat"] = repeats_in(folder, table["annotation"])
     return table
-
-
-def _on_grid(drawn: list[tuple[np.ndarray, bool]], grid: tuple[int, int]) -> tuple[np.ndarray, int, int]:
-    """Masks united and clean, bool H x W; how many regions keep one pixel, and how many outlines are too thin.
-
-    `drawn`: masks, bool h x w, each with whether it holds regions. Regions of one size are united before they shrink.
-    """
-    regions = [inside_hw for inside_hw, is_region in drawn if is_region]
-    if len({inside_hw.shape for inside_hw in regions}) == 1:
-        regions = [np.logical_or.reduce(regions)]
-    shrunk = [shrunk_and_saved(inside_hw, *grid) for inside_hw in regions]
-    clean = [clean_drawing(inside_hw, *grid) for inside_hw, is_region in drawn if not is_region]
-    mask_HW = np.logical_or.reduce([mask_HW for mask_HW, _ in (*shrunk, *clean)])
-    return mask_HW, sum(count for _, count in shrunk), sum(count for _, count in clean)
 
 
 def _wrong_texts(table: pd.DataFrame, drawn_as: list[str]) -> list[list[str]]:
@@ -185,7 +166,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> F
         raise StudyError(f"{folder}: not a readable folder ({error.strerror}); see consensus.folder") from None
     if not paths:
         raise StudyError(f"{folder}: holds no mask; put PNGs there or set consensus.source: none")
-    test = _test_sources(index)
+    test, splits = _test_sources(index), _splits_of(index)
     problems, num_saved = [], 0
     masks: dict[str, np.ndarray] = {}
     whites: dict[str, int] = {}
@@ -194,7 +175,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> F
             problems.append(f"{path}: not a .png; the folder holds one mask per image and nothing else")
             continue
         image = stem_of(path.name)
-        stranger = _why_not_test(image, index)
+        stranger = _why_not_test(image, splits)
         if stranger:
             problems.append(f"{path}: {stranger}")
             continue
@@ -202,7 +183,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> F
             problems.append(f"{path}: a second mask of image {image!r}")
             continue
         try:
-            inside_hw, whites[str(path)] = _checked_mask(path, test[image], grid)
+            inside_hw, whites[str(path)] = checked_mask(path, test[image], grid)
         except ValueError as error:
             problems.append(f"{path}: {error}")
             continue
@@ -221,25 +202,20 @@ def _test_sources(index: pd.DataFrame) -> dict[str, str]:
     return dict(zip(test.image, test.source, strict=True))
 
 
-def _why_not_test(image: str, index: pd.DataFrame) -> str:
-    """Why an image cannot be scored, or '' if it is a test image."""
-    splits = index.split[index.image == image].tolist()
-    if not splits:
+def _splits_of(index: pd.DataFrame) -> dict[str, list[str]]:
+    """By image its split, or splits where the index has it twice."""
+    splits: dict[str, list[str]] = {}
+    for image, split in zip(index["image"], index["split"], strict=True):
+        splits.setdefault(image, []).append(split)
+    return splits
+
+
+def _why_not_test(image: str, splits: dict[str, list[str]]) -> str:
+    """Why an image cannot be scored, or '' if it is a test image; `splits`: of `_splits_of`."""
+    if image not in splits:
         return f"image {image!r} is not in the index of prepared images"
-    return "" if "test" in splits else f"image {image!r} is in split {splits[0]}; only test images have a consensus"
-
-
-def _checked_mask(path: Path, film: str | None, grid: tuple[int, int]) -> tuple[np.ndarray, int]:
-    """The mask at its own size, bool, and what is white in its file; ValueError with the reason.
-
-    Images are squashed to the grid, so a mask may have the aspect of the grid or of its film as displayed.
-    """
-    inside_hw, values = png_mask(path)
-    if film is not None:
-        wrong = misfit(inside_hw.shape, grid, film)
-        if wrong:
-            raise ValueError(wrong)
-    return inside_hw, white_of(values)
+    own = splits[image]
+    return "" if "test" in own else f"image {image!r} is in split {own[0]}; only test images have a consensus"
 
 
 def is_time(texts: pd.Series) -> pd.Series:
