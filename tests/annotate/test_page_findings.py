@@ -210,7 +210,7 @@ def test_exports_keep_findings_apart_and_come_back_through_import(two: Served, t
         assert problems == []
         first = [row for row in stored.values() if row.repeat == 0]
         nodules = [row for row in first if as_given(row.findings)[1].answer == "region"]
-        area = [sum(int(masks.sum()) for masks in regions.masks.values()) for regions in (only, both)]
+        area = [sum(int(masks.sum()) for masks in regions.readers) for regions in (only, both)]
         assert area[0] == 100 * len(nodules)
         assert area[1] == sum(int(mask_of_answer(row).sum()) for row in first)
 

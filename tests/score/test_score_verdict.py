@@ -165,8 +165,7 @@ def test_readers_keep_their_names_across_images(tmp_path, study):
     for source in (drawn, tmp_path / "coco.json"):
         regions = read_regions([source], Asked(images=frozenset(readers[READERS[0]]), cleanup="none"), [])
         assert regions.names is not None
-        for image, masks_RHW in regions.masks.items():
-            names = regions.names[image]
+        for image, names, masks_RHW in zip(regions.asked, regions.names, regions.readers, strict=True):
             assert sorted(names) == READERS
             np.testing.assert_array_equal(masks_RHW, [readers[reader][image] for reader in names])
     assert read_regions([mask_folder(tmp_path / "masks")], Asked(images=frozenset(IMAGES)), []).names is None

@@ -57,7 +57,8 @@ def read_annotations(
     """
     table, readings = readings_in(folder, index, cleanup, findings, adjudicated)
     on_grid = [reading_on_grid(sheets, grid) for sheets in readings]
-    refuse_wrong(folder, on_grid)
+    whites = {mask: white for one in on_grid for mask, white in one.whites.items()}
+    refuse_wrong(folder, [problem for one in on_grid for problem in one.problems], whites)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
     answers = folder / "readings.csv"
     table["is_answer"] = table.annotation.isin(

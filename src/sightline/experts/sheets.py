@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,15 +64,10 @@ def reading_on_grid(sheets: list[Sheet], grid: tuple[int, int]) -> OnGrid:
     return OnGrid(problems, whites, *((np.zeros((0, 0), bool), 0, 0) if problems else _on_grid(drawn, grid)))
 
 
-def refuse_wrong(folder: Path, readings: Iterable[OnGrid]) -> None:
-    """StudyError that lists all that is wrong with a folder's readings, if anything is; each is looked at once."""
+def refuse_wrong(folder: Path, problems: Sequence[str], whites: Mapping[str, int]) -> None:
+    """StudyError that lists all that is wrong with a folder's readings (`OnGrid`) and their masks' whites together."""
     path = folder / "annotations.csv"
-    problems: list[str] = []
-    whites: dict[str, int] = {}
-    for reading in readings:
-        problems += reading.problems
-        whites |= reading.whites
-    problems += [f"{path}: mask {line}" for line in mixed_whites(whites)]
+    problems = [*problems, *(f"{path}: mask {line}" for line in mixed_whites(whites))]
     if problems:
         raise StudyError(f"{path}: {counted(len(problems), 'wrong annotation')}; correct or remove them", problems)
 

@@ -16,6 +16,7 @@ import numpy as np
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import MAX_SIDE, shown
 from sightline.formats.repeats import Repeats
+from sightline.formats.rle import counts_at
 from sightline.names import stem_of
 
 
@@ -37,6 +38,8 @@ class _Reading:
     created_at: str
     shapes: list[tuple[str, Draw]] = field(default_factory=list)
     is_wrong: bool = False
+    counts: np.ndarray | None = None
+    """Run lengths of the mask of a whole image, which has no shapes."""
 
 
 @dataclass
@@ -93,10 +96,9 @@ class Gathering:
         if (image, reader or self.options.annotator or "") in self._readings:
             raise ValueError(f"a second mask of image {image!r}; keep one")
         self.size(image, (mask_HW.shape[0], mask_HW.shape[1]))
-        reading = self.reading(image, reader, where)
         patch = cut_out(mask_HW)
-        if patch.mask_hw.size:
-            reading.shapes.append((where, lambda _size: patch))
+        counts = counts_at(patch.mask_hw, patch.top, patch.left, self._sizes[image])
+        self.reading(image, reader, where).counts = counts
 
     def is_empty(self, image: str, reader: str) -> bool:
         """Whether the reader's reading of an image has no shape yet."""
@@ -139,6 +141,10 @@ class Gathering:
 
     def _add(self, image: str, reader: str, reading: _Reading) -> None:
         """Adds the drawing of a reading, or what is wrong with its shapes."""
+        fields = {"image": image, "annotator": reader, "created_at": reading.created_at, "source": reading.where}
+        if reading.counts is not None:
+            self.contents.drawings.append(Drawing(size=self._sizes[image], counts=reading.counts, **fields))
+            return
         patches = []
         for where, draw in reading.shapes:
             try:
@@ -155,7 +161,6 @@ class Gathering:
                 self.problems.add(where, str(error))
         if len(patches) == len(reading.shapes):
             mask_hw, top, left = united(patches)
-            fields = {"image": image, "annotator": reader, "created_at": reading.created_at, "source": reading.where}
             self.contents.drawings.append(Drawing.at(mask_hw, top, left, self._sizes[image], **fields))
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from sightline.aspect import Size, has_aspect, how_to_turn, looks_turned
 
 Sizes = Mapping[str, Sequence[tuple[Size, str]]]
@@ -52,15 +50,15 @@ def squashed_note(sizes: Sizes, films: Mapping[str, Size]) -> list[str]:
     return [f"square masks of films that are not square count as squashed, not as cut; such images: {len(odd):,}"]
 
 
-def map_problems(maps: Mapping[str, Mapping[str, np.ndarray]], sizes: Sizes, films: Mapping[str, Size]) -> list[str]:
+def map_problems(maps: Mapping[str, Mapping[str, Size]], sizes: Sizes, films: Mapping[str, Size]) -> list[str]:
     """One line for each map that has the aspect of its film, or else its mask, only with rows and columns exchanged.
 
-    `maps`: by candidate and image, h x w each. A map's own grid may be coarse, square or of any other aspect. Maps of
-    one shape, exchanged on some images and not on others, are a network's grid, and are not looked at.
+    `maps`: by candidate and image, the size of each. A map's own grid may be coarse, square or of any other aspect.
+    Maps of one shape, exchanged on some images and not on others, are a network's grid, and are not looked at.
     """
     problems = []
     for candidate, by_image in maps.items():
-        shapes = {image: by_image[image].shape for image in sizes if image in by_image}
+        shapes = {image: by_image[image] for image in sizes if image in by_image}
         expected = {image: films[image] if image in films else sizes[image][0][0] for image in shapes}
         exchanged = [image for image, shape in shapes.items() if _is_exchanged(shape, expected[image])]
         as_shown = [image for image, shape in shapes.items() if has_aspect(shape, [expected[image]])]

@@ -14,29 +14,39 @@ import numpy as np
 from sightline.alignment.ladder import MapsAndRegions
 from sightline.aspect import Size
 from sightline.counts import counted
-from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.formats.fields import size_of
 from sightline.images.film_files import film_files
+from sightline.packed_masks import PackedMasks
 from sightline.score.aspects import map_problems, mask_problems, squashed_note
-from sightline.score.maps_in import read_maps
+from sightline.score.consensus_in import Others, Shares, consensus_masks
+from sightline.score.cores import Cores
+from sightline.score.maps_in import MapSet, read_maps
 from sightline.score.patients import named_patients, warning_of
-from sightline.score.pictures_in import read_anatomy, read_films, read_lungs, sizes_of_films
-from sightline.score.regions_in import Asked, Regions, read_regions
+from sightline.score.pictures_in import FilmPixels, read_films, read_lungs, sizes_of_films
+from sightline.score.regions_in import Asked, read_regions
 from sightline.score.results import IN_BODY, Origin, settings
+from sightline.score.work import Work
 from sightline.study.errors import StudyError, collapsed
 
-Maps = dict[str, dict[str, np.ndarray]]
-"""Raw maps h x w, by candidate and image."""
+
+def gather(arguments: argparse.Namespace, folder: Path | None = None) -> tuple[MapsAndRegions, Origin]:
+    """The study that the command's arguments name, and what its results say of it; StudyError with all problems.
+
+    Of the study's images, memory holds names: masks and films lie as rows in files of `folder` (None: a temporary one
+    that lives as long as the study), maps in their own files, and `field[row]` reads one.
+    """
+    with Cores() as cores:
+        return _gathered(arguments, Work(folder), cores)
 
 
-def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
-    """The study that the command's arguments name, and what its results say of it; StudyError with all problems."""
+def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[MapsAndRegions, Origin]:
     problems: list[str] = []
-    maps, left_out = _maps(arguments, problems)
-    with_maps = [set(by_image) for by_image in maps.values()] or [set()]
+    maps, left_out = _maps(arguments, problems, work, cores)
+    with_maps = [set(of_candidate.places) for of_candidate in maps.values()] or [set()]
+    shapes = {candidate: of_candidate.shapes for candidate, of_candidate in maps.items()}
     paths = {} if arguments.images is None else film_files(arguments.images)
     wanted = frozenset(set.intersection(*with_maps))
-    films = sizes_of_films(sorted(wanted), paths)
+    films = sizes_of_films(sorted(wanted), paths, cores)
     asked = Asked(
         images=wanted,
         sizes=films,
@@ -46,81 +56,76 @@ def gather(arguments: argparse.Namespace) -> tuple[MapsAndRegions, Origin]:
         format=arguments.format,
         image_size=_image_size(arguments.image_size),
     )
-    regions = read_regions([Path(path) for path in arguments.masks], asked, problems)
-    images = sorted(regions.masks)
-    for candidate, by_image in maps.items():
+    regions = read_regions([Path(path) for path in arguments.masks], asked, problems, work, cores)
+    images, grid = regions.asked, regions.grid
+    for candidate, by_image in shapes.items():
         left_out[f"maps of {candidate} without a region"] = sorted(set(by_image) - regions.images)
         left_out[f"regions without a map of {candidate}"] = sorted(regions.images - set(by_image))
     if not images and not problems:
         cases = [f"a map: {min(names)}" for names in with_maps if names]
         cases += [f"a region: {image}" for image in sorted(regions.images)[:1]]
         raise StudyError("no region has a map of every model; they are matched by file stem", cases)
-    if images and not problems and not any(regions.masks[image].any() for image in images):
+    if images and not problems and not regions.readers.sizes_G.any():
         raise StudyError("no image has a region: nothing to score")
     if arguments.grid:
-        problems += _coarser(maps, (arguments.grid[0], arguments.grid[1]))
+        problems += _coarser(shapes, (arguments.grid[0], arguments.grid[1]))
     first_paths = {image: of_image[0] for image, of_image in paths.items()}
     problems += mask_problems(regions.sizes, films, first_paths, asked.grid)
-    problems += map_problems(maps, regions.sizes, films)
-    pixels_MHW = read_films(images, paths, regions.grid, problems) if arguments.images else None
-    lungs_MHW = None
+    problems += map_problems(shapes, regions.sizes, films)
+    pixels = lungs = None
+    if arguments.images:
+        pixels = read_films(images, paths, grid, problems, work, cores, wants_bodies=not arguments.lungs)
     if arguments.lungs:
-        lungs_MHW, lung_sizes = read_lungs(images, arguments.lungs, regions.grid, problems)
+        lungs, lung_sizes = read_lungs(images, arguments.lungs, grid, problems, work, cores)
         expected = {image: films.get(image, sizes[0][0]) for image, sizes in regions.sizes.items()}
         problems += mask_problems(lung_sizes, expected, first_paths, asked.grid)
     if problems:
         raise StudyError(
             f"{counted(len(problems), 'problem')} with the files; correct or remove them", collapsed(problems)
         )
-    anatomy_MHW, anatomy = read_anatomy(images, lungs_MHW, pixels_MHW, regions.grid)
     patients = named_patients(images, arguments.patients)
     notes = [*regions.notes, *squashed_note(regions.sizes, films)]
     if not arguments.patients and (warning := warning_of(images)):
         notes.append(warning)
-    study = _study(arguments, images, patients, regions, maps, pixels_MHW, anatomy_MHW, anatomy)
-    left_out |= regions.left_out
-    left_out["images whose consensus region is empty: scored NaN"] = [
-        image for image, mask_HW in zip(images, study.masks_MHW, strict=True) if not mask_HW.any()
-    ]
-    named = {reason: names for reason, names in left_out.items() if names}
-    return study, Origin(anatomy=anatomy, is_single=regions.is_single, left_out=named, notes=notes)
-
-
-def _study(
-    arguments: argparse.Namespace,
-    images: list[str],
-    patients: list[str],
-    regions: Regions,
-    maps: Maps,
-    pixels_MHW: np.ndarray | None,
-    anatomy_MHW: np.ndarray | None,
-    anatomy: str,
-) -> MapsAndRegions:
-    readers = [regions.masks[image] for image in images]
-    return MapsAndRegions(
+    masks, empty = consensus_masks(regions.readers, work, cores)
+    anatomy = "lungs" if lungs is not None else "body" if pixels is not None else "none"
+    bodies = lungs if lungs is not None else None if pixels is None else pixels.bodies
+    study = MapsAndRegions(
         seed=arguments.seed,
         settings=settings(arguments.primary),
         images=images,
         patients_M=np.array(patients),
-        masks_MHW=np.array([consensus_mask(masks_RHW) for masks_RHW in readers], bool),
-        shares_MHW=np.array([pixel_share(masks_RHW) for masks_RHW in readers]),
-        readers_MRHW=readers,
-        others_MRHW=[left_out_consensus(masks_RHW) for masks_RHW in readers],
-        reader_names_MR=None if regions.names is None else [regions.names[image] for image in images],
-        maps={candidate: [by_image[image] for image in images] for candidate, by_image in maps.items()},
-        pixels_MHW=pixels_MHW,
-        lungs_MHW=anatomy_MHW,
+        masks_MHW=_held(masks),
+        shares_MHW=_held(Shares(regions.readers)),
+        readers_MRHW=[*regions.readers],
+        others_MRHW=[*Others(regions.readers)],
+        reader_names_MR=regions.names,
+        maps={candidate: [*of_candidate.of(images)] for candidate, of_candidate in maps.items()},
+        pixels_MHW=None if pixels is None else _held(pixels.pixels),
+        lungs_MHW=None if bodies is None else _held(bodies),
         baseline_names=IN_BODY if anatomy == "body" else {},
     )
+    left_out |= regions.left_out
+    left_out["images whose consensus region is empty: scored NaN"] = [images[row] for row in empty]
+    named = {reason: names for reason, names in left_out.items() if names}
+    return study, Origin(anatomy=anatomy, is_single=regions.is_single, left_out=named, notes=notes)
 
 
-def _maps(arguments: argparse.Namespace, problems: list[str]) -> tuple[Maps, dict[str, list[str]]]:
-    """All maps, and the names of files beside them that are no maps, by reason."""
-    maps: Maps = {}
+def _held(rows: PackedMasks | Shares | FilmPixels) -> np.ndarray:
+    """All rows in memory, M x H x W."""
+    return np.array([*rows]).reshape(len(rows), *rows.grid)
+
+
+def _maps(
+    arguments: argparse.Namespace, problems: list[str], work: Work, cores: Cores
+) -> tuple[dict[str, MapSet], dict[str, list[str]]]:
+    """All maps by candidate, and the names of files beside them that are no maps, by reason."""
+    maps: dict[str, MapSet] = {}
     left_out: dict[str, list[str]] = {}
     for text in (arguments.maps, *arguments.also):
         name, path = named_path(text)
-        by_method, left_out[f"files beside the maps of {name} that are no PNG or NPY"] = read_maps(path, problems)
+        by_method, strangers = read_maps(path, problems, work, cores)
+        left_out[f"files beside the maps of {name} that are no PNG or NPY"] = strangers
         for method, by_image in by_method.items():
             candidate = f"{name}.{method}" if method else name
             if candidate in maps:
@@ -140,13 +145,12 @@ def _image_size(text: str | None) -> Size | None:
         raise StudyError(f"--image-size: {error}") from None
 
 
-def _coarser(maps: Mapping[str, Mapping[str, np.ndarray]], cells: Size) -> list[str]:
+def _coarser(shapes: Mapping[str, Mapping[str, Size]], cells: Size) -> list[str]:
     """One line per candidate with a map of fewer cells than --grid says."""
     problems = []
-    for candidate, by_image in maps.items():
-        for image, map_hw in by_image.items():
-            if map_hw.shape[0] < cells[0] or map_hw.shape[1] < cells[1]:
-                rows, cols = map_hw.shape
+    for candidate, by_image in shapes.items():
+        for image, (rows, cols) in by_image.items():
+            if rows < cells[0] or cols < cells[1]:
                 problems.append(
                     f"--grid {cells[0]} {cells[1]}: the map of {candidate} on {image} has fewer cells, {rows} x {cols}"
                 )

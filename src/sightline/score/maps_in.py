@@ -1,88 +1,155 @@
 """Saliency maps made elsewhere, as `sightline score` takes them: a folder of PNG or NPY, or an NPZ.
 
-Images are named by file stem. Every problem with a file goes into `problems`, one line per case, so that a user sees
-all of them at once; StudyError is raised only where nothing is left to read. h w grid of one map.
+Images are named by file stem. All maps are read once and checked, and none is kept: `MapSet.of` reads each again when
+it is asked for. Every problem with a file goes into `problems`, one line per case, so that a user sees all of them at
+once; StudyError is raised only where nothing is left to read. h w grid of one map.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from sightline.aspect import Size
 from sightline.map_files import SUFFIXES, checked_map, read_map
 from sightline.names import image_name, stem_of
+from sightline.rows_on_disk import Rows
+from sightline.score.cores import Cores
+from sightline.score.npz_rows import Npz
+from sightline.score.work import Work
 from sightline.study.errors import StudyError
-from sightline.study.files import read_npz
 
 
-def read_maps(path: Path, problems: list[str]) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
-    """Raw maps, float64 h x w by method and image, and the names of files that are not maps.
+class Maps(Rows):
+    """M raw maps, float64 h x w each, signed and of any range: `maps[row]` reads one from its file."""
+
+    def __init__(self, read: Callable[[Any], np.ndarray], places: Sequence[Any], shapes: Sequence[Size]) -> None:
+        """`read`: gives the map at each of `places`."""
+        self._read, self._places = read, places
+        self.shapes = shapes
+        """(rows, columns) of each map, for which none is read."""
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def at(self, row: int) -> np.ndarray:
+        """A map, float64 h x w; ValueError where its file is no longer what it was."""
+        return checked_map(self._read(self._places[row]))
+
+    def part(self, rows: range) -> Maps:
+        """These maps."""
+        return Maps(self._read, [self._places[row] for row in rows], [self.shapes[row] for row in rows])
+
+
+@dataclass(frozen=True)
+class MapSet:
+    """The maps of one method, by image: where each is, and what is known of it."""
+
+    read: Callable[[Any], np.ndarray]
+    """The map at a place; it can be sent to other processes."""
+    places: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, Size] = field(default_factory=dict)
+    """(rows, columns) of each map."""
+
+    def add(self, image: str, place: Any, shape: Size) -> None:
+        """Another map."""
+        self.places[image], self.shapes[image] = place, shape
+
+    def of(self, images: Sequence[str]) -> Maps:
+        """The maps of these images."""
+        return Maps(self.read, [self.places[image] for image in images], [self.shapes[image] for image in images])
+
+
+def read_maps(path: Path, problems: list[str], work: Work, cores: Cores) -> tuple[dict[str, MapSet], list[str]]:
+    """The maps by method, checked, and the names of files that are not maps.
 
     A folder of PNG or NPY, one per image: one method, named "". An NPZ with `images` (M names): every other array is a
     method, M x h x w. An NPZ without `images`: every array is one image's map, of method "". Maps may have any size
-    and range and may be signed; a PNG's range is [0, 1].
+    and range and may be signed; a PNG's range is [0, 1]. The rows of a compressed array, of which none can be read
+    alone, go to `work`.
     """
     if path.is_dir():
-        maps, strangers = _map_folder(path, problems)
+        maps, strangers = _map_folder(path, problems, cores)
         return {"": maps}, strangers
     if not path.is_file():
         raise StudyError(f"{path}: no folder and no file; MAPS is a folder of PNG or NPY, or an NPZ")
     if path.suffix.lower() != ".npz":
         raise StudyError(f"{path}: MAPS is a folder of PNG or NPY, one map per image, or an NPZ that names the images")
-    return _map_arrays(path, problems), []
+    npz = Npz(path)
+    if "images" in npz.names:
+        return _by_method(npz, problems, work), []
+    return {"": _by_image(npz, problems)}, []
 
 
-def _map_folder(folder: Path, problems: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
-    maps: dict[str, np.ndarray] = {}
-    strangers = []
+def _map_folder(folder: Path, problems: list[str], cores: Cores) -> tuple[MapSet, list[str]]:
+    maps = MapSet(read_map)
+    parts = sorted(part for part in folder.iterdir() if not part.name.startswith(".") and part.is_file())
+    paths = [path for path in parts if path.suffix.lower() in SUFFIXES]
     seen = set()
-    for path in sorted(part for part in folder.iterdir() if not part.name.startswith(".") and part.is_file()):
-        if path.suffix.lower() not in SUFFIXES:
-            strangers.append(path.name)
-            continue
+    for path, found in zip(paths, cores.map(_looked_at, paths), strict=True):
         image = image_name(path.stem)
         if image in seen:
             problems.append(f"{path}: a second map of {image}")
         seen.add(image)
-        try:
-            maps[image] = read_map(path)
-        except ValueError as error:
-            problems.append(f"{path}: {error}")
+        if isinstance(found, str):
+            problems.append(f"{path}: {found}")
+        else:
+            maps.add(image, path, found)
     if not seen:
         problems.append(f"{folder}: no .png or .npy file")
-    return maps, strangers
+    return maps, [path.name for path in parts if path.suffix.lower() not in SUFFIXES]
 
 
-def _map_arrays(path: Path, problems: list[str]) -> dict[str, dict[str, np.ndarray]]:
-    stored = read_npz(path)
-    if "images" not in stored:
-        maps: dict[str, np.ndarray] = {}
-        for name, values in stored.items():
-            image = stem_of(name[: -len(".npy")] if name.lower().endswith(".npy") else name)
-            if image in maps:
-                problems.append(f"{path}: a second map of {image}")
-            try:
-                maps[image] = checked_map(values)
-            except ValueError as error:
-                problems.append(f"{path}, {name}: {error}")
-        if not stored:
-            problems.append(f"{path}: holds no array")
-        return {"": maps}
-    images = [image_name(str(name)) for name in stored.pop("images").ravel().tolist()]
+def _looked_at(path: Path) -> Size | str:
+    """(rows, columns) of the map in a file, or what is wrong with it."""
+    try:
+        return _size(read_map(path))
+    except ValueError as error:
+        return str(error)
+
+
+def _size(map_hw: np.ndarray) -> Size:
+    rows, cols = map_hw.shape
+    return rows, cols
+
+
+def _by_image(npz: Npz, problems: list[str]) -> MapSet:
+    maps, names = MapSet(npz.array), npz.names
+    for name in names:
+        image = stem_of(name[: -len(".npy")] if name.lower().endswith(".npy") else name)
+        if image in maps.places:
+            problems.append(f"{npz.path}: a second map of {image}")
+        try:
+            maps.add(image, name, _size(checked_map(npz.array(name))))
+        except ValueError as error:
+            problems.append(f"{npz.path}, {name}: {error}")
+    if not names:
+        problems.append(f"{npz.path}: holds no array")
+    return maps
+
+
+def _by_method(npz: Npz, problems: list[str], work: Work) -> dict[str, MapSet]:
+    path, methods = npz.path, [name for name in npz.names if name != "images"]
+    images = [image_name(str(name)) for name in npz.array("images").ravel().tolist()]
     problems += [f"{path}: image {name} is listed {n} times" for name, n in Counter(images).items() if n > 1]
-    if not stored:
+    if not methods:
         problems.append(f"{path}: holds no array besides `images`")
-    by_method: dict[str, dict[str, np.ndarray]] = {}
-    for method, values in stored.items():
-        if values.ndim != 3 or len(values) != len(images):
-            problems.append(f"{path}, {method}: expected {len(images)} x h x w, as `images`; got shape {values.shape}")
+    by_method: dict[str, MapSet] = {}
+    for method in methods:
+        stack = npz.stack(method, work)
+        if len(stack.shape) != 3 or stack.shape[0] != len(images):
+            wrong = f"expected {len(images)} x h x w, as `images`; got shape {stack.shape}"
+            problems.append(f"{path}, {method}: {wrong}")
             continue
-        by_method[method] = {}
-        for image, map_hw in zip(images, values, strict=True):
+        maps = by_method[method] = MapSet(stack)
+        for place, (image, map_hw) in enumerate(zip(images, stack, strict=True)):
             try:
-                by_method[method][image] = checked_map(map_hw)
+                maps.add(image, place, _size(checked_map(map_hw)))
             except ValueError as error:
                 problems.append(f"{path}, {method} of {image}: {error}")
     return by_method

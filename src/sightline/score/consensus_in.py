@@ -1,0 +1,61 @@
+"""What the readers of each image agree on: their consensus once for all images, the rest when it is asked for.
+
+M images, R readers of an image, H W common grid.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
+from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, packed, row_bytes
+from sightline.rows_on_disk import RowFile, Rows, RowWriter
+from sightline.score.cores import Cores
+from sightline.score.work import Work
+
+
+class _OfReaders(Rows):
+    """What follows from each image's masks."""
+
+    def __init__(self, readers: PackedGroups) -> None:
+        self._readers, self.grid = readers, readers.grid
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def part(self, rows: range) -> Self:
+        """The same of these images."""
+        return type(self)(self._readers.part(rows))
+
+
+class Shares(_OfReaders):
+    """The share of the readers who marked each pixel."""
+
+    def at(self, row: int) -> np.ndarray:
+        """Of an image, float32 H x W in [0, 1]."""
+        return pixel_share(self._readers.at(row))
+
+
+class Others(_OfReaders):
+    """The consensus without each reader."""
+
+    def at(self, row: int) -> np.ndarray:
+        """Of an image, bool R x H x W: row r without reader r."""
+        return left_out_consensus(self._readers.at(row))
+
+
+def consensus_masks(readers: PackedGroups, work: Work, cores: Cores) -> tuple[PackedMasks, list[int]]:
+    """The consensus of each image, and the rows of those whose consensus is empty."""
+    path, grid, empty = work.file("consensus"), readers.grid, []
+    with RowWriter(path, row_bytes(grid)) as file:
+        for row, mask in enumerate(cores.map(_packed_consensus, readers)):
+            file.add(mask)
+            if is_empty(mask):
+                empty.append(row)
+    return PackedMasks(RowFile(path, row_bytes(grid), keeps=work), grid, range(len(readers))), empty
+
+
+def _packed_consensus(masks_RHW: np.ndarray) -> bytes:
+    return packed(consensus_mask(masks_RHW))
