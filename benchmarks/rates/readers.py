@@ -8,7 +8,8 @@ import numpy as np
 
 from rates.counting import Line, lines
 from sightline.statistics.crossed import crossed_contrast, crossed_draws, crossed_interval
-from sightline.statistics.resampling import crossed_means, hierarchical_means, percentile_interval
+from sightline.statistics.reader_draws import crossed_means, hierarchical_means
+from sightline.statistics.resampling import percentile_interval
 
 NUM_READERS, PER_IMAGE = 14, 5.6
 OFF, MODEL, EXPERT, MARGIN = 0.2, 0.25, 0.5, 0.25  # scores on other patients' regions, and on the patient's own

@@ -8,14 +8,12 @@ import pytest
 from sightline.alignment.human_scale import (
     ImageScores,
     OtherReaders,
-    human_scale,
     image_scores_on_scale,
     kept_readers,
     normalised,
-    resampled_roles,
     scale_metrics,
-    scale_summary,
 )
+from sightline.alignment.human_scale_summary import human_scale, resampled_roles, scale_summary
 from sightline.alignment.inscribed_circle import circle_centres
 from sightline.alignment.metrics import METRICS, scale_metric
 from sightline.alignment.threshold_free import image_scores

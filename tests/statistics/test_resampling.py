@@ -7,13 +7,11 @@ import pytest
 from scipy.stats import binom, bootstrap, norm, t
 
 from sightline.statistics.means import weighted_means
+from sightline.statistics.reader_draws import crossed_means, hierarchical_means, reader_means
 from sightline.statistics.resampling import (
-    crossed_means,
-    hierarchical_means,
     hierarchical_weights,
     interval,
     paired_difference,
-    reader_means,
     resample_patient_counts,
 )
 

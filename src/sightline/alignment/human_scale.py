@@ -1,7 +1,7 @@
 """A model's score between two fixed points: 0 is what anatomy alone reaches, 1 what a left-out reader reaches.
 
-Letters for one image: R readers, A maps (models x methods), D maps of the null, H W image grid; B resamples. The axis
-of three holds the roles of `ROLES`.
+Letters for one image: R readers, A maps (models x methods), D maps of the null, H W image grid. The axis of three holds
+the roles of `ROLES`. `human_scale_summary.py` takes the means over images and resamples them.
 
 For each reader r, the consensus of the *others* is the truth, and three things are scored against it by the same
 metric: the reader's own mask (human), the model's map (model), and readers' masks of other patients' images (null).
@@ -18,14 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from sightline.alignment.inscribed_circle import circle_centres
 from sightline.alignment.metrics import METRICS, Metric
 from sightline.statistics.means import means_along
-from sightline.statistics.resampling import crossed_means, hierarchical_means, interval_with_width
 
 Scored = Callable[[np.ndarray, Sequence[str]], dict[str, np.ndarray]]
 """Maps of 0 and 1, bool X x H x W, and metrics to their scores on the consensuses of the readers kept, X x R'."""
@@ -153,148 +152,3 @@ def normalised(model: np.ndarray, null: np.ndarray, human: np.ndarray, higher_is
     model, span = np.broadcast_arrays(model - null, span)
     has_scale = span > 0 if higher_is_better else span < 0
     return np.divide(model, span, out=np.full(span.shape, np.nan), where=has_scale)
-
-
-def resampled_roles(
-    images: Sequence[ImageScores],
-    metric: str,
-    patients_M: np.ndarray,
-    resamples: int,
-    rng: np.random.Generator,
-    reader_names_MR: Sequence[Sequence[str]] | None = None,
-) -> np.ndarray:
-    """Means of model, null and human over resampled patients and readers: float64 3 x B x A.
-
-    `normalised(*means_3BA)` is the distribution of A places on the scale. `images`: one entry per image, left-out
-    ones too, so that patients stay beside their images; all left out: A is 0. `reader_names_MR`: who drew each mask
-    of each image, as `kept_R`; patients and readers are then drawn crosswise (`crossed_means`). None: each image's
-    readers are its own, and patients, images and readers are drawn one within the other (`hierarchical_means`).
-    """
-    num_maps = next((image.scores[metric].shape[1] for image in images if not image.left_out), 0)
-    num_rows = len(ROLES) * num_maps
-    # one row for each role and map, so that all are drawn alike and a reading that one lacks is left out for all
-    readings = [
-        np.zeros((num_rows, 0)) if image.left_out else image.scores[metric].reshape(num_rows, -1) for image in images
-    ]
-    if reader_names_MR is None:
-        means_BX = hierarchical_means(readings, patients_M, resamples, rng)
-    else:
-        names_MR = [
-            [] if image.left_out else np.asarray(names)[image.kept_R].tolist()
-            for image, names in zip(images, reader_names_MR, strict=True)
-        ]
-        means_BX = crossed_means(readings, patients_M, names_MR, resamples, rng)
-    return means_BX.reshape(resamples, len(ROLES), num_maps).transpose(1, 0, 2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HumanScale:
-    """A metric's point estimates over the study's images, and what they leave out."""
-
-    model_A: np.ndarray
-    null_A: np.ndarray
-    """The same for all maps unless a score is undefined for some of them."""
-    human_A: np.ndarray
-    normalised_A: np.ndarray
-    """NaN where the human is not better than the null."""
-    num_images: int
-    """Images with at least one reader kept."""
-    num_annotators: int
-    """Pairs of image and reader kept."""
-    num_few_annotators: int
-    """Images left out: fewer than 2 readers."""
-    num_no_consensus: int
-    """Images left out: every leave-one-out consensus is empty."""
-    num_empty: int
-    """Pairs of image and reader left out: that leave-one-out consensus is empty; those of `num_no_consensus` too."""
-    num_undefined_A: np.ndarray
-    """Pairs kept in which the metric is undefined for the map, the null or the human."""
-
-
-def human_scale(images: Sequence[ImageScores], metric: str, higher_is_better: bool = True) -> HumanScale:
-    """Means of model, null and human over images, and the model's place between them.
-
-    The mean over an image's readers, then over images: an image counts once, however many read it. `images`: every
-    image of the study, left-out ones too, so that they are counted. No image kept: arrays without entries, since no
-    image says how many maps there are.
-    """
-    kept = [image for image in images if not image.left_out]
-    num_maps = kept[0].scores[metric].shape[1] if kept else 0
-    shape_M3A = (len(kept), len(ROLES), num_maps)
-    by_image_M3A = np.array([means_along(image.scores[metric], axis=2) for image in kept]).reshape(shape_M3A)
-    model_A, null_A, human_A = means_along(by_image_M3A, axis=0)
-    undefined_A = sum((np.isnan(image.scores[metric][0]).sum(axis=1) for image in kept), np.zeros(num_maps, int))
-    return HumanScale(
-        model_A=model_A,
-        null_A=null_A,
-        human_A=human_A,
-        normalised_A=normalised(model_A, null_A, human_A, higher_is_better),
-        num_images=len(kept),
-        num_annotators=sum(int(image.kept_R.sum()) for image in kept),
-        num_few_annotators=sum(image.left_out == "fewer than 2 annotators" for image in images),
-        num_no_consensus=sum(image.left_out == "no consensus" for image in images),
-        num_empty=sum(int((~image.kept_R).sum()) for image in images if image.left_out != "fewer than 2 annotators"),
-        num_undefined_A=undefined_A,
-    )
-
-
-def scale_summary(
-    images: Sequence[ImageScores],
-    candidates: Sequence[str],
-    patients_M: np.ndarray,
-    resamples: int,
-    level: float,
-    new_rng: Callable[[], np.random.Generator],
-    reader_names_MR: Sequence[Sequence[str]] | None = None,
-) -> dict[str, Any]:
-    """By metric: what a left-out reader and anatomy reach, and each candidate's place between the two; {} if unknown.
-
-    `images`: every image of the study, left-out ones too; `candidates`: the names of its maps. Intervals resample
-    patients and readers as `resampled_roles`, by the same draws for every metric: `new_rng` makes a generator at the
-    start of the same stream each time. Resamples in which the readers are not better than anatomy have no scale and
-    are counted. `readers`: how many people drew the annotations, None where they have no names. Unknown: every image
-    is left out.
-    """
-    if all(image.left_out for image in images):
-        return {}
-    num_patients = len({patient for image, patient in zip(images, patients_M, strict=True) if not image.left_out})
-    num_readers = None
-    if reader_names_MR is not None:
-        num_readers = len(
-            {
-                name
-                for image, names in zip(images, reader_names_MR, strict=True)
-                for name, is_kept in zip(names, image.kept_R, strict=True)
-                if is_kept and not image.left_out
-            }
-        )
-    result: dict[str, Any] = {}
-    for metric, record in scale_metrics().items():
-        is_up = not record.is_lower_better
-        point = human_scale(images, metric, is_up)
-        means_3BA = resampled_roles(images, metric, patients_M, resamples, new_rng(), reader_names_MR)
-        model_BA, null_BA, human_BA = means_3BA
-        places_BA = normalised(model_BA, null_BA, human_BA, is_up)
-        low_A, high_A = interval_with_width(places_BA, level, num_patients)
-        human_low, human_high = interval_with_width(human_BA[:, -1:], level, num_patients)
-        result[metric] = {
-            "human": point.human_A[0],
-            "human_low": human_low[0],
-            "human_high": human_high[0],
-            "anatomy": point.null_A[0],
-            "images": point.num_images,
-            "readings": point.num_annotators,
-            "readers": num_readers,
-            "left_out_few_annotators": point.num_few_annotators,
-            "left_out_no_consensus": point.num_no_consensus,
-            "candidates": {
-                name: {
-                    "value": point.normalised_A[place],
-                    "low": low_A[place],
-                    "high": high_A[place],
-                    "undefined_resamples": int(np.isnan(places_BA[:, place]).sum()),
-                }
-                for place, name in enumerate(candidates)
-            },
-        }
-    return result

@@ -1,40 +1,41 @@
 """The ladder in numbers: means over images with intervals, lifts over each baseline, places on the human scale.
 
-Intervals resample patients; all candidates and metrics share the resamples. Definitions: docs/metrics.md#lift.
+Intervals resample patients; all candidates and metrics share the resamples, which are drawn in batches and applied to
+all rows at once. Definitions: docs/metrics.md#lift.
 
-A candidates, K baselines, M images, B resamples, S bins of pooled average precision.
+A candidates, K baselines, R = K + 1 rivals of a candidate, M images, B resamples, X rows of several metrics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from sightline.alignment.human_scale import scale_summary
+from sightline.alignment.human_scale_summary import scale_summary
 from sightline.alignment.ladder import MapsAndRegions, Scores
-from sightline.alignment.lifts import lifts, over_each
+from sightline.alignment.lifts import best_rivals, gaps_to_each
 from sightline.alignment.metrics import METRICS
-from sightline.alignment.pooled_precision import BINS, binned_average_precision
-from sightline.statistics.bootstrap_t import resamples_for
+from sightline.alignment.pooled_precision import resampled_precision
+from sightline.statistics.bootstrap_t import Gaps, bootstrap_ts, resamples_for
 from sightline.statistics.exact_tests import hit_rate_interval
 from sightline.statistics.means import mean_known
-from sightline.statistics.resampling import hierarchical_weights, interval_with_width, paired_difference
+from sightline.statistics.patient_draws import PatientDraws
+from sightline.statistics.resampling import Difference, interval_with_width
 from sightline.statistics.streams import stream
 
 OWN = "untrained"  # the candidate's own baseline
 
 
-def resampled_images(study: MapsAndRegions) -> np.ndarray:
-    """How often each resample of patients drew each image, int64 B x M: the `weights_BM` of this module."""
-    rng = stream(study.seed, "ladder", "resamples")
-    return hierarchical_weights(study.patients_M, study.settings.resamples, rng, deepest="patients")
+def resampled_images(study: MapsAndRegions) -> PatientDraws:
+    """The resamples of patients whose images make up the `draws` of this module."""
+    return PatientDraws(
+        study.patients_M, study.settings.resamples, lambda: stream(study.seed, "ladder", "resamples")
+    )  # fmt: skip
 
 
-def ladder_summary(
-    study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray, family: Sequence[str]
-) -> dict[str, Any]:
+def ladder_summary(study: MapsAndRegions, scores: Scores, draws: PatientDraws, family: Sequence[str]) -> dict[str, Any]:
     """`candidates.<name>`, `baselines.<name>` and `human_scale`: every metric's mean, interval and lifts.
 
     `candidates.<name>.<metric>` has value, low, high, best_baseline, lift (over that, a description), untrained (its
@@ -42,126 +43,122 @@ def ladder_summary(
     one. For the primary metric the candidates of `family` also have `over.<baseline>.family_low` and `family_high`:
     the ends at a level that holds for all of them together (Bonferroni). Each candidate also has pooled_ap, flat_maps
     and `binary.<rule>.<metric>`. `baselines.<name>.<metric>` has value, low, high; `human_scale` is that of
-    `human_scale.scale_summary`. Without an image all of them are empty or NaN.
+    `human_scale_summary.scale_summary`. Without an image all of them are empty or NaN.
     """
-    settings = study.settings
-    candidates = _candidates(study, scores, weights_BM, family)
-    _add_family_ends(study, scores, candidates, family)
-    pooled = _pooled(study, scores, weights_BM)
-    for row, name in enumerate(study.maps):
+    settings, names = study.settings, list(study.maps)
+    models = {metric: scores.by_metric[metric][: len(names)] for metric in METRICS}
+    rivals = {metric: _baseline_rows(study, scores, metric) for metric in METRICS}
+    cut = {(rule, metric): rows for rule, by_metric in scores.binary.items() for metric, rows in by_metric.items()}
+    means = iter(_means(study, [*models.values(), *rivals.values(), *cut.values()], draws))
+    of_models = {metric: next(means) for metric in METRICS}
+    of_rivals = {metric: next(means) for metric in METRICS}
+    of_cut = {key: next(means) for key in cut}
+    for metric, record in METRICS.items():
+        if record.family == "pointing":  # hits have exact intervals
+            for found, rows in ((of_models[metric], models[metric]), (of_rivals[metric], rivals[metric])):
+                for mean, values_M in zip(found, rows, strict=True):
+                    mean["low"], mean["high"] = hit_rate_interval(values_M, study.patients_M, settings.level)
+    candidates = _candidates(study, scores, of_models, family)
+    pooled = _pooled(study, scores, draws)
+    for row, name in enumerate(names):
         candidates[name]["pooled_ap"] = pooled[row]
         candidates[name]["flat_maps"] = int(scores.flat_AM[row].sum())
-        candidates[name]["binary"] = {rule: {} for rule in scores.binary}
-    for rule, by_metric in scores.binary.items():
-        for metric, values_AM in by_metric.items():
-            for name, mean in zip(study.maps, means_with_intervals(study, values_AM, weights_BM), strict=True):
-                candidates[name]["binary"][rule][metric] = mean
-    baselines: dict[str, Any] = {name: {} for name in scores.baselines}
-    for metric in METRICS:
-        values = _baseline_rows(study, scores, metric)
-        means = means_with_intervals(study, values, weights_BM)
-        for name, mean, exact in zip(scores.baselines, means, _exact_ends(study, metric, values), strict=True):
-            baselines[name][metric] = mean | exact
+        candidates[name]["binary"] = {
+            rule: {metric: of_cut[rule, metric][row] for metric in by_metric}
+            for rule, by_metric in scores.binary.items()
+        }
     return {
         "candidates": candidates,
-        "baselines": baselines,
+        "baselines": {
+            name: {metric: of_rivals[metric][row] for metric in METRICS} for row, name in enumerate(scores.baselines)
+        },
         "human_scale": scale_summary(
-            scores.on_scale, list(study.maps), study.patients_M, settings.resamples, settings.level,
+            scores.on_scale, names, study.patients_M, settings.resamples, settings.level,
             lambda: stream(study.seed, "ladder", "readers"), study.reader_names_MR,
         ),
     }  # fmt: skip
 
 
-def minus_first(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> dict[str, dict[str, float]]:
+def minus_first(study: MapsAndRegions, scores: Scores, draws: PatientDraws) -> dict[str, dict[str, float]]:
     """Of each candidate but the first: its primary metric minus that of the first on the same images."""
     models_AM = scores.by_metric[study.settings.primary][: len(study.maps)]
-    gaps = means_with_intervals(study, models_AM - models_AM[0], weights_BM)
-    return dict(list(zip(study.maps, gaps, strict=True))[1:])
+    (gaps,) = _means(study, [models_AM[1:] - models_AM[:1]], draws)
+    return dict(zip(list(study.maps)[1:], gaps, strict=True))
 
 
-def means_with_intervals(
-    study: MapsAndRegions, values_AM: np.ndarray, weights_BM: np.ndarray
-) -> list[dict[str, float]]:
-    """Value, low and high of each row's mean over the images on which it is defined."""
-    nothing_M = np.zeros(values_AM.shape[1])
-    means = paired_difference(values_AM, nothing_M, weights_BM, study.settings.level, _num_patients(study))
-    ends = zip(means.estimate, means.low, means.high, strict=True)
-    return [{"value": value, "low": low, "high": high} for value, low, high in ends]
+def _means(
+    study: MapsAndRegions, values: Sequence[np.ndarray], draws: PatientDraws
+) -> Iterator[list[dict[str, float]]]:
+    """For each A x M: value, low and high of each row's mean over the images on which it is defined."""
+    values_XM = np.concatenate([np.zeros((0, len(study.images))), *values])
+    found = draws.mean_differences(values_XM, study.settings.level)
+    rows = [
+        {"value": value, "low": low, "high": high}
+        for value, low, high in zip(found.estimate, found.low, found.high, strict=True)
+    ]
+    start = 0
+    for values_AM in values:
+        yield rows[start : (start := start + len(values_AM))]
 
 
-def _candidates(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray, family: Sequence[str]) -> dict[str, Any]:
+def _candidates(
+    study: MapsAndRegions, scores: Scores, means: dict[str, list[dict[str, float]]], family: Sequence[str]
+) -> dict[str, Any]:
+    """By candidate and metric: its mean, and its lifts over the baselines and its own untrained network."""
     names = list(study.maps)
-    candidates: dict[str, Any] = {name: {} for name in names}
     rivals = [*scores.baselines, OWN]
-    _, family_resamples = _family_level(study, family)
-    for metric, record in METRICS.items():
-        resamples = family_resamples if metric == study.settings.primary else study.settings.resamples
-        fresh_AM = _untrained_rows(study, scores, metric)
-        lifted = lifts(
-            scores.by_metric[metric][: len(names)], _baseline_rows(study, scores, metric), fresh_AM, weights_BM,
-            study.patients_M, study.settings.level, resamples, _patients_rng(study), not record.is_lower_better,
-        )  # fmt: skip
-        exact = _exact_ends(study, metric, scores.by_metric[metric][: len(names)])
+    candidates: dict[str, Any] = {name: {} for name in names}
+    for metric, over in zip(METRICS, _lifts(study, scores, family), strict=True):
+        rows = (*_rows(study, scores, metric), not METRICS[metric].is_lower_better)
+        best_A, lift_A = best_rivals(*rows)
         for row, name in enumerate(names):
-            own = [OWN] if name in study.untrained else []
             candidates[name][metric] = {
-                "value": lifted.mean_A.estimate[row],
-                "low": lifted.mean_A.low[row],
-                "high": lifted.mean_A.high[row],
-                "best_baseline": rivals[lifted.best_A[row]],
-                "lift": lifted.lift_A[row],
-                "untrained": mean_known(fresh_AM[row]),
+                **means[metric][row],
+                "best_baseline": rivals[best_A[row]],
+                "lift": lift_A[row],
+                "untrained": mean_known(rows[2][row]),
                 "over": {
-                    rival: {
-                        "value": lifted.over_AR.estimate[row, place],
-                        "low": lifted.over_AR.low[row, place],
-                        "high": lifted.over_AR.high[row, place],
-                    }
+                    rival: _ends(over, row * len(rivals) + place, name in family)
                     for place, rival in enumerate(rivals)
-                    if rival in (*scores.baselines, *own)
+                    if rival != OWN or name in study.untrained
                 },
-                **exact[row],
             }
     return candidates
 
 
-def _exact_ends(study: MapsAndRegions, metric: str, values_AM: np.ndarray) -> list[dict[str, float]]:
-    """`low` and `high` of each row of hits (`exact_tests.hit_rate_interval`); empty where the metric counts no hits."""
-    if METRICS[metric].family != "pointing":
-        return [{} for _ in values_AM]
-    ends = [hit_rate_interval(values_M, study.patients_M, study.settings.level) for values_M in values_AM]
-    return [{"low": low, "high": high} for low, high in ends]
+def _lifts(study: MapsAndRegions, scores: Scores, family: Sequence[str]) -> Iterator[tuple[Difference, ...]]:
+    """By metric the mean of each candidate's lift over each rival, all rivals of the first candidate first.
+
+    The primary metric has a second interval, at the level that makes `level` hold for the whole family at once.
+    """
+    settings = study.settings
+    family_level = 1 - (1 - settings.level) / max(len(family), 1)
+
+    def questions() -> Iterator[Gaps]:
+        for metric, record in METRICS.items():
+            gaps_ARM = gaps_to_each(*_rows(study, scores, metric), not record.is_lower_better)
+            gaps_XM = gaps_ARM.reshape(gaps_ARM.shape[0] * gaps_ARM.shape[1], gaps_ARM.shape[2])
+            if metric == settings.primary:
+                levels = (settings.level, family_level) if family else (settings.level,)
+                yield Gaps(gaps_XM, levels, resamples_for(family_level, settings.resamples))
+            else:
+                yield Gaps(gaps_XM, (settings.level,), settings.resamples)
+
+    return bootstrap_ts(questions(), study.patients_M, stream(study.seed, "ladder", "lifts"))
 
 
-def _add_family_ends(study: MapsAndRegions, scores: Scores, candidates: dict[str, Any], family: Sequence[str]) -> None:
-    """Ends of the lifts by the primary metric that hold for the whole family at once."""
-    if not family:
-        return
-    primary = study.settings.primary
-    level, resamples = _family_level(study, family)
-    rows = [list(study.maps).index(name) for name in family]
-    ends = over_each(
-        scores.by_metric[primary][: len(study.maps)][rows], _baseline_rows(study, scores, primary),
-        _untrained_rows(study, scores, primary)[rows], study.patients_M, level, resamples,
-        _patients_rng(study), not METRICS[primary].is_lower_better,
-    )  # fmt: skip
-    for row, name in enumerate(family):
-        for place, rival in enumerate([*scores.baselines, OWN]):
-            if rival in candidates[name][primary]["over"]:
-                candidates[name][primary]["over"][rival] |= {
-                    "family_low": ends.low[row, place],
-                    "family_high": ends.high[row, place],
-                }
+def _ends(over: Sequence[Difference], row: int, is_of_family: bool) -> dict[str, float]:
+    """value, low and high of a lift; of candidates of the family, family_low and family_high where these are known."""
+    ends = {"value": over[0].estimate[row], "low": over[0].low[row], "high": over[0].high[row]}
+    if is_of_family and len(over) > 1:
+        ends |= {"family_low": over[1].low[row], "family_high": over[1].high[row]}
+    return ends
 
 
-def _family_level(study: MapsAndRegions, family: Sequence[str]) -> tuple[float, int]:
-    """The level of each interval that makes `level` hold for all, and enough resamples for it."""
-    level = 1 - (1 - study.settings.level) / max(len(family), 1)
-    return level, resamples_for(level, study.settings.resamples)
-
-
-def _patients_rng(study: MapsAndRegions) -> Callable[[], np.random.Generator]:
-    return lambda: stream(study.seed, "ladder", "lifts")
+def _rows(study: MapsAndRegions, scores: Scores, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A x M, K x M, A x M: candidates, baselines, the candidates' untrained networks."""
+    models_AM = scores.by_metric[metric][: len(study.maps)]
+    return models_AM, _baseline_rows(study, scores, metric), _untrained_rows(study, scores, metric)
 
 
 def _untrained_rows(study: MapsAndRegions, scores: Scores, metric: str) -> np.ndarray:
@@ -179,18 +176,11 @@ def _baseline_rows(study: MapsAndRegions, scores: Scores, metric: str) -> np.nda
     return scores.by_metric[metric][len(study.maps) + len(study.untrained) :]
 
 
-def _pooled(study: MapsAndRegions, scores: Scores, weights_BM: np.ndarray) -> list[dict[str, float]]:
+def _pooled(study: MapsAndRegions, scores: Scores, draws: PatientDraws) -> list[dict[str, float]]:
     """Average precision of the pixels of all images together, in bins of 0.001; chance is their prevalence."""
-    ends = []
-    for histograms_M2S in scores.histograms_MA2S.transpose(1, 0, 2, 3):
-        flat = histograms_M2S.reshape(len(histograms_M2S), 2 * BINS).astype(np.float64)
-        resampled_B2S = (weights_BM @ flat).reshape(-1, *histograms_M2S.shape[1:])
-        value = binned_average_precision(histograms_M2S.sum(axis=0))
-        spread_B1 = binned_average_precision(resampled_B2S)[:, None]
-        low, high = interval_with_width(spread_B1, study.settings.level, _num_patients(study))
-        ends.append({"value": float(value), "low": low[0], "high": high[0]})
-    return ends
-
-
-def _num_patients(study: MapsAndRegions) -> int:
-    return len(np.unique(study.patients_M))
+    if not len(scores.histograms_MA2S):
+        return [{"value": float("nan"), "low": float("nan"), "high": float("nan")} for _ in study.maps]
+    value_A, spread_BA = resampled_precision(scores.histograms_MA2S, draws)
+    low_A, high_A = interval_with_width(spread_BA, study.settings.level, draws.by_patient.num_patients)
+    ends = zip(value_A.tolist(), low_A, high_A, strict=True)
+    return [{"value": value, "low": low, "high": high} for value, low, high in ends]

@@ -1,14 +1,22 @@
 """Average precision of the pixels of many images taken together: exact, and binned so that resamples are cheap.
 
-M maps (one per image), H W image grid, P pixels of all images, L distinct scores, S bins, B resamples. Definition:
-docs/metrics.md#pooled-ap.
+M maps (one per image), A candidates, H W image grid, P pixels of all images, L distinct scores, S bins, G patients, B
+resamples, b of one batch. Definition: docs/metrics.md#pooled-ap.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sightline.statistics.patient_draws import PatientDraws
+
 BINS = 1001  # 0.001 wide, and one for 1.0 alone, as in Choe et al. 2020's code
+IMAGES = 256  # whose histograms are held at once
+CELLS = 12_000_000  # numbers of resampled histograms held at once
+DRAWN = 64_000_000  # counts of patients held at once, a byte or two each
+EXACT_FLOAT32 = 2**24  # whole numbers up to it are exact
 
 
 def pooled_average_precision(scores_P: np.ndarray, inside_P: np.ndarray, weights_P: np.ndarray | None = None) -> float:
@@ -53,11 +61,72 @@ def binned_average_precision(histograms_B2S: np.ndarray) -> np.ndarray:
     return _average_precision(np.asarray(histograms_B2S, dtype=np.float64))
 
 
+def resampled_precision(
+    histograms: Sequence[np.ndarray] | np.ndarray, draws: PatientDraws
+) -> tuple[np.ndarray, np.ndarray]:
+    """PxAP of all images, float64 A, and in each resample of patients, float64 B x A: `binned_average_precision`.
+
+    `histograms`: whole numbers A x 2 x S of each image in turn, read by row, a few passes over all; one image or more.
+    Counts of pixels are added up as whole numbers, so the order of images does not matter.
+    """
+    num_candidates = len(histograms[0])
+    value_A, spread_BA = np.empty(num_candidates), np.empty((draws.resamples, num_candidates))
+    for rows, counts_bG in draws.compact_batches(DRAWN):
+        together = max(1, CELLS // (2 * BINS * len(counts_bG)))
+        for first in range(0, num_candidates, together):
+            columns = slice(first, min(first + together, num_candidates))
+            value_A[columns], spread_BA[rows, columns] = _resampled(histograms, columns, counts_bG, draws)
+    return value_A, spread_BA
+
+
+def _resampled(
+    histograms: Sequence[np.ndarray] | np.ndarray, columns: slice, counts_bG: np.ndarray, draws: PatientDraws
+) -> tuple[np.ndarray, np.ndarray]:
+    """PxAP of some candidates, float64 a, and by resample, float64 b x a."""
+    num_a, by_patient = columns.stop - columns.start, draws.by_patient
+    total_X, summed_bX = np.zeros(num_a * 2 * BINS), np.zeros((0, 0))
+    for patients_g, images in by_patient.parts(IMAGES):
+        cumulated_gX = np.zeros((len(patients_g), num_a, 2, BINS))
+        for place_g, image in images:
+            cumulated_gX[place_g] += histograms[image][columns]
+        # From the highest bin down: all pixels and those inside. Sums of sums over bins are the sums' sums.
+        cumulated_gX[:, :, 0] += cumulated_gX[:, :, 1]
+        np.cumsum(cumulated_gX[..., ::-1], axis=-1, out=cumulated_gX)
+        cumulated_gX = cumulated_gX.reshape(len(patients_g), -1)
+        total_X += cumulated_gX.sum(axis=0)
+        counts_bg = counts_bG[:, patients_g]
+        if not summed_bX.size:
+            is_all = len(patients_g) == by_patient.num_patients
+            most = float((counts_bg @ cumulated_gX.max(axis=1)).max()) if is_all else np.inf
+            summed_bX = np.zeros((len(counts_bG), len(total_X)), np.float32 if most < EXACT_FLOAT32 else np.float64)
+        cumulated_gX = cumulated_gX.astype(summed_bX.dtype, copy=False)
+        for start in range(0, len(counts_bG), IMAGES):
+            part = slice(start, start + IMAGES)
+            summed_bX[part] += counts_bg[part].astype(summed_bX.dtype) @ cumulated_gX
+    spread_ba = _precision(summed_bX.reshape(-1, 2, BINS)).reshape(-1, num_a)
+    return _precision(total_X.reshape(-1, 2, BINS)), spread_ba
+
+
+def _precision(cumulated_Z2S: np.ndarray) -> np.ndarray:
+    """Average precision from pixels of all kinds (0) and inside (1) at or above each bin, the highest first."""
+    precision_Z = np.empty(len(cumulated_Z2S))
+    for start in range(0, len(precision_Z), 64):
+        reached_zS, hits_zS = cumulated_Z2S[start : start + 64].astype(np.float64).transpose(1, 0, 2)
+        precision_Z[start : start + 64] = _by_steps(np.diff(hits_zS, axis=1, prepend=0), hits_zS, reached_zS)
+    return precision_Z
+
+
 def _average_precision(counts_B2L: np.ndarray) -> np.ndarray:
     """Sum over the levels, the highest last, of precision times the step of recall; float64 B."""
     outside, inside = (counts_B2L[..., side, ::-1] for side in (0, 1))
     hits = np.cumsum(inside, axis=-1)
     reached = hits + np.cumsum(outside, axis=-1)
+    return _by_steps(inside, hits, reached)
+
+
+def _by_steps(inside: np.ndarray, hits: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """Precision times the step of recall, summed over the last axis; NaN without a hit."""
     precision = np.divide(hits, reached, out=np.zeros_like(reached), where=reached > 0)
+    precision *= inside
     with np.errstate(invalid="ignore"):
-        return (precision * inside).sum(axis=-1) / hits[..., -1]
+        return precision.sum(axis=-1) / hits[..., -1]

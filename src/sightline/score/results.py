@@ -59,8 +59,8 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
 
     `candidates.<name>` has the keys of the verdict and, by metric, those of `ladder_summary`.
     """
-    names, weights_BM = list(study.maps), resampled_images(study)
-    summary = ladder_summary(study, scores, weights_BM, family=names)
+    names, draws = list(study.maps), resampled_images(study)
+    summary = ladder_summary(study, scores, draws, family=names)
     for name in names:
         for metric in METRICS:
             del summary["candidates"][name][metric]["untrained"]  # maps made elsewhere come without their network
@@ -71,7 +71,7 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
         "verdict_settings": judged.settings,
         "baselines": summary["baselines"],
         "first": names[0],
-        "minus_first": minus_first(study, scores, weights_BM),
+        "minus_first": minus_first(study, scores, draws),
         "human_scale": _human_scale(summary["human_scale"]),
         "primary": chosen.primary,
         "images": len(study.images),

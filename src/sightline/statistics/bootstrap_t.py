@@ -24,11 +24,27 @@ So it is nearest to 95% where differences are skewed and has a continuous scale;
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
 import numpy as np
 
-from sightline.statistics.resampling import Difference, interval, resample_counts
+from sightline.statistics.patient_draws import ByPatient, count_batches, unique_rows
+from sightline.statistics.resampling import Difference, interval
 
 ROUNDING = 1e-12  # of the largest patient's sum: below it patients count as equal
+BLOCK = 65_536  # numbers of one array worked on at once
+CELLS = 8_000_000  # numbers held for questions that share their draws
+
+
+class Gaps(NamedTuple):
+    """Rows whose means get intervals."""
+
+    differences_AM: np.ndarray
+    levels: tuple[float, ...]
+    """An interval for each."""
+    resamples: int
 
 
 def bootstrap_t(
@@ -52,40 +68,107 @@ def bootstrap_t(
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 12.5; Hall 1988, Annals of Statistics
     16. The damping of step 2 is ours.
     """
-    if resamples < 1 or not 0 < level < 1:
-        raise ValueError(f"expected at least one resample and a level in (0, 1), got {resamples} and {level}")
-    differences_AM = np.asarray(differences_AM, dtype=float)
-    labels, patient_M = np.unique(np.asarray(patients_M), return_inverse=True)
-    of_patient_MG = (patient_M[:, None] == np.arange(len(labels))).astype(float)
-    known_AM = ~np.isnan(differences_AM)
-    images_AG = known_AM @ of_patient_MG
-    sums_AG = np.where(known_AM, differences_AM, 0.0) @ of_patient_MG
-    num_images_A, num_patients_A = images_AG.sum(axis=1), (images_AG > 0).sum(axis=1)
-    estimate_A = np.divide(sums_AG.sum(axis=1), num_images_A, out=np.full(len(sums_AG), np.nan), where=num_images_A > 0)
-    low_A, high_A = np.full((2, len(sums_AG)), np.nan)
-    rest_AG = sums_AG - np.nan_to_num(estimate_A)[:, None] * images_AG
-    has_spread_A = np.abs(rest_AG).max(axis=1, initial=0) > ROUNDING * np.abs(sums_AG).max(axis=1, initial=0)
-    (rows,) = np.nonzero((num_patients_A > 1) & has_spread_A)
-    if not len(rows):
-        return Difference(estimate_A, low_A, high_A)
-    rest_AG, images_AG = rest_AG[rows], images_AG[rows]
-    drawn_BG = resample_counts(len(labels), resamples, rng).astype(float)
-    num_drawn_BA = drawn_BG @ images_AG.T
-    with np.errstate(invalid="ignore", divide="ignore"):  # a resample without any image of a row: NaN, left out
-        shift_BA = drawn_BG @ rest_AG.T / num_drawn_BA
-        squares_BA = (
-            drawn_BG @ (rest_AG**2).T
-            - 2 * shift_BA * (drawn_BG @ (rest_AG * images_AG).T)
-            + shift_BA**2 * (drawn_BG @ (images_AG**2).T)
+    return next(bootstrap_ts([Gaps(differences_AM, (level,), resamples)], patients_M, rng))[0]
+
+
+def bootstrap_ts(
+    asked: Iterable[Gaps], patients_M: np.ndarray, rng: np.random.Generator
+) -> Iterator[tuple[Difference, ...]]:
+    """`bootstrap_t` of each question at each of its levels, all by the same draws: those that each alone would have.
+
+    Only sums by patient are kept of the rows, and so much of these that memory is bounded: many rows of many patients
+    are worked on in turns, each of which draws again from a copy of `rng`.
+    """
+    by_patient = ByPatient(patients_M)
+    waiting: list[tuple[Gaps, _Studentised]] = []
+    cells = 0
+    for question in asked:
+        if question.resamples < 1 or not all(0 < level < 1 for level in question.levels):
+            raise ValueError(
+                "expected at least one resample and a level in (0, 1), got "
+                f"{question.resamples} and {', '.join(map(str, question.levels))}"
+            )
+        rows = _Studentised(np.asarray(question.differences_AM, dtype=float), by_patient)
+        own = len(rows.rest_XG) * max(by_patient.num_patients, question.resamples)
+        if waiting and cells + own > CELLS:
+            yield from _answers(waiting, by_patient.num_patients, copy.deepcopy(rng))
+            waiting, cells = [], 0
+        waiting.append((question._replace(differences_AM=np.zeros((0, 0))), rows))
+        cells += own
+    yield from _answers(waiting, by_patient.num_patients, rng)
+
+
+def _answers(
+    waiting: list[tuple[Gaps, _Studentised]], num_patients: int, rng: np.random.Generator
+) -> Iterator[tuple[Difference, ...]]:
+    t_XBs = [np.empty((len(rows.rest_XG), question.resamples)) for question, rows in waiting]
+    most = max((t_XB.shape[1] for t_XB in t_XBs if len(t_XB)), default=0)
+    for drawn, counts_bG in count_batches(num_patients, most, rng):
+        counts_Gb = counts_bG.T.astype(float)
+        for t_XB, (question, rows) in zip(t_XBs, waiting, strict=True):
+            width = max(64, BLOCK // max(len(t_XB), 1))
+            stop = min(drawn.stop, question.resamples) if len(t_XB) else 0
+            for start in range(drawn.start, stop, width):
+                part = slice(start, min(start + width, stop))
+                t_XB[:, part] = rows.t(counts_Gb[:, part.start - drawn.start : part.stop - drawn.start])
+    for t_XB, (question, rows) in zip(t_XBs, waiting, strict=True):
+        yield tuple(rows.difference(t_XB, level) for level in question.levels)
+
+
+class _Studentised:
+    """The means of A rows, and t of the X of them that have spread."""
+
+    def __init__(self, differences_AM: np.ndarray, by_patient: ByPatient) -> None:
+        known_AM = ~np.isnan(differences_AM)
+        pattern_A, patterns_UM = unique_rows(known_AM)
+        images_UG = by_patient.sums(patterns_UM)
+        sums_AG = by_patient.sums(np.where(known_AM, differences_AM, 0.0))
+        num_images_A, num_patients_A = (
+            images_UG.sum(axis=1)[pattern_A],
+            (images_UG > 0).sum(axis=1)[pattern_A],
         )
-        groups_A = num_patients_A[rows]
-        scale_A = groups_A / (groups_A - 1)
-        error_A = np.sqrt(scale_A * (rest_AG**2).sum(axis=1)) / num_images_A[rows]
-        drawn_variance_BA = scale_A * np.maximum(squares_BA, 0) / num_drawn_BA**2
-        damped_BA = np.sqrt((groups_A * drawn_variance_BA + error_A**2) / (groups_A + 1))
-        lower_A, upper_A = interval(shift_BA / damped_BA, level)
-    low_A[rows], high_A[rows] = estimate_A[rows] - upper_A * error_A, estimate_A[rows] - lower_A * error_A
-    return Difference(estimate_A, low_A, high_A)
+        self.estimate_A = np.divide(
+            sums_AG.sum(axis=1), num_images_A, out=np.full(len(sums_AG), np.nan), where=num_images_A > 0
+        )
+        rest_AG = sums_AG - np.nan_to_num(self.estimate_A)[:, None] * images_UG[pattern_A]
+        has_spread_A = np.abs(rest_AG).max(axis=1, initial=0) > ROUNDING * np.abs(sums_AG).max(axis=1, initial=0)
+        (self.rows_X,) = np.nonzero((num_patients_A > 1) & has_spread_A)
+        self.rest_XG, self.pattern_X, self.images_UG = rest_AG[self.rows_X], pattern_A[self.rows_X], images_UG
+        self.groups_X = num_patients_A[self.rows_X].astype(float)
+        self.scale_X = self.groups_X / (self.groups_X - 1)
+        squares_X = (self.rest_XG**2).sum(axis=1)
+        self.error_X = np.sqrt(self.scale_X * squares_X) / num_images_A[self.rows_X]
+
+    def t(self, counts_Gb: np.ndarray) -> np.ndarray:
+        """Float64 X x b; NaN for a resample without any image of a row."""
+        number_Xb, squared_Xb = (
+            self._of_pattern(images_UG @ counts_Gb) for images_UG in (self.images_UG, self.images_UG**2)
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shift_Xb = self.rest_XG @ counts_Gb
+            shift_Xb /= number_Xb
+            variance_Xb = (self.rest_XG * self.images_UG[self.pattern_X]) @ counts_Gb
+            variance_Xb *= -2
+            variance_Xb += shift_Xb * squared_Xb
+            variance_Xb *= shift_Xb
+            variance_Xb += self.rest_XG**2 @ counts_Gb
+            np.maximum(variance_Xb, 0, out=variance_Xb)
+            variance_Xb /= number_Xb
+            variance_Xb /= number_Xb
+            variance_Xb *= (self.scale_X * self.groups_X / (self.groups_X + 1))[:, None]
+            variance_Xb += (self.error_X**2 / (self.groups_X + 1))[:, None]
+            shift_Xb /= np.sqrt(variance_Xb, out=variance_Xb)
+        return shift_Xb
+
+    def _of_pattern(self, values_Ub: np.ndarray) -> np.ndarray:
+        return values_Ub if len(values_Ub) == 1 else values_Ub[self.pattern_X]
+
+    def difference(self, t_XB: np.ndarray, level: float) -> Difference:
+        low_A, high_A = np.full((2, len(self.estimate_A)), np.nan)
+        lower_X, upper_X = interval(t_XB.T, level)
+        low_A[self.rows_X] = self.estimate_A[self.rows_X] - upper_X * self.error_X
+        high_A[self.rows_X] = self.estimate_A[self.rows_X] - lower_X * self.error_X
+        return Difference(self.estimate_A, low_A, high_A)
 
 
 def resamples_for(level: float, least: int) -> int:
