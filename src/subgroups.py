@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sightline.inputs import INDEX, PREDICTIONS, Split, read_probabilities, read_split
-from sightline.statistics.contrast import Weigh
+from sightline.statistics.blocks import Weigh
 from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.statistics.subgroups import classified, contrasted, counts, levels_of

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, t
 
-from sightline.statistics.contrast import complete_blocks, contrast, contrast_interval, image_weights, patient_blocks
+from sightline.statistics.blocks import complete_blocks, image_weights
+from sightline.statistics.contrast import contrast, contrast_interval, patient_blocks
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -91,7 +92,7 @@ def test_a_missing_score_of_two_patients_takes_its_maps_mean():
     scores = rng(9).random((5, 5))
     scores[1, 3] = np.nan
     (block,) = complete_blocks([np.arange(5)], [scores], np.arange(5))
-    assert block.scores_mm[1, 3] == pytest.approx(scores[1, [0, 2, 4]].mean())
+    assert block.scores_kmm[0, 1, 3] == pytest.approx(scores[1, [0, 2, 4]].mean())
     scores[1, [0, 2, 4]] = np.nan  # a map that can be compared with no other patient
     (block,) = complete_blocks([np.arange(5)], [scores], np.arange(5))
     assert block.images_m.tolist() == [0, 2, 3, 4]

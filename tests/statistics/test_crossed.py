@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from sightline.statistics.contrast import contrast, patient_blocks
-from sightline.statistics.crossed import Draws, crossed_contrast, crossed_draws, crossed_interval
+from sightline.statistics.crossed import crossed_contrast, crossed_draws, crossed_interval
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -113,7 +115,7 @@ def test_an_undefined_or_missing_map_leaves_its_readings_out():
     scores = generator.random((7, len(image_N)))
     scores[2] = np.nan  # a flat map
     kept_N = image_N != 2
-    less = Draws(image_BM=draws.image_BM, reader_BN=draws.reader_BN[:, kept_N])
+    less = replace(draws, place_N=draws.place_N[kept_N])
     fewer = np.delete(np.arange(7), 2)
     blocks = [np.arange(7)]
     expected, expected_B = crossed_contrast(

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.special import stdtrit
 
-Weigh = Literal["patients", "images"]
+from sightline.statistics.blocks import Block, Matrices, Weigh, check_blocks, complete_kinds, image_weights
+
 ROUNDING = 1e-12  # of the largest score: a standard error below it is 0
 
 
@@ -45,23 +45,6 @@ class Contrast:
     """D = own - (row + col) / 2."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """The images of a block that take part, with a score for every pair of them from two patients."""
-
-    images_m: np.ndarray
-    """int m: which of the M images."""
-    patient_m: np.ndarray
-    """int m: 0, 1, ... by `patients_M`, in order of labels."""
-    scores_mm: np.ndarray
-    """float64 m x m: the map of the image of the row on the region of the image of the column; no NaN."""
-
-    @property
-    def is_other_mm(self) -> np.ndarray:
-        """bool m x m: the two images are of two patients."""
-        return self.patient_m[:, None] != self.patient_m[None, :]
-
-
 def patient_blocks(patients_M: np.ndarray, rng: np.random.Generator, least: int = 65) -> list[np.ndarray]:
     """Int indices of the images of each block, rising; images of one patient are in one block.
 
@@ -77,83 +60,111 @@ def patient_blocks(patients_M: np.ndarray, rng: np.random.Generator, least: int 
     return [np.flatnonzero(np.isin(patient_M, part)) for part in np.array_split(shuffled_G, num_blocks)]
 
 
-def complete_blocks(blocks: Sequence[np.ndarray], scores: Sequence[np.ndarray], patients_M: np.ndarray) -> list[Block]:
-    """The images of each block that take part; a block without any is dropped.
+class Contrasts:
+    """The contrasts of several kinds of maps on the same images, put together block by block."""
 
-    An image whose own score is NaN (no region, or no map) is left out with its row and its column; so is an image
-    without a known score with any other patient. A score of two patients that is NaN though both images are in (a
-    region moved out of the image) takes the mean of its map's known scores with other patients.
-    """
-    _, patient_M = np.unique(np.asarray(patients_M), return_inverse=True)
-    complete = []
-    for images_m, scores_mm in zip(blocks, scores, strict=True):
-        images_m, scores_mm = np.asarray(images_m), np.asarray(scores_mm, dtype=float)
-        if scores_mm.shape != (len(images_m), len(images_m)):
-            raise ValueError(f"scores: expected {len(images_m)} x {len(images_m)} for a block, got {scores_mm.shape}")
-        kept = ~np.isnan(np.diagonal(scores_mm))
-        while True:
-            patient_m = patient_M[images_m[kept]]
-            left_mm = scores_mm[np.ix_(kept, kept)]
-            known_mm = ~np.isnan(left_mm) & (patient_m[:, None] != patient_m[None, :])
-            has_others_m = known_mm.any(axis=1) & known_mm.any(axis=0)
-            if has_others_m.all():
-                break
-            kept[np.flatnonzero(kept)[~has_others_m]] = False
-        if kept.any():
-            mean_m = np.where(known_mm, left_mm, 0).sum(axis=1) / known_mm.sum(axis=1)
-            filled_mm = np.where(np.isnan(left_mm), mean_m[:, None], left_mm)
-            complete.append(Block(images_m=images_m[kept], patient_m=patient_m, scores_mm=filled_mm))
-    return complete
+    def __init__(self, num_kinds: int, patients_M: np.ndarray, weigh: Weigh) -> None:
+        _, self.patient_M = np.unique(np.asarray(patients_M), return_inverse=True)
+        self._weigh = weigh
+        shape_KM = (num_kinds, len(self.patient_M))
+        self._own_KM, self._row_KM, self._col_KM = np.full((3, *shape_KM), np.nan)
+        self._among_KM = np.zeros(shape_KM)  # among others, times the sum of the weights
+        self._scale_K = np.zeros(num_kinds)
+        self._weights: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}  # by which images take part
+
+    def add(self, block: Block) -> None:
+        """A block of `blocks.complete_kinds`."""
+        other_mm = block.is_other_mm.astype(float)
+        num_m = other_mm.sum(axis=1)
+        off_kmm = block.scores_kmm * other_mm
+        row_km, col_km = off_kmm.sum(axis=2) / num_m, off_kmm.sum(axis=1) / num_m
+        share_m = _shares(block.patient_m, self._weigh) / num_m
+        both_km = share_m @ off_kmm + off_kmm @ share_m
+        place = np.ix_(block.kinds_k, block.images_m)
+        self._own_KM[place] = np.diagonal(block.scores_kmm, axis1=1, axis2=2)
+        self._row_KM[place], self._col_KM[place] = row_km, col_km
+        self._among_KM[place] = both_km - (share_m * (row_km + col_km)) @ other_mm
+        self._scale_K[block.kinds_k] = np.maximum(
+            self._scale_K[block.kinds_k], np.abs(block.scores_kmm).max(axis=(1, 2))
+        )
+
+    def contrast(self, kind: int) -> Contrast:
+        """Of the kind of that number."""
+        own_M, row_M, col_M = self._own_KM[kind], self._row_KM[kind], self._col_KM[kind]
+        own = row = col = float("nan")
+        in_m = np.flatnonzero(~np.isnan(own_M))
+        if len(in_m):
+            _, weight_m = self._groups(in_m)
+            own, row, col = (float(weight_m @ values_M[in_m]) for values_M in (own_M, row_M, col_M))
+        return Contrast(
+            own_M=own_M,
+            row_M=row_M,
+            col_M=col_M,
+            d_M=own_M - (row_M + col_M) / 2,
+            own=own,
+            row=row,
+            col=col,
+            value=own - (row + col) / 2,
+        )
+
+    def _groups(self, in_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the images that take part, the patients' numbers, int m, and the weights."""
+        key = in_m.tobytes()
+        if key not in self._weights:
+            _, group_m = np.unique(self.patient_M[in_m], return_inverse=True)
+            self._weights[key] = group_m, image_weights(group_m, self._weigh)
+        return self._weights[key]
+
+    def interval(self, kind: int, level: float) -> tuple[float, float]:
+        """As `contrast_interval`."""
+        in_m = np.flatnonzero(~np.isnan(self._own_KM[kind]))
+        if not len(in_m):
+            return float("nan"), float("nan")
+        group_m, weight_m = self._groups(in_m)
+        d_m = self._own_KM[kind, in_m] - (self._row_KM[kind, in_m] + self._col_KM[kind, in_m]) / 2
+        value = float(weight_m @ d_m)
+        num_patients = int(group_m.max()) + 1
+        among_m = self._among_KM[kind, in_m] / (num_patients if self._weigh == "patients" else len(in_m))
+        influence_G = np.bincount(group_m, weight_m * (d_m - value) - among_m / 2) * num_patients
+        error = np.sqrt((influence_G**2).sum() / (num_patients * (num_patients - 1)))
+        if error <= ROUNDING * self._scale_K[kind]:
+            return float("nan"), float("nan")
+        reach = float(stdtrit(num_patients - 1, (1 + level) / 2) * error)
+        return value - reach, value + reach
 
 
-def image_weights(patient_m: np.ndarray, weigh: Weigh) -> np.ndarray:
-    """Float64 m, sum 1: each image's weight in the mean over patients of the mean over their images, or over images."""
-    if weigh not in ("patients", "images"):
-        raise ValueError(f"weigh: expected patients or images, got {weigh!r}")
-    if not len(patient_m):
-        return np.zeros(0)
+def _shares(patient_m: np.ndarray, weigh: Weigh) -> np.ndarray:
+    """`image_weights` times their sum, which other blocks add to."""
+    if weigh == "images":
+        return np.ones(len(patient_m))
     _, group_m, size_G = np.unique(patient_m, return_inverse=True, return_counts=True)
-    weight_m = 1 / size_G[group_m] if weigh == "patients" else np.ones(len(patient_m))
-    return weight_m / weight_m.sum()
+    return np.asarray(1 / size_G[group_m])
+
+
+def _of_one(blocks: Sequence[np.ndarray], scores: Matrices, patients_M: np.ndarray, weigh: Weigh) -> Contrasts:
+    contrasts = Contrasts(1, patients_M, weigh)
+    check_blocks(blocks, scores)
+    for place, images_m in enumerate(blocks):
+        for block in complete_kinds(images_m, [scores[place]], contrasts.patient_M):
+            contrasts.add(block)
+    return contrasts
 
 
 def contrast(
-    blocks: Sequence[np.ndarray], scores: Sequence[np.ndarray], patients_M: np.ndarray, weigh: Weigh = "patients"
+    blocks: Sequence[np.ndarray], scores: Matrices, patients_M: np.ndarray, weigh: Weigh = "patients"
 ) -> Contrast:
     """The contrast of maps scored on the regions of their block, as the module says.
 
     `blocks`: from `patient_blocks`; `scores`: per block float m x m, of any metric, [i, j] the map of image
     `blocks[b][i]` on the region of image `blocks[b][j]`. `weigh="images"`: all images weigh alike in D and in the means
-    of its parts. Images are left out as `complete_blocks` says; without two patients all is NaN.
+    of its parts. Images are left out as `blocks.complete_blocks` says; without two patients all is NaN.
     """
-    own_M, row_M, col_M = np.full((3, len(np.asarray(patients_M))), np.nan)
-    complete = complete_blocks(blocks, scores, patients_M)
-    for block in complete:
-        off_mm, num_m = block.scores_mm * block.is_other_mm, block.is_other_mm.sum(axis=1)
-        own_M[block.images_m] = np.diagonal(block.scores_mm)
-        row_M[block.images_m] = off_mm.sum(axis=1) / num_m
-        col_M[block.images_m] = off_mm.sum(axis=0) / num_m
-    if not complete:
-        nan = float("nan")
-        return Contrast(own_M=own_M, row_M=row_M, col_M=col_M, d_M=own_M.copy(), own=nan, row=nan, col=nan, value=nan)
-    in_m = np.flatnonzero(~np.isnan(own_M))
-    weight_m = image_weights(np.asarray(patients_M)[in_m], weigh)
-    own, row, col = (float(weight_m @ values_M[in_m]) for values_M in (own_M, row_M, col_M))
-    return Contrast(
-        own_M=own_M,
-        row_M=row_M,
-        col_M=col_M,
-        d_M=own_M - (row_M + col_M) / 2,
-        own=own,
-        row=row,
-        col=col,
-        value=own - (row + col) / 2,
-    )
+    return _of_one(blocks, scores, patients_M, weigh).contrast(0)
 
 
 def contrast_interval(
     blocks: Sequence[np.ndarray],
-    scores: Sequence[np.ndarray],
+    scores: Matrices,
     patients_M: np.ndarray,
     level: float,
     weigh: Weigh = "patients",
@@ -175,33 +186,4 @@ def contrast_interval(
     bootstrap's percentiles 92 to 98%, expanded 94 to 99%, BCa 92 to 98%, bootstrap-t 93 to 97%. Where scores are very
     skewed (nearly all 0, a few near 1) and maps are blind all of them cover 87 to 92%, and then lie too low.
     """
-    complete = complete_blocks(blocks, scores, patients_M)
-    if not complete:
-        return float("nan"), float("nan")
-    _, group_m = np.unique(np.concatenate([block.patient_m for block in complete]), return_inverse=True)
-    influence_G, value = _influences(complete, group_m, image_weights(group_m, weigh))
-    num_patients = len(influence_G)
-    error = np.sqrt((influence_G**2).sum() / (num_patients * (num_patients - 1)))
-    if error <= ROUNDING * max(float(np.abs(block.scores_mm).max()) for block in complete):
-        return float("nan"), float("nan")
-    reach = float(stdtrit(num_patients - 1, (1 + level) / 2) * error)
-    return value - reach, value + reach
-
-
-def _influences(complete: Sequence[Block], group_m: np.ndarray, weight_m: np.ndarray) -> tuple[np.ndarray, float]:
-    """Each patient's influence on D, float64 G, and D. `group_m`: 0 to G - 1 for the images, block after block."""
-    inner_m, among_others_m = np.zeros((2, len(group_m)))
-    stop = 0
-    for block in complete:
-        part = slice(stop, stop := stop + len(block.images_m))
-        other_mm = block.is_other_mm.astype(float)
-        both_mm = block.scores_mm * other_mm
-        both_mm = both_mm + both_mm.T
-        num_m = other_mm.sum(axis=1)
-        sum_m = both_mm.sum(axis=1) / num_m  # row + col
-        inner_m[part] = np.diagonal(block.scores_mm) - sum_m / 2
-        share_m = weight_m[part] / num_m
-        among_others_m[part] = share_m @ both_mm - (share_m * sum_m) @ other_mm
-    value = float(weight_m @ inner_m)
-    slope_m = weight_m * (inner_m - value) - among_others_m / 2
-    return np.bincount(group_m, slope_m) * (group_m.max() + 1), value
+    return _of_one(blocks, scores, patients_M, weigh).interval(0, level)

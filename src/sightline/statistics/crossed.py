@@ -4,30 +4,54 @@ A few readers mark many images each. A reader who is lenient is so on all of the
 within images cannot show. Here a reader's weight in a draw applies to all readings.
 
 M images, A maps, N readings (pairs of an image and a reader, each with a region: the consensus of the other readers),
-m, a, n those of one block, B resamples.
+m, a, n those of one block, G patients and R readers with a reading, B resamples, b of one chunk, k kinds of maps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from sightline.statistics.contrast import Weigh
-from sightline.statistics.resampling import interval, resample_counts
+from sightline.statistics.blocks import Matrices, Weigh
+from sightline.statistics.crossed_parts import Part, complete_part, part_sums
+from sightline.statistics.patient_draws import compact_counts
+from sightline.statistics.resampling import interval
 
-CELLS = 4_000_000  # numbers of one array held at once
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draws:
-    """How often each resample drew each image's patient and each reading's reader."""
+    """How often each resample drew each patient and each reader."""
 
-    image_BM: np.ndarray
-    """int B x M; 0 for images without a reading."""
-    reader_BN: np.ndarray
-    """int B x N."""
+    patient_BG: np.ndarray
+    """Whole numbers, the smallest type that holds them."""
+    place_M: np.ndarray
+    """int, which of the patients each image is of; -1 for images of patients without a reading."""
+    reader_BR: np.ndarray
+    """As `patient_BG`."""
+    place_N: np.ndarray
+    """int, which of the readers each reading is of."""
+
+    @property
+    def image_BM(self) -> np.ndarray:
+        """int B x M, how often each image was drawn; 0 for images of patients without a reading."""
+        return self.of_images(np.arange(len(self.place_M)))
+
+    @property
+    def reader_BN(self) -> np.ndarray:
+        """int B x N, how often each reading's reader was drawn."""
+        return self.reader_BR[:, self.place_N].astype(np.int64)
+
+    def of_images(self, images_m: np.ndarray) -> np.ndarray:
+        """`image_BM` of some images."""
+        place_m = self.place_M[images_m]
+        counts_Bm = np.zeros((len(self.patient_BG), len(place_m)), dtype=np.int64)
+        counts_Bm[:, place_m >= 0] = self.patient_BG[:, place_m[place_m >= 0]]
+        return counts_Bm
 
 
 def crossed_draws(
@@ -39,21 +63,35 @@ def crossed_draws(
     reading, and as many readers as there are; images of one patient come together.
     """
     patients_M, image_N = np.asarray(patients_M), np.asarray(image_N, dtype=int)
-    labels, reader_n = np.unique(np.asarray(reader_N), return_inverse=True)
-    image_BM = np.zeros((resamples, len(patients_M)), dtype=np.int64)
-    if not len(image_N):
-        return Draws(image_BM=image_BM, reader_BN=np.zeros((resamples, 0), dtype=np.int64))
-    read = np.unique(patients_M[image_N])
-    of_read_M = np.searchsorted(read, patients_M).clip(max=len(read) - 1)
-    has_reading_M = np.isin(patients_M, read)
-    drawn_BG = resample_counts(len(read), resamples, rng)
-    image_BM[:, has_reading_M] = drawn_BG[:, of_read_M[has_reading_M]]
-    return Draws(image_BM=image_BM, reader_BN=resample_counts(len(labels), resamples, rng)[:, reader_n])
+    labels, place_N = np.unique(np.asarray(reader_N), return_inverse=True)
+    read, place_M = np.zeros(0), np.full(len(patients_M), -1)
+    if len(image_N):
+        read = np.unique(patients_M[image_N])
+        place_M = np.searchsorted(read, patients_M).clip(max=len(read) - 1)
+        place_M[~np.isin(patients_M, read)] = -1
+    return Draws(
+        patient_BG=compact_counts(len(read), resamples, rng),
+        place_M=place_M,
+        reader_BR=compact_counts(len(labels), resamples, rng),
+        place_N=place_N,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One kind of map on the readings."""
+
+    scores: Matrices
+    """Per block float a x n: the maps and readings of the block's images in the order of A and of N."""
+    image_A: np.ndarray
+    """int, the image of each map."""
+    reader_A: np.ndarray | None
+    """The reader of each map of an expert, any labels; None for a model, with one map per image."""
 
 
 def crossed_contrast(
     blocks: Sequence[np.ndarray],
-    scores: Sequence[np.ndarray],
+    scores: Matrices,
     image_A: np.ndarray,
     reader_A: np.ndarray | None,
     image_N: np.ndarray,
@@ -80,29 +118,54 @@ def crossed_contrast(
     image and all weights 1 it is `contrast.contrast`. For D of a model over D of the experts, draw by draw, call it
     twice with the same draws.
     """
+    seen = Seen(scores=scores, image_A=image_A, reader_A=reader_A)
+    return crossed_contrasts(blocks, {"": seen}, image_N, reader_N, patients_M, draws, weigh)[""]
+
+
+def crossed_contrasts(
+    blocks: Sequence[np.ndarray],
+    kinds: Mapping[Key, Seen],
+    image_N: np.ndarray,
+    reader_N: np.ndarray,
+    patients_M: np.ndarray,
+    draws: Draws,
+    weigh: Weigh = "patients",
+) -> dict[Key, tuple[float, np.ndarray]]:
+    """`crossed_contrast` of several kinds of maps by the same draws, in one pass over the blocks."""
     if weigh not in ("patients", "images"):
         raise ValueError(f"weigh: expected patients or images, got {weigh!r}")
     _, patient_M = np.unique(np.asarray(patients_M), return_inverse=True)
-    image_A, image_N = np.asarray(image_A, dtype=int), np.asarray(image_N, dtype=int)
-    own_map_N = _own_maps(image_A, reader_A, image_N, reader_N)
-    parts = []
-    for images_m, scores_an in zip(blocks, scores, strict=True):
-        maps_a, readings_n = np.flatnonzero(np.isin(image_A, images_m)), np.flatnonzero(np.isin(image_N, images_m))
-        if np.shape(scores_an) != (len(maps_a), len(readings_n)):
-            raise ValueError(f"scores: expected {len(maps_a)} x {len(readings_n)}, got {np.shape(scores_an)}")
-        part = _complete_part(
-            np.asarray(scores_an, dtype=float), maps_a, readings_n, own_map_N, image_N, patient_M, reader_A is None
-        )
-        if part is not None:
-            parts.append(part)
-    value_1 = _values(parts, np.ones((1, len(patient_M))), np.ones((1, len(image_N))), weigh)
-    num_draws = len(draws.image_BM)
-    values_B = np.full(num_draws, np.nan)
-    step = max(1, CELLS // max(len(image_N), 1))
-    for start in range(0, num_draws, step):
-        rows = slice(start, start + step)
-        values_B[rows] = _values(parts, draws.image_BM[rows], draws.reader_BN[rows], weigh)
-    return float(value_1[0]), values_B
+    image_N = np.asarray(image_N, dtype=int)
+    images_A = {key: np.asarray(seen.image_A, dtype=int) for key, seen in kinds.items()}
+    own_maps_N = {
+        key: _own_maps(images_A[key], seen.reader_A, image_N, np.asarray(reader_N)) for key, seen in kinds.items()
+    }
+    # The first column is the estimate: everything counts once.
+    sums = {key: np.zeros((2, 1 + len(draws.patient_BG))) for key in kinds}
+    for place, images_m in enumerate(blocks):
+        readings_n = np.flatnonzero(np.isin(image_N, images_m))
+        alike: dict[tuple[bytes, ...], list[tuple[Key, Part]]] = {}
+        for key, seen in kinds.items():
+            maps_a = np.flatnonzero(np.isin(images_A[key], images_m))
+            scores_an = np.asarray(seen.scores[place], dtype=float)
+            if scores_an.shape != (len(maps_a), len(readings_n)):
+                raise ValueError(f"scores: expected {len(maps_a)} x {len(readings_n)}, got {scores_an.shape}")
+            part = complete_part(
+                scores_an, maps_a, readings_n, own_maps_N[key], image_N, patient_M, seen.reader_A is None
+            )
+            if part is not None:
+                alike.setdefault(part.signature, []).append((key, part))
+        for members in alike.values():
+            first = members[0][1]
+            ones = np.ones((1, len(first.images_m)), dtype=np.int64), np.ones((1, len(first.readings_n)))
+            image_Bm = np.concatenate([ones[0], draws.of_images(first.images_m)])
+            reader_Bn = np.concatenate([ones[1], draws.reader_BR[:, draws.place_N[first.readings_n]]])
+            sums_kB, total_B = part_sums([part for _, part in members], image_Bm, reader_Bn, weigh)
+            for (key, _), sums_B in zip(members, sums_kB, strict=True):
+                sums[key] += sums_B, total_B
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0: no pair left, NaN as promised
+        values = {key: sums_B / total_B for key, (sums_B, total_B) in sums.items()}
+    return {key: (float(values_B[0]), values_B[1:]) for key, values_B in values.items()}
 
 
 def crossed_interval(value: float, values_B: np.ndarray, level: float, num_patients: int) -> tuple[float, float]:
@@ -125,20 +188,6 @@ def crossed_interval(value: float, values_B: np.ndarray, level: float, num_patie
     return float(low_1[0]), float(high_1[0])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """The maps and readings of one block that take part."""
-
-    scores_an: np.ndarray  # no NaN
-    map_n: np.ndarray  # row of scores_an of each reading's own map
-    readings_n: np.ndarray  # which of the N
-    images_m: np.ndarray  # which of the M
-    image_n: np.ndarray  # place in images_m
-    image_a: np.ndarray
-    patient_m: np.ndarray
-    is_by_reader: bool  # one map per reading, else per image
-
-
 def _own_maps(
     image_A: np.ndarray, reader_A: np.ndarray | None, image_N: np.ndarray, reader_N: np.ndarray
 ) -> np.ndarray:
@@ -149,76 +198,3 @@ def _own_maps(
     if len(place) < len(keys_A):
         raise ValueError("maps: expected one per image, or per image and reader; some have two")
     return np.array([place.get(key, -1) for key in keys_N], dtype=int)
-
-
-def _complete_part(
-    scores_an: np.ndarray,
-    maps_a: np.ndarray,
-    readings_n: np.ndarray,
-    own_map_N: np.ndarray,
-    image_N: np.ndarray,
-    patient_M: np.ndarray,
-    is_model: bool,
-) -> _Part | None:
-    """A block without readings that have no own score and maps that have no reading; None if nothing is left."""
-    has_map_n = own_map_N[readings_n] >= 0
-    map_n = np.where(has_map_n, np.searchsorted(maps_a, own_map_N[readings_n]), 0)
-    kept = has_map_n.copy()
-    if len(maps_a):
-        kept &= ~np.isnan(scores_an[map_n, np.arange(len(readings_n))])
-    while kept.any():
-        used_a, place_n = np.unique(map_n[kept], return_inverse=True)
-        left_an = scores_an[np.ix_(used_a, kept)]
-        image_n = image_N[readings_n[kept]]
-        image_a = image_n[np.unique(place_n, return_index=True)[1]]
-        known_an = ~np.isnan(left_an) & (patient_M[image_a][:, None] != patient_M[image_n])
-        has_others_n = known_an.any(axis=1)[place_n] & known_an.any(axis=0)
-        if has_others_n.all():
-            images_m, both = np.unique(np.concatenate([image_n, image_a]), return_inverse=True)
-            mean_a = np.where(known_an, left_an, 0).sum(axis=1) / known_an.sum(axis=1)
-            return _Part(
-                scores_an=np.where(np.isnan(left_an), mean_a[:, None], left_an),
-                map_n=place_n,
-                readings_n=readings_n[kept],
-                images_m=images_m,
-                image_n=both[: len(image_n)],
-                image_a=both[len(image_n) :],
-                patient_m=patient_M[images_m],
-                is_by_reader=not is_model,
-            )
-        kept[np.flatnonzero(kept)[~has_others_n]] = False
-    return None
-
-
-def _values(parts: Sequence[_Part], image_BM: np.ndarray, reader_BN: np.ndarray, weigh: Weigh) -> np.ndarray:
-    """Float64 B: D under each row of weights of images and of readings."""
-    sum_B, total_B = np.zeros((2, len(image_BM)))
-    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0: no pair left, NaN as promised
-        for part in parts:
-            is_of_nm = (part.image_n[:, None] == np.arange(len(part.images_m))).astype(float)
-            is_other_mm = (part.patient_m[:, None] != part.patient_m).astype(float)
-            reader_Bn = reader_BN[:, part.readings_n].astype(float)
-            readers_Bm = reader_Bn @ is_of_nm
-            count_Bm = image_BM[:, part.images_m] * (readers_Bm > 0)
-            share_Bn = reader_Bn / np.where(readers_Bm > 0, readers_Bm, 1)[:, part.image_n]  # of its image, sum 1
-            others_Bm = count_Bm @ is_other_mm
-            off_an = part.scores_an * is_other_mm[np.ix_(part.image_a, part.image_n)]
-            region_Bn = count_Bm[:, part.image_n] * share_Bn
-            row_Ba = region_Bn @ off_an.T / others_Bm[:, part.image_a]
-            if part.is_by_reader:  # one map per reading, in the order of map_n
-                map_Ba = np.zeros(row_Ba.shape)
-                map_Ba[:, part.map_n] = region_Bn
-            else:
-                map_Ba = count_Bm[:, part.image_a]
-            col_Bn = map_Ba @ off_an / others_Bm[:, part.image_n]
-            own_n = part.scores_an[part.map_n, np.arange(len(part.map_n))]
-            d_Bn = own_n - (row_Ba[:, part.map_n] + col_Bn) / 2
-            weight_Bm = count_Bm.astype(float)
-            if weigh == "patients":
-                same_mm = 1 - is_other_mm
-                num_Bm = (readers_Bm > 0) @ same_mm  # the patient's images that are in
-                weight_Bm /= np.where(num_Bm > 0, num_Bm, 1)
-            weight_Bn = weight_Bm[:, part.image_n] * share_Bn
-            sum_B += np.where(weight_Bn > 0, weight_Bn * d_Bn, 0).sum(axis=1)
-            total_B += weight_Bm.sum(axis=1)
-        return sum_B / total_B

@@ -28,6 +28,17 @@ def count_batches(num_units: int, resamples: int, rng: np.random.Generator) -> I
         yield rows, resample_counts(num_units, rows.stop - start, rng)
 
 
+def compact_counts(num_units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """`resample_counts` of the smallest type that holds them: as a rule a byte each."""
+    counts_BN = np.zeros((resamples, num_units), dtype=np.uint8)
+    for rows, drawn_bN in count_batches(num_units, resamples, rng):
+        least = np.min_scalar_type(int(drawn_bN.max(initial=0)))
+        if not np.can_cast(least, counts_BN.dtype):
+            counts_BN = counts_BN.astype(least)
+        counts_BN[rows] = drawn_bN
+    return counts_BN
+
+
 class ByPatient:
     """Sums over the images of each patient."""
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from sightline.statistics.blocks import Weigh, image_weights
 from sightline.statistics.classification import DECISION_THRESHOLD, six_metrics
-from sightline.statistics.contrast import Weigh, image_weights
 from sightline.statistics.means import weighted_means
 from sightline.statistics.proportions import Proportion, proportion
 from sightline.statistics.resampling import interval_with_width, resample_counts, resample_patient_counts

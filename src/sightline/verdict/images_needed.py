@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from sightline.statistics.streams import stream
-from sightline.verdict.controls import NAN, GridControls, Judge
+from sightline.statistics.blocks import Matrices
+from sightline.verdict.controls import GridControls
 from sightline.verdict.decision import Evidence, Reason, Word
+from sightline.verdict.judge import NAN, Judge
 from sightline.verdict.power import find_power, needed_for_end
-from sightline.verdict.scored import Matrices
 
 
 def images_needed(
@@ -34,9 +34,10 @@ def images_needed(
     elif reason == "own_anatomy":
         options.append(_needed_above(judge, over_anatomy))
     elif word == "undecided":
-        rng = stream(judge.films.seed, "verdict", "images needed")
         patients_m = judge.films.patients_M[judge.scored.blocks[0]]
-        power = find_power(matrices[0], patients_m, 1.0, patients, settings.level, settings.power, rng)
+        power = find_power(
+            matrices[0], patients_m, 1.0, patients, settings.level, settings.power, judge.studies_needed
+        )  # fmt: skip
         yes = power.patients_needed
         if not math.isnan(over_anatomy["value"]):
             yes += max(_needed_above(judge, over_anatomy) - yes, 0)  # the larger, NaN if one is

@@ -10,6 +10,7 @@ N maps of the study, G patients of it, n patients of a simulated study, Q simula
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.special import ndtri
 MOST_PATIENTS = 150  # of a simulated study; z grows with the square root of n beyond
 STUDIES = 500
 MOST_NEEDED = 100_000
+ROUNDING = 1e-12  # of the largest score: scores that differ by less have no spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,34 @@ class Power:
     """Patients for the power asked for; NaN where the effect is not above 0 or more than 100,000 were needed."""
 
 
+class Studies:
+    """The simulated studies: which maps take part in each. Those of the same patients and size are drawn once."""
+
+    def __init__(self, new_rng: Callable[[], np.random.Generator]) -> None:
+        """`new_rng` makes a generator at the start of the same stream each time."""
+        self._new_rng = new_rng
+        self._kept: dict[tuple[bytes, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+
+    def of(self, size_G: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each drawn patient its map, another patient's map, and a number in [0, 1) to choose by: Q x n each.
+
+        Maps by number, in order of patients, which have `size_G` of them.
+        """
+        key = (size_G.tobytes(), n)
+        if key not in self._kept:
+            rng, starts_G, num_known = self._new_rng(), np.cumsum(size_G) - size_G, len(size_G)
+            own_Qn, other_Qn = np.empty((2, STUDIES, n), dtype=int)
+            chance_Qn = np.empty((STUDIES, n))
+            for study in range(STUDIES):
+                patients_n = rng.integers(num_known, size=n)
+                strangers_n = (patients_n + rng.integers(1, num_known, size=n)) % num_known
+                own_Qn[study] = starts_G[patients_n] + rng.integers(size_G[patients_n])
+                other_Qn[study] = starts_G[strangers_n] + rng.integers(size_G[strangers_n])
+                chance_Qn[study] = rng.random(n)
+            self._kept[key] = own_Qn, other_Qn, chance_Qn
+        return self._kept[key]
+
+
 def find_power(
     scores_NN: np.ndarray,
     patients_N: np.ndarray,
@@ -37,7 +67,7 @@ def find_power(
     num_patients: int,
     level: float,
     power: float,
-    rng: np.random.Generator,
+    studies: Studies,
 ) -> Power:
     """`scores_NN`: of map n (row) on region n (column); a drawn patient brings one of its maps with that map's region.
 
@@ -45,12 +75,13 @@ def find_power(
     be more than those in `patients_N`. Fewer than 3 patients, or a NaN among the scores, give NaN.
     """
     order_N = np.argsort(patients_N, kind="stable")
-    _, starts_G, size_G = np.unique(np.asarray(patients_N)[order_N], return_index=True, return_counts=True)
+    size_G = np.unique(np.asarray(patients_N)[order_N], return_counts=True)[1]
     scores_NN = scores_NN[np.ix_(order_N, order_N)]
     if len(size_G) < 3 or np.isnan(scores_NN).any():
         return Power(power=float("nan"), patients_needed=float("nan"))
     n = int(np.clip(num_patients, 3, MOST_PATIENTS))
-    z_Q = _statistics(scores_NN, starts_G, size_G, share, n, rng) * np.sqrt(num_patients / n)
+    own_Qn, other_Qn, chance_Qn = studies.of(size_G, n)
+    z_Q = _statistics(scores_NN, size_G, own_Qn, other_Qn, chance_Qn < share) * np.sqrt(num_patients / n)
     bar = ndtri(level)
     needed = float("nan")
     if z_Q.mean() > 0:
@@ -61,31 +92,44 @@ def find_power(
 
 
 def _statistics(
-    scores_NN: np.ndarray, starts_G: np.ndarray, size_G: np.ndarray, share: float, n: int, rng: np.random.Generator
+    scores_NN: np.ndarray, size_G: np.ndarray, own_Qn: np.ndarray, other_Qn: np.ndarray, knows_Qn: np.ndarray
 ) -> np.ndarray:
-    """z of each simulated study, float64 Q; the N are in order of patients."""
-    num_known = len(size_G)
-    group_N = np.repeat(np.arange(num_known), size_G)
+    """z of each simulated study, float64 Q; the N are in order of patients.
+
+    A study's n x n scores are a selection of rows and columns of N x N, except for the own scores on its diagonal. So
+    their sums are products with the numbers of times that each map and each region was drawn.
+    """
+    group_N = np.repeat(np.arange(len(size_G)), size_G)
     is_other_NN = group_N[:, None] != group_N
     # Two copies of one patient are two patients: the map of one is worth what a stranger's is on the other's region.
     off_NN = scores_NN * is_other_NN
     num_N = is_other_NN.sum(axis=0)
     stranger_NN = (off_NN.sum(axis=0) / num_N + (off_NN.sum(axis=1) / num_N)[:, None]) / 2
     off_NN = np.where(is_other_NN, scores_NN, stranger_NN)
-    z_Q = np.empty(STUDIES)
-    for study in range(STUDIES):
-        patients_n = rng.integers(num_known, size=n)
-        strangers_n = (patients_n + rng.integers(1, num_known, size=n)) % num_known
-        own_n, other_n = (starts_G[drawn] + rng.integers(size_G[drawn]) for drawn in (patients_n, strangers_n))
-        knows_n = rng.random(n) < share
-        scores_nn = off_NN[np.ix_(np.where(knows_n, own_n, other_n), own_n)]
-        known_n = np.flatnonzero(knows_n)
-        scores_nn[known_n, known_n] = scores_NN[own_n[known_n], own_n[known_n]]
-        centred_nn = scores_nn - scores_nn.mean(axis=0) - scores_nn.mean(axis=1, keepdims=True) + scores_nn.mean()
-        variance = (centred_nn**2).sum() / (n**2 * (n - 1))
-        excess = np.trace(scores_nn) / n - scores_nn.mean()
-        z_Q[study] = excess / np.sqrt(variance) if variance > 0 else 0.0
-    return z_Q
+    # z does not change with what a map has on all regions, or a region from all maps; without it, sums of squares lose
+    # no digits.
+    shared_NN = off_NN.mean(axis=0) + off_NN.mean(axis=1, keepdims=True) - off_NN.mean()
+    off_NN, own_N = off_NN - shared_NN, np.diagonal(scores_NN - shared_NN)
+    n = own_Qn.shape[1]
+    map_Qn = np.where(knows_Qn, own_Qn, other_Qn)
+    maps_QN, regions_QN = _counts(map_Qn, len(off_NN)), _counts(own_Qn, len(off_NN))
+    more_Qn = np.where(knows_Qn, (own_N - np.diagonal(off_NN))[own_Qn], 0)
+    row_Qn = np.take_along_axis(regions_QN @ off_NN.T, map_Qn, axis=1) + more_Qn  # sums over the n
+    col_Qn = np.take_along_axis(maps_QN @ off_NN, own_Qn, axis=1) + more_Qn
+    squares_Q = ((maps_QN @ off_NN**2) * regions_QN).sum(axis=1)
+    squares_Q += np.where(knows_Qn, (own_N**2 - np.diagonal(off_NN) ** 2)[own_Qn], 0).sum(axis=1)
+    sum_Q = row_Qn.sum(axis=1)
+    centred_Q = squares_Q - ((row_Qn**2).sum(axis=1) + (col_Qn**2).sum(axis=1)) / n + (sum_Q / n) ** 2
+    excess_Q = (off_NN[map_Qn, own_Qn] + more_Qn).sum(axis=1) / n - sum_Q / n**2
+    has_spread_Q = centred_Q > (ROUNDING * np.abs(scores_NN).max() * n) ** 2
+    error_Q = np.sqrt(np.where(has_spread_Q, centred_Q, 1) / (n**2 * (n - 1)))
+    return np.where(has_spread_Q, excess_Q / error_Q, 0.0)
+
+
+def _counts(places_Qn: np.ndarray, num: int) -> np.ndarray:
+    """Float64 Q x N: how often each place occurs in its row."""
+    cells_Qn = places_Qn + np.arange(len(places_Qn))[:, None] * num
+    return np.bincount(cells_Qn.ravel(), minlength=len(places_Qn) * num).reshape(-1, num).astype(float)
 
 
 def needed_for_end(ends: tuple[float, float, float], level: float, num_patients: int, power: float) -> float:
