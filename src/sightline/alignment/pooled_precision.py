@@ -16,6 +16,8 @@ BINS = 1001  # 0.001 wide, and one for 1.0 alone, as in Choe et al. 2020's code
 IMAGES = 256  # whose histograms are held at once
 CELLS = 12_000_000  # numbers of resampled histograms held at once
 DRAWN = 64_000_000  # counts of patients held at once, a byte or two each
+ROWS = 64  # of resampled histograms worked on at once
+SMALLEST = np.finfo(np.float64).tiny
 EXACT_FLOAT32 = 2**24  # whole numbers up to it are exact
 
 
@@ -86,33 +88,58 @@ def _resampled(
     num_a, by_patient = columns.stop - columns.start, draws.by_patient
     total_X, summed_bX = np.zeros(num_a * 2 * BINS), np.zeros((0, 0))
     for patients_g, images in by_patient.parts(IMAGES):
-        cumulated_gX = np.zeros((len(patients_g), num_a, 2, BINS))
-        for place_g, image in images:
-            cumulated_gX[place_g] += histograms[image][columns]
-        # From the highest bin down: all pixels and those inside. Sums of sums over bins are the sums' sums.
-        cumulated_gX[:, :, 0] += cumulated_gX[:, :, 1]
-        np.cumsum(cumulated_gX[..., ::-1], axis=-1, out=cumulated_gX)
-        cumulated_gX = cumulated_gX.reshape(len(patients_g), -1)
+        cumulated_gX = _cumulated(histograms, columns, len(patients_g), images)
         total_X += cumulated_gX.sum(axis=0)
-        counts_bg = counts_bG[:, patients_g]
+        if len(patients_g) == by_patient.num_patients:  # a small study: the resamples need not be held
+            spread_ba = _spread(counts_bG, cumulated_gX).reshape(-1, num_a)
+            break
         if not summed_bX.size:
-            is_all = len(patients_g) == by_patient.num_patients
-            most = float((counts_bg @ cumulated_gX.max(axis=1)).max()) if is_all else np.inf
-            summed_bX = np.zeros((len(counts_bG), len(total_X)), np.float32 if most < EXACT_FLOAT32 else np.float64)
-        cumulated_gX = cumulated_gX.astype(summed_bX.dtype, copy=False)
+            summed_bX = np.zeros((len(counts_bG), len(total_X)))
         for start in range(0, len(counts_bG), IMAGES):
             part = slice(start, start + IMAGES)
-            summed_bX[part] += counts_bg[part].astype(summed_bX.dtype) @ cumulated_gX
-    spread_ba = _precision(summed_bX.reshape(-1, 2, BINS)).reshape(-1, num_a)
+            summed_bX[part] += counts_bG[part, patients_g].astype(float) @ cumulated_gX
+    else:
+        spread_ba = _precision(summed_bX.reshape(-1, 2, BINS)).reshape(-1, num_a)
     return _precision(total_X.reshape(-1, 2, BINS)), spread_ba
+
+
+def _cumulated(
+    histograms: Sequence[np.ndarray] | np.ndarray, columns: slice, num_patients: int, images: list[tuple[int, int]]
+) -> np.ndarray:
+    """By patient, pixels of all kinds and inside at or above each bin, the highest first; g x (a, 2, S) in one row.
+
+    `images`: which patient, by its place, and which image. Sums of these over patients are those of the sums.
+    """
+    num_a = columns.stop - columns.start
+    cumulated_ga2S = np.zeros((num_patients, num_a, 2, BINS))
+    for place, image in images:
+        cumulated_ga2S[place] += histograms[image][columns]
+    cumulated_ga2S[:, :, 0] += cumulated_ga2S[:, :, 1]
+    return np.cumsum(cumulated_ga2S[..., ::-1], axis=-1).reshape(num_patients, -1)
+
+
+def _spread(counts_bG: np.ndarray, cumulated_GX: np.ndarray) -> np.ndarray:
+    """`_precision` of each resample and candidate, in one row."""
+    # whole numbers, which float32 adds up in half the time and without error while they are small
+    most = float((counts_bG @ cumulated_GX.max(axis=1)).max())
+    cumulated_GX = cumulated_GX.astype(np.float32 if most < EXACT_FLOAT32 else np.float64)
+    return np.concatenate(
+        [
+            _precision((counts_bG[start : start + ROWS].astype(cumulated_GX.dtype) @ cumulated_GX).reshape(-1, 2, BINS))
+            for start in range(0, len(counts_bG), ROWS)
+        ]
+    )
 
 
 def _precision(cumulated_Z2S: np.ndarray) -> np.ndarray:
     """Average precision from pixels of all kinds (0) and inside (1) at or above each bin, the highest first."""
     precision_Z = np.empty(len(cumulated_Z2S))
-    for start in range(0, len(precision_Z), 64):
-        reached_zS, hits_zS = cumulated_Z2S[start : start + 64].astype(np.float64).transpose(1, 0, 2)
-        precision_Z[start : start + 64] = _by_steps(np.diff(hits_zS, axis=1, prepend=0), hits_zS, reached_zS)
+    for start in range(0, len(precision_Z), ROWS):
+        reached_zS, hits_zS = cumulated_Z2S[start : start + ROWS].transpose(1, 0, 2)
+        hits_zS = hits_zS.astype(np.float64, copy=False)
+        inside_zS = hits_zS.copy()
+        inside_zS[:, 1:] -= hits_zS[:, :-1]
+        precision_Z[start : start + ROWS] = _by_steps(inside_zS, hits_zS, reached_zS)
     return precision_Z
 
 
@@ -126,7 +153,7 @@ def _average_precision(counts_B2L: np.ndarray) -> np.ndarray:
 
 def _by_steps(inside: np.ndarray, hits: np.ndarray, reached: np.ndarray) -> np.ndarray:
     """Precision times the step of recall, summed over the last axis; NaN without a hit."""
-    precision = np.divide(hits, reached, out=np.zeros_like(reached), where=reached > 0)
-    precision *= inside
+    steps = inside * hits
+    steps /= np.maximum(reached, SMALLEST)  # 0 where nothing is reached
     with np.errstate(invalid="ignore"):
-        return precision.sum(axis=-1) / hits[..., -1]
+        return steps.sum(axis=-1) / hits[..., -1]

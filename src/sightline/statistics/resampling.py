@@ -95,20 +95,23 @@ def interval(
     if num_patients is not None:
         degrees = max(num_patients - 1, 0)
         share = float(ndtr(stdtrit(degrees, share) * np.sqrt(num_patients / degrees))) if degrees else 0.0
-    distribution_BA = np.asarray(distribution_BA, dtype=float)
-    low_A, high_A = np.full((2, distribution_BA.shape[1]), np.nan)
-    if not len(distribution_BA):
-        return low_A, high_A
-    distribution_AB = np.ascontiguousarray(distribution_BA.T)
-    num_nan_A = np.isnan(distribution_AB).sum(axis=1)
-    # the same numbers for columns without NaN, in a tenth of the time
-    for quantiles, rows_A in (
-        (np.quantile, num_nan_A == 0),
-        (np.nanquantile, (num_nan_A > 0) & (num_nan_A < len(distribution_BA))),
-    ):
-        if rows_A.any():
-            low_A[rows_A], high_A[rows_A] = quantiles(distribution_AB[rows_A], [share, 1 - share], axis=1)
-    return low_A, high_A
+    sorted_AB = np.sort(np.asarray(distribution_BA, dtype=float).T, axis=1)  # NaN last
+    num_known_A = len(distribution_BA) - np.isnan(sorted_AB).sum(axis=1)
+    return _quantiles(sorted_AB, num_known_A, share), _quantiles(sorted_AB, num_known_A, 1 - share)
+
+
+def _quantiles(sorted_AB: np.ndarray, num_known_A: np.ndarray, share: float) -> np.ndarray:
+    """`np.quantile` of the known values of each row, float64 A, NaN without one: to sort is faster than to select."""
+    quantiles_A = np.full(len(sorted_AB), np.nan)
+    (rows,) = np.nonzero(num_known_A)
+    place = share * (num_known_A[rows] - 1)
+    below = np.floor(place).astype(int)
+    part = place - below
+    low, high = sorted_AB[rows, below], sorted_AB[rows, np.minimum(below + 1, num_known_A[rows] - 1)]
+    with np.errstate(invalid="ignore"):  # infinite resamples
+        gap = high - low
+        quantiles_A[rows] = np.where(part >= 0.5, high - gap * (1 - part), low + gap * part)
+    return quantiles_A
 
 
 def paired_difference(
