@@ -46,7 +46,7 @@ def write_params(folder: Path, models: dict[str, Any], changes: dict[str, dict[s
 def make_up_maps(folder: Path, models: dict[str, Any]) -> None:
     """CAM and Grad-CAM of every test image by every model, both layers, untrained too; predictions and histories."""
     index = pd.read_csv(folder / "data/prepared/index.csv")
-    test = index[index.split == "test"]
+    test, predicted = index[index.split == "test"], index[index.split != "train"]
     rng = np.random.default_rng(0)
     for part in ("models", "saliency"):
         (folder / "data" / part).mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def make_up_maps(folder: Path, models: dict[str, Any]) -> None:
         others = {f"{kind}.{method}": raw[:, ::-1] for kind in ("paper", "untrained") for method, raw in maps.items()}
         np.savez(folder / f"data/saliency/{model}.npz", images=images, **maps)
         np.savez(folder / f"data/saliency/{model}.others.npz", images=images, layer=np.array("paper"), **others)
-        predictions = test[["image", "split", "label"]].assign(probability=rng.random(len(test)))
+        predictions = predicted[["image", "split", "label"]].assign(probability=rng.random(len(predicted)))
         predictions.to_csv(folder / f"data/models/{model}.predictions.csv", index=False)
         history = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.7, 0.5], "val_loss": [0.7, 0.6]})
         history.to_csv(folder / f"data/models/{model}.history.csv", index=False)

@@ -48,6 +48,7 @@ TERMS = {
 
 def glossary(page_html: str) -> str:
     """The terms that occur in the text of `page_html`, in alphabetical order; empty where none does."""
-    text = re.sub(r"<[^>]+>", " ", page_html).replace("&#x27;", "'")
+    shown = re.sub(r"<script\b.*?</script>", " ", page_html, flags=re.DOTALL)  # films: megabytes that nobody reads
+    text = re.sub(r"<[^>]+>", " ", shown).replace("&#x27;", "'")
     used = [term for term in TERMS if re.search(rf"\b{re.escape(term)}", text, re.IGNORECASE)]
     return terms([(term, TERMS[term]) for term in sorted(used, key=str.lower)])
