@@ -25,7 +25,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from sightline.alignment.shortcut import Suspicion, suspicion
+from sightline.alignment.shortcut import Suspicion, near_lungs, relevance_shares, suspicion, uniform_shares
 from sightline.images.phantom import phantom_image
 from sightline.maps import scaled_maps
 from sightline.networks.architectures import build_network
@@ -90,9 +90,9 @@ def measured(maps: dict[str, np.ndarray], side: int, seed: int) -> dict[str, flo
     """Accuracy, and the numbers of the meter, for one network's test films; each film is a patient of its own."""
     is_called = maps["probabilities"] >= 0.5
     rng = stream(seed, "shortcut alarms", "draws")
-    signs = suspicion(
-        scaled_maps(maps["maps"], side, side), maps["lungs"], np.arange(len(is_called)), is_called, DRAWS, rng
-    )
+    scaled_NHW, near_NHW = scaled_maps(maps["maps"], side, side), near_lungs(maps["lungs"])
+    excess_N = relevance_shares(scaled_NHW, near_NHW)["outside"] - uniform_shares(near_NHW)["outside"]
+    signs = suspicion(scaled_NHW, near_NHW, excess_N, np.arange(len(is_called)), is_called, DRAWS, rng)
     return {"accuracy": float((is_called == maps["labels"]).mean()), **asdict(signs)}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from sightline import inputs
-from sightline.alignment.shortcut import by_outcome, relevance_shares, suspicion, uniform_shares
+from sightline.alignment.shortcut import by_outcome, near_lungs, relevance_shares, suspicion, uniform_shares
 from sightline.maps import scaled_maps
 from sightline.statistics.means import mean_known
 from sightline.statistics.streams import stream
@@ -52,26 +52,28 @@ def main() -> None:
     params = read_params(Params)
     test = inputs.read_test_images(inputs.INDEX)
     all_lungs_NHW, kind = inputs.stored_lungs(test.index.tolist(), inputs.LUNGS, inputs.INDEX)
+    near_NHW = near_lungs(all_lungs_NHW)
     metrics: dict[str, Any] = {"models": {}, **inputs.lungs_facts(all_lungs_NHW, kind)}
     for model, entry in runs_of(params.models).items():
         images = test.index.tolist() if isinstance(entry, Classifying) else mapped_images(model, test)
-        lungs_MHW, _ = inputs.stored_lungs(images, inputs.LUNGS, inputs.INDEX)
         rows = test.loc[images]
+        near_MHW = near_NHW if len(images) == len(test) else near_NHW[test.index.get_indexer(images)]
         predicted = (
             inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
         )
         labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
         is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
-        uniform = {name: mean_known(values) for name, values in uniform_shares(lungs_MHW).items()}
+        uniform = uniform_shares(near_MHW)
         for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
-            maps_MHW = scaled_maps(raw, *lungs_MHW.shape[1:])
-            shares = relevance_shares(maps_MHW, lungs_MHW)
+            maps_MHW = scaled_maps(raw, *near_MHW.shape[1:])
+            shares = relevance_shares(maps_MHW, near_MHW)
+            excess_M = shares["outside"] - uniform["outside"]
             rng = stream(params.seed, "shortcut", "draws")  # the same for every model
-            signs = suspicion(maps_MHW, lungs_MHW, patients_M, is_called_M, params.shortcut.draws, rng)
+            signs = suspicion(maps_MHW, near_MHW, excess_M, patients_M, is_called_M, params.shortcut.draws, rng)
             metrics["models"].setdefault(model, {})[method] = {
                 "images": len(images),
                 "shares": {name: mean_known(values) for name, values in shares.items()},
-                "uniform": uniform,
+                "uniform": {name: mean_known(values) for name, values in uniform.items()},
                 "by_outcome": by_outcome(shares, labels_M, predicted[model], CUT) if predicted else None,
                 "called_by": "network" if predicted else "label",
                 "suspicion": asdict(signs) | {name: kind != "body" and getattr(signs, name) for name in VERDICTS},

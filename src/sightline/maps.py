@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 ROUNDING = 1e-12  # a map whose span after upsampling is at most this share of its span before is flat: it is rounding
+TOGETHER = 2**18  # pixels that are scaled at once: what stays in a processor's cache takes a third of the time
 
 
 def bilinear_weights(n_in: int, n_out: int) -> np.ndarray:
@@ -52,6 +53,16 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     broken = not_finite_maps(raw_Mhw)
     if broken.size:
         raise ValueError(f"maps that are not finite: {', '.join(map(str, broken))}")
+    scaled_MHW = np.empty((len(raw_Mhw), height, width), np.float32)
+    step = max(1, TOGETHER // (height * width))
+    for start in range(0, len(raw_Mhw), step):
+        few = slice(start, start + step)
+        scaled_MHW[few] = _scaled(raw_Mhw[few], height, width)
+    return scaled_MHW
+
+
+def _scaled(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
+    """`scaled_maps` in float64, not rounded yet."""
     positive_Mhw = np.maximum(raw_Mhw.astype(np.float64), 0)
     # Min-max ignores the minimum anyway. With it taken off first, a constant map is exactly 0 before and after the
     # products, where c * (1 - w) + c * w need not round to c.
@@ -64,7 +75,7 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     maps_MHW[flat_M] = 0
     # Rounding to float32 also restores ties (plateaus at the clamped edges), which a product's order of summation
     # splits in the last bit of float64.
-    return maps_MHW.astype(np.float32)
+    return maps_MHW
 
 
 def scaled_of_image(raws: Sequence[np.ndarray | Sequence[np.ndarray]], row: int, height: int, width: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from sightline.alignment.iou_and_pointing import random_fields
 from sightline.alignment.shortcut import (
     Suspicion,
     by_outcome,
+    near_lungs,
     relevance_shares,
     suspicion,
     uniform_shares,
@@ -51,7 +52,15 @@ def token_maps(cells: int, where: slice = slice(0, 20)) -> np.ndarray:
 def meter(maps: np.ndarray, study: dict[str, np.ndarray], seed: int = 0, **changes: np.ndarray) -> Suspicion:
     study = study | changes
     rng = np.random.default_rng(seed)
-    return suspicion(maps, study["lungs"], study["patients"], study["called"], DRAWS, rng)
+    return suspected(maps, study["lungs"], study["patients"], study["called"], DRAWS, rng)
+
+
+def suspected(
+    maps: np.ndarray, lungs: np.ndarray, patients: np.ndarray, called: np.ndarray, draws: int, rng: np.random.Generator
+) -> Suspicion:
+    near = near_lungs(lungs)
+    excess = relevance_shares(maps, near)["outside"] - uniform_shares(near)["outside"]
+    return suspicion(maps, near, excess, patients, called, draws, rng)
 
 
 def test_shares_by_hand() -> None:
@@ -64,12 +73,12 @@ def test_shares_by_hand() -> None:
     maps[1, 7, 10] = 1.0  # two above: outside
     lungs = np.zeros((3, 20, 20), bool)
     lungs[:, 9:12, 9:12] = True
-    found = relevance_shares(maps, lungs)
+    found = relevance_shares(maps, near_lungs(lungs))
     np.testing.assert_allclose(found["outside"][:2], [0.5, 0.75])
     np.testing.assert_allclose(found["corners"][:2], [0.5, 0.25])
     np.testing.assert_allclose(found["border"][:2], [0.5, 0])
     np.testing.assert_allclose(found["hottest"][:2], [0.5, 0.5])  # cells begin at 0, 2, 5, 8, 11, 14, 17
-    uniform = uniform_shares(lungs)
+    uniform = uniform_shares(near_lungs(lungs))
     np.testing.assert_allclose(uniform["outside"], 1 - 25 / 400)
     np.testing.assert_allclose(uniform["corners"], 36 / 400)
     np.testing.assert_allclose(uniform["border"], 76 / 400)
@@ -81,35 +90,42 @@ def test_shares_by_hand() -> None:
 
 def test_shares_do_not_depend_on_scale_or_on_the_other_maps(study: dict[str, np.ndarray]) -> None:
     maps = random_fields(NUM_IMAGES, SIDE, SIDE, np.random.default_rng(0))
-    found, half = relevance_shares(maps, study["lungs"]), relevance_shares(maps / 2, study["lungs"])
+    found, half = (
+        relevance_shares(maps, near_lungs(study["lungs"])),
+        relevance_shares(maps / 2, near_lungs(study["lungs"])),
+    )
     for name, values in found.items():
         np.testing.assert_allclose(half[name], values, rtol=1e-6)
-        one = relevance_shares(maps[4:5], study["lungs"][4:5])[name][0]
+        one = relevance_shares(maps[4:5], near_lungs(study["lungs"][4:5]))[name][0]
         assert one == pytest.approx(values[4], rel=1e-12)
         assert ((values >= 0) & (values <= 1)).all()
 
 
 def test_lungs_only_and_their_complement(study: dict[str, np.ndarray]) -> None:
     lungs = study["lungs"]
-    np.testing.assert_array_equal(relevance_shares(lungs.astype(np.float32), lungs)["outside"], 0)
+    np.testing.assert_array_equal(relevance_shares(lungs.astype(np.float32), near_lungs(lungs))["outside"], 0)
     beyond = ~widened(lungs, 0.03)
-    np.testing.assert_allclose(relevance_shares(beyond.astype(np.float32), lungs)["outside"], 1, rtol=0, atol=1e-12)
-    uniform = relevance_shares(np.ones(lungs.shape, np.float32), lungs)
-    for name, values in uniform_shares(lungs).items():
+    np.testing.assert_allclose(
+        relevance_shares(beyond.astype(np.float32), near_lungs(lungs))["outside"], 1, rtol=0, atol=1e-12
+    )
+    uniform = relevance_shares(np.ones(lungs.shape, np.float32), near_lungs(lungs))
+    for name, values in uniform_shares(near_lungs(lungs)).items():
         np.testing.assert_array_equal(uniform[name], values)
 
 
 def test_no_lungs_is_nan_and_bad_maps_are_refused() -> None:
     maps, lungs = np.ones((2, 10, 10), np.float32), np.zeros((2, 10, 10), bool)
     lungs[1, 5, 5] = True
-    assert np.isnan(relevance_shares(maps, lungs)["outside"]).tolist() == [True, False]
-    assert relevance_shares(maps[:0], lungs[:0])["outside"].shape == (0,)
+    assert np.isnan(relevance_shares(maps, near_lungs(lungs))["outside"]).tolist() == [True, False]
+    assert relevance_shares(maps[:0], near_lungs(lungs[:0]))["outside"].shape == (0,)
     for bad in (np.nan, -0.1):
         maps[0, 0, 0] = bad
         with pytest.raises(ValueError, match="0 and above"):
-            relevance_shares(maps, lungs)
+            relevance_shares(maps, near_lungs(lungs))
         with pytest.raises(ValueError, match="0 and above"):
-            suspicion(maps, np.ones_like(lungs), np.arange(2), np.arange(2) == 0, 9, np.random.default_rng(0))
+            suspicion(
+                maps, np.ones_like(lungs), np.zeros(2), np.arange(2), np.arange(2) == 0, 9, np.random.default_rng(0)
+            )
 
 
 def test_means_by_outcome() -> None:
@@ -180,9 +196,9 @@ def test_all_relevance_on_the_token_is_excess_too(study: dict[str, np.ndarray]) 
     assert found.by_excess
     assert found.by_concentration
     assert not (study["lungs"] & token).any()
-    outside = relevance_shares(maps, study["lungs"])["outside"]
+    outside = relevance_shares(maps, near_lungs(study["lungs"]))["outside"]
     assert (outside[:ILL] == 1).sum() >= ILL - 1  # the margin around one patient's lungs reaches into the token
-    uniform = uniform_shares(study["lungs"])["outside"]
+    uniform = uniform_shares(near_lungs(study["lungs"]))["outside"]
     assert found.excess == pytest.approx((outside - uniform)[:ILL].mean())
     assert found.excess_negative == pytest.approx(-uniform[ILL:].mean())
     assert found.excess_p == pytest.approx(1 / (1 + DRAWS))
@@ -253,8 +269,11 @@ def test_the_exchange_is_the_exact_one(study: dict[str, np.ndarray]) -> None:
     """Against all 252 ways to call 5 of 10 patients, two images each, positive."""
     maps = random_fields(NUM_IMAGES, SIDE, SIDE, np.random.default_rng(12))[:ILL]
     few = {name: values[:ILL] for name, values in study.items()} | {"called": np.arange(ILL) < 10}
-    found = suspicion(maps, few["lungs"], few["patients"], few["called"], 20000, np.random.default_rng(0))
-    excess = relevance_shares(maps, few["lungs"])["outside"] - uniform_shares(few["lungs"])["outside"]
+    found = suspected(maps, few["lungs"], few["patients"], few["called"], 20000, np.random.default_rng(0))
+    excess = (
+        relevance_shares(maps, near_lungs(few["lungs"]))["outside"]
+        - uniform_shares(near_lungs(few["lungs"]))["outside"]
+    )
     by_patient = excess.reshape(10, 2).mean(axis=1)
     observed = by_patient[:5].mean() - by_patient[5:].mean()
     every = [
@@ -302,7 +321,7 @@ def test_maps_that_know_nothing_are_flagged_at_most_at_the_level(
     for _ in range(1000):
         maps = random_fields(1 if is_one_field else NUM_IMAGES, SIDE, SIDE, rng)
         maps = np.broadcast_to(maps, (NUM_IMAGES, SIDE, SIDE))
-        found.append(suspicion(maps, study["lungs"], study["patients"], study["called"], 199, rng))
+        found.append(suspected(maps, study["lungs"], study["patients"], study["called"], 199, rng))
     concentration = np.mean([one.concentration_p <= 0.05 for one in found])
     excess = np.mean([one.excess_p <= 0.05 for one in found])
     print(f"concentration {concentration}, excess {excess}")

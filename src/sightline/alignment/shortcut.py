@@ -31,71 +31,79 @@ LEAST_EXCESS = 0.1  # of relevance
 LEAST_CONCENTRATION = 0.5  # of the images
 
 
-def relevance_shares(maps_MHW: np.ndarray, lungs_MHW: np.ndarray) -> dict[str, np.ndarray]:
+def near_lungs(lungs_MHW: np.ndarray) -> np.ndarray:
+    """Bool M x H x W: the lungs and what lies within 3% of the side of them; the rest is outside.
+
+    `lungs_MHW`: bool, known lungs or, where they are unknown, bodies: then a marker that touches the patient's outline
+    is inside.
+    """
+    return widened(lungs_MHW, MARGIN)
+
+
+def relevance_shares(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
     """Shares of each map's relevance in places where it does not belong, by name, float64 M in [0, 1].
 
-    - `outside`: farther than 3% of the side from the lungs (`widened`); NaN for an image without lungs.
+    - `outside`: farther than 3% of the side from the lungs; NaN for an image without lungs.
     - `corners`: in the four corner squares, 15% of the sides; `border`: in the strip of 5% along the edge.
     - `hottest`: in the cell of a 7 x 7 grid that holds most: how concentrated the map is, wherever that is.
 
-    `maps_MHW`: scaled maps in [0, 1]; `lungs_MHW`: bool, known lungs or, where they are unknown, bodies: then a marker
-    that touches the patient's outline is inside. A flat map has no relevance to share and gets the shares of a uniform
-    map; count such maps with `maps.is_flat`. A NaN or a value below 0 raises ValueError.
+    `maps_MHW`: scaled maps in [0, 1]; `near_MHW`: as `near_lungs` returns it. A flat map has no relevance to share and
+    gets the shares of a uniform map; count such maps with `maps.is_flat`. A NaN or a value below 0 raises ValueError.
     """
-    return _shares(maps_MHW, widened(lungs_MHW, MARGIN))
-
-
-def uniform_shares(lungs_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """The shares of a uniform map, by the names of `relevance_shares`, float64 M: the areas of the places."""
-    return _uniform_shares(widened(lungs_MHW, MARGIN))
-
-
-def _shares(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """`relevance_shares`, from lungs that are already widened."""
-    if maps_MHW.size and not maps_MHW.min() >= 0:
-        raise ValueError("maps: expected values of 0 and above, found others or NaN")
+    _require_relevance(maps_MHW)
+    uniform = uniform_shares(near_MHW)
     if not len(maps_MHW):
-        return _uniform_shares(near_MHW)
+        return uniform
     flat_M = is_flat(maps_MHW)
-    total_M = np.where(flat_M, 1, maps_MHW.sum(axis=(1, 2), dtype=np.float64))
-    outside_M = np.sum(maps_MHW, axis=(1, 2), dtype=np.float64, where=~near_MHW)
-    shares = {
-        "outside": np.where(near_MHW.any(axis=(1, 2)), outside_M / total_M, np.nan),
-        **{name: mass_M / total_M for name, mass_M in _fixed_places(maps_MHW).items()},
-    }
-    if flat_M.any():
-        uniform = _uniform_shares(near_MHW)
-        shares = {name: np.where(flat_M, uniform[name], values_M) for name, values_M in shares.items()}
-    return shares
+    sums = _sums(maps_MHW, near_MHW)
+    total_M = np.where(flat_M, 1, sums.pop("total"))
+    sums["outside"][np.isnan(uniform["outside"])] = np.nan
+    return {name: np.where(flat_M, uniform[name], sum_M / total_M) for name, sum_M in sums.items()}
 
 
-def _uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """`uniform_shares`, from lungs that are already widened."""
+def uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
+    """The shares of a uniform map, by the names of `relevance_shares`, float64 M: the areas of the places."""
     num_maps, height, width = near_MHW.shape
-    outside_M = np.where(near_MHW.any(axis=(1, 2)), (~near_MHW).mean(axis=(1, 2)), np.nan)
-    areas = _fixed_places(np.ones((1, height, width)))
-    fixed = {name: np.repeat(area / (height * width), num_maps) for name, area in areas.items()}
+    num_near_M = np.count_nonzero(near_MHW, axis=(1, 2))
+    outside_M = np.where(num_near_M > 0, (height * width - num_near_M) / (height * width), np.nan)
+    areas = _sums(np.ones((1, height, width)), np.zeros((1, height, width), bool))
+    fixed = {name: np.repeat(areas[name] / (height * width), num_maps) for name in ("corners", "border", "hottest")}
     return {"outside": outside_M, **fixed}
 
 
-def _fixed_places(maps_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """Sum of each map over each place that is the same in all images, float64 M by name."""
-    _, height, width = maps_MHW.shape
+def _require_relevance(maps_MHW: np.ndarray) -> None:
+    if maps_MHW.size and not maps_MHW.min() >= 0:
+        raise ValueError("maps: expected values of 0 and above, found others or NaN")
 
-    def mass(rows: slice, cols: slice) -> np.ndarray:
-        return maps_MHW[:, rows, cols].sum(axis=(1, 2), dtype=np.float64)
 
-    (top, low), (left, right) = (_ends(size, CORNER) for size in (height, width))
-    (above, below), (before, behind) = (_ends(size, BORDER) for size in (height, width))
-    beside = slice(above.stop, below.start)
-    rows, cols = (np.unique(np.arange(CELLS) * size // CELLS) for size in (height, width))
-    cells_Mhw = np.add.reduceat(np.add.reduceat(maps_MHW, rows, axis=1, dtype=np.float64), cols, axis=2)
-    whole = slice(None)
-    return {
-        "corners": mass(top, left) + mass(top, right) + mass(low, left) + mass(low, right),
-        "border": mass(above, whole) + mass(below, whole) + mass(beside, before) + mass(beside, behind),
-        "hottest": cells_Mhw.max(axis=(1, 2)),
-    }
+def _sums(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
+    """Sum of each map over each place, and `total`, float64 M by name."""
+    num_maps, height, width = maps_MHW.shape
+    corner_2R, edge_2R, cell_7R = _bands(height)
+    corner_2C, edge_2C, cell_7C = _bands(width)
+    rows, cols = np.concatenate([corner_2R, edge_2R, cell_7R]), np.concatenate([corner_2C, edge_2C, cell_7C]).T
+    sums = {name: np.empty(num_maps) for name in ("outside", "corners", "border", "hottest", "total")}
+    for row, (map_HW, near_HW) in enumerate(zip(maps_MHW, near_MHW, strict=True)):
+        wide_HW = map_HW.astype(np.float64)
+        held = rows @ wide_HW @ cols  # bands of rows by bands of columns: corners, edges, cells
+        edges = held[2:4, 4:].sum() + held[4:, 2:4].sum() - held[2:4, 2:4].sum()
+        total = held[4:, 4:].sum()
+        sums["corners"][row], sums["border"][row] = held[:2, :2].sum(), edges
+        sums["hottest"][row], sums["total"][row] = held[4:, 4:].max(), total
+        sums["outside"][row] = wide_HW.ravel() @ ~near_HW.ravel()
+    return sums
+
+
+def _bands(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which places along an axis are in each band, float64, 0 or 1: 2 corners, 2 edges and up to 7 cells, x size."""
+    cell_S = np.searchsorted(np.unique(np.arange(CELLS) * size // CELLS), np.arange(size), side="right") - 1
+    bands = []
+    for share in (CORNER, BORDER):
+        ends_2S = np.zeros((2, size))
+        for row, end in enumerate(_ends(size, share)):
+            ends_2S[row, end] = 1
+        bands.append(ends_2S)
+    return bands[0], bands[1], (np.arange(cell_S.max() + 1)[:, None] == cell_S).astype(float)
 
 
 def _ends(size: int, share: float) -> tuple[slice, slice]:
@@ -183,7 +191,8 @@ class Suspicion:
 
 def suspicion(
     maps_MHW: np.ndarray,
-    lungs_MHW: np.ndarray,
+    near_MHW: np.ndarray,
+    excess_M: np.ndarray,
     patients_M: np.ndarray,
     is_called_M: np.ndarray,
     draws: int,
@@ -191,7 +200,9 @@ def suspicion(
 ) -> Suspicion:
     """Whether maps of images called positive look at something outside the lungs that maps of the others do not.
 
-    `is_called_M`: bool, the network's answers; true and false positives are called alike. Two signs: relevance outside
+    `near_MHW`: as `near_lungs` returns it; `excess_M`: each map's share of relevance outside, beyond a uniform map's
+    (`relevance_shares` less `uniform_shares`, `outside` of both). `is_called_M`: bool, the network's answers; true and
+    false positives are called alike. Two signs: relevance outside
     the widened lungs, and a place outside them, one window of a seventh of each side that slides by half of that, where
     peaks gather (of tied peaks one at random). Each is compared with the images called negative: a map that is the same
     on every image gathers at one place too, which says nothing of what the network answers to. Null hypothesis: the map
@@ -204,16 +215,15 @@ def suspicion(
     lungs do not count; with fewer than 10 images on either side the meter cannot tell. A NaN or a value below 0 raises
     ValueError.
     """
-    if maps_MHW.size and not maps_MHW.min() >= 0:
-        raise ValueError("maps: expected values of 0 and above, found others or NaN")
-    has_lungs_M = np.asarray(lungs_MHW).any(axis=(1, 2))
+    _require_relevance(maps_MHW)
+    has_lungs_M = near_MHW.any(axis=(1, 2))
     flat_M = is_flat(maps_MHW) if len(maps_MHW) else has_lungs_M
     counts_M = has_lungs_M & ~flat_M
-    maps_mHW, near_mHW = maps_MHW[counts_M], widened(np.asarray(lungs_MHW)[counts_M], MARGIN)
     called_m, patients_m = np.asarray(is_called_M, dtype=bool)[counts_M], np.asarray(patients_M)[counts_M]
     tie_rng, exchange_rng = rng.spawn(2)
-    excess_m = _shares(maps_mHW, near_mHW)["outside"] - _uniform_shares(near_mHW)["outside"]
-    values_mV = np.column_stack([excess_m, _windows(_peaks(maps_mHW, tie_rng), near_mHW)])
+    peaks_m2 = _peaks(maps_MHW[counts_M], tie_rng)
+    is_outside_m = ~near_MHW[np.flatnonzero(counts_M), peaks_m2[:, 0], peaks_m2[:, 1]]
+    values_mV = np.column_stack([excess_M[counts_M], _windows(peaks_m2, is_outside_m, near_MHW.shape[1:])])
     positive_V, negative_V = (means_along(values_mV[chosen_m], axis=0) for chosen_m in (called_m, ~called_m))
     excess_p, concentration_p = _exchange_p(values_mV, called_m, patients_m, draws, exchange_rng)
     # Windows that hold the same peaks overlap; of equally good places, the first in raster order.
@@ -244,15 +254,13 @@ def _peaks(maps_MHW: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(np.divmod(places_M, width), axis=1)
 
 
-def _windows(peaks_m2: np.ndarray, near_mHW: np.ndarray) -> np.ndarray:
+def _windows(peaks_m2: np.ndarray, is_outside_m: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
     """Which windows of one cell hold each peak, float64 m x 169 in raster order; none if it lies near the lungs."""
-    num_maps, height, width = near_mHW.shape
-    is_outside_m = ~near_mHW[np.arange(num_maps), peaks_m2[:, 0], peaks_m2[:, 1]]
-    halves_m2 = peaks_m2 * 2 * CELLS // np.array([height, width])  # a window is two half cells wide
+    halves_m2 = peaks_m2 * 2 * CELLS // np.array(grid)  # a window is two half cells wide
     first_W = np.arange(WINDOWS)
     rows_mW, cols_mW = (np.isin(halves_m2[:, [axis]] - first_W, (0, 1)) for axis in (0, 1))
     held_mWW = rows_mW[:, :, None] & cols_mW[:, None, :] & is_outside_m[:, None, None]
-    return held_mWW.reshape(num_maps, WINDOWS**2).astype(float)
+    return held_mWW.reshape(len(peaks_m2), WINDOWS**2).astype(float)
 
 
 def _exchange_p(
