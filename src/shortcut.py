@@ -57,7 +57,7 @@ def main() -> None:
     for model, entry in runs_of(params.models).items():
         images = test.index.tolist() if isinstance(entry, Classifying) else mapped_images(model, test)
         rows = test.loc[images]
-        near_MHW = near_NHW if len(images) == len(test) else near_NHW[test.index.get_indexer(images)]
+        near_MHW = near_NHW if len(images) == len(test) else near_NHW[test.index.get_indexer(pd.Index(images))]
         predicted = (
             inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
         )

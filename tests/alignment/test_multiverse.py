@@ -15,7 +15,7 @@ from scipy.stats import kendalltau, rankdata, zscore
 import multiverse as stage
 from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold
 from sightline.alignment.iou_and_pointing import iou, threshold_counts
-from sightline.alignment.multiverse import SWEEP, crossfitted, fixed_rule, image_choices
+from sightline.alignment.multiverse import SWEEP, crossfitted, fixed_rule, image_choices, image_targets
 from sightline.alignment.specifications import (
     curve_table,
     family,
@@ -166,7 +166,7 @@ def choices():
     masks = rng(5).random((4, 12, 10)) < np.array([0.1, 0.5, 1.1, -1])[:, None, None]
     share = masks.mean(axis=0).astype(np.float32)
     fixed = [0.7, 0.3, 0.5]
-    return maps, masks, share, fixed, image_choices(maps, masks, share, fixed, 0.1)
+    return maps, masks, share, fixed, image_choices(maps, image_targets(masks, share), fixed, 0.1)
 
 
 def test_binary_choices_are_those_of_the_library(choices):

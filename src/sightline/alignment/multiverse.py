@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.alignment.binarised import binarised, crossfit_threshold
+from sightline.alignment.binarised import crossfit_threshold
+from sightline.alignment.cuts import Cuts
 from sightline.alignment.iou_and_pointing import SWEEP, iou
-from sightline.alignment.threshold_free import image_scores
+from sightline.alignment.targets import Targets, targets_of
+from sightline.alignment.threshold_free import map_scores
 from sightline.experts.consensus import consensus_mask, pixel_share
 from sightline.maps import is_flat, scaled_of_image
+from sightline.statistics.otsu import otsu_thresholds
 
 OVERLAP = ("iou", "dice")  # need a threshold rule
 METRICS = (*OVERLAP, "mass", "rank", "ap", "auroc", "pointing", "nss", "cc", "sim", "vote")  # higher is better
 CROSSFIT = "crossfit"  # the threshold rule that a single patient does not have
 NO_THRESHOLD, SOFT = "none", "soft"  # levels of metrics without a threshold, and of metrics against the shares
 TOGETHER = 8  # candidates of an image that are scored at once: memory does not grow with the models
+THREADS = 4  # images at once: sorts and products release the interpreter's lock, and more threads would wait for it
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,11 @@ def fixed_rule(threshold: float) -> str:
 
 
 def image_choices(
-    maps_AHW: np.ndarray, masks_RHW: np.ndarray, share_HW: np.ndarray, fixed: Sequence[float], top_share: float
+    maps_AHW: np.ndarray, targets: Targets, fixed: Sequence[float], top_share: float
 ) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray]:
     """Scores of one image by (threshold rule, metric), float64 A x R each, and IoU along `SWEEP`, A x R x T.
 
-    `maps_AHW`: float32 from `maps.scaled_maps`; `masks_RHW`: bool, the consensus by each rule; `share_HW`: in [0, 1].
+    `maps_AHW`: float32 from `maps.scaled_maps`; `targets`: of the image, by each consensus rule (`image_targets`).
     The threshold rules are `fixed_<t>`, `otsu`, `top_share` (all as `binarised` has them) and `area_matched`, which is
     the expectation over ties at the cut here (`threshold_free.image_scores`). `crossfit` needs all images:
     `crossfitted`.
@@ -80,25 +85,30 @@ def image_choices(
     An empty consensus gives NaN in its column, except for metrics against the share, whose columns are equal. A flat
     map scores chance without a threshold and when area-matched; under any other rule it is empty and scores 0.
     """
-    num_maps, num_rules = len(maps_AHW), len(masks_RHW)
-    shares_RHW = np.broadcast_to(share_HW, masks_RHW.shape)
-    plain = image_scores(maps_AHW, masks_RHW, shares_RHW, np.zeros(masks_RHW.shape[1:]), tolerance=1.0)
+    num_maps = len(maps_AHW)
+    plain = map_scores(maps_AHW, targets, 1.0, (*(name for name in METRICS if name not in OVERLAP), "area_iou"))
     scores = {(NO_THRESHOLD, metric): plain[metric] for metric in METRICS if metric not in OVERLAP}
-    masks_RP = masks_RHW.reshape(num_rules, -1).astype(bool)
-    iou_ART = _iou_at(maps_AHW.reshape(num_maps, -1), masks_RP, np.concatenate([SWEEP, np.asarray(fixed, float)]))
+    thresholds_T = np.concatenate([SWEEP, np.asarray(fixed, float)])
+    num_highest = int(np.floor(top_share * targets.regions.num_pixels + 0.5))
+    iou_ART = np.empty((num_maps, len(targets.size_R), len(thresholds_T)))
+    otsu_AR, top_AR = np.empty((2, num_maps, len(targets.size_R)))
+    rows = zip(maps_AHW.reshape(num_maps, -1), otsu_thresholds(maps_AHW).tolist(), strict=True)
+    for row, (values_P, otsu) in enumerate(rows):
+        cuts = Cuts(values_P, targets.regions)
+        pixels_T, shared_RT = cuts.at_least(thresholds_T)
+        iou_ART[row] = iou(shared_RT, pixels_T, targets.size_R[:, None])
+        for iou_AR, (pixels, shared_R) in ((otsu_AR, cuts.above(otsu)), (top_AR, cuts.highest(num_highest))):
+            iou_AR[row] = iou(shared_R, np.array(pixels), targets.size_R)
     by_rule = {fixed_rule(value): iou_ART[:, :, len(SWEEP) + place] for place, value in enumerate(fixed)}
-    pixels_R, masks_PR = masks_RP.sum(axis=1), masks_RP.T.astype(np.float32)
-    for name, binary_AHW in (
-        ("otsu", binarised(maps_AHW, "otsu")),
-        ("top_share", binarised(maps_AHW, "top_share", share=top_share)),
-    ):
-        binary_AP = binary_AHW.reshape(num_maps, -1)
-        shared_AR = (binary_AP.astype(np.float32) @ masks_PR).astype(np.float64)  # exact up to 2**24 pixels
-        by_rule[name] = iou(shared_AR, binary_AP.sum(axis=1)[:, None], pixels_R)
-    by_rule["area_matched"] = plain["area_iou"]
+    by_rule |= {"otsu": otsu_AR, "top_share": top_AR, "area_matched": plain["area_iou"]}
     for rule, iou_AR in by_rule.items():
         scores[rule, "iou"], scores[rule, "dice"] = iou_AR, dice(iou_AR)
     return scores, iou_ART[:, :, : len(SWEEP)]
+
+
+def image_targets(masks_RHW: np.ndarray, share_HW: np.ndarray) -> Targets:
+    """What the maps of one image are compared with: `masks_RHW` bool, by each rule; `share_HW` in [0, 1]."""
+    return targets_of(masks_RHW, np.broadcast_to(share_HW, masks_RHW.shape), np.zeros(share_HW.shape))
 
 
 def raw_image_choices(
@@ -111,9 +121,10 @@ def raw_image_choices(
 ) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray, np.ndarray]:
     """`image_choices` of map `row` of A candidates' raw maps, any number of them, and which are flat, bool A."""
     choices, sweeps, flat = [], [], []
+    targets = image_targets(masks_RHW, share_HW)
     for start in range(0, len(raws), TOGETHER):
         maps_AHW = scaled_of_image(raws[start : start + TOGETHER], row, *share_HW.shape)
-        scores, sweep_ART = image_choices(maps_AHW, masks_RHW, share_HW, fixed, top_share)
+        scores, sweep_ART = image_choices(maps_AHW, targets, fixed, top_share)
         choices.append(scores)
         sweeps.append(sweep_ART)
         flat.append(is_flat(maps_AHW))
@@ -124,23 +135,6 @@ def raw_image_choices(
 def dice(iou_of_any_shape: np.ndarray) -> np.ndarray:
     """2 IoU / (1 + IoU)."""
     return 2 * iou_of_any_shape / (1 + iou_of_any_shape)
-
-
-def _iou_at(maps_AP: np.ndarray, masks_RP: np.ndarray, thresholds_T: np.ndarray) -> np.ndarray:
-    """IoU of `map >= t` with each mask, float64 A x R x T: as `threshold_counts`, in one pass for all masks."""
-    thresholds_T = thresholds_T.astype(maps_AP.dtype)  # as there, compared in the maps' dtype
-    order_T = np.argsort(thresholds_T)
-    num_maps, num_cells = len(maps_AP), len(thresholds_T) + 1
-    cell_AP = np.searchsorted(thresholds_T[order_T], maps_AP, side="right") + num_cells * np.arange(num_maps)[:, None]
-
-    def reached(cells: np.ndarray) -> np.ndarray:
-        histogram = np.bincount(cells.ravel(), minlength=num_maps * num_cells).reshape(num_maps, num_cells)
-        counts_AT = np.empty((num_maps, num_cells - 1), dtype=np.int64)
-        counts_AT[:, order_T] = np.cumsum(histogram[:, ::-1], axis=1)[:, -2::-1]
-        return counts_AT
-
-    shared_ART = np.stack([reached(cell_AP[:, mask_P]) for mask_P in masks_RP], axis=1)
-    return iou(shared_ART, reached(cell_AP)[:, None], masks_RP.sum(axis=1)[:, None])
 
 
 def crossfitted(sweep_MART: np.ndarray, patients_M: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -171,13 +165,13 @@ def study_choices(
     Patients are dealt into `folds` folds, or into one fold per patient if there are fewer patients than that. A single
     patient has no cross-fitted threshold; that rule is then missing.
     """
-    by_image, sweeps = [], []
-    flat_A = np.zeros(len(raws), int)
-    for row, (masks_RHW, share_HW) in enumerate(zip(regions.masks_MRHW, regions.share_MHW, strict=True)):
-        choices, sweep_ART, is_flat_A = raw_image_choices(raws, row, masks_RHW, share_HW, fixed, top_share)
-        by_image.append(choices)
-        sweeps.append(sweep_ART)
-        flat_A += is_flat_A
+
+    def of_image(row: int) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray, np.ndarray]:
+        return raw_image_choices(raws, row, regions.masks_MRHW[row], regions.share_MHW[row], fixed, top_share)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        by_image, sweeps, flat = zip(*threads.map(of_image, range(len(regions.images))), strict=True)
+    flat_A = np.sum(flat, axis=0)
     scores = {key: np.stack([choices[key] for choices in by_image]) for key in by_image[0]}
     rules = [*map(fixed_rule, fixed), "otsu", "top_share", "area_matched"]
     folds = min(folds, len(np.unique(patients_M)))
