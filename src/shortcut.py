@@ -12,9 +12,12 @@ Run: python src/shortcut.py
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sightline import inputs
@@ -28,6 +31,7 @@ from sightline.study.models import Classifying, Entry, runs_of
 from sightline.study.parameters import read_params
 
 CUT = 0.5  # probability at or above which a network calls an image positive
+THREADS = 2  # models at once: products release the interpreter's lock, and each holds the maps of all images
 VERDICTS = ("can_tell", "by_excess", "by_concentration", "is_flagged")
 
 
@@ -51,41 +55,48 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     test = inputs.read_test_images(inputs.INDEX)
-    all_lungs_NHW, kind = inputs.stored_lungs(test.index.tolist(), inputs.LUNGS, inputs.INDEX)
-    near_NHW = near_lungs(all_lungs_NHW)
-    metrics: dict[str, Any] = {"models": {}, **inputs.lungs_facts(all_lungs_NHW, kind)}
-    for model, entry in runs_of(params.models).items():
-        images = test.index.tolist() if isinstance(entry, Classifying) else mapped_images(model, test)
-        rows = test.loc[images]
-        near_MHW = near_NHW if len(images) == len(test) else near_NHW[test.index.get_indexer(pd.Index(images))]
-        predicted = (
-            inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
-        )
-        labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
-        is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
-        uniform = uniform_shares(near_MHW)
-        for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
-            maps_MHW = scaled_maps(raw, *near_MHW.shape[1:])
-            shares = relevance_shares(maps_MHW, near_MHW)
-            excess_M = shares["outside"] - uniform["outside"]
-            rng = stream(params.seed, "shortcut", "draws")  # the same for every model
-            signs = suspicion(maps_MHW, near_MHW, excess_M, patients_M, is_called_M, params.shortcut.draws, rng)
-            metrics["models"].setdefault(model, {})[method] = {
-                "images": len(images),
-                "shares": {name: mean_known(values) for name, values in shares.items()},
-                "uniform": {name: mean_known(values) for name, values in uniform.items()},
-                "by_outcome": by_outcome(shares, labels_M, predicted[model], CUT) if predicted else None,
-                "called_by": "network" if predicted else "label",
-                "suspicion": asdict(signs) | {name: kind != "body" and getattr(signs, name) for name in VERDICTS},
-            }
-    write_json("metrics/shortcut.json", metrics)
+    lungs_NHW, kind = inputs.stored_lungs(test.index.tolist(), inputs.LUNGS, inputs.INDEX)
+    measure = partial(model_signs, test=test, near_NHW=near_lungs(lungs_NHW), kind=kind, params=params)
+    with ThreadPoolExecutor(THREADS) as threads:
+        results = threads.map(lambda run: measure(*run), runs_of(params.models).items())
+        models = dict(zip(runs_of(params.models), results, strict=True))
+    write_json("metrics/shortcut.json", {"models": models, **inputs.lungs_facts(lungs_NHW, kind)})
     flagged = [
         f"{model}.{method}"
-        for model, methods in metrics["models"].items()
+        for model, methods in models.items()
         for method, row in methods.items()
         if row["suspicion"]["is_flagged"]
     ]
     print(f"flagged: {', '.join(flagged) or 'none'}")
+
+
+def model_signs(
+    model: str, entry: Entry, test: pd.DataFrame, near_NHW: np.ndarray, kind: inputs.LungKind, params: Params
+) -> dict[str, Any]:
+    """Of each method: where the model's maps look, and the signs of a shortcut."""
+    images = test.index.tolist() if isinstance(entry, Classifying) else mapped_images(model, test)
+    rows = test.loc[images]
+    near_MHW = near_NHW if len(images) == len(test) else near_NHW[test.index.get_indexer(pd.Index(images))]
+    predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
+    labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
+    is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
+    uniform = uniform_shares(near_MHW)
+    results: dict[str, Any] = {}
+    for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
+        maps_MHW = scaled_maps(raw, *near_MHW.shape[1:])
+        shares = relevance_shares(maps_MHW, near_MHW)
+        excess_M = shares["outside"] - uniform["outside"]
+        rng = stream(params.seed, "shortcut", "draws")  # the same for every model
+        signs = suspicion(maps_MHW, near_MHW, excess_M, patients_M, is_called_M, params.shortcut.draws, rng)
+        results[method] = {
+            "images": len(images),
+            "shares": {name: mean_known(values) for name, values in shares.items()},
+            "uniform": {name: mean_known(values) for name, values in uniform.items()},
+            "by_outcome": by_outcome(shares, labels_M, predicted[model], CUT) if predicted else None,
+            "called_by": "network" if predicted else "label",
+            "suspicion": asdict(signs) | {name: kind != "body" and getattr(signs, name) for name in VERDICTS},
+        }
+    return results
 
 
 def mapped_images(model: str, test: pd.DataFrame) -> list[str]:

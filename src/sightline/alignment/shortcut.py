@@ -221,8 +221,9 @@ def suspicion(
     counts_M = has_lungs_M & ~flat_M
     called_m, patients_m = np.asarray(is_called_M, dtype=bool)[counts_M], np.asarray(patients_M)[counts_M]
     tie_rng, exchange_rng = rng.spawn(2)
-    peaks_m2 = _peaks(maps_MHW[counts_M], tie_rng)
-    is_outside_m = ~near_MHW[np.flatnonzero(counts_M), peaks_m2[:, 0], peaks_m2[:, 1]]
+    rows_m = np.flatnonzero(counts_M)
+    peaks_m2 = _peaks(maps_MHW, rows_m, tie_rng)
+    is_outside_m = ~near_MHW[rows_m, peaks_m2[:, 0], peaks_m2[:, 1]]
     values_mV = np.column_stack([excess_M[counts_M], _windows(peaks_m2, is_outside_m, near_MHW.shape[1:])])
     positive_V, negative_V = (means_along(values_mV[chosen_m], axis=0) for chosen_m in (called_m, ~called_m))
     excess_p, concentration_p = _exchange_p(values_mV, called_m, patients_m, draws, exchange_rng)
@@ -245,13 +246,11 @@ def suspicion(
     )
 
 
-def _peaks(maps_MHW: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Row and column of each map's peak, int M x 2; of tied pixels one at random."""
-    num_maps, height, width = maps_MHW.shape
-    maps_MP = maps_MHW.reshape(num_maps, height * width)
-    tied = [np.flatnonzero(map_P == map_P.max()) for map_P in maps_MP]
-    places_M = np.array([rng.choice(tied_T) for tied_T in tied], dtype=int)
-    return np.stack(np.divmod(places_M, width), axis=1)
+def _peaks(maps_MHW: np.ndarray, rows_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Row and column of the peak of these maps, int m x 2; of tied pixels one at random."""
+    tied = [np.flatnonzero(map_HW == map_HW.max()) for map_HW in (maps_MHW[row] for row in rows_m)]
+    places_m = np.array([rng.choice(tied_T) for tied_T in tied], dtype=int)
+    return np.stack(np.divmod(places_m, maps_MHW.shape[2]), axis=1)
 
 
 def _windows(peaks_m2: np.ndarray, is_outside_m: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
