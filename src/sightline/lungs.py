@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.aspect import misfit
 from sightline.experts.masks import overlaps, shrunk
@@ -32,7 +32,7 @@ NOISE_FLOOR = 10.0  # grey levels: below it, differences of the film's black are
 AIR_AT_MOST = 0.4  # of the image's 95th percentile: brighter cells are not air, whatever Otsu's cut
 CLOSING = 7  # cells, radius: gaps narrower than some 0.2 of the side belong to the body (under the arms, open lungs)
 ROUNDS = 8  # steps between two looks whether anything still changes
-CROSS = ndimage.generate_binary_structure(2, 1)
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 
 
 def estimated_body(image_HW: np.ndarray) -> np.ndarray:
@@ -52,14 +52,14 @@ def estimated_body(image_HW: np.ndarray) -> np.ndarray:
     Meant for frontal views of one patient. Bright collimator edges or a bright table that touch the body join it.
     """
     small_hw = _block_means(image_HW.astype(np.float64))
-    grey_hw = ndimage.gaussian_filter(small_hw, BLUR)
+    grey_hw = scipy.ndimage.gaussian_filter(small_hw, BLUR)
     level_hw = np.log(_filled(grey_hw) + NOISE_FLOOR)
     most = np.log(AIR_AT_MOST * np.quantile(grey_hw, 0.95) + NOISE_FLOOR)
     body_hw = level_hw > min(otsu_cut(level_hw), most)
     if not body_hw.any():
         return np.ones(image_HW.shape, bool)
     body_hw = _without_holes(_closed(_largest_piece(body_hw)))
-    soft_hw = ndimage.gaussian_filter(body_hw.astype(np.float64), BLUR)  # without it the outline is a staircase
+    soft_hw = scipy.ndimage.gaussian_filter(body_hw.astype(np.float64), BLUR)  # without it the outline is a staircase
     (h, w), (rows, cols) = soft_hw.shape, image_HW.shape
     # the product of `maps.upsampled` with the axis of maps, as ties at 0.5 depend on the order of its sums
     return (_bilinear(h, rows) @ soft_hw[None] @ _bilinear(w, cols).T)[0] >= 0.5
@@ -109,7 +109,7 @@ def _filled(grey_hw: np.ndarray) -> np.ndarray:
 
 def _largest_piece(mask_hw: np.ndarray) -> np.ndarray:
     """The largest 4-connected piece of a mask that is not empty; of equally large ones, the first in raster order."""
-    labels_hw, _ = ndimage.label(mask_hw, CROSS)
+    labels_hw, _ = scipy.ndimage.label(mask_hw, CROSS)
     return labels_hw == 1 + np.argmax(np.bincount(labels_hw.ravel())[1:])
 
 
@@ -139,7 +139,7 @@ def _widened_by_disc(mask_hw: np.ndarray) -> np.ndarray:
 
 def _without_holes(mask_hw: np.ndarray) -> np.ndarray:
     """The mask and all that no way of 4-connected cells leads out of."""
-    pieces_hw, _ = ndimage.label(np.pad(~mask_hw, 1, constant_values=True), CROSS)
+    pieces_hw, _ = scipy.ndimage.label(np.pad(~mask_hw, 1, constant_values=True), CROSS)
     return pieces_hw[1:-1, 1:-1] != pieces_hw[0, 0]
 
 

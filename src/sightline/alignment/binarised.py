@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.spatial import KDTree
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.alignment.iou_and_pointing import iou
 from sightline.statistics.otsu import otsu_thresholds
@@ -127,13 +127,13 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     return scores
 
 
-def _boundaries(masks_RHW: np.ndarray) -> list[KDTree | None]:
+def _boundaries(masks_RHW: np.ndarray) -> list[scipy.spatial.KDTree | None]:
     """The pixels of each mask's boundary, as row and column; None of an empty mask.
 
     A tree of a few hundred pixels takes a twentieth of the time of a distance transform of the image.
     """
     points = (np.argwhere(edge_HW) for edge_HW in inner_boundary(masks_RHW))
-    return [KDTree(points_X2) if len(points_X2) else None for points_X2 in points]
+    return [scipy.spatial.KDTree(points_X2) if len(points_X2) else None for points_X2 in points]
 
 
 def crossfit_threshold(

@@ -6,7 +6,7 @@ D masks, H W image grid. Definition: docs/metrics.md#human-scale.
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 
 def circle_centres(masks_DHW: np.ndarray) -> np.ndarray:
@@ -22,7 +22,7 @@ def circle_centres(masks_DHW: np.ndarray) -> np.ndarray:
         if mask_HW.any():
             # no pixel of the mask lies nearer to anything beyond its bounding box than to the ring around it
             box = tuple(slice(*span) for span in _spans(mask_HW))
-            inner_HW = distance_transform_edt(np.pad(mask_HW[box], 1))[1:-1, 1:-1]
+            inner_HW = scipy.ndimage.distance_transform_edt(np.pad(mask_HW[box], 1))[1:-1, 1:-1]
             centre_HW[box][inner_HW == inner_HW.max()] = 1
     return centres_DHW
 

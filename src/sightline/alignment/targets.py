@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.alignment.binarised import inner_boundary
 from sightline.alignment.region_scores import Regions, regions_of
@@ -70,7 +70,7 @@ class Targets:
     def distance_RP(self) -> np.ndarray:
         """float64, pixels to the nearest pixel of the mask, 0 inside; meaningless for an empty mask."""
         inside = self.masks_RP.reshape(-1, *self.grid) > 0
-        return np.reshape([distance_transform_edt(~mask_HW) for mask_HW in inside], self.masks_RP.shape)
+        return np.reshape([scipy.ndimage.distance_transform_edt(~mask_HW) for mask_HW in inside], self.masks_RP.shape)
 
     @cached_property
     def edges(self) -> Regions:

@@ -5,7 +5,7 @@ Letters: R annotations of one image, T random masks, H W image grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,13 @@ def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
     """IoU of each of R bool masks with each of T others, float64 R x T in [0, 1]; NaN where both are empty."""
     masks_RP, others_TP = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (masks_RHW, others_THW))
     shared = (masks_RP @ others_TP.T).astype(np.float64)  # float32 counts exactly up to 2**24 pixels
-    either = masks_RP.sum(axis=1, dtype=np.float64)[:, None] + others_TP.sum(axis=1, dtype=np.float64)[None, :] - shared
-    return np.divide(shared, either, out=np.full(shared.shape, np.nan), where=either > 0)
+    return _iou(shared, masks_RP.sum(axis=1, dtype=np.float64), others_TP.sum(axis=1, dtype=np.float64))
+
+
+def _iou(shared_RT: np.ndarray, area_R: np.ndarray, area_T: np.ndarray) -> np.ndarray:
+    """`iou_matrix` from the pixels that the masks share and have."""
+    either_RT = area_R[:, None] + area_T[None, :] - shared_RT
+    return np.divide(shared_RT, either_RT, out=np.full(shared_RT.shape, np.nan), where=either_RT > 0)
 
 
 def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -52,12 +57,18 @@ def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, wid
     5 x 5 uniform noise, bilinearly upsampled, its highest `area` pixels. Like the published masks, they cover the
     border somewhat more often than the middle, because interpolation evens out the noise between cells.
     """
-    noise_TP = upsampled(rng.random((len(areas_T), CELLS, CELLS)), height, width).reshape(len(areas_T), -1)
-    masks_TP = np.zeros(noise_TP.shape, bool)
-    for noise_P, mask_P, area in zip(noise_TP, masks_TP, np.asarray(areas_T).tolist(), strict=True):
-        if area:
-            mask_P[np.argpartition(noise_P, -area)[-area:]] = True
+    masks_TP = np.zeros((len(areas_T), height * width), bool)
+    for mask_P, pixels in zip(masks_TP, random_pixels(rng, areas_T, height, width), strict=True):
+        mask_P[pixels] = True
     return masks_TP.reshape(len(areas_T), height, width)
+
+
+def random_pixels(rng: np.random.Generator, areas_T: np.ndarray, height: int, width: int) -> Iterator[np.ndarray]:
+    """The pixels of each random mask of `random_masks`, int places in the flattened image, in no order."""
+    grids_Thw = rng.random((len(areas_T), CELLS, CELLS))
+    for grid_hw, area in zip(grids_Thw, np.asarray(areas_T).tolist(), strict=True):
+        noise_P = upsampled(grid_hw[None], height, width).ravel()
+        yield np.argpartition(noise_P, -area)[-area:] if area else np.zeros(0, int)
 
 
 def image_agreement(
@@ -81,7 +92,9 @@ def image_agreement(
         )  # fmt: skip
     areas = masks_RHW.sum(axis=(1, 2))
     model = np.arange(max(num_random, len(masks_RHW))) % len(masks_RHW)
-    chance = iou_matrix(masks_RHW, random_masks(rng, areas[model], *masks_RHW.shape[1:]))
+    masks_RP = masks_RHW.reshape(len(masks_RHW), -1)
+    shared = [masks_RP[:, pixels].sum(axis=1) for pixels in random_pixels(rng, areas[model], *masks_RHW.shape[1:])]
+    chance = _iou(np.stack(shared, axis=1).astype(np.float64), areas, areas[model])
     iou = iou_matrix(masks_RHW, masks_RHW)[first, second]
     distinct_RT = names[:, None] != names[model][None, :]
     both_marked_RT = (areas > 0)[:, None] & (areas[model] > 0)[None, :]

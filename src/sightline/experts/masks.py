@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage, sparse
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 EIGHT = np.ones((3, 3), bool)
 
 
-def overlaps(n_in: int, n_out: int) -> sparse.csr_array:
+def overlaps(n_in: int, n_out: int) -> scipy.sparse.csr_array:
     """Sparse int64 n_out x n_in: the length that each of n_out equal stretches shares with each of n_in pixels.
 
     In units of 1 / (n_in * n_out) of the axis: every row sums to n_in and every column to n_out, exactly.
@@ -24,11 +24,11 @@ def overlaps(n_in: int, n_out: int) -> sparse.csr_array:
     # Cut at the edges of both, every piece lies in one stretch and in one pixel.
     cuts = np.unique(np.concatenate([np.arange(n_out + 1) * n_in, np.arange(n_in + 1) * n_out]))
     starts, lengths = cuts[:-1], np.diff(cuts)
-    return sparse.csr_array((lengths, (starts // n_in, starts // n_out)), shape=(n_out, n_in))
+    return scipy.sparse.csr_array((lengths, (starts // n_in, starts // n_out)), shape=(n_out, n_in))
 
 
 @lru_cache(maxsize=32)
-def _weights(n_in: int, n_out: int) -> sparse.csr_array:
+def _weights(n_in: int, n_out: int) -> scipy.sparse.csr_array:
     """`overlaps` in the smallest of int16 and int32 that holds its sums."""
     return overlaps(n_in, n_out).astype(np.int16 if n_in <= np.iinfo(np.int16).max else np.int32)
 
@@ -65,11 +65,11 @@ def shrunk_and_saved(mask_HW: np.ndarray, height: int, width: int) -> tuple[np.n
     area_hw = shares(mask_HW, height, width)
     whole = mask_HW.shape[0] * mask_HW.shape[1]
     inside_hw = 2 * area_hw >= whole
-    labels_hw, count = ndimage.label(area_hw > 0, EIGHT)
+    labels_hw, count = scipy.ndimage.label(area_hw > 0, EIGHT)
     kept = np.zeros(count + 1, bool)
     kept[labels_hw[inside_hw]] = True
     lost = 1 + np.flatnonzero(~kept[1:])
-    places = ndimage.find_objects(labels_hw) if len(lost) else []
+    places = scipy.ndimage.find_objects(labels_hw) if len(lost) else []
     for label in lost:
         box = places[label - 1]
         rows, cols = np.nonzero(labels_hw[box] == label)

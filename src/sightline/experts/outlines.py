@@ -9,7 +9,7 @@ docs/metrics.md#clean-up.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.experts.cleanup import least_area, nearest, region_of
 from sightline.experts.masks import EIGHT, shares
@@ -35,9 +35,9 @@ def clean_drawing(drawn_HW: np.ndarray, height: int, width: int) -> tuple[np.nda
     if drawn_HW.shape[0] <= height and drawn_HW.shape[1] <= width:
         return region, 0
     touched = shares(drawn_HW, height, width) > 0
-    labels, _ = ndimage.label(touched, EIGHT)
+    labels, _ = scipy.ndimage.label(touched, EIGHT)
     strokes, num_lost = sampled.copy(), 0
-    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+    for label, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
         if (box[0].stop - box[0].start) * (box[1].stop - box[1].start) < least_area(height, width):
             continue
         piece = labels == label
@@ -52,13 +52,13 @@ def clean_drawing(drawn_HW: np.ndarray, height: int, width: int) -> tuple[np.nda
 
 def _is_lost(drawn_HW: np.ndarray, sampled: np.ndarray, piece: np.ndarray, box: tuple[slice, slice]) -> bool:
     """Whether the samples break the lines of a piece, or open a hole that they enclose on the sheet."""
-    num_sampled = ndimage.label(sampled & piece, EIGHT)[1]
+    num_sampled = scipy.ndimage.label(sampled & piece, EIGHT)[1]
     rows, cols = (
         slice(part.start * old // new, -(-part.stop * old // new))
         for part, old, new in zip(box, drawn_HW.shape, piece.shape, strict=True)
     )
     lines = drawn_HW[rows, cols] & nearest(piece, *drawn_HW.shape)[rows, cols]
-    if num_sampled == 0 or num_sampled > ndimage.label(lines, EIGHT)[1]:
+    if num_sampled == 0 or num_sampled > scipy.ndimage.label(lines, EIGHT)[1]:
         return True
     holes_HW = np.zeros(drawn_HW.shape, bool)
     holes_HW[rows, cols] = _holes(lines)
@@ -68,5 +68,5 @@ def _is_lost(drawn_HW: np.ndarray, sampled: np.ndarray, piece: np.ndarray, box: 
 
 def _holes(lines: np.ndarray) -> np.ndarray:
     """What lines enclose, bool: background without a way to the border by the sides of its pixels."""
-    labels, _ = ndimage.label(np.pad(~lines, 1, constant_values=True))
+    labels, _ = scipy.ndimage.label(np.pad(~lines, 1, constant_values=True))
     return ((labels > 0) & (labels != labels[0, 0]))[1:-1, 1:-1]
