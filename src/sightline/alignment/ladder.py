@@ -9,7 +9,7 @@ baselines, S bins of pooled average precision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,17 +19,21 @@ import pandas as pd
 from sightline.alignment.baselines import Baseline, baseline_maps, baseline_scores
 from sightline.alignment.binarised import Rule, binarised, binary_scores
 from sightline.alignment.human_scale import ImageScores, OtherReaders, image_scores_on_scale, kept_readers
+from sightline.alignment.image_results import ImageResult, Scores, gathered, packed
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
-from sightline.alignment.pooled_precision import BINS, score_histograms
+from sightline.alignment.pooled_precision import score_histograms
 from sightline.alignment.random_draws import RandomFields, sorted_fields
 from sightline.alignment.settings import Ladder
 from sightline.alignment.targets import Targets, targets_of
 from sightline.alignment.threshold_free import map_scores
+from sightline.chunks import Kept, in_chunks
 from sightline.experts.consensus import left_out_share
 from sightline.maps import is_flat, scaled_of_image
 from sightline.rows import Rows
 from sightline.statistics.streams import stream
+
+CHUNK = 16  # images whose results come together: a second's work or less
 
 Maps = Mapping[str, Rows]
 """By candidate, M raw maps h x w; one array, or maps on different grids."""
@@ -95,43 +99,30 @@ class MapsAndRegions:
         return scaled_of_image([*self.maps.values()], row, *self.grid)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """Scores of every image."""
-
-    baselines: list[str]
-    by_metric: dict[str, np.ndarray]
-    """float64 (A + U + K) x M: candidates, untrained maps, baselines."""
-    binary: dict[str, dict[str, np.ndarray]]
-    """Overlap and boundary scores by rule and metric, float64 A x M."""
-    histograms_MA2S: np.ndarray
-    """int64, from `pooled_precision.score_histograms`."""
-    on_scale: list[ImageScores]
-    flat_AM: np.ndarray
-    """bool."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageResult:
-    """Everything that is scored on one image; A candidates, U untrained maps, K baselines."""
-
-    baselines: list[str]
-    by_metric: dict[str, np.ndarray]
-    """float64 A + U + K."""
-    binary: dict[str, dict[str, np.ndarray]]
-    """By rule and metric float64 A."""
-    histograms_A2S: np.ndarray
-    on_scale: ImageScores
-    flat_A: np.ndarray
-
-
-def score_images(study: MapsAndRegions, rules: Sequence[Rule], threshold: float | None = None) -> Scores:
+def score_images(
+    study: MapsAndRegions,
+    rules: Sequence[Rule],
+    threshold: float | None = None,
+    kept: Kept | None = None,
+    told: Callable[[int], None] | None = None,
+) -> Scores:
     """Scores all maps and baselines of each image; `rules` cut the maps to regions, `fixed` at `threshold`.
 
-    An image's random draws depend on its name and the seed alone. Only one image's maps are held on the image grid.
-    A study without an image has no baselines, and its scores have no columns.
+    An image's random draws depend on its name and the seed alone. A process holds one image's maps on the image grid.
+    `kept`: where the results of chunks lie, to go on with after a run that was killed; `told`: called with the number
+    of images whose results have come. A study without an image has no baselines, and its scores have no columns.
     """
-    return gathered(study, [score_image(study, row, rules, threshold) for row in range(len(study.images))], rules)
+    if not study.images:
+        return _no_scores(study, rules)
+    _ = study.other_patients, study.other_readers, study.fields  # once, before processes copy the study
+    chunks = [range(start, min(start + CHUNK, len(study.images))) for start in range(0, len(study.images), CHUNK)]
+    report = (lambda number: told(len(chunks[number]))) if told else None
+    return gathered(in_chunks(_score_rows, (study, rules, threshold), chunks, "ladder", kept, report))
+
+
+def _score_rows(work: tuple[MapsAndRegions, Sequence[Rule], float | None], rows: range) -> dict[str, np.ndarray]:
+    study, rules, threshold = work
+    return packed([score_image(study, row, rules, threshold) for row in rows])
 
 
 def score_image(study: MapsAndRegions, row: int, rules: Sequence[Rule], threshold: float | None = None) -> ImageResult:
@@ -166,33 +157,13 @@ def score_image(study: MapsAndRegions, row: int, rules: Sequence[Rule], threshol
     )
 
 
-def gathered(study: MapsAndRegions, images: Sequence[ImageResult], rules: Sequence[Rule]) -> Scores:
-    """The scores of all images, in the order of the study."""
-    if not images:
-        return _no_scores(study, rules)
-    return Scores(
-        baselines=images[0].baselines,
-        by_metric={metric: np.stack([image.by_metric[metric] for image in images], axis=1) for metric in METRICS},
-        binary={
-            rule: {
-                metric: np.stack([image.binary[rule][metric] for image in images], axis=1)
-                for metric in images[0].binary[rule]
-            }
-            for rule in rules
-        },
-        histograms_MA2S=np.stack([image.histograms_A2S for image in images]),
-        on_scale=[image.on_scale for image in images],
-        flat_AM=np.stack([image.flat_A for image in images], axis=1),
-    )
-
-
 def _no_scores(study: MapsAndRegions, rules: Sequence[Rule]) -> Scores:
     num_maps = len(study.maps)
     return Scores(
         baselines=[],
         by_metric={metric: np.zeros((num_maps + len(study.untrained), 0)) for metric in METRICS},
         binary={rule: {} for rule in rules},
-        histograms_MA2S=np.zeros((0, num_maps, 2, BINS), int),
+        histograms_MA2S=[],
         on_scale=[],
         flat_AM=np.zeros((num_maps, 0), bool),
     )

@@ -3,9 +3,10 @@
 sightline score MAPS MASKS [MASKS ...] [--also NAME=MAPS ...] [--images FOLDER] [--lungs FOLDER] [--patients ...] ...
 
 Writes OUT/scores.csv (image x candidate), OUT/verdict.csv (image x candidate x score), OUT/scores.json and
-OUT/report.html, with the films it has no room for in OUT/report/. One rule for sizes: a map and a mask
-both show the whole image, and everything is brought to one grid, maps bilinearly, masks by area. One rule for names:
-files with the same stem belong together; images that lack a region, or a map of any model, are left out and named.
+OUT/report.html, with the films it has no room for in OUT/report/. A run that was killed goes on from OUT/partial/.
+One rule for sizes: a map and a mask both show the whole image, and everything is brought to one grid, maps
+bilinearly, masks by area. One rule for names: files with the same stem belong together; images that lack a region, or
+a map of any model, are left out and named.
 
 A candidates (model, or model.method), M images, R readers, H W common grid.
 """
@@ -25,6 +26,7 @@ from sightline.score.films import first_strip, score_viewer
 from sightline.score.gather import gather
 from sightline.score.page import printed_table, score_report
 from sightline.score.results import RULES, image_table, results
+from sightline.score.resuming import finished, progress, resumed
 from sightline.score.verdict import judged
 from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
@@ -120,9 +122,13 @@ def run(arguments: argparse.Namespace) -> None:
         raise StudyError("--frame lungs: needs --lungs or, for the body in their place, --images")
     refuse_unwritable(arguments.out)
     study, origin = gather(arguments)
-    scores = score_images(study, RULES, arguments.threshold)
+    kept, num_images = resumed(arguments), len(study.images)
+    with progress("scores", num_images) as told:
+        scores = score_images(study, RULES, arguments.threshold, kept, told)
     chosen = verdict_settings(arguments.primary, arguments.margin, arguments.frame)
-    verdict = judged(study, chosen, (arguments.grid[0], arguments.grid[1]) if arguments.grid else None)
+    cells = (arguments.grid[0], arguments.grid[1]) if arguments.grid else None
+    with progress("other patients", num_images) as told:
+        verdict = judged(study, chosen, cells, kept, told)
     summary = results(study, scores, verdict, origin)
     summary["command"] = shlex.join(["sightline", *sys.argv[1:]])
     summary["threshold"] = arguments.threshold
@@ -133,6 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
     page = score_report(summary, shown, few, first_strip(study, scores))
     write_beside(arguments.out / FOLDER, shown)
     write_text(arguments.out / "report.html", page)
+    finished(arguments)
     for note in origin.notes:
         print(f"note: {note}", file=sys.stderr)
     print(printed_table(summary))

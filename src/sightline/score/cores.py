@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
-from sightline.images.pixel_file import workers
+from sightline.processes import workers
 
 T = TypeVar("T")
 R = TypeVar("R")

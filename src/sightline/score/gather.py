@@ -16,13 +16,12 @@ from sightline.aspect import Size
 from sightline.counts import counted
 from sightline.formats.fields import size_of
 from sightline.images.film_files import film_files
-from sightline.packed_masks import PackedMasks
 from sightline.score.aspects import map_problems, mask_problems, squashed_note
 from sightline.score.consensus_in import Others, Shares, consensus_masks
 from sightline.score.cores import Cores
 from sightline.score.maps_in import MapSet, read_maps
 from sightline.score.patients import named_patients, warning_of
-from sightline.score.pictures_in import FilmPixels, read_films, read_lungs, sizes_of_films
+from sightline.score.pictures_in import read_films, read_lungs, sizes_of_films
 from sightline.score.regions_in import Asked, read_regions
 from sightline.score.results import IN_BODY, Origin, settings
 from sightline.score.work import Work
@@ -95,25 +94,20 @@ def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[
         settings=settings(arguments.primary),
         images=images,
         patients_M=np.array(patients),
-        masks_MHW=_held(masks),
-        shares_MHW=_held(Shares(regions.readers)),
-        readers_MRHW=[*regions.readers],
-        others_MRHW=[*Others(regions.readers)],
+        masks_MHW=masks,
+        shares_MHW=Shares(regions.readers),
+        readers_MRHW=regions.readers,
+        others_MRHW=Others(regions.readers),
         reader_names_MR=regions.names,
-        maps={candidate: [*of_candidate.of(images)] for candidate, of_candidate in maps.items()},
-        pixels_MHW=None if pixels is None else _held(pixels.pixels),
-        lungs_MHW=None if bodies is None else _held(bodies),
+        maps={candidate: of_candidate.of(images) for candidate, of_candidate in maps.items()},
+        pixels_MHW=None if pixels is None else pixels.pixels,
+        lungs_MHW=bodies,
         baseline_names=IN_BODY if anatomy == "body" else {},
     )
     left_out |= regions.left_out
     left_out["images whose consensus region is empty: scored NaN"] = [images[row] for row in empty]
     named = {reason: names for reason, names in left_out.items() if names}
     return study, Origin(anatomy=anatomy, is_single=regions.is_single, left_out=named, notes=notes)
-
-
-def _held(rows: PackedMasks | Shares | FilmPixels) -> np.ndarray:
-    """All rows in memory, M x H x W."""
-    return np.array([*rows]).reshape(len(rows), *rows.grid)
 
 
 def _maps(

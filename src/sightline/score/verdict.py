@@ -5,12 +5,14 @@ M images, R readers, H W common grid, h w cells of a map's own grid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
 from sightline.alignment.ladder import MapsAndRegions
+from sightline.chunks import Kept
 from sightline.rows import Picked
 from sightline.verdict.films import Films
 from sightline.verdict.results import verdicts
@@ -63,10 +65,19 @@ def films_of(study: MapsAndRegions) -> Films:
     )
 
 
-def judged(study: MapsAndRegions, chosen: Verdict, cells: Cells | None) -> Judged:
-    """All candidates are one family of tests. `cells`: of all maps, where these were brought to a larger size."""
+def judged(
+    study: MapsAndRegions,
+    chosen: Verdict,
+    cells: Cells | None,
+    kept: Kept | None = None,
+    told: Callable[[int], None] | None = None,
+) -> Judged:
+    """All candidates are one family of tests. `cells`: of all maps, where these were brought to a larger size.
+
+    `kept`, `told`: as of `score_films`.
+    """
     films, names = films_of(study), list(study.maps)
-    scored = score_films(films, chosen, None if cells is None else dict.fromkeys(names, cells))
+    scored = score_films(films, chosen, None if cells is None else dict.fromkeys(names, cells), kept, told)
     results = verdicts(films, scored, chosen, names)
     candidates, controls = results.pop("candidates"), results.pop("controls")
     del results["families"], results["primary"]  # maps come without seeds; the primary score stands beside

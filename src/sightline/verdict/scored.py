@@ -9,6 +9,7 @@ readings of a block, S scores, H W image grid, h w cells of a map's own grid.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from sightline.alignment.baselines import centred_gaussian
 from sightline.alignment.overlap import overlap_scores
 from sightline.alignment.rank_matrix import rank_matrix, shared_pixels
 from sightline.alignment.region_scores import Regions, SortedMap, region_scores, regions_of, sorted_map
+from sightline.chunks import Kept, in_chunks
 from sightline.maps import scaled_of_image
 from sightline.processes import in_processes
 from sightline.rows import Rows
@@ -34,8 +36,8 @@ from sightline.verdict.through_grid import through_grid
 Cells = tuple[int, int]
 Matrices = Sequence[np.ndarray]
 """One float64 m x m per block: row i, column j: the map of image i on the region of image j."""
-Block = Mapping[tuple[str, ...], np.ndarray]
-"""The matrices of one block, by what they belong to; may be read from a file when asked."""
+Block = Mapping[str, np.ndarray]
+"""The matrices of one block, by what they belong to, a list as JSON; may be read from a file when asked."""
 RegionsAt = Regions | Callable[[int], Regions]
 """The regions of a block, or as the image at each place of the block sees them."""
 MEAN_MAP_IMAGES = 1000  # summed up together, always the same ones, so that the sum does not depend on the processes
@@ -96,13 +98,23 @@ def own_cells(films: Films) -> dict[str, Cells]:
     return {name: counts.most_common(1)[0][0] if counts else films.grid for name, counts in shapes.items()}
 
 
-def score_films(films: Films, settings: Verdict, cells: Mapping[str, Cells] | None = None) -> Scored:
+def score_films(
+    films: Films,
+    settings: Verdict,
+    cells: Mapping[str, Cells] | None = None,
+    kept: Kept | None = None,
+    told: Callable[[int], None] | None = None,
+) -> Scored:
     """`films`: all with a region, if any; `cells`: of candidates whose raw maps do not show their grid.
 
-    An image whose map is flat scores chance. A process holds the maps of one block.
+    An image whose map is flat scores chance. A process holds the maps of one block. `kept`: where the matrices of
+    blocks lie, to be read block by block and to go on with after a run that was killed; `told`: called with the number
+    of images whose matrices have come.
     """
     blocks = Blocks(films=films, settings=settings, cells=cells or {})
-    return blocks.scored(list(in_processes(Blocks.score, blocks.prepared(), range(len(blocks.rows)))))
+    report = (lambda number: told(len(blocks.rows[number]))) if told else None
+    numbers = range(len(blocks.rows))
+    return blocks.scored(in_chunks(Blocks.score, blocks.prepared(), numbers, "verdict", kept, report))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +182,7 @@ class Blocks:
                         in_frame = matrix if is_same else _primary(map_of, targets[frame], settings)
                         found["anatomy_by_frame", frame, grid] = in_frame
             found["experts", grid] = _expert_scores(films, own, self.readings, chosen, settings)
-        return found
+        return {json.dumps(key): matrix for key, matrix in found.items()}
 
     def scored(self, blocks: Sequence[Block]) -> Scored:
         """The matrices of all blocks, each read when it is asked for."""
@@ -179,18 +191,19 @@ class Blocks:
             readings=self.readings,
             grid_of={name: grid_name(self.cells_of[name], self.films.grid) for name in self.films.maps},
         )
-        for key in blocks[0]:
+        for name in blocks[0]:
+            key = json.loads(name)
             to: dict[str, Any] = getattr(scored, key[0])
             for part in key[1:-1]:
                 to = to.setdefault(part, {})
-            to[key[-1]] = _OfBlocks(blocks, key)
+            to[key[-1]] = _OfBlocks(blocks, name)
         return scored
 
 
 class _OfBlocks(Sequence[np.ndarray]):
     """One matrix of each block."""
 
-    def __init__(self, blocks: Sequence[Block], key: tuple[str, ...]) -> None:
+    def __init__(self, blocks: Sequence[Block], key: str) -> None:
         self._blocks = blocks
         self._key = key
 

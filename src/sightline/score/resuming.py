@@ -1,0 +1,75 @@
+"""What a killed `sightline score` leaves behind and the next one goes on with: results by chunk, for equal inputs.
+
+The key of a run is made of its arguments, of the names, sizes and times of all files that they name, and of the
+code; whatever changes one of them starts afresh.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from tqdm import tqdm
+
+import sightline
+from sightline.chunks import Kept
+from sightline.score.gather import named_path
+
+FOLDER = "partial"
+
+
+def resumed(arguments: argparse.Namespace) -> Kept:
+    """The results of an earlier run with the same key, in OUT/partial; those of other runs are removed."""
+    folder: Path = arguments.out / FOLDER
+    key = run_key(arguments)
+    for other in folder.glob("*"):
+        if other.name != key[:16]:
+            shutil.rmtree(other)
+    return Kept(folder / key[:16], key)
+
+
+def finished(arguments: argparse.Namespace) -> None:
+    """Removes the results by chunk, once all results are written."""
+    shutil.rmtree(arguments.out / FOLDER)
+
+
+def run_key(arguments: argparse.Namespace) -> str:
+    """SHA-256, hexadecimal."""
+    chosen = {name: str(value) for name, value in vars(arguments).items() if name != "out" and not callable(value)}
+    maps = [named_path(text)[1] for text in (arguments.maps, *arguments.also)]
+    paths = [*maps, *(Path(path) for path in arguments.masks), arguments.images, arguments.lungs]
+    files = [entry for path in paths if path is not None for entry in _files(path)]
+    if arguments.patients and Path(arguments.patients).is_file():
+        files += _files(Path(arguments.patients))
+    code = list(_files(Path(sightline.__file__).parent, ".py"))
+    return sha256(json.dumps([chosen, files, code]).encode()).hexdigest()
+
+
+def _files(path: Path, suffix: str = "") -> Iterator[tuple[str, int, int]]:
+    """Name, size in bytes and time of change of a file, or of all files of a folder, in order of names."""
+    if path.is_file():
+        yield str(path), path.stat().st_size, path.stat().st_mtime_ns
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(suffix):
+                stat = Path(folder, name).stat()
+                yield str(Path(folder, name)), stat.st_size, stat.st_mtime_ns
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar with the time that is left, on a terminal; nothing is printed into files."""
+    with tqdm(total=total, desc=what, unit=" images", disable=None) as bar:
+
+        def told(images: int) -> None:
+            bar.update(images)
+
+        yield told
