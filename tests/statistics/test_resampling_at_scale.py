@@ -62,7 +62,7 @@ def test_means_of_all_rows_are_paired_differences() -> None:
     draws = PatientDraws(patients, 300, lambda: rng(5))
     expected = paired_difference(values, np.zeros(40), weights, 0.9, len(np.unique(patients)))
     np.testing.assert_allclose(draws.means(values), weighted_means(values, weights), rtol=0, atol=1e-13)
-    found = draws.mean_differences(values, 0.9)
+    found = draws.mean_differences([values[:4], values[4:]], 0.9)
     np.testing.assert_allclose(np.array(found), np.array(expected), rtol=0, atol=1e-12)
     assert np.isnan([found.low[5], found.high[5], found.estimate[3]]).all()
 
@@ -192,7 +192,7 @@ def test_memory_does_not_grow_with_resamples_times_images() -> None:
     patients, resamples = drawn_patients(3000, 23), 5000
     values = rng(24).random((6, 3000))
     draws = PatientDraws(patients, resamples, lambda: rng(25))
-    assert peak_megabytes(lambda: draws.mean_differences(values, 0.95)) < 100
+    assert peak_megabytes(lambda: draws.mean_differences([values], 0.95)) < 100
     assert peak_megabytes(lambda: bootstrap_t(values[:2], patients, 0.95, resamples, rng(26))) < 100
     readings = list(rng(27).random((3000, 2, 3)))
     names = [["a", "b", "c"]] * 3000

@@ -6,7 +6,7 @@ of `human_scale.ROLES`. Definitions: docs/metrics.md#human-scale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,10 +46,15 @@ class ScaleReadings:
             dtype=str,
         )
 
-    def scores_3AN(self, metric: str) -> np.ndarray:
-        """float64; without an image kept A is 0, since none says how many maps there are."""
-        kept = [image.scores[metric] for image in self.images if not image.left_out]
-        return np.concatenate(kept, axis=2) if kept else np.zeros((len(ROLES), 0, 0))
+    def scores_S3AN(self, metrics: Sequence[str]) -> np.ndarray:
+        """float64, S metrics; without an image kept A is 0, since none says how many maps there are."""
+        kept = [image.scores for image in self.images if not image.left_out]
+        num_maps = kept[0][metrics[0]].shape[1] if kept else 0
+        scores_S3AN = np.empty((len(metrics), len(ROLES), num_maps, len(self.image_N)))
+        for of_metric, metric in zip(scores_S3AN, metrics, strict=True):
+            if kept:
+                np.concatenate([scores[metric] for scores in kept], axis=2, out=of_metric)
+        return scores_S3AN
 
 
 def resampled_roles(
@@ -67,48 +72,45 @@ def resampled_roles(
     of each image, as `kept_R`; patients and readers are then drawn crosswise (`crossed_means`). None: each image's
     readers are its own, and patients, images and readers are drawn one within the other (`hierarchical_means`).
     """
-    roles = roles_by_metric(
-        ScaleReadings(images), {metric: ScaleReadings(images).scores_3AN(metric)}, patients_M, resamples, lambda: rng,
-        reader_names_MR,
-    )  # fmt: skip
-    return roles[metric]
+    readings = ScaleReadings(images)
+    scores_S3AN = readings.scores_S3AN([metric])
+    return resampled_together(readings, scores_S3AN, patients_M, resamples, lambda: rng, reader_names_MR)[0]
 
 
-def roles_by_metric(
+def resampled_together(
     readings: ScaleReadings,
-    scores_3AN: Mapping[str, np.ndarray],
+    scores_S3AN: np.ndarray,
     patients_M: np.ndarray,
     resamples: int,
     new_rng: Callable[[], np.random.Generator],
     reader_names_MR: Sequence[Sequence[str]] | None = None,
-) -> dict[str, np.ndarray]:
-    """`resampled_roles` of several metrics, each by the same draws: `new_rng` makes a generator at the same start.
+) -> np.ndarray:
+    """`resampled_roles` of S metrics, each by the same draws, float64 S x 3 x B x A.
 
-    Metrics that have values at the same readings are drawn once and summed together.
+    `new_rng` makes a generator at the same start each time. Metrics that have values at the same readings are drawn
+    once and summed together.
     """
-    alike: dict[bytes, list[str]] = {}
-    for metric, values_3AN in scores_3AN.items():
-        # One row for each role and map, so that all are drawn alike; a reading that one lacks is left out for all.
-        own = _readings(readings, [values_3AN])
-        alike.setdefault(own.complete_N.tobytes(), []).append(metric)
-    roles: dict[str, np.ndarray] = {}
+    num_metrics, _, num_maps, num_readings = scores_S3AN.shape
+
+    def chosen(metrics: Sequence[int]) -> Readings:
+        """One row for each metric, role and map, so that all are drawn alike; a reading that one lacks is left out."""
+        own = scores_S3AN if len(metrics) == num_metrics else scores_S3AN[metrics]
+        rows = own.reshape(len(metrics) * len(ROLES) * num_maps, num_readings)
+        return Readings(values_AN=rows, image_N=readings.image_N, num_images=len(readings.images))
+
+    alike: dict[bytes, list[int]] = {}
+    for metric in range(num_metrics):
+        alike.setdefault(chosen([metric]).complete_N.tobytes(), []).append(metric)
+    roles_S3BA = np.empty((num_metrics, len(ROLES), resamples, num_maps))
     for metrics in alike.values():
-        num_maps = scores_3AN[metrics[0]].shape[1]
-        together = _readings(readings, [scores_3AN[metric] for metric in metrics])
         if reader_names_MR is None:
-            means_BX = nested_means(together, patients_M, resamples, new_rng())
+            means_BX = nested_means(chosen(metrics), patients_M, resamples, new_rng())
         else:
             names_N = readings.readers_N(reader_names_MR)
-            means_BX = pigeonhole_means(together, patients_M, names_N, resamples, new_rng())
-        for metric, means_BY in zip(metrics, np.split(means_BX, len(metrics), axis=1), strict=True):
-            roles[metric] = means_BY.reshape(resamples, len(ROLES), num_maps).transpose(1, 0, 2)
-    return roles
-
-
-def _readings(readings: ScaleReadings, scores_3AN: Sequence[np.ndarray]) -> Readings:
-    num_readings = len(readings.image_N)
-    rows = [values_3AN.reshape(len(ROLES) * values_3AN.shape[1], num_readings) for values_3AN in scores_3AN]
-    return Readings(values_AN=np.concatenate(rows), image_N=readings.image_N, num_images=len(readings.images))
+            means_BX = pigeonhole_means(chosen(metrics), patients_M, names_N, resamples, new_rng())
+        by_role_BS3A = means_BX.reshape(resamples, len(metrics), len(ROLES), num_maps)
+        roles_S3BA[metrics] = by_role_BS3A.transpose(1, 2, 0, 3)
+    return roles_S3BA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,7 @@ def human_scale(images: Sequence[ImageScores], metric: str, higher_is_better: bo
     image says how many maps there are.
     """
     readings = ScaleReadings(images)
-    return _human_scale(readings, readings.scores_3AN(metric), higher_is_better)
+    return _human_scale(readings, readings.scores_S3AN([metric])[0], higher_is_better)
 
 
 def _human_scale(readings: ScaleReadings, scores_3AN: np.ndarray, higher_is_better: bool) -> HumanScale:
@@ -186,14 +188,14 @@ def scale_summary(
         return {}
     num_patients = len({patient for image, patient in zip(images, patients_M, strict=True) if not image.left_out})
     readings = ScaleReadings(images)
-    scores_3AN = {metric: readings.scores_3AN(metric) for metric in scale_metrics()}
-    roles = roles_by_metric(readings, scores_3AN, patients_M, resamples, new_rng, reader_names_MR)
+    scores_S3AN = readings.scores_S3AN(list(scale_metrics()))
+    roles_S3BA = resampled_together(readings, scores_S3AN, patients_M, resamples, new_rng, reader_names_MR)
     num_readers = None if reader_names_MR is None else len(set(readings.readers_N(reader_names_MR).tolist()))
     result: dict[str, Any] = {}
-    for metric, record in scale_metrics().items():
+    for place, (metric, record) in enumerate(scale_metrics().items()):
         is_up = not record.is_lower_better
-        point = _human_scale(readings, scores_3AN[metric], is_up)
-        model_BA, null_BA, human_BA = roles[metric]
+        point = _human_scale(readings, scores_S3AN[place], is_up)
+        model_BA, null_BA, human_BA = roles_S3BA[place]
         places_BA = normalised(model_BA, null_BA, human_BA, is_up)
         low_A, high_A = interval_with_width(places_BA, level, num_patients)
         human_low, human_high = interval_with_width(human_BA[:, -1:], level, num_patients)
@@ -209,12 +211,12 @@ def scale_summary(
             "left_out_no_consensus": point.num_no_consensus,
             "candidates": {
                 name: {
-                    "value": point.normalised_A[place],
-                    "low": low_A[place],
-                    "high": high_A[place],
-                    "undefined_resamples": int(np.isnan(places_BA[:, place]).sum()),
+                    "value": point.normalised_A[column],
+                    "low": low_A[column],
+                    "high": high_A[column],
+                    "undefined_resamples": int(np.isnan(places_BA[:, column]).sum()),
                 }
-                for place, name in enumerate(candidates)
+                for column, name in enumerate(candidates)
             },
         }
     return result

