@@ -15,7 +15,7 @@ from itertools import permutations as all_orders
 from math import factorial
 
 import numpy as np
-from scipy.sparse import csr_array
+import scipy  # its packages load where they are used
 
 from sightline.statistics.blocks import Block, Matrices, Weigh, check_blocks, complete_kinds, image_weights
 
@@ -175,7 +175,9 @@ def _summed(cells_pm: np.ndarray, stack_ck: np.ndarray) -> np.ndarray:
     """Float64 p x k: the sum of the scores at the cells of each row."""
     num, length = cells_pm.shape
     starts = np.arange(0, num * length + 1, length, dtype=cells_pm.dtype)
-    picks = csr_array((np.ones(num * length), cells_pm.ravel(), starts), shape=(num, len(stack_ck)), copy=False)
+    picks = scipy.sparse.csr_array(
+        (np.ones(num * length), cells_pm.ravel(), starts), shape=(num, len(stack_ck)), copy=False
+    )
     return np.asarray(picks @ stack_ck)
 
 
