@@ -19,11 +19,17 @@ from ruamel.yaml import YAML
 from measure import ROOT
 
 SCORING = ("lungs", "consensus", "reliability", "align", "bootstrap", "ladder", "compare", "shortcut", "multiverse")
+LIGHT = (  # every stage from lungs to report that runs once in a study, in the pipeline's order
+    *("lungs", "consensus", "reliability", "align", "bootstrap", "ladder", "verdict", "subgroups", "compare"),
+    *("families", "population", "shortcut", "multiverse", "report"),
+)
 
 
 @dataclass(frozen=True)
 class Spent:
     seconds: float
+    cpu_seconds: float
+    """Of all its threads and processes: what is left of the seconds when other jobs share the cores."""
     megabytes: float
     """Peak of the process's resident memory."""
 
@@ -69,8 +75,8 @@ LAUNCH = """
 import json, resource, subprocess, sys, time
 begun = time.perf_counter()
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps([code, time.perf_counter() - begun, peak]))
+seconds, usage = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))
 """
 
 
@@ -82,7 +88,7 @@ def stage(folder: Path, *command: str) -> Spent:
     script, *arguments = command
     words = [sys.executable, str(ROOT / f"src/{script}.py"), *arguments]
     done = subprocess.run([sys.executable, "-c", LAUNCH, *words], cwd=folder, stdout=subprocess.PIPE, text=True)
-    code, seconds, kilobytes = json.loads(done.stdout)
+    code, seconds, cpu_seconds, kilobytes = json.loads(done.stdout)
     if code:
         raise SystemExit(f"{' '.join(command)} failed; see above")
-    return Spent(seconds, kilobytes / 1024)
+    return Spent(seconds, cpu_seconds, kilobytes / 1024)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 INSIDE = 128  # of 255: brighter pixels are inside
 NOISE = 32  # of 255: JPEG noise around black and white stays within it
@@ -115,16 +115,16 @@ def _areas_of_further_values(levels: np.ndarray) -> np.ndarray:
     areas = (num_flat > 0) & (between > NOISE)
     if len(present) <= FEW_VALUES:
         areas |= num_flat >= np.maximum(1, MIN_FLAT * count[between])
-    labels, num = ndimage.label(near > NOISE, EIGHT)
+    labels, num = scipy.ndimage.label(near > NOISE, EIGHT)
     index = np.arange(1, num + 1)
-    brightest = np.asarray(ndimage.maximum(near, labels, index), int)
+    brightest = np.asarray(scipy.ndimage.maximum(near, labels, index), int)
     is_apart = (brightest <= INSIDE) & (np.bincount(labels.ravel(), minlength=num + 1)[1:] >= MIN_APART)
     return np.union1d(between[areas], brightest[is_apart])
 
 
 def _is_flat(levels: np.ndarray) -> np.ndarray:
     """Whether all pixels of the FLAT x FLAT square around each pixel have its level, bool."""
-    return ndimage.maximum_filter(levels, FLAT) == ndimage.minimum_filter(levels, FLAT)
+    return scipy.ndimage.maximum_filter(levels, FLAT) == scipy.ndimage.minimum_filter(levels, FLAT)
 
 
 def _box(mask_HW: np.ndarray) -> tuple[slice, slice]:
