@@ -25,6 +25,11 @@ class PackedMasks(Rows):
     def __len__(self) -> int:
         return len(self._rows_M)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of all masks: M, H, W."""
+        return (len(self), *self.grid)
+
     def at(self, row: int) -> np.ndarray:
         """A mask, bool H x W."""
         return unpacked(self._file.read(int(self._rows_M[row])), self.grid)

@@ -37,6 +37,8 @@ def masks(tmp_path: Path) -> tuple[np.ndarray, PackedMasks]:
 def test_masks_come_back_row_by_row_and_from_another_process(masks: tuple[np.ndarray, PackedMasks]) -> None:
     masks_MHW, on_disk = masks
     assert len(on_disk) == 6
+    assert on_disk.shape == (6, *GRID)
+    assert on_disk[:0].shape == (0, *GRID)
     for one in (on_disk, pickle.loads(pickle.dumps(on_disk))):
         np.testing.assert_array_equal([*one], masks_MHW)
         assert one[np.int64(2)].dtype == bool
@@ -154,3 +156,13 @@ def test_a_temporary_folder_goes_with_what_is_in_it(tmp_path: Path) -> None:
     del file
     assert not folder.exists()
     assert Work(tmp_path / "own").folder.is_dir()
+
+
+def test_a_fork_opens_an_npz_for_itself(tmp_path: Path) -> None:
+    """Forks that share their parent's open file move each other's place in it."""
+    np.savez(tmp_path / "maps.npz", a=np.eye(3), b=np.ones((2, 2)))
+    npz = Npz(tmp_path / "maps.npz")
+    npz.array("a")
+    parents, npz._process = npz._opened, -1  # as in a fork, whose process number is another
+    np.testing.assert_array_equal(npz.array("b"), np.ones((2, 2)))
+    assert npz._opened is not parents

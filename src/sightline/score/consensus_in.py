@@ -25,6 +25,11 @@ class _OfReaders(Rows):
     def __len__(self) -> int:
         return len(self._readers)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of an array with a plane for each image: M, H, W."""
+        return (len(self), *self.grid)
+
     def part(self, rows: range) -> Self:
         """The same of these images."""
         return type(self)(self._readers.part(rows))

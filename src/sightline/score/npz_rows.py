@@ -5,6 +5,7 @@ M rows of a stack, such as the maps of M images, h x w each.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class Npz:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._opened: Any = None
+        self._process = 0
 
     @property
     def names(self) -> list[str]:
@@ -77,8 +79,8 @@ class Npz:
             file.read()  # at the end the checksum is compared
 
     def _archive(self) -> Any:
-        if self._opened is None:
-            self._opened = np.load(self.path, allow_pickle=False)
+        if self._opened is None or self._process != os.getpid():  # a fork would share its parent's place in the file
+            self._opened, self._process = np.load(self.path, allow_pickle=False), os.getpid()
         return self._opened
 
     @contextmanager
@@ -91,7 +93,7 @@ class Npz:
             raise StudyError(f"{self.path}: not a readable NPZ ({error})") from error
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_opened": None}
+        return {"path": self.path, "_opened": None, "_process": 0}
 
 
 class Stack:
