@@ -206,7 +206,7 @@ def test_a_full_disk_fails_tasks_with_a_line_and_loses_nothing(tmp_path: Path) -
     """The cache on a disk of its own, which is full when the tasks want to write their results."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode != 0:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True).returncode != 0:
         pytest.skip("a disk cannot be mounted here")
     try:
         study = tiny_study(tmp_path, keys=2, layers=("train",))
@@ -226,6 +226,9 @@ def test_a_full_disk_fails_tasks_with_a_line_and_loses_nothing(tmp_path: Path) -
         assert [job("train", number).state for number in range(2)] == ["FAILED", "FAILED"]
         shown = sightline(study.folder, "cluster", "status").stdout
         assert shown.count("No space left on device") == 2, shown
+        refused = sightline(study.folder, "cluster", "submit", "--engine", "slurm")
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"error: {disk}/cache: could not be written (No space left on device)")
         (disk / "filler").unlink()
         submit(study.folder)
         wait_until(idle, "the tasks end")

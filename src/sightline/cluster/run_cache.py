@@ -19,7 +19,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import dict_sha256
-from dvc.utils.serialize import load_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 
@@ -159,14 +159,20 @@ class Knowledge:
         return True
 
     def _in_run_cache(self, inputs: Record) -> Record | None:
-        """The newest record of a run with these inputs, where its outputs are all in the cache."""
+        """The newest record of a run with these inputs, where it is whole and its outputs are all in the cache."""
         key = dict_sha256(inputs, exclude=[Meta.PARAM_SIZE, Meta.PARAM_NFILES])
         folder = self.cache / "runs" / key[:2] / key
         entries = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
         if not entries:
             return None
-        record: Record = load_yaml(str(entries[-1]))
-        return record if all(self._in_cache(out) for out in record["outs"]) else None
+        try:
+            record: Record = load_yaml(str(entries[-1]))
+        except YAMLFileCorruptedError:
+            return None
+        # a full disk leaves empty and half-written records, which DVC deletes when it meets them
+        outs = [out for out in record.get("outs") or [] if {"path", "md5"} <= out.keys()]
+        is_whole = [out["path"] for out in outs] == inputs["outs"]
+        return record if is_whole and all(self._in_cache(out) for out in outs) else None
 
     def _has_outputs(self, name: str, locked: Record) -> bool:
         """Whether each output is in the cache or, for one that DVC does not cache, unchanged in the study's folder."""
