@@ -59,6 +59,8 @@ SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,bf_interval=1
 MailProg=/bin/true
 ReturnToService=2
 KillWait=2
+# ended jobs can be asked for this long, however busy the machine is
+MinJobAge=3600
 GresTypes=gpu
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus Gres=gpu:2 State=UNKNOWN
 PartitionName=tests Nodes=$host Default=YES MaxTime=INFINITE State=UP

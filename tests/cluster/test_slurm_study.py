@@ -29,14 +29,14 @@ def test_six_networks_through_slurm_are_those_of_dvc_repro(tmp_path: Path, monke
 
     submit(study)
     logs = study / ".dvc/tmp/cluster/0001/logs/train-1.log"
-    wait_until(lambda: logs.exists() and "> python src/train.py" in logs.read_text(), "the training begins", 120)
+    wait_until(lambda: logs.exists() and "> python src/train.py" in logs.read_text(), "the training begins", 300)
     killed = job("train", 1)
     kill(killed)
     requeue(killed)
-    wait_until(idle, "the tasks end", 600)
+    wait_until(idle, "the tasks end", 1800)
     assert [job("train", number).state for number in range(NETWORKS)] == ["COMPLETED"] * NETWORKS
     submit(study)  # what waited for the killed task, which Slurm gave up
-    wait_until(idle, "the tasks end", 600)
+    wait_until(idle, "the tasks end", 1800)
     collect(study)
 
     expected = outputs(plain)
