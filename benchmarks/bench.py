@@ -15,7 +15,7 @@ from pathlib import Path
 
 FILES = (
     "threshold_sweep", "resampling", "preparing", "start_up", "memory", "rerun", "training", "training_usual",
-    "saliency_maps", "rise_maps",
+    "saliency_maps", "rise_maps", "score",
 )  # fmt: skip
 
 
