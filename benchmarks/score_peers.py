@@ -102,8 +102,11 @@ def pysaliency_auc(maps: np.ndarray, masks: np.ndarray) -> Scored:
     """pysaliency's AUC of general positives and negatives, which its AUC_Judd and shuffled AUC stand on."""
     from pysaliency.roc import general_roc
 
-    pairs = [(values[mask], values[~mask]) for values, mask in zip(maps, masks, strict=True)]
-    return {"auroc": lambda: [float(general_roc(inside, outside)[0]) for inside, outside in pairs]}
+    if not hasattr(np, "trapz"):
+        setattr(np, "trapz", np.trapezoid)  # noqa: B010 - pysaliency calls it by the name that NumPy 2.4 took away
+
+    pairs = list(zip(maps, masks, strict=True))
+    return {"auroc": lambda: [float(general_roc(values[mask], values[~mask])[0]) for values, mask in pairs]}
 
 
 PEERS = {

@@ -86,14 +86,18 @@ class Viewer:
     """What is said of each film."""
     data: Sequence[str]
     """JSON of each film's arrays."""
+    note: str = ""
+    """Which films were chosen, in words; empty where all are shown."""
+    most_bytes: int | None = None
+    """Of films inside the page; None: `MOST_BYTES`."""
 
     @property
     def inside(self) -> int:
-        """How many films the page holds: the first ones, up to 200 and 15 MB."""
-        total = 0
+        """How many films the page holds: the first ones, up to 200 and 15 MB (or `most_bytes`)."""
+        total, most = 0, MOST_BYTES if self.most_bytes is None else self.most_bytes
         for count, text in enumerate(self.data[:MOST_FILMS]):
             total += len(text.encode())
-            if total > MOST_BYTES:
+            if total > most:
                 return count
         return min(len(self.data), MOST_FILMS)
 
@@ -106,6 +110,8 @@ def viewer(
     threshold: float,
     experts: str = "experts",
     lungs: str = "lungs",
+    note: str = "",
+    most_bytes: int | None = None,
 ) -> Viewer | None:
     """The films encoded, one at a time, so that only one film's maps are held; None without a film.
 
@@ -130,7 +136,7 @@ def viewer(
         return None
     return Viewer(
         grid=grid, models=models, scores=scores, threshold=threshold, experts=experts, lungs=lungs,
-        films=said, data=data,
+        films=said, data=data, note=note, most_bytes=most_bytes,
     )  # fmt: skip
 
 
@@ -162,10 +168,12 @@ def parts(shown: Viewer | None, strip_html: str = "") -> list[str]:
         f'<script type="application/json" id="film-{number}">{text}</script>'
         for number, text in enumerate(shown.data[: shown.inside])
     ]
+    which = f"The {len(shown.films)} films" if shown.note else f"All {len(shown.films)} films"
     return [
+        paragraph(shown.note) if shown.note else "",
         '<div id="viewer" class="viewer" hidden></div>',
         f'<div class="viewer-still">{strip_html}</div>' if strip_html else "",
-        details_html(f"All {len(shown.films)} films as a table", films_table(shown)),
+        details_html(f"{which} as a table", films_table(shown)),
         "\n".join(blocks),
     ]
 

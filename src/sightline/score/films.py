@@ -20,26 +20,56 @@ from sightline.report.viewer import Film, Mark, Viewer, viewer
 from sightline.score.results import Origin
 
 STRIP = 4  # films of the strip for print and for browsers without scripts
+MOST_SHOWN, ENDS = 400, 100  # films in the viewer of a larger study; of them, those of the lowest and the highest IoU
+MOST_BYTES = 3_000_000  # of such a study's films inside the page; the others lie beside it
 Rows = list[tuple[str, list[tuple[str, str, str]]]]
 
 
 def score_viewer(
     study: MapsAndRegions, scores: Scores, contrasts: pd.DataFrame, origin: Origin, threshold: float
 ) -> tuple[Viewer | None, Rows]:
-    """All images in the viewer, and a few, from the best to the worst mean IoU, as tiles.
+    """The images in the viewer (`shown_rows`), and a few, from the best to the worst mean IoU, as tiles.
 
     `contrasts`: image, candidate, score, own, d, as `verdict.csv`. Without X-rays the films are black.
     """
     primary = study.settings.primary
     words = {"contrast": "contrast", "own": METRICS[primary].words, "iou": f"IoU at {threshold:g}"}
-    all_rows = range(len(study.images))
+    means = _mean_iou(study, scores)
+    rows = shown_rows(means)
+    is_chosen = len(rows) < len(study.images)
     marks = _marks(study, scores, contrasts[contrasts["score"] == primary])
     shown = viewer(
-        films(study, marks, origin, all_rows), models=dict.fromkeys(study.maps, ""), scores=words, threshold=threshold,
+        films(study, marks, origin, rows), models=dict.fromkeys(study.maps, ""), scores=words, threshold=threshold,
         lungs="body" if origin.anatomy == "body" else "lungs",
+        note=_chosen_words(len(rows), len(study.images)) if is_chosen else "",
+        most_bytes=MOST_BYTES if is_chosen else None,
     )  # fmt: skip
-    few = [study.images.index(image) for image in spread_images(_mean_iou(study, scores), STRIP)]
+    few = [study.images.index(image) for image in spread_images(means, STRIP)]
     return shown, film_rows(films(study, marks, origin, few), dict.fromkeys(study.maps, "map"), threshold)
+
+
+def shown_rows(means: pd.DataFrame) -> list[int]:
+    """Rows of the images in the viewer, in their order: all of up to `MOST_SHOWN`.
+
+    Of more: those of the `ENDS` lowest and the `ENDS` highest mean IoU, and the rest of `MOST_SHOWN` evenly spaced
+    between them. `means`: image, iou; ties in order of name. Images without an IoU are then left out.
+    """
+    if len(means) <= MOST_SHOWN:
+        return list(range(len(means)))
+    ranked = means.reset_index(drop=True).dropna(subset=["iou"]).sort_values(["iou", "image"]).index.to_numpy()
+    if len(ranked) > MOST_SHOWN:
+        between = np.linspace(ENDS, len(ranked) - ENDS - 1, MOST_SHOWN - 2 * ENDS).round().astype(int)
+        ranked = np.concatenate([ranked[:ENDS], ranked[between], ranked[len(ranked) - ENDS :]])
+    return sorted(ranked.tolist())
+
+
+def _chosen_words(shown: int, images: int) -> str:
+    if shown < MOST_SHOWN:
+        return f"{shown:,} of {images:,} images: those with an IoU. scores.csv has all."
+    return (
+        f"{shown:,} of {images:,} images: the {ENDS} of the lowest mean IoU over all maps, the {ENDS} of the highest, "
+        f"and {shown - 2 * ENDS} evenly spaced between them, not chosen by eye. scores.csv has all."
+    )
 
 
 def first_strip(study: MapsAndRegions, scores: Scores) -> Strip | None:
