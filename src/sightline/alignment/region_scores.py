@@ -42,6 +42,12 @@ class Regions:
         return np.repeat(np.arange(len(self)), self.size_R)
 
     @cached_property
+    def bases_K(self) -> np.ndarray:
+        """uint32 or uint64, the number of each pixel's region times P: with a rank added, a key to sort by region."""
+        short = np.uint32 if len(self) * self.num_pixels < 2**32 else np.uint64
+        return (self.rows_K * self.num_pixels).astype(short)
+
+    @cached_property
     def sizes_K(self) -> np.ndarray:
         """int32, the pixels of each pixel's region."""
         return np.repeat(self.size_R.astype(np.int32), self.size_R)
@@ -191,8 +197,7 @@ def auroc(seen: OnRegions) -> np.ndarray:
 def average_precision(seen: OnRegions) -> np.ndarray:
     """Pixel average precision, float64 R; a tie is one step."""
     regions = seen.regions
-    short = np.uint32 if len(regions) * regions.num_pixels < 2**32 else np.uint64
-    keys_K = (regions.rows_K * regions.num_pixels + seen.above_K).astype(short)
+    keys_K = regions.bases_K + seen.above_K.view(np.uint32)
     keys_K.sort()  # of each region, from the highest value down; the regions stay in place
     place_S = np.flatnonzero(np.append(keys_K[1:] != keys_K[:-1], True))  # the last pixel of each step
     row_S = regions.rows_K[place_S]

@@ -17,16 +17,18 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from sightline.alignment.ladder import score_images
 from sightline.alignment.region_scores import SCORES
+from sightline.chunks import Kept
 from sightline.formats.readers import FORMATS
 from sightline.report.viewer import FOLDER, write_beside
 from sightline.score.films import first_strip, score_viewer
 from sightline.score.gather import gather
 from sightline.score.page import printed_table, score_report
 from sightline.score.results import RULES, image_table, results
-from sightline.score.resuming import finished, progress, resumed
+from sightline.score.resuming import progress, resumed
 from sightline.score.verdict import judged
 from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
@@ -121,8 +123,18 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.frame == "lungs" and not (arguments.lungs or arguments.images):
         raise StudyError("--frame lungs: needs --lungs or, for the body in their place, --images")
     refuse_unwritable(arguments.out)
-    study, origin = gather(arguments)
-    kept, num_images = resumed(arguments), len(study.images)
+    with resumed(arguments) as kept:
+        summary, notes = _written(arguments, kept)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(printed_table(summary))
+    print(f"{arguments.out}: scores.csv, verdict.csv, scores.json, report.html")
+
+
+def _written(arguments: argparse.Namespace, kept: Kept) -> tuple[dict[str, Any], list[str]]:
+    """Scores and writes everything; the results, and what to know of the inputs."""
+    study, origin = gather(arguments, kept.folder / "inputs")
+    num_images = len(study.images)
     with progress("scores", num_images) as told:
         scores = score_images(study, RULES, arguments.threshold, kept, told)
     chosen = verdict_settings(arguments.primary, arguments.margin, arguments.frame)
@@ -139,8 +151,4 @@ def run(arguments: argparse.Namespace) -> None:
     page = score_report(summary, shown, few, first_strip(study, scores))
     write_beside(arguments.out / FOLDER, shown)
     write_text(arguments.out / "report.html", page)
-    finished(arguments)
-    for note in origin.notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(printed_table(summary))
-    print(f"{arguments.out}: scores.csv, verdict.csv, scores.json, report.html")
+    return summary, origin.notes

@@ -20,23 +20,30 @@ from tqdm import tqdm
 import sightline
 from sightline.chunks import Kept
 from sightline.score.gather import named_path
+from sightline.study.errors import StudyError
 
 FOLDER = "partial"
 
 
-def resumed(arguments: argparse.Namespace) -> Kept:
-    """The results of an earlier run with the same key, in OUT/partial; those of other runs are removed."""
+@contextmanager
+def resumed(arguments: argparse.Namespace) -> Iterator[Kept]:
+    """The results of an earlier run with the same key, in OUT/partial; those of other runs are removed.
+
+    The folder is removed at the end, and where the inputs are refused; after any other error it stays for the next run.
+    """
     folder: Path = arguments.out / FOLDER
-    key = run_key(arguments)
+    was_there, key = arguments.out.exists(), run_key(arguments)
     for other in folder.glob("*"):
         if other.name != key[:16]:
             shutil.rmtree(other)
-    return Kept(folder / key[:16], key)
-
-
-def finished(arguments: argparse.Namespace) -> None:
-    """Removes the results by chunk, once all results are written."""
-    shutil.rmtree(arguments.out / FOLDER)
+    try:
+        yield Kept(folder / key[:16], key)
+    except StudyError:
+        shutil.rmtree(folder)
+        if not was_there:
+            arguments.out.rmdir()
+        raise
+    shutil.rmtree(folder)
 
 
 def run_key(arguments: argparse.Namespace) -> str:

@@ -45,7 +45,9 @@ ByScore = dict[str, Matrices]
 MapOf = Callable[[int], np.ndarray]
 """The map of an image's row, H x W."""
 
+Part = tuple[str, str]
 REGION, ANATOMY, PRIOR, GAUSSIAN = "region", "own_anatomy", "experts_prior", "centred_gaussian"
+EXPERTS = "experts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +113,16 @@ def score_films(
     blocks lie, to be read block by block and to go on with after a run that was killed; `told`: called with the number
     of images whose matrices have come.
     """
-    blocks = Blocks(films=films, settings=settings, cells=cells or {})
-    report = (lambda number: told(len(blocks.rows[number]))) if told else None
-    numbers = range(len(blocks.rows))
-    return blocks.scored(in_chunks(Blocks.score, blocks.prepared(), numbers, "verdict", kept, report))
+    blocks = Blocks(films=films, settings=settings, cells=cells or {}).prepared()
+    parts = [(number, part) for number in range(len(blocks.rows)) for part in blocks.parts]
+    last = blocks.parts[-1]  # of a block, as its results come in order
+
+    def report(place: int) -> None:
+        number, part = parts[place]
+        if told is not None and part == last:
+            told(len(blocks.rows[number]))
+
+    return blocks.scored(in_chunks(Blocks.score, blocks, parts, "verdict", kept, report))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,56 +167,75 @@ class Blocks:
             _ = self.films.other_patients
         return self
 
-    def score(self, number: int) -> Block:
-        """All matrices of one block."""
-        films, settings, rows = self.films, self.settings, self.rows[number]
-        frames = ("image", "lungs") if films.lungs_MHW is not None else ("image",)
-        targets = {frame: _targets(films, rows, self.readings, frame) for frame in frames}
-        chosen = targets.get(settings.frame, targets["image"])
+    @cached_property
+    def parts(self) -> list[Part]:
+        """What of a block is scored by itself: maps, mean_maps or untrained and a candidate; a control and a grid."""
+        films = self.films
+        of_maps = [(kind, name) for name in films.maps for kind in ("maps", "mean_maps")]
+        of_grids = [(control, grid) for grid in self.cells_by_grid for control in (*self.controls, EXPERTS)]
+        return [*of_maps, *(("untrained", name) for name in films.untrained), *of_grids]
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        known = (REGION, PRIOR, GAUSSIAN)
+        return known if self.films.lungs_MHW is None else (*known, ANATOMY)
+
+    def score(self, item: tuple[int, Part]) -> Block:
+        """The matrices of a part of one block."""
+        films, settings, (number, (kind, name)) = self.films, self.settings, item
+        rows = self.rows[number]
+        frame = settings.frame if films.lungs_MHW is not None else "image"
+        targets = _targets(films, rows, self.readings, frame)
         found: dict[tuple[str, ...], np.ndarray] = {}
-        for name, raws in films.maps.items():
-            by_score, found["on_readings", name] = _model_scores(_scaled(films, raws), chosen, settings)
-            found |= {("maps", name, score): matrix for score, matrix in by_score.items()}
-            found["mean_maps", name, settings.primary] = _primary(_always(self.mean_maps[name]), chosen, settings)
-        for name, raws in films.untrained.items():
-            found["untrained", name, settings.primary] = _primary(_scaled(films, raws), chosen, settings)
-        for grid, own in self.cells_by_grid.items():
-            for control, map_of in _controls(films, own).items():
-                matrix = found["controls", grid, control, settings.primary] = _primary(map_of, chosen, settings)
-                if control == ANATOMY:
-                    found["anatomy_on_readings", grid] = _on_readings(map_of, chosen, settings)
-                    for frame in frames:
-                        is_same = targets[frame] is chosen
-                        in_frame = matrix if is_same else _primary(map_of, targets[frame], settings)
-                        found["anatomy_by_frame", frame, grid] = in_frame
-            found["experts", grid] = _expert_scores(films, own, self.readings, chosen, settings)
+        if kind == "maps":
+            by_score, found["on_readings", name] = _model_scores(_scaled(films, films.maps[name]), targets, settings)
+            found |= {(kind, name, score): matrix for score, matrix in by_score.items()}
+        elif kind == "mean_maps":
+            found[kind, name, settings.primary] = _primary(_always(self.mean_maps[name]), targets, settings)
+        elif kind == "untrained":
+            found[kind, name, settings.primary] = _primary(_scaled(films, films.untrained[name]), targets, settings)
+        elif kind == EXPERTS:
+            cells = self.cells_by_grid[name]
+            found[EXPERTS, name] = _expert_scores(films, cells, self.readings, targets, settings)
+        else:
+            map_of = _controls(films, self.cells_by_grid[name])[kind]
+            matrix = found["controls", name, kind, settings.primary] = _primary(map_of, targets, settings)
+            if kind == ANATOMY:
+                found["anatomy_on_readings", name] = _on_readings(map_of, targets, settings)
+                found["anatomy_by_frame", frame, name] = matrix
+                other = "lungs" if frame == "image" else "image"
+                moved = _targets(films, rows, self.readings, other)
+                found["anatomy_by_frame", other, name] = _primary(map_of, moved, settings)
         return {json.dumps(key): matrix for key, matrix in found.items()}
 
-    def scored(self, blocks: Sequence[Block]) -> Scored:
-        """The matrices of all blocks, each read when it is asked for."""
+    def scored(self, parts: Sequence[Block]) -> Scored:
+        """The matrices of all blocks, from those of `parts` of each block in turn; each is read when asked for."""
         scored = Scored(
             blocks=self.rows,
             readings=self.readings,
             grid_of={name: grid_name(self.cells_of[name], self.films.grid) for name in self.films.maps},
         )
-        for name in blocks[0]:
-            key = json.loads(name)
-            to: dict[str, Any] = getattr(scored, key[0])
-            for part in key[1:-1]:
-                to = to.setdefault(part, {})
-            to[key[-1]] = _OfBlocks(blocks, name)
+        size = len(self.parts)
+        for place, of_part in enumerate(parts[:size]):
+            for name in of_part:
+                key = json.loads(name)
+                to: dict[str, Any] = getattr(scored, key[0])
+                for part in key[1:-1]:
+                    to = to.setdefault(part, {})
+                to[key[-1]] = _OfBlocks(parts, range(place, len(parts), size), name)
         return scored
 
 
 class _OfBlocks(Sequence[np.ndarray]):
     """One matrix of each block."""
 
-    def __init__(self, blocks: Sequence[Block], key: str) -> None:
-        self._blocks = blocks
+    def __init__(self, parts: Sequence[Block], places: range, key: str) -> None:
+        self._parts = parts
+        self._places = places
         self._key = key
 
     def __len__(self) -> int:
-        return len(self._blocks)
+        return len(self._places)
 
     @overload
     def __getitem__(self, number: int) -> np.ndarray: ...
@@ -216,8 +243,8 @@ class _OfBlocks(Sequence[np.ndarray]):
     def __getitem__(self, number: slice) -> list[np.ndarray]: ...
     def __getitem__(self, number: int | slice) -> np.ndarray | list[np.ndarray]:
         if isinstance(number, slice):
-            return [block[self._key] for block in self._blocks[number]]
-        return self._blocks[number][self._key]
+            return [self._parts[place][self._key] for place in self._places[number]]
+        return self._parts[self._places[number]][self._key]
 
 
 def _sum_of_maps(films: Films, start: int) -> np.ndarray:
