@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sightline.maps import scaled_maps
-from sightline.verdict.frames import lung_boxes, moved, regions_in_frame
+from sightline.verdict.frames import lung_boxes, movable_masks, moved, regions_in_frame
 from sightline.verdict.through_grid import area_weights, through_grid
 
 
@@ -52,7 +52,7 @@ def test_boxes_and_regions_of_a_block() -> None:
     masks = np.zeros((2, 10, 10), bool)
     masks[:, 4:6, 4:6] = True
     boxes = lung_boxes(lungs[:2])
-    regions = regions_in_frame(masks, boxes, boxes[0])
+    regions = regions_in_frame(movable_masks(masks, boxes), boxes[0], masks.shape[1:])
     assert regions.size_R.tolist() == [4, int(moved(masks[1], boxes[1], boxes[0]).sum())]
 
 

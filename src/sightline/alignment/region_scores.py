@@ -42,6 +42,11 @@ class Regions:
         return np.repeat(np.arange(len(self)), self.size_R)
 
     @cached_property
+    def places_K(self) -> np.ndarray:
+        """float64, of each pixel, how many of its region stand before it in the list, itself counted."""
+        return (np.arange(1, len(self.pixels_K) + 1) - np.repeat(self.starts_R, self.size_R)).astype(np.float64)
+
+    @cached_property
     def bases_K(self) -> np.ndarray:
         """uint32 or uint64, the number of each pixel's region times P: with a rank added, a key to sort by region."""
         short = np.uint32 if len(self) * self.num_pixels < 2**32 else np.uint64
@@ -200,12 +205,11 @@ def average_precision(seen: OnRegions) -> np.ndarray:
     keys_K = regions.bases_K + seen.above_K.view(np.uint32)
     keys_K.sort()  # of each region, from the highest value down; the regions stay in place
     place_S = np.flatnonzero(np.append(keys_K[1:] != keys_K[:-1], True))  # the last pixel of each step
-    row_S = regions.rows_K[place_S]
-    above_S = keys_K[place_S].astype(np.int64) - row_S * regions.num_pixels
-    inside_S = place_S + 1 - regions.starts_R[row_S]  # pixels of the region at this value or above
+    above_S = (keys_K - regions.bases_K)[place_S]
+    reached_S = above_S + seen.of_map.length_S.view(np.uint32)[above_S]
     hits_S = np.diff(place_S, prepend=-1)
-    precision_S = hits_S * inside_S / (above_S + seen.of_map.length_S[above_S])
-    return np.bincount(row_S, weights=precision_S, minlength=len(regions)) / regions.size_R
+    precision_S = hits_S * regions.places_K[place_S] / reached_S
+    return np.add.reduceat(precision_S, np.searchsorted(place_S, regions.starts_R)) / regions.size_R
 
 
 def mass(seen: OnRegions) -> np.ndarray:
@@ -218,8 +222,7 @@ def mass(seen: OnRegions) -> np.ndarray:
 
 def pointing(seen: OnRegions) -> np.ndarray:
     """Share of the peak's pixels inside, float64 R."""
-    is_peak_K = seen.above_K == 0
-    return seen.regions.sums(np.divide(is_peak_K, seen.tied_K))
+    return seen.regions.counts(seen.above_K == 0) / seen.of_map.length_S[0]
 
 
 _SCORED = {"rank": rank, "ap": average_precision, "auroc": auroc, "mass": mass, "pointing": pointing}

@@ -6,11 +6,12 @@ region than on the others' as these lie in the image; in the lungs' frame it doe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from sightline.alignment.region_scores import Regions, regions_of
+from sightline.alignment.region_scores import Regions
 from sightline.rows import Rows
 
 Box = tuple[int, int, int, int]
@@ -28,49 +29,62 @@ def _box(lungs_HW: np.ndarray) -> Box:
     return int(rows[0]), int(np.ptp(rows)) + 1, int(columns[0]), int(np.ptp(columns)) + 1
 
 
+class Movable(NamedTuple):
+    """A mask of one image, to be laid into the frames of others."""
+
+    inner: np.ndarray
+    """bool, the mask within its own box."""
+    box: Box
+    lungs: Box
+    """Of the mask's image."""
+
+
+def movable_masks(masks_RHW: np.ndarray, lungs_R: Sequence[Box]) -> list[Movable]:
+    """`masks_RHW`: bool; `lungs_R`: the box of the lungs of each mask's own image."""
+    boxes = [_box(mask_HW) for mask_HW in masks_RHW]
+    return [
+        Movable(mask_HW[top : top + rows, left : left + columns], (top, rows, left, columns), lungs)
+        for mask_HW, (top, rows, left, columns), lungs in zip(masks_RHW, boxes, lungs_R, strict=True)
+    ]
+
+
 def moved(mask_HW: np.ndarray, source: Box, target: Box) -> np.ndarray:
     """The mask with its lungs' box laid on another, by nearest neighbour: bool H x W; what leaves the image is lost.
 
     A region that would vanish is taken as it lies in the image: it still has to be scored.
     """
     moved_HW = np.zeros(mask_HW.shape, bool)
-    moved_HW.ravel()[_moved_pixels(mask_HW, source, target)] = True
+    moved_HW.ravel()[_moved_pixels(movable_masks(mask_HW[None], [source])[0], target, mask_HW.shape)] = True
     return moved_HW
 
 
-def _moved_pixels(mask_HW: np.ndarray, source: Box, target: Box) -> np.ndarray:
+def _moved_pixels(mask: Movable, target: Box, grid: tuple[int, ...]) -> np.ndarray:
     """int, the places of the pixels of `moved`, rising: looked for where the mask's own box lands."""
-    top, rows, left, columns = _box(mask_HW)
-    to_rows = _landing(mask_HW.shape[0], source[:2], target[:2], top, rows)
-    to_columns = _landing(mask_HW.shape[1], source[2:], target[2:], left, columns)
-    found = mask_HW[to_rows.sources[:, None], to_columns.sources]
-    at_rows, at_columns = np.nonzero(found)
+    (top, rows, left, columns), lungs = mask.box, mask.lungs
+    first_row, from_rows = _landing(grid[0], lungs[:2], target[:2], top, rows)
+    first_column, from_columns = _landing(grid[1], lungs[2:], target[2:], left, columns)
+    at_rows, at_columns = np.nonzero(mask.inner[from_rows[:, None], from_columns])
     if not len(at_rows):
-        return np.flatnonzero(mask_HW)
-    return (at_rows + to_rows.first) * mask_HW.shape[1] + at_columns + to_columns.first
+        at_rows, at_columns = np.nonzero(mask.inner)
+        first_row, first_column = top, left
+    return (at_rows + first_row) * grid[1] + at_columns + first_column
 
 
-class _Landing(NamedTuple):
-    first: int
-    """The first pixel, along one axis, that comes from the mask's box."""
-    sources: np.ndarray
-    """int, the pixel that each from there on comes from."""
-
-
-def _landing(length: int, source: tuple[int, int], target: tuple[int, int], first: int, size: int) -> _Landing:
+def _landing(
+    length: int, source: tuple[int, int], target: tuple[int, int], first: int, size: int
+) -> tuple[int, np.ndarray]:
+    """Along one axis the first pixel that comes from the mask's box, and where in it each from there on lies."""
     centres = (np.arange(length) + 0.5 - target[0]) * (source[1] / target[1]) + source[0]
     sources = np.floor(centres).astype(int)
-    start, end = np.searchsorted(sources, [first, first + size])
-    return _Landing(int(start), sources[start:end])
+    start, end = np.searchsorted(sources, [first, first + size]).tolist()
+    return start, sources[start:end] - first
 
 
-def regions_in_frame(masks_RHW: np.ndarray, boxes_R: list[Box], target: Box) -> Regions:
-    """All regions in the frame of one image; `boxes_R`: the lungs of each region's own image."""
-    if not len(masks_RHW):
-        return regions_of(masks_RHW)
-    pixels = [_moved_pixels(mask_HW, box, target) for mask_HW, box in zip(masks_RHW, boxes_R, strict=True)]
-    size_R = np.array([len(of_region) for of_region in pixels])
+def regions_in_frame(masks: Sequence[Movable], target: Box, grid: tuple[int, ...]) -> Regions:
+    """All regions in the frame of one image, whose lungs' box is `target`; `grid`: H and W."""
+    pixels = [_moved_pixels(mask, target, grid) for mask in masks]
+    size_R = np.array([len(of_region) for of_region in pixels], int)
     return Regions(
-        pixels_K=np.concatenate(pixels), starts_R=np.cumsum(size_R) - size_R, size_R=size_R,
-        num_pixels=masks_RHW[0].size,
+        pixels_K=np.concatenate([np.zeros(0, int), *pixels]), starts_R=np.cumsum(size_R) - size_R, size_R=size_R,
+        num_pixels=grid[0] * grid[1],
     )  # fmt: skip

@@ -29,7 +29,7 @@ from sightline.rows import Rows
 from sightline.statistics.contrast import patient_blocks
 from sightline.statistics.streams import stream
 from sightline.verdict.films import Films
-from sightline.verdict.frames import Box, lung_boxes, regions_in_frame
+from sightline.verdict.frames import Box, lung_boxes, movable_masks, regions_in_frame
 from sightline.verdict.settings import Verdict
 from sightline.verdict.through_grid import through_grid
 
@@ -272,9 +272,9 @@ class _Targets:
 def _targets(films: Films, rows: np.ndarray, readings: Readings, frame: str) -> _Targets:
     own = np.flatnonzero(np.isin(readings.image_N, rows))
     images_n = readings.image_N[own]
-    others_nHW = np.array(
-        [films.others_MRHW[image][place] for image, place in zip(images_n, readings.place_N[own], strict=True)], bool
-    ).reshape(-1, *films.grid)
+    others = {image: films.others_MRHW[image] for image in np.unique(images_n).tolist()}
+    places_n = zip(images_n.tolist(), readings.place_N[own].tolist(), strict=True)
+    others_nHW = np.array([others[image][place] for image, place in places_n], bool).reshape(-1, *films.grid)
     masks_mHW = np.array([films.masks_MHW[row] for row in rows.tolist()], bool).reshape(-1, *films.grid)
     if frame == "image" or films.lungs_MHW is None:
         return _Targets(
@@ -292,8 +292,8 @@ def _targets(films: Films, rows: np.ndarray, readings: Readings, frame: str) -> 
 def _moving(
     masks_RHW: np.ndarray, images_R: np.ndarray, boxes: dict[int, Box], rows: np.ndarray
 ) -> Callable[[int], Regions]:
-    boxes_R = [boxes[image] for image in images_R.tolist()]
-    return lambda place: regions_in_frame(masks_RHW, boxes_R, boxes[int(rows[place])])
+    movable = movable_masks(masks_RHW, [boxes[image] for image in images_R.tolist()])
+    return lambda place: regions_in_frame(movable, boxes[int(rows[place])], masks_RHW.shape[1:])
 
 
 def _primary(map_of: MapOf, targets: _Targets, settings: Verdict) -> np.ndarray:
