@@ -94,12 +94,6 @@ def grid_name(cells: Cells, size: Cells) -> str:
     return "image" if cells[0] >= size[0] and cells[1] >= size[1] else f"{cells[0]}x{cells[1]}"
 
 
-def own_cells(films: Films) -> dict[str, Cells]:
-    """The cells of each candidate's maps: the raw map's rows and columns, the most common where they differ."""
-    shapes = {name: Counter((raw.shape[0], raw.shape[1]) for raw in raws) for name, raws in films.maps.items()}
-    return {name: counts.most_common(1)[0][0] if counts else films.grid for name, counts in shapes.items()}
-
-
 def score_films(
     films: Films,
     settings: Verdict,
@@ -144,9 +138,24 @@ class Blocks:
         return _readings(self.films)
 
     @cached_property
+    def _surveyed(self) -> tuple[dict[str, Counter[Cells]], np.ndarray]:
+        """Of all maps, read once: by candidate the shapes of the raw ones; float64 (candidates) x H x W, their sums."""
+        films = self.films
+        starts = range(0, len(films.images), MEAN_MAP_IMAGES)
+        shapes: dict[str, Counter[Cells]] = {name: Counter() for name in films.maps}
+        totals = np.zeros((len(films.maps), *films.grid))
+        for shapes_of_part, total_of_part in in_processes(_survey, films, starts):
+            totals += total_of_part
+            for name, counted in shapes_of_part.items():
+                shapes[name] += counted
+        return shapes, totals
+
+    @cached_property
     def cells_of(self) -> dict[str, Cells]:
-        """By candidate."""
-        return {**own_cells(self.films), **self.cells}
+        """By candidate the cells of its maps: the raw map's rows and columns, the most common where they differ."""
+        shapes, _ = self._surveyed
+        own = {name: counts.most_common(1)[0][0] if counts else self.films.grid for name, counts in shapes.items()}
+        return {**own, **self.cells}
 
     @cached_property
     def cells_by_grid(self) -> dict[str, Cells]:
@@ -155,8 +164,7 @@ class Blocks:
     @cached_property
     def mean_maps(self) -> dict[str, np.ndarray]:
         """By candidate float32 H x W: the mean of the maps that are scored."""
-        starts = range(0, len(self.films.images), MEAN_MAP_IMAGES)
-        totals = sum(in_processes(_sum_of_maps, self.films, starts), np.zeros((len(self.films.maps), *self.films.grid)))
+        _, totals = self._surveyed
         means = (totals / max(len(self.films.images), 1)).astype(np.float32)
         return dict(zip(self.films.maps, means, strict=True))
 
@@ -247,13 +255,16 @@ class _OfBlocks(Sequence[np.ndarray]):
         return self._parts[self._places[number]][self._key]
 
 
-def _sum_of_maps(films: Films, start: int) -> np.ndarray:
-    """float64 (candidates) x H x W: the sum of the maps that are scored, over some images."""
-    raws = [*films.maps.values()]
-    totals = np.zeros((len(raws), *films.grid))
+def _survey(films: Films, start: int) -> tuple[dict[str, Counter[Cells]], np.ndarray]:
+    """`Blocks._surveyed` of the images from `start` on."""
+    totals = np.zeros((len(films.maps), *films.grid))
+    shapes: dict[str, Counter[Cells]] = {name: Counter() for name in films.maps}
     for row in range(start, min(start + MEAN_MAP_IMAGES, len(films.images))):
-        totals += scaled_of_image(raws, row, *films.grid)
-    return totals
+        raws = {name: of_candidate[row] for name, of_candidate in films.maps.items()}
+        for name, raw in raws.items():
+            shapes[name][raw.shape[0], raw.shape[1]] += 1
+        totals += scaled_of_image([[raw] for raw in raws.values()], 0, *films.grid)
+    return shapes, totals
 
 
 @dataclass(frozen=True, kw_only=True)
