@@ -17,7 +17,7 @@ from studies import has_dvc, sightline
 
 pytestmark = [has_dvc, pytest.mark.usefixtures("slurm")]
 LOCKED = ("Unable to acquire lock", "is being blocked by", "database is locked")  # DVC's and SQLite's words
-minutes = pytest.mark.slow  # each task starts DVC, a second of CPU or two; .ci/run runs them
+minutes = pytest.mark.slow  # each task starts DVC, a second of CPU or two; .ci/run runs the killed one
 
 
 def test_a_study_goes_through_slurm(tmp_path: Path) -> None:
