@@ -21,9 +21,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+if sys.argv[1:2] == ["score"]:  # before NumPy loads: there is a process for each core, and linear algebra takes one
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from sightline.study.errors import StudyError, run_stage
 from sightline.study.files import read_json
