@@ -35,6 +35,8 @@ def bilinear_weights(n_in: int, n_out: int) -> np.ndarray:
 def upsampled(maps_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     """The maps on the image grid, float64 M x height x width: bilinear, half-pixel centres, edges clamped."""
     _, h, w = maps_Mhw.shape
+    if (h, w) == (height, width):
+        return maps_Mhw.astype(np.float64)
     return bilinear_weights(h, height) @ maps_Mhw @ bilinear_weights(w, width).T
 
 
@@ -84,9 +86,10 @@ def scaled_of_image(raws: Sequence[np.ndarray | Sequence[np.ndarray]], row: int,
     Only one image's maps are held on the image grid at a time: memory does not grow with the models.
     """
     maps_AHW = np.empty((len(raws), height, width), np.float32)
-    for shape in {raw[row].shape for raw in raws}:  # the maps of one grid at once
-        places = [place for place, raw in enumerate(raws) if raw[row].shape == shape]
-        maps_AHW[places] = scaled_maps(np.stack([raws[place][row] for place in places]), height, width)
+    own = [raw[row] for raw in raws]  # each is read once
+    for shape in {raw_hw.shape for raw_hw in own}:  # the maps of one grid at once
+        places = [place for place, raw_hw in enumerate(own) if raw_hw.shape == shape]
+        maps_AHW[places] = scaled_maps(np.stack([own[place] for place in places]), height, width)
     return maps_AHW
 
 

@@ -40,7 +40,7 @@ def baseline_maps(image, lungs, others, index, rng, draws: int) -> dict[str, np.
     """All maps in full, with fields that are the same for the same number of draws or more."""
     fields = sorted_fields(draws, *others.grid, np.random.default_rng(7))
     maps = baselines.baseline_maps(image, lungs, others, index, rng, fields)
-    return {name: in_full(of_name) for name, of_name in maps.items()}
+    return {name: in_full(of_name, others.grid) for name, of_name in maps.items()}
 
 
 def mass(map_HW: np.ndarray, mask_HW: np.ndarray) -> float:
@@ -244,7 +244,7 @@ def test_a_baseline_scores_the_mean_of_its_draws(study: tuple) -> None:
     truth, elsewhere = shares[5] == 1, others.density(5)
     found = baseline_scores(maps, targets_of(truth[None], shares[5][None], elsewhere), 5.0)
     for place, of_name in enumerate(maps.values()):
-        full = in_full(of_name) if isinstance(of_name, np.ndarray) else of_name.maps().reshape(-1, 96, 96)
+        full = of_name.maps().reshape(-1, 96, 96) if isinstance(of_name, Draws) else in_full(of_name, (96, 96))
         each = image_scores(full, truth[None], shares[5][None], elsewhere, 5.0)
         for metric, of_draws in each.items():
             np.testing.assert_allclose(found[metric][place], of_draws.mean(axis=0), atol=1e-9, err_msg=metric)

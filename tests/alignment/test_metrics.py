@@ -16,6 +16,7 @@ from PIL import Image
 import ladder
 from sightline.alignment.formulas import FAMILIES, Family
 from sightline.alignment.metrics import METRICS, Metric, table_order
+from sightline.alignment.region_scores import sorted_map
 from sightline.alignment.settings import Ladder
 from sightline.alignment.targets import targets_of
 from sightline.report import ladder as ladder_section
@@ -42,7 +43,8 @@ def test_every_record_is_computed_and_nothing_else() -> None:
     mask = np.zeros((1, SIDE, SIDE), bool)
     mask[0, :4, :5] = True
     targets = targets_of(mask, mask.astype(float), ~mask[0])
-    computed = [name for family in FAMILIES for name in family.of_map(np.linspace(0, 1, SIDE**2), targets, 2.0)]
+    ramp = np.linspace(0, 1, SIDE**2)
+    computed = [name for family in FAMILIES for name in family.of_map(sorted_map(ramp), targets, 2.0)]
     flat = [name for family in FAMILIES for name in family.of_flat(targets, 2.0)]
     assert sorted(computed) == sorted(flat) == sorted(METRICS)
     assert all(name == metric.name for name, metric in METRICS.items())
@@ -88,7 +90,7 @@ def test_a_metric_that_may_not_be_primary_is_refused_and_the_others_are_named(tm
 def added(monkeypatch: pytest.MonkeyPatch) -> str:
     """One record and its formula: the mean of the map inside the region, 0 for a flat map."""
     family = Family(
-        of_map=lambda values_P, targets, _: {ADDED.name: targets.masks_RP @ values_P / targets.size_R},
+        of_map=lambda of_map, targets, _: {ADDED.name: targets.masks_RP @ of_map.values_P / targets.size_R},
         of_flat=lambda targets, _: {ADDED.name: np.zeros(len(targets.size_R))},
     )
     monkeypatch.setitem(METRICS, ADDED.name, ADDED)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from sightline.alignment.binarised import binarised
 from sightline.alignment.rank_matrix import rank_matrix, shared_pixels
-from sightline.alignment.region_scores import SCORES, region_scores, regions_of, sorted_map
-from sightline.alignment.threshold_free import image_scores
+from sightline.alignment.region_scores import SCORES, descending_order, region_scores, regions_of, sorted_map
+from sightline.alignment.targets import targets_of
+from sightline.alignment.threshold_free import image_scores, map_scores
 
 
 def maps_and_masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,3 +109,33 @@ def test_a_map_of_two_values_scores_as_if_it_were_sorted() -> None:
         [roc_auc_score(mask.ravel(), binary.ravel()) for mask in masks],
     )
     np.testing.assert_allclose(found[[SCORES.index("ap"), SCORES.index("auroc")]], by_hand, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pixels_are_ordered_from_the_highest_down_and_ties_by_place(dtype: type) -> None:
+    rng = np.random.default_rng(5)
+    fine = rng.random(4000).astype(dtype)
+    for values in (fine, np.round(fine * 5) / 5, np.where(fine < 0.5, -0.0, 0.0).astype(dtype), fine * 1e-40, fine - 1):
+        expected = sorted(range(len(values)), key=lambda place: (-float(values[place]), place))
+        np.testing.assert_array_equal(descending_order(values), expected)
+
+
+def test_the_highest_pixels_of_a_sorted_map_are_those_of_the_area_matched_cut() -> None:
+    maps, masks = maps_and_masks(3)
+    for map_HW in maps:
+        for mask_HW in masks:
+            expected = binarised(map_HW[None], "area_matched", masks_MHW=mask_HW[None])[0]
+            found = sorted_map(map_HW).highest(np.count_nonzero(mask_HW))
+            np.testing.assert_array_equal(found.reshape(map_HW.shape), expected)
+
+
+def test_picked_regions_and_targets_score_as_when_made_alone() -> None:
+    maps, masks = maps_and_masks(4)
+    masks[1] = False
+    shares, elsewhere = np.random.default_rng(6).random(masks.shape) * masks, masks[3] * 0.5
+    whole = targets_of(masks, shares, elsewhere)
+    for part in (slice(0, 1), slice(1, None), slice(2, 4)):
+        found = map_scores(maps, whole.picked(part), 2.0)
+        expected = image_scores(maps, masks[part], shares[part], elsewhere, 2.0)
+        for metric, values in expected.items():
+            np.testing.assert_allclose(found[metric], values, rtol=0, atol=1e-12, err_msg=metric)

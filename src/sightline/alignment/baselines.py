@@ -12,6 +12,7 @@ which would be smoother than any one draw. Definitions: docs/metrics.md#baseline
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
@@ -19,6 +20,7 @@ from scipy import ndimage
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
 from sightline.alignment.random_draws import Draws, RandomFields
+from sightline.alignment.region_scores import SortedMap, sorted_map
 from sightline.alignment.targets import Targets
 from sightline.alignment.threshold_free import draw_scores, map_scores
 from sightline.statistics.means import means_along
@@ -26,8 +28,9 @@ from sightline.statistics.means import means_along
 CENTRE_SIGMA = 0.25  # of each side: at two sigma the Gaussian reaches the middle of the borders
 EDGE_SIGMA = 0.01  # of the image's shorter side: 2 pixels at 224, coarser than grain, finer than ribs
 
-Baseline = np.ndarray | Draws
-"""K maps in [0, 1], float32 or bool K x H x W, or random maps that are not made before they are needed."""
+Baseline = np.ndarray | Draws | SortedMap
+"""K maps in [0, 1], float32 or bool K x H x W; random maps that are not made before they are needed; or one map, sorted
+already."""
 
 
 def baseline_maps(
@@ -62,7 +65,7 @@ def baseline_maps(
     maps: dict[str, Baseline] = {
         "uniform": np.zeros((1, *grid), bool),
         "random_in_image": Draws(fields=fields, shift=_shift(image_rng, grid), inside_P=everywhere_P),
-        "centred_gaussian": min_max(centred_gaussian(*grid)[None]),
+        "centred_gaussian": _sorted_gaussian(*grid),
     }
     if image_HW is not None:
         maps["edges"] = min_max(edge_strength(image_HW)[None])
@@ -81,6 +84,8 @@ def baseline_scores(baselines: Mapping[str, Baseline], targets: Targets, toleran
     for maps in baselines.values():
         if isinstance(maps, Draws):
             scores = draw_scores(maps, targets, tolerance)
+        elif isinstance(maps, SortedMap):
+            scores = map_scores(maps.values_P[None], targets, tolerance, sorted_maps=[maps])
         else:
             scores = map_scores(maps, targets, tolerance)
         scores_DQR = np.stack([*scores.values()], axis=1)
@@ -88,16 +93,24 @@ def baseline_scores(baselines: Mapping[str, Baseline], targets: Targets, toleran
     return dict(zip(METRICS, np.stack(means_KQR, axis=1), strict=True))
 
 
-def in_full(baseline: Baseline) -> np.ndarray:
+def in_full(baseline: Baseline, grid: tuple[int, int]) -> np.ndarray:
     """All maps of a baseline, float32 K x H x W."""
     if isinstance(baseline, np.ndarray):
         return baseline.astype(np.float32)
-    return baseline.maps().reshape(-1, *baseline.fields.grid).astype(np.float32)
+    if isinstance(baseline, SortedMap):
+        return baseline.values_P.reshape(1, *grid)
+    return baseline.maps().reshape(-1, *grid).astype(np.float32)
 
 
 def _shift(rng: np.random.Generator, grid: tuple[int, int]) -> tuple[int, int]:
     rows, cols = rng.integers(0, grid).tolist()
     return rows, cols
+
+
+@lru_cache(maxsize=4)
+def _sorted_gaussian(height: int, width: int) -> SortedMap:
+    """The same for all images of a grid."""
+    return sorted_map(min_max(centred_gaussian(height, width)[None])[0])
 
 
 def centred_gaussian(height: int, width: int) -> np.ndarray:

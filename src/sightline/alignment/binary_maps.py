@@ -44,12 +44,11 @@ def binary_maps(sets: Regions, targets: Targets) -> BinaryMaps:
     return BinaryMaps(sets=sets, shared_XR=np.stack([sets.sums(is_K) for is_K in of_pixels], axis=1))
 
 
-def by_rank(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarray]:
+def by_order(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarray]:
     """The metrics that depend on the order of the pixels alone, float64 X x R each."""
     scores = overlap_scores(maps.shared_XR, maps.size_X1, targets.size_R, maps.sets.num_pixels)
     return {
         "auroc": scores["auroc"],
-        "shuffled_auroc": _shuffled_auroc(maps, targets),
         "ap": scores["ap"],
         "rank": scores["rank"],
         "dice_area": scores["rank"],
@@ -57,27 +56,31 @@ def by_rank(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarra
     }
 
 
-def _shuffled_auroc(maps: BinaryMaps, targets: Targets) -> np.ndarray:
+def shuffled(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarray]:
     """The pixels inside against those of other patients' regions by their weight; NaN where there are none."""
     total = targets.weight_E.sum()
     if not total:
-        return np.full(maps.shared_XR.shape, np.nan)
+        return {"shuffled_auroc": np.full(maps.shared_XR.shape, np.nan)}
     high_X1 = maps.sums(targets.elsewhere_P[None]) / total
     found = maps.shared_XR / targets.size_R
-    return found * (1 - high_X1) + (found * high_X1 + (1 - found) * (1 - high_X1)) / 2
+    return {"shuffled_auroc": found * (1 - high_X1) + (found * high_X1 + (1 - found) * (1 - high_X1)) / 2}
+
+
+def mass(maps: BinaryMaps, _: Targets, __: float) -> dict[str, np.ndarray]:
+    """The share of the map's sum inside, float64 X x R."""
+    return {"mass": maps.shared_XR / maps.size_X1}
 
 
 def by_value(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarray]:
-    """The metrics that depend on the map's values, float64 X x R each."""
+    """The metrics that compare the map's values with the shares, or in units of their spread, float64 X x R each."""
     num_pixels, pixels_K = maps.sets.num_pixels, maps.sets.pixels_K
     size, mean = maps.size_X1, maps.size_X1 / maps.sets.num_pixels
     spread = np.sqrt(mean * (1 - mean))
-    products = maps.sums(targets.shares_RP) - mean * targets.shares_RP.sum(axis=1)
+    products = maps.sums(targets.shares_RP) - mean * targets.shares_RC.sum(axis=1)
     heights_K = 1 / maps.sets.sizes_K
     common = [maps.sets.sums(np.minimum(density_P[pixels_K], heights_K)) for density_P in targets.density_RP]
     covered = maps.sums(targets.density_RP)
     return {
-        "mass": maps.shared_XR / size,
         "nss": (maps.shared_XR / targets.size_R - mean) / spread,
         "cc": products / num_pixels / (spread * targets.spread_R),
         "sim": np.stack(common, axis=1),

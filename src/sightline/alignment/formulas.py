@@ -16,7 +16,7 @@ import numpy as np
 
 from sightline.alignment import binary_maps, random_draws, region_scores
 from sightline.alignment.binary_maps import EPSILON, BinaryMaps
-from sightline.alignment.random_draws import Draws
+from sightline.alignment.random_draws import DrawsOnTargets
 from sightline.alignment.region_scores import SortedMap
 from sightline.alignment.targets import Targets
 
@@ -28,13 +28,13 @@ Computed = dict[str, np.ndarray]
 class Family:
     """Metrics that share work, computed by one function for a map and one for flat maps."""
 
-    of_map: Callable[[np.ndarray, Targets, float], Computed]
-    """Of one map that is not flat, float P in [0, 1]; the targets and the tolerance in pixels."""
+    of_map: Callable[[SortedMap, Targets, float], Computed]
+    """Of one map that is not flat, in [0, 1]; the targets and the tolerance in pixels."""
     of_flat: Callable[[Targets, float], Computed]
     """Of a flat map: chance."""
     of_binary: Callable[[BinaryMaps, Targets, float], Computed] | None = None
     """Of X maps of two values at once, float64 X x R each, in closed form; None: `of_map` computes them too."""
-    of_draws: Callable[[Draws, Targets, float], Computed] | None = None
+    of_draws: Callable[[DrawsOnTargets, Targets, float], Computed] | None = None
     """Of D random maps at once, float64 D x R each, from fields sorted once; None: `of_map` computes them too."""
     metrics: frozenset[str] = frozenset()
     """What it computes, to be left out where none is needed; empty: it always is."""
@@ -48,14 +48,12 @@ def _region_shares(targets: Targets) -> np.ndarray:
     return targets.size_R / targets.masks_RP.shape[1]
 
 
-def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
-    """The metrics that depend on the order of the pixels alone; one sort."""
-    of_map = region_scores.sorted_map(values_P)
+def _by_order(of_map: SortedMap, targets: Targets, _: float) -> Computed:
+    """The metrics that depend on the order of the pixels alone."""
     seen = region_scores.OnRegions(of_map=of_map, regions=targets.regions)
     rank_R = region_scores.rank(seen)
     return {
         "auroc": region_scores.auroc(seen),
-        "shuffled_auroc": _shuffled_auroc(of_map, targets),
         "ap": region_scores.average_precision(seen),
         "rank": rank_R,
         "dice_area": rank_R,
@@ -63,40 +61,54 @@ def _by_rank(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
     }
 
 
-def _shuffled_auroc(of_map: SortedMap, targets: Targets) -> np.ndarray:
-    """The pixels inside against those of other patients' regions by their weight; NaN where there are none."""
-    regions, weight_P = targets.regions, targets.elsewhere_P
-    if not len(targets.elsewhere_E):
-        return np.full(len(regions), np.nan)
-    reached_S = np.concatenate([[0], np.cumsum(weight_P[of_map.order_P])])  # by the place of the last pixel
-    first_K = of_map.above_P[regions.pixels_K]
-    higher_K, as_high_K = reached_S[first_K], reached_S[first_K + of_map.tied_P[regions.pixels_K]]
-    return 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])
-
-
-def _flat_by_rank(targets: Targets, _: float) -> Computed:
+def _flat_by_order(targets: Targets, _: float) -> Computed:
     q_R = _region_shares(targets)
     return {
         **dict.fromkeys(("ap", "rank", "dice_area"), q_R),
         "area_iou": q_R / (2 - q_R),
         "auroc": np.where(q_R < 1, 0.5, np.nan),
-        "shuffled_auroc": np.full(len(q_R), 0.5 if len(targets.elsewhere_E) else np.nan),
     }
 
 
-def _by_value(values_P: np.ndarray, targets: Targets, _: float) -> Computed:
-    """The metrics that depend on the map's values; in float64."""
-    values_P = values_P.astype(np.float64)
+def _shuffled(of_map: SortedMap, targets: Targets, _: float) -> Computed:
+    """The pixels inside against those of other patients' regions by their weight; NaN where there are none."""
+    regions, weight_P = targets.regions, targets.elsewhere_P
+    if not len(targets.elsewhere_E):
+        return {"shuffled_auroc": np.full(len(regions), np.nan)}
+    reached_S = np.concatenate([[0], np.cumsum(weight_P[of_map.order_P])])  # by the place of the last pixel
+    first_K = of_map.above_P[regions.pixels_K]
+    higher_K, as_high_K = reached_S[first_K], reached_S[first_K + of_map.tied_P[regions.pixels_K]]
+    return {"shuffled_auroc": 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])}
+
+
+def _flat_shuffled(targets: Targets, _: float) -> Computed:
+    return {"shuffled_auroc": np.full(len(targets.size_R), 0.5 if len(targets.elsewhere_E) else np.nan)}
+
+
+def _mass(of_map: SortedMap, targets: Targets, _: float) -> Computed:
+    return {"mass": _inside(of_map, targets) / of_map.values_P.sum(dtype=np.float64)}
+
+
+def _flat_mass(targets: Targets, _: float) -> Computed:
+    return {"mass": _region_shares(targets)}
+
+
+def _inside(of_map: SortedMap, targets: Targets) -> np.ndarray:
+    """The map's sum over each mask, float64 R."""
+    return targets.regions.sums(of_map.values_P[targets.regions.pixels_K])
+
+
+def _by_value(of_map: SortedMap, targets: Targets, _: float) -> Computed:
+    """The metrics that compare the map's values with the shares, or in units of their spread; in float64."""
+    values_P = of_map.values_P.astype(np.float64)
     total, mean = values_P.sum(), values_P.mean()
     centred_P = values_P - mean
     spread = np.sqrt(centred_P @ centred_P / len(values_P))
-    inside_R = targets.regions.sums(values_P[targets.regions.pixels_K])
     # shares are 0 beyond the support: the sum over all pixels of share * (value - mean) needs no others
-    products_R = targets.shares_RP[:, targets.support_C] @ centred_P[targets.support_C] / len(values_P)
+    products_R = targets.shares_RC @ centred_P[targets.support_C] / len(values_P)
     similarity_R, divergence_R = _densities(values_P / total, targets)
     return {
-        "mass": inside_R / total,
-        "nss": (inside_R / targets.size_R - mean) / spread,
+        "nss": (_inside(of_map, targets) / targets.size_R - mean) / spread,
         "cc": products_R / (spread * targets.spread_R),
         "sim": similarity_R,
         "kl": divergence_R,
@@ -107,7 +119,6 @@ def _flat_by_value(targets: Targets, _: float) -> Computed:
     num_masks, num_pixels = targets.masks_RP.shape
     similarity_R, divergence_R = _densities(np.full(num_pixels, 1 / num_pixels), targets)
     return {
-        "mass": _region_shares(targets),
         "nss": np.zeros(num_masks),
         "cc": np.where(np.isnan(targets.spread_R), np.nan, 0.0),
         "sim": similarity_R,
@@ -124,9 +135,9 @@ def _densities(density_P: np.ndarray, targets: Targets) -> tuple[np.ndarray, np.
     return np.minimum(targets.density_RC, density_C).sum(axis=1), divergence_R
 
 
-def _at_peak(values_P: np.ndarray, targets: Targets, tolerance: float) -> Computed:
+def _at_peak(of_map: SortedMap, targets: Targets, tolerance: float) -> Computed:
     """The metrics of the peak: means over the pixels that share it."""
-    peak = np.flatnonzero(values_P == values_P.max())
+    peak = of_map.order_P[: of_map.length_S[0]]
     distance_RK = targets.distances(peak)
     return {
         "pointing": targets.masks_RP[:, peak].mean(axis=1),
@@ -148,12 +159,20 @@ def _flat_at_peak(targets: Targets, tolerance: float) -> Computed:
 # What computes the metrics; all families together compute exactly those of `METRICS`.
 FAMILIES = [
     Family(
-        of_map=_by_rank, of_flat=_flat_by_rank, of_binary=binary_maps.by_rank, of_draws=random_draws.by_rank,
-        metrics=frozenset(("auroc", "shuffled_auroc", "ap", "rank", "dice_area", "area_iou")),
+        of_map=_by_order, of_flat=_flat_by_order, of_binary=binary_maps.by_order, of_draws=random_draws.by_order,
+        metrics=frozenset(("auroc", "ap", "rank", "dice_area", "area_iou")),
+    ),
+    Family(
+        of_map=_shuffled, of_flat=_flat_shuffled, of_binary=binary_maps.shuffled, of_draws=random_draws.shuffled,
+        metrics=frozenset(("shuffled_auroc",)),
+    ),
+    Family(
+        of_map=_mass, of_flat=_flat_mass, of_binary=binary_maps.mass, of_draws=random_draws.mass,
+        metrics=frozenset(("mass",)),
     ),
     Family(
         of_map=_by_value, of_flat=_flat_by_value, of_binary=binary_maps.by_value, of_draws=random_draws.by_value,
-        metrics=frozenset(("mass", "nss", "cc", "sim", "kl")),
+        metrics=frozenset(("nss", "cc", "sim", "kl")),
     ),
     Family(
         of_map=_at_peak, of_flat=_flat_at_peak, of_binary=binary_maps.at_peak, of_draws=random_draws.at_peak,

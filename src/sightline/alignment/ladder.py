@@ -24,6 +24,7 @@ from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
 from sightline.alignment.pooled_precision import score_histograms
 from sightline.alignment.random_draws import RandomFields, sorted_fields
+from sightline.alignment.region_scores import SortedMap, sorted_map
 from sightline.alignment.settings import Ladder
 from sightline.alignment.targets import Targets, targets_of
 from sightline.alignment.threshold_free import map_scores
@@ -135,26 +136,46 @@ def score_image(study: MapsAndRegions, row: int, rules: Sequence[Rule], threshol
     shares_XHW = np.concatenate([share_HW[None], left_out_share(readers_RHW)[kept_R]])
     elsewhere_HW = study.other_patients.density(row)
     targets = targets_of(masks_XHW, shares_XHW, elsewhere_HW)
-    by_map = map_scores(maps_AHW, targets, study.tolerance)
-    names, by_metric = _against_consensus(study, row, targets_of(masks_XHW[:1], shares_XHW[:1], elsewhere_HW))
-    masks_AHW = np.broadcast_to(mask_HW, maps_AHW.shape)
-    binary: dict[str, dict[str, np.ndarray]] = {}
-    for rule in rules:
-        binary_AHW = binarised(maps_AHW, rule, threshold=threshold, masks_MHW=masks_AHW)
-        scores = binary_scores(binary_AHW, mask_HW[None], study.tolerance)
-        binary[rule] = {metric: values_A1[:, 0] for metric, values_A1 in scores.items()}
+    sorted_A = [sorted_map(map_HW) for map_HW in maps_AHW]
+    by_map = map_scores(maps_AHW, targets, study.tolerance, sorted_maps=sorted_A)
+    names, by_metric = _against_consensus(study, row, targets.picked(slice(0, 1)))
     on_scale = ImageScores(scores={}, kept_R=kept_R, left_out=left_out)
     if not left_out:
         of_readers = {metric: values_AX[:, 1:] for metric, values_AX in by_map.items()}
-        on_scale = _on_scale(study, row, of_readers, readers_RHW, kept_R, targets.without_first())
+        on_scale = _on_scale(study, row, of_readers, readers_RHW, kept_R, targets.picked(slice(1, None)))
     return ImageResult(
         baselines=names,
         by_metric={metric: np.concatenate([by_map[metric][:, 0], by_metric[metric]]) for metric in METRICS},
-        binary=binary,
-        histograms_A2S=score_histograms(maps_AHW, masks_AHW),
+        binary=_binary_scores(maps_AHW, sorted_A, rules, threshold, mask_HW, study.tolerance),
+        histograms_A2S=score_histograms(maps_AHW, np.broadcast_to(mask_HW, maps_AHW.shape)),
         on_scale=on_scale,
         flat_A=is_flat(maps_AHW),
     )
+
+
+def _binary_scores(
+    maps_AHW: np.ndarray,
+    sorted_A: Sequence[SortedMap],
+    rules: Sequence[Rule],
+    threshold: float | None,
+    mask_HW: np.ndarray,
+    tolerance: float,
+) -> dict[str, dict[str, np.ndarray]]:
+    """By rule and metric float64 A, of the maps cut by the rule; they need no second sort for their highest pixels."""
+    if not rules:
+        return {}
+    size = int(np.count_nonzero(mask_HW))
+    cut_LAHW = [
+        np.reshape([of_map.highest(size) for of_map in sorted_A], maps_AHW.shape)
+        if rule == "area_matched"
+        else binarised(maps_AHW, rule, threshold=threshold)
+        for rule in rules
+    ]
+    scores = binary_scores(np.concatenate(cut_LAHW), mask_HW[None], tolerance)
+    by_rule = {metric: values_X1.reshape(len(rules), len(maps_AHW)) for metric, values_X1 in scores.items()}
+    return {
+        rule: {metric: values_LA[place] for metric, values_LA in by_rule.items()} for place, rule in enumerate(rules)
+    }
 
 
 def _no_scores(study: MapsAndRegions, rules: Sequence[Rule]) -> Scores:

@@ -50,9 +50,12 @@ def score_histograms(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
     if maps_MHW.size and not (maps_MHW.min() >= 0 and maps_MHW.max() <= 1):
         raise ValueError("maps: expected values in [0, 1], got others or NaN")
     num_maps = len(maps_MHW)
-    bin_MHW = (maps_MHW.astype(np.float64) * (BINS - 1)).astype(np.int64)
-    cells_MHW = (2 * np.arange(num_maps)[:, None, None] + masks_MHW.astype(bool)) * BINS + bin_MHW
-    return np.bincount(cells_MHW.ravel(), minlength=num_maps * 2 * BINS).reshape(num_maps, 2, BINS)
+    counts_M2S = np.empty((num_maps, 2, BINS), np.int64)
+    for counts_2S, map_HW, mask_HW in zip(counts_M2S, maps_MHW, masks_MHW, strict=True):
+        bin_HW = (map_HW.astype(np.float64) * (BINS - 1)).astype(np.intp)
+        counts_2S[1] = np.bincount(bin_HW[mask_HW.astype(bool, copy=False)], minlength=BINS)
+        counts_2S[0] = np.bincount(bin_HW.ravel(), minlength=BINS) - counts_2S[1]
+    return counts_M2S
 
 
 def binned_average_precision(histograms_B2S: np.ndarray) -> np.ndarray:

@@ -1,13 +1,13 @@
 """Random maps as baselines: a few fields sorted once serve all images, each of which shifts them by its own step.
 
 The fields are periodic, so that a shifted field is as good a draw as a new one: over all shifts each pixel is as likely
-to be bright as any other, whatever the field. Each field is cut into levels of 32 pixels, which share one value; every
-score then follows from how many pixels of the image, of the region and of other patients' regions lie at each level,
-and no image sorts its draws again. Within the lungs the levels keep their order, and all pixels outside are one more
-level at the bottom. Definitions: docs/metrics.md#baselines.
+to be bright as any other, whatever the field. Each field has one value in each of 40 x 40 cells, so every score follows
+from how many pixels of the image, of the region and of other patients' regions lie in each cell, and no image sorts its
+draws. Within the lungs the cells keep their order, and all pixels outside are one more cell at the bottom. Definitions:
+docs/metrics.md#baselines.
 
-D draws, L levels from the highest down (the last one is outside the lungs), R masks of one image, P pixels, K pairs of
-a mask and a pixel inside it.
+D draws, C cells (the last one is outside the lungs), L cells by rank from the highest down (the last one likewise), R
+masks of one image, P pixels, K pairs of a mask and a pixel inside it, J cells in which some mask has a pixel.
 """
 
 from __future__ import annotations
@@ -21,48 +21,51 @@ from sightline.alignment.binary_maps import EPSILON
 from sightline.alignment.iou_and_pointing import periodic_fields
 from sightline.alignment.targets import Targets
 
-LEVEL_PIXELS = 32  # pixels that share a level: 4 x 8 of a field whose cells are 22 pixels wide at 224
+SIDE_CELLS = 40  # four for each of the 10 that a field is drawn on; 5 or 6 pixels each at 224
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomFields:
-    """D fields on an image's grid, cut into levels."""
+    """D fields on an image's grid, one value in each cell."""
 
     grid: tuple[int, int]
-    order_DP: np.ndarray
-    """int, the pixels from the highest value down; level l has those from l * LEVEL_PIXELS on."""
-    level_PD: np.ndarray
-    """int32, the level of each pixel."""
-    values_DL: np.ndarray
-    """float64, the mean of each level's pixels; 0 for the level outside."""
+    row_H: np.ndarray
+    """int, the row of cells of each row of pixels."""
+    col_W: np.ndarray
+    """int, the column of cells of each column of pixels."""
+    values_DC: np.ndarray
+    """float64, in the order of the cells; 0 for the cell outside."""
+    order_DL: np.ndarray
+    """int, the cells from the highest value down; the cell outside is the last."""
+    rank_DC: np.ndarray
+    """int, the place of each cell in that order."""
 
     @property
     def draws(self) -> int:
-        return len(self.values_DL)
+        return len(self.values_DC)
 
-    @cached_property
-    def level_DP(self) -> np.ndarray:
-        """int, `level_PD` turned."""
-        return np.ascontiguousarray(self.level_PD.T, np.intp)
+    @property
+    def num_cells(self) -> int:
+        """Those of the fields, without the one outside."""
+        return self.values_DC.shape[1] - 1
 
 
 def sorted_fields(draws: int, height: int, width: int, rng: np.random.Generator) -> RandomFields:
     """`draws`: at least 1, else ValueError."""
     if draws < 1:
         raise ValueError(f"draws: expected at least 1, got {draws}")
-    fields_DP = periodic_fields(draws, height, width, rng).reshape(draws, height * width)
-    order_DP = np.argsort(-fields_DP, axis=1, kind="stable")
-    level_P = np.arange(height * width) // LEVEL_PIXELS
-    level_DP = np.empty(order_DP.shape, np.int64)
-    np.put_along_axis(level_DP, order_DP, level_P[None], axis=1)
-    starts_L = np.arange(0, height * width, LEVEL_PIXELS)
-    sums_DL = np.add.reduceat(np.take_along_axis(fields_DP, order_DP, axis=1), starts_L, axis=1)
-    values_DL = np.pad(sums_DL / np.bincount(level_P), ((0, 0), (0, 1)))
+    num_rows, num_cols = (min(size, SIDE_CELLS) for size in (height, width))
+    fields_DC = periodic_fields(draws, num_rows, num_cols, rng).reshape(draws, num_rows * num_cols)
+    order_DL = np.pad(
+        np.argsort(-fields_DC, axis=1, kind="stable"), ((0, 0), (0, 1)), constant_values=num_rows * num_cols
+    )
     return RandomFields(
         grid=(height, width),
-        order_DP=order_DP,
-        level_PD=np.ascontiguousarray(level_DP.T, np.int32),
-        values_DL=values_DL,
+        row_H=np.arange(height) * num_rows // height,
+        col_W=np.arange(width) * num_cols // width,
+        values_DC=np.pad(fields_DC, ((0, 0), (0, 1))),
+        order_DL=order_DL,
+        rank_DC=np.argsort(order_DL, axis=1),
     )
 
 
@@ -82,124 +85,151 @@ class Draws:
         return not self.inside_P.any()
 
     @cached_property
-    def size_DL(self) -> np.ndarray:
-        """int, pixels at each level."""
-        if self.inside_P.all():
-            size_L = np.bincount(self.fields.level_DP[0], minlength=self.fields.values_DL.shape[1])
-            return np.broadcast_to(size_L, self.fields.values_DL.shape)
-        size_DL = self.sums_by_level(self.inside_P).astype(np.int64)
-        size_DL[:, -1] = np.count_nonzero(~self.inside_P)
-        return size_DL
+    def cell_P(self) -> np.ndarray:
+        """int, the cell of each pixel of the image."""
+        fields = self.fields
+        rows_H, cols_W = np.roll(fields.row_H, -self.shift[0]), np.roll(fields.col_W, -self.shift[1])
+        cells_P = (rows_H[:, None] * (fields.col_W[-1] + 1) + cols_W).ravel()
+        return cells_P if self.inside_P.all() else np.where(self.inside_P, cells_P, fields.num_cells)
 
     @cached_property
-    def values_DL(self) -> np.ndarray:
-        """float64 in [0, 1], the maps at each level; levels without a pixel do not matter."""
-        values_DL, held_DL = self.fields.values_DL, self.size_DL > 0
-        low_D1 = np.where(held_DL, values_DL, np.inf).min(axis=1, keepdims=True)
-        high_D1 = np.where(held_DL, values_DL, -np.inf).max(axis=1, keepdims=True)
-        return (values_DL - low_D1) / np.where(high_D1 > low_D1, high_D1 - low_D1, 1)
+    def size_C(self) -> np.ndarray:
+        """int, pixels of each cell."""
+        return np.bincount(self.cell_P, minlength=self.fields.num_cells + 1)
 
-    def sums_by_level(self, values_P: np.ndarray) -> np.ndarray:
-        """float64 D x L: sums of values of the image's pixels over each level; none outside may have a value."""
-        on_fields_P = np.roll(values_P.reshape(self.fields.grid), self.shift, axis=(0, 1)).ravel()
-        sums_DL = np.zeros(self.fields.values_DL.shape)
-        places = np.flatnonzero(on_fields_P)
-        held = on_fields_P[places]
-        for sums_L, level_P in zip(sums_DL, self.fields.level_DP, strict=True):
-            sums_L[:] = np.bincount(level_P.take(places), held, minlength=len(sums_L))
-        return sums_DL
+    @cached_property
+    def size_DL(self) -> np.ndarray:
+        """int, pixels of each cell by rank."""
+        return self.size_C[self.fields.order_DL]
 
-    def levels(self, pixels_K: np.ndarray) -> np.ndarray:
-        """int K x D: the level of these pixels of the image."""
-        height, width = self.fields.grid
-        rows, cols = np.divmod(pixels_K, width)
-        places_K = (rows + self.shift[0]) % height * width + (cols + self.shift[1]) % width
-        outside = self.fields.values_DL.shape[1] - 1
-        return np.where(self.inside_P[pixels_K, None], self.fields.level_PD[places_K], outside)
+    @cached_property
+    def values_DC(self) -> np.ndarray:
+        """float64 in [0, 1], the maps in each cell; cells without a pixel do not matter."""
+        values_DC, held_C = self.fields.values_DC, self.size_C > 0
+        low_D1, high_D1 = (end(values_DC[:, held_C], axis=1, keepdims=True) for end in (np.min, np.max))
+        return np.clip((values_DC - low_D1) / np.where(high_D1 > low_D1, high_D1 - low_D1, 1), 0, 1)
+
+    def sums(self, pixels_K: np.ndarray, values_K: np.ndarray) -> np.ndarray:
+        """float64 C: the sum of these pixels' values in each cell."""
+        return np.bincount(self.cell_P[pixels_K], values_K, self.fields.num_cells + 1)
 
     def peaks(self) -> list[np.ndarray]:
-        """int, of each map, the image's pixels at its highest level."""
-        height, width = self.fields.grid
-        found = []
-        for draw, level in enumerate(np.argmax(self.size_DL > 0, axis=1).tolist()):
-            places = self.fields.order_DP[draw, level * LEVEL_PIXELS : (level + 1) * LEVEL_PIXELS]
-            rows, cols = np.divmod(places, width)
-            pixels = (rows - self.shift[0]) % height * width + (cols - self.shift[1]) % width
-            found.append(pixels[self.inside_P[pixels]])
-        return found
+        """int, of each map, the image's pixels in its highest cell."""
+        highest_D = np.argmax(self.size_DL > 0, axis=1)
+        cells_D = np.take_along_axis(self.fields.order_DL, highest_D[:, None], axis=1)[:, 0]
+        of_cell = {cell: np.flatnonzero(self.cell_P == cell) for cell in np.unique(cells_D).tolist()}
+        return [of_cell[cell] for cell in cells_D.tolist()]
 
     def maps(self) -> np.ndarray:
         """All maps in full, float64 D x P."""
-        return np.take_along_axis(self.values_DL, self.levels(np.arange(len(self.inside_P))).T, axis=1)
-
-    def found(self, targets: Targets) -> np.ndarray:
-        """float64 D x R x L: pixels of each mask at each level."""
-        num_levels = self.fields.values_DL.shape[1]
-        shape = (len(targets.regions), self.fields.draws, num_levels)
-        starts_KD = (targets.regions.rows_K[:, None] * shape[1] + np.arange(shape[1])) * num_levels
-        cells_KD = starts_KD + self.levels(targets.regions.pixels_K)
-        counts = np.bincount(cells_KD.ravel(), minlength=shape[0] * shape[1] * shape[2])
-        return counts.reshape(shape).transpose(1, 0, 2).astype(np.float64)
+        return self.values_DC[:, self.cell_P]
 
 
-def by_rank(draws: Draws, targets: Targets, _: float) -> dict[str, np.ndarray]:
+@dataclass(frozen=True, kw_only=True)
+class DrawsOnTargets:
+    """The random maps of one image and its masks, by the cells of the fields."""
+
+    draws: Draws
+    targets: Targets
+
+    @cached_property
+    def found_RC(self) -> np.ndarray:
+        """float64, pixels of each mask in each cell."""
+        regions, num_cells = self.targets.regions, self.draws.fields.num_cells + 1
+        cells_K = regions.rows_K * num_cells + self.draws.cell_P[regions.pixels_K]
+        return np.bincount(cells_K, minlength=len(regions) * num_cells).reshape(-1, num_cells).astype(np.float64)
+
+    @cached_property
+    def cells_J(self) -> np.ndarray:
+        """int, the cells in which some mask has a pixel: no other matters to the metrics of the order."""
+        return np.flatnonzero(self.found_RC.any(axis=0))
+
+    @cached_property
+    def ranks_DJ(self) -> np.ndarray:
+        """int, where these cells stand in the order of each map, sorted."""
+        return np.sort(self.draws.fields.rank_DC[:, self.cells_J], axis=1)
+
+    @cached_property
+    def found_DRJ(self) -> np.ndarray:
+        """float64, pixels of each mask in these cells, in that order."""
+        cells_DJ = np.take_along_axis(self.draws.fields.order_DL, self.ranks_DJ, axis=1)
+        return self.found_RC[:, cells_DJ].transpose(1, 0, 2)
+
+    def products(self, values_DRJ: np.ndarray) -> np.ndarray:
+        """float64 D x R: sums over the pixels of each mask; `values_DRJ`: in the shape of `found_DRJ` or D x 1 x J."""
+        return np.einsum("drj,drj->dr", self.found_DRJ, np.broadcast_to(values_DRJ, self.found_DRJ.shape))
+
+
+def by_order(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.ndarray]:
     """The metrics that depend on the order of the pixels alone, float64 D x R each; ties by expectation."""
-    found_DRL, size_D1L = draws.found(targets), draws.size_DL[:, None]
+    draws, ranks_DJ = seen.draws, seen.ranks_DJ
     num_pixels, size_R = len(draws.inside_P), targets.regions.size_R.astype(np.float64)
-    reached_D1L = np.cumsum(size_D1L, axis=2)
-    above_D1L = reached_D1L - size_D1L
-    pairs_DR = (found_DRL * (num_pixels - above_D1L - size_D1L / 2)).sum(axis=2) - size_R**2 / 2
+    size_D1J = np.take_along_axis(draws.size_DL, ranks_DJ, axis=1)[:, None]
+    reached_D1J = np.take_along_axis(np.cumsum(draws.size_DL, axis=1), ranks_DJ, axis=1)[:, None]
+    above_D1J = reached_D1J - size_D1J
+    pairs_DR = seen.products(num_pixels - above_D1J - size_D1J / 2) - size_R**2 / 2
     outside_R = num_pixels - size_R
-    taken_DRL = np.clip((size_R[:, None] - above_D1L) / np.maximum(size_D1L, 1), 0, 1)
-    rank_DR = (found_DRL * taken_DRL).sum(axis=2) / size_R
-    precision_DRL = np.cumsum(found_DRL, axis=2) / np.maximum(reached_D1L, 1)
+    rank_DR = seen.products(np.clip((size_R[:, None] - above_D1J) / size_D1J, 0, 1)) / size_R
     return {
         "auroc": np.where(outside_R > 0, pairs_DR / (size_R * outside_R), np.nan),
-        "shuffled_auroc": _shuffled_auroc(draws, targets, found_DRL),
-        "ap": (found_DRL * precision_DRL).sum(axis=2) / size_R,
+        "ap": seen.products(np.cumsum(seen.found_DRJ, axis=2) / reached_D1J) / size_R,
         "rank": rank_DR,
         "dice_area": rank_DR,
         "area_iou": rank_DR / (2 - rank_DR),
     }
 
 
-def _shuffled_auroc(draws: Draws, targets: Targets, found_DRL: np.ndarray) -> np.ndarray:
+def shuffled(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.ndarray]:
     """The pixels inside against those of other patients' regions by their weight; NaN where there are none."""
-    weight_P = targets.elsewhere_P
-    total = weight_P.sum()
-    if not total:
-        return np.full(found_DRL.shape[:2], np.nan)
-    weight_DL = draws.sums_by_level(weight_P * draws.inside_P)
-    weight_DL[:, -1] += weight_P[~draws.inside_P].sum()
+    if not len(targets.elsewhere_E):
+        return {"shuffled_auroc": np.full(seen.found_DRJ.shape[:2], np.nan)}
+    weight_C = seen.draws.sums(targets.elsewhere_E, targets.weight_E)
+    total, weight_DL = weight_C.sum(), weight_C[seen.draws.fields.order_DL]
     lower_DL = total - np.cumsum(weight_DL, axis=1) + weight_DL / 2
-    return (found_DRL * lower_DL[:, None]).sum(axis=2) / (targets.regions.size_R * total)
+    lower_DJ = np.take_along_axis(lower_DL, seen.ranks_DJ, axis=1)
+    return {"shuffled_auroc": seen.products(lower_DJ[:, None]) / (targets.regions.size_R * total)}
 
 
-def by_value(draws: Draws, targets: Targets, _: float) -> dict[str, np.ndarray]:
-    """The metrics that depend on the maps' values, float64 D x R each."""
-    num_pixels = len(draws.inside_P)
-    values_DL, size_DL = draws.values_DL, draws.size_DL
-    total_D1 = (size_DL * values_DL).sum(axis=1, keepdims=True)
+def mass(seen: DrawsOnTargets, _: Targets, __: float) -> dict[str, np.ndarray]:
+    """The share of the maps' sums inside, float64 D x R."""
+    values_DC = seen.draws.values_DC
+    return {"mass": values_DC @ seen.found_RC.T / (values_DC @ seen.draws.size_C)[:, None]}
+
+
+def by_value(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.ndarray]:
+    """The metrics that compare the maps' values with the shares, or in units of their spread, float64 D x R each."""
+    draws, values_DC, num_pixels = seen.draws, seen.draws.values_DC, len(seen.draws.inside_P)
+    total_D1 = (values_DC @ draws.size_C)[:, None]
     mean_D1 = total_D1 / num_pixels
-    spread_D1 = np.sqrt((size_DL * (values_DL - mean_D1) ** 2).sum(axis=1, keepdims=True) / num_pixels)
-    within_DR = (draws.found(targets) * values_DL[:, None]).sum(axis=2)
-    levels_DC = draws.levels(targets.support_C).T
-    centred_DC = np.take_along_axis(values_DL - mean_D1, levels_DC, axis=1)
-    density_DC = np.take_along_axis(values_DL / total_D1, levels_DC, axis=1)
-    logarithm_DC = np.take_along_axis(np.log(np.maximum(values_DL / total_D1, 0) + EPSILON), levels_DC, axis=1)
-    common = [np.minimum(density_C, density_DC).sum(axis=1) for density_C in targets.density_RC]
+    spread_D1 = np.sqrt(((values_DC - mean_D1) ** 2 @ draws.size_C)[:, None] / num_pixels)
+    shares_CR, densities_CR = (
+        np.stack([draws.sums(targets.support_C, of_mask) for of_mask in by_mask], axis=1)
+        for by_mask in (targets.shares_RC, targets.density_RC)
+    )
+    density_DC = values_DC / total_D1
+    common = [_common(draws, density_DC, targets.support_C, of_mask) for of_mask in targets.density_RC]
     return {
-        "mass": within_DR / total_D1,
-        "nss": (within_DR / targets.regions.size_R - mean_D1) / spread_D1,
-        "cc": centred_DC @ targets.shares_RP[:, targets.support_C].T / num_pixels / (spread_D1 * targets.spread_R),
+        "nss": (values_DC @ seen.found_RC.T / targets.regions.size_R - mean_D1) / spread_D1,
+        "cc": (values_DC - mean_D1) @ shares_CR / num_pixels / (spread_D1 * targets.spread_R),
         "sim": np.stack(common, axis=1),
-        "kl": targets.negentropy_R - logarithm_DC @ targets.density_RC.T,
+        "kl": targets.negentropy_R - np.log(density_DC + EPSILON) @ densities_CR,
     }
 
 
-def at_peak(draws: Draws, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
-    """The metrics of the peak: means over the pixels of the highest level, float64 D x R each."""
-    peaks = draws.peaks()
+def _common(draws: Draws, density_DC: np.ndarray, pixels_K: np.ndarray, share_K: np.ndarray) -> np.ndarray:
+    """float64 D: the common mass of each map and of a share, as densities; NaN of a share of nothing.
+
+    A share takes few values, so that a cell holds few of them: pixels with the same cell and value are counted.
+    """
+    values, value_K = np.unique(share_K, return_inverse=True)
+    cells, counts = np.unique(draws.cell_P[pixels_K] * len(values) + value_K, return_counts=True)
+    cells, of_values = np.divmod(cells, len(values))
+    return np.minimum(density_DC[:, cells], values[of_values]) @ counts
+
+
+def at_peak(seen: DrawsOnTargets, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
+    """The metrics of the peak: means over the pixels of the highest cell, float64 D x R each."""
+    peaks = seen.draws.peaks()
     pixels_Q, starts_D = np.concatenate(peaks), np.cumsum([0, *(len(peak) for peak in peaks[:-1])])
     distance_RQ = targets.distances(pixels_Q)
     by_metric = {

@@ -57,6 +57,15 @@ class Regions:
         """int32, the pixels of each pixel's region."""
         return np.repeat(self.size_R.astype(np.int32), self.size_R)
 
+    def picked(self, regions: slice) -> Regions:
+        """Some of the regions, a slice of step 1."""
+        size_R = self.size_R[regions]
+        first = int(self.size_R[: regions.start].sum())
+        pixels_K = self.pixels_K[first : first + int(size_R.sum())]
+        return Regions(
+            pixels_K=pixels_K, starts_R=np.cumsum(size_R) - size_R, size_R=size_R, num_pixels=self.num_pixels
+        )
+
     def counts(self, is_K: np.ndarray) -> np.ndarray:
         """int R: of each region, the pixels for which it is true."""
         return np.add.reduceat(is_K.view(np.uint8), self.starts_R, dtype=np.int64)
@@ -104,6 +113,13 @@ class SortedMap:
         is_two = top < len(self.length_S) and top + int(self.length_S[-1]) == len(self.length_S)
         return is_two and self.values_P[self.order_P[0]] == 1 and self.values_P[self.order_P[-1]] == 0
 
+    def highest(self, count: int) -> np.ndarray:
+        """bool P: exactly that many of the highest pixels, ties in raster order; none of a flat map."""
+        highest_P = np.zeros(len(self.values_P), bool)
+        if self.length_S[0] < len(self.values_P):
+            highest_P[self.order_P[:count]] = True
+        return highest_P
+
     def runs(self, places_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First place and length of the run of equal values at these places, counted from the highest value; int R."""
         return self.first_S[places_R], self.length_S[places_R]
@@ -127,15 +143,15 @@ def sorted_map(map_HW: np.ndarray) -> SortedMap:
 def descending_order(values_P: np.ndarray) -> np.ndarray:
     """int P: the places of the values from the highest down, equal ones in the order of their places; no NaN.
 
-    Values of float32 that are not negative sort as their bits do, so that value and place make one integer to sort:
-    half the time of an index sort.
+    Values of float32 that are not negative sort as their bits do: two radix sorts, of the lower and of the higher 16
+    bits, in a third of the time of a sort by comparison.
     """
     if values_P.dtype != np.float32 or (len(values_P) and values_P.min() < 0):
         return np.argsort(-values_P, kind="stable")
-    bits_P = (values_P + np.float32(0)).view(np.uint32)  # + 0 makes 0 of -0
-    keys_P = (~bits_P).astype(np.uint64) << np.uint64(32) | np.arange(len(values_P), dtype=np.uint64)
-    keys_P.sort()
-    return (keys_P & np.uint64(0xFFFFFFFF)).astype(np.intp)
+    bits_P = ~(values_P + np.float32(0)).view(np.uint32)  # + 0 makes 0 of -0
+    by_low_P = np.argsort(bits_P.astype(np.uint16), kind="stable")  # NumPy sorts 16 bits by radix
+    high_P = (bits_P >> np.uint32(16)).astype(np.uint16)
+    return by_low_P[np.argsort(high_P[by_low_P], kind="stable")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ reader marked, E pixels of other patients' regions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,8 +37,10 @@ class Targets:
     """The shares' population standard deviation; NaN where they are constant."""
     support_C: np.ndarray
     """int, pixels at which any share is above 0."""
+    shares_RC: np.ndarray
+    """The shares there."""
     density_RC: np.ndarray
-    """The shares there, so that each row sums to 1; NaN for a share of nothing."""
+    """The same, so that each row sums to 1; NaN for a share of nothing."""
     negentropy_R: np.ndarray
     """Sum of density times its logarithm."""
 
@@ -50,7 +52,7 @@ class Targets:
     @cached_property
     def has_share_R(self) -> np.ndarray:
         """bool, is there a share to find."""
-        return self.shares_RP.max(axis=1) > 0
+        return self.shares_RC.max(axis=1, initial=0) > 0
 
     @cached_property
     def density_RP(self) -> np.ndarray:
@@ -90,11 +92,11 @@ class Targets:
         distance_RQ = np.sqrt(np.minimum.reduceat(squares_QK, self.edges.starts_R, axis=1)).T
         return np.where(self.masks_RP[:, pixels_Q] > 0, 0, distance_RQ)
 
-    def without_first(self) -> Targets:
-        """The targets of all masks but the first, and of no other patient's region."""
-        rest, grid = slice(1, None), self.grid
-        return targets_of(
-            self.masks_RP[rest].reshape(-1, *grid), self.shares_RP[rest].reshape(-1, *grid), np.zeros(grid)
+    def picked(self, masks: slice) -> Targets:
+        """The targets of some of the masks, a slice of step 1; the other pixels that some reader marked stay."""
+        by_mask = ("masks_RP", "size_R", "shares_RP", "shares_RC", "spread_R", "density_RC", "negentropy_R")
+        return replace(
+            self, regions=self.regions.picked(masks), **{name: getattr(self, name)[masks] for name in by_mask}
         )
 
 
@@ -106,10 +108,10 @@ def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, elsewhere_HW: np.n
     shares_RP = shares_RHW.reshape(num_masks, num_pixels).astype(np.float64)
     elsewhere_P = np.asarray(elsewhere_HW, dtype=np.float64).ravel()
     elsewhere_E = np.flatnonzero(elsewhere_P)
-    constant_R = shares_RP.max(axis=1) == shares_RP.min(axis=1)
-    total_R = np.where(shares_RP.any(axis=1), shares_RP.sum(axis=1), np.nan)
     support_C = np.flatnonzero(shares_RP.any(axis=0))
-    density_RC = shares_RP[:, support_C] / total_R[:, None]
+    shares_RC = shares_RP[:, support_C]
+    total_R = np.where(shares_RC.any(axis=1), shares_RC.sum(axis=1), np.nan)
+    density_RC = shares_RC / total_R[:, None]
     stand_in_RP = masks_RP.copy()
     stand_in_RP[~masks_RP.any(axis=1), 0] = True
     return Targets(
@@ -120,8 +122,18 @@ def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, elsewhere_HW: np.n
         elsewhere_E=elsewhere_E,
         weight_E=elsewhere_P[elsewhere_E],
         shares_RP=shares_RP,
-        spread_R=np.where(constant_R, np.nan, shares_RP.std(axis=1)),
+        spread_R=_spread(shares_RC, num_pixels),
         support_C=support_C,
+        shares_RC=shares_RC,
         density_RC=density_RC,
         negentropy_R=(density_RC * np.log(np.where(density_RC > 0, density_RC, 1))).sum(axis=1),
     )
+
+
+def _spread(shares_RC: np.ndarray, num_pixels: int) -> np.ndarray:
+    """Population standard deviation over all pixels, float64 R; those not given are 0; NaN where all are equal."""
+    mean_R, rest = shares_RC.sum(axis=1) / num_pixels, num_pixels - shares_RC.shape[1]
+    squares_R = ((shares_RC - mean_R[:, None]) ** 2).sum(axis=1) + rest * mean_R**2
+    low_R, high_R = (end(axis=1, initial=start) for end, start in ((shares_RC.min, 1), (shares_RC.max, 0)))
+    is_constant_R = high_R == (low_R if not rest else 0)
+    return np.where(is_constant_R, np.nan, np.sqrt(squares_R / num_pixels))

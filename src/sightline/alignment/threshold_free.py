@@ -16,8 +16,8 @@ import numpy as np
 from sightline.alignment.binary_maps import binary_maps
 from sightline.alignment.formulas import FAMILIES, Computed, Family
 from sightline.alignment.metrics import METRICS
-from sightline.alignment.random_draws import Draws
-from sightline.alignment.region_scores import regions_of
+from sightline.alignment.random_draws import Draws, DrawsOnTargets
+from sightline.alignment.region_scores import SortedMap, regions_of, sorted_map
 from sightline.alignment.targets import Targets, targets_of
 
 BY_MASK = tuple(name for name, metric in METRICS.items() if metric.against == "region")  # NaN where the mask is empty
@@ -75,11 +75,15 @@ def image_scores(
 
 
 def map_scores(
-    maps_AHW: np.ndarray, targets: Targets, tolerance: float, metrics: Collection[str] | None = None
+    maps_AHW: np.ndarray,
+    targets: Targets,
+    tolerance: float,
+    metrics: Collection[str] | None = None,
+    sorted_maps: Sequence[SortedMap] | None = None,
 ) -> dict[str, np.ndarray]:
     """`image_scores` of maps, bool or float in [0, 1], on targets prepared once; nothing is checked.
 
-    `metrics`: those that are needed; None: all.
+    `metrics`: those that are needed; None: all. `sorted_maps`: the maps, where they are sorted already.
     """
     families = FAMILIES if metrics is None else [family for family in FAMILIES if family.has_any(metrics)]
     maps_AP = maps_AHW.reshape(len(maps_AHW), targets.masks_RP.shape[1])
@@ -91,9 +95,11 @@ def map_scores(
             rows = np.flatnonzero(is_flat_A)
             parts.append((rows, {name: np.broadcast_to(of_R, (len(rows), len(of_R))) for name, of_R in chance.items()}))
         if is_binary_A.any():
-            parts.append((np.flatnonzero(is_binary_A), _of_binary(maps_AP[is_binary_A], targets, tolerance, families)))
+            binary_XP = maps_AP if is_binary_A.all() else maps_AP[is_binary_A]
+            parts.append((np.flatnonzero(is_binary_A), _of_binary(binary_XP, targets, tolerance, families)))
         for row in np.flatnonzero(~is_flat_A & ~is_binary_A).tolist():
-            of_map = _united([family.of_map(maps_AP[row], targets, tolerance) for family in families])
+            by_order = sorted_map(maps_AP[row]) if sorted_maps is None else sorted_maps[row]
+            of_map = _united([family.of_map(by_order, targets, tolerance) for family in families])
             parts.append((np.array([row]), {name: of_R[None] for name, of_R in of_map.items()}))
     scores = {name: np.empty((len(maps_AP), len(targets.size_R))) for name in metrics or METRICS}
     for rows, computed in parts:
@@ -108,10 +114,11 @@ def draw_scores(draws: Draws, targets: Targets, tolerance: float) -> dict[str, n
         flat_DHW = np.zeros((draws.fields.draws, *targets.grid), bool)
         return map_scores(flat_DHW, targets, tolerance)
     computed: Computed = {}
+    seen = DrawsOnTargets(draws=draws, targets=targets)
     with np.errstate(invalid="ignore", divide="ignore"):  # as in `map_scores`
         for family in FAMILIES:
             if family.of_draws is not None:
-                computed |= family.of_draws(draws, targets, tolerance)
+                computed |= family.of_draws(seen, targets, tolerance)
             else:
                 computed |= _one_by_one(family, draws.maps(), targets, tolerance)
     return _with_nan(computed, targets)
@@ -119,7 +126,7 @@ def draw_scores(draws: Draws, targets: Targets, tolerance: float) -> dict[str, n
 
 def _of_binary(maps_XP: np.ndarray, targets: Targets, tolerance: float, families: Sequence[Family]) -> Computed:
     """Maps of 0 and 1 that are not flat, X x R each."""
-    maps = binary_maps(regions_of(maps_XP.astype(bool)), targets)
+    maps = binary_maps(regions_of(maps_XP.astype(bool, copy=False)), targets)
     return _united(
         [
             _one_by_one(family, maps_XP.astype(np.float32), targets, tolerance)
@@ -131,7 +138,7 @@ def _of_binary(maps_XP: np.ndarray, targets: Targets, tolerance: float, families
 
 
 def _one_by_one(family: Family, maps_XP: np.ndarray, targets: Targets, tolerance: float) -> Computed:
-    by_map = [family.of_map(values_P, targets, tolerance) for values_P in maps_XP]
+    by_map = [family.of_map(sorted_map(values_P), targets, tolerance) for values_P in maps_XP]
     return {metric: np.stack([computed[metric] for computed in by_map]) for metric in by_map[0]}
 
 
