@@ -13,6 +13,7 @@ from sightline.report.style import CSS, FIRST_SCREEN, PRINT
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 ON_PAPER = "Folded details are not printed. Open on the screen what the print should have."
+LONG = 40  # characters of a cell of words that stays on one line
 Section = tuple[str, str, Sequence[str]]  # id, heading, HTML of its parts
 
 
@@ -89,9 +90,11 @@ def table(
     """A table that scrolls by itself on narrow screens; the first cell of each row is its heading.
 
     `groups` are headings with the number of columns that each spans; `text_columns` names the columns of words, which
-    are aligned left. The second and further lines of a cell are printed smaller.
+    are aligned left; those with a cell of more than `LONG` characters break their lines. The second and further lines
+    of a cell are printed smaller.
     """
-    words = [" class='text'" if name in text_columns else "" for name in header]
+    long = {name for place, name in enumerate(header) if max((len(row[place]) for row in rows), default=0) > LONG}
+    words = [f" class='text{' long' if name in long else ''}'" if name in text_columns else "" for name in header]
     head = "".join(f"<th scope='col'{kind}>{_lines(name)}</th>" for name, kind in zip(header, words, strict=True))
     over = "".join(
         f"<th scope='colgroup' colspan='{width}'>{escaped(name)}</th>" if name else f"<td colspan='{width}'></td>"

@@ -52,6 +52,7 @@ th:first-child{text-align:left;padding-left:0}
 @media (max-width:40rem){.wide tbody th{white-space:normal;min-width:7.5rem;overflow-wrap:break-word}}
 td small{color:var(--muted);font-size:.86em}
 .text{text-align:left}
+.long{white-space:normal;min-width:14rem}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(clamp(6.2rem,10vw,8.4rem),1fr));
 gap:.7rem .6rem;margin:.4rem 0 1.6rem}
 .tiles figure{margin:0}
