@@ -18,6 +18,7 @@ import numpy as np
 from sightline.alignment.overlap import overlap_scores
 
 SCORES = ("rank", "ap", "auroc", "mass", "pointing")
+FEW = 100  # pixels that show most maps not to be of 0 and 1, before all are looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,26 +93,53 @@ def _regions(rows_K: np.ndarray, pixels_K: np.ndarray, num_regions: int, num_pix
 
 @dataclass(frozen=True, kw_only=True)
 class SortedMap:
-    """One map and the order of its pixels: for many regions."""
+    """One map and the order of its pixels, for many regions; sorted once, when a score first needs the order."""
 
     values_P: np.ndarray
-    order_P: np.ndarray
-    """int, the pixels from the highest value down."""
-    above_P: np.ndarray
-    """int32, pixels with a higher value."""
-    tied_P: np.ndarray
-    """int32, pixels with the same value, itself counted."""
-    first_S: np.ndarray
-    """int32, by place from the highest value down: the first place of its run of equal values."""
-    length_S: np.ndarray
-    """int32, the length of that run."""
 
-    @property
+    @cached_property
+    def order_P(self) -> np.ndarray:
+        """int, the pixels from the highest value down."""
+        return descending_order(self.values_P)
+
+    @cached_property
+    def _first_L(self) -> np.ndarray:
+        """int, by distinct value from the highest down: the first place of its run in the order."""
+        sorted_P = self.values_P[self.order_P]
+        return np.flatnonzero(np.concatenate([[True], sorted_P[1:] != sorted_P[:-1]]))
+
+    @cached_property
+    def first_S(self) -> np.ndarray:
+        """int32, by place from the highest value down: the first place of its run of equal values."""
+        return np.repeat(self._first_L.astype(np.int32), np.diff(self._first_L, append=len(self.values_P)))
+
+    @cached_property
+    def length_S(self) -> np.ndarray:
+        """int32, the length of that run."""
+        tied_L = np.diff(self._first_L, append=len(self.values_P))
+        return np.repeat(tied_L.astype(np.int32), tied_L)
+
+    @cached_property
+    def above_P(self) -> np.ndarray:
+        """int32, pixels with a higher value."""
+        return self._by_pixel(self.first_S)
+
+    @cached_property
+    def tied_P(self) -> np.ndarray:
+        """int32, pixels with the same value, itself counted."""
+        return self._by_pixel(self.length_S)
+
+    def _by_pixel(self, values_S: np.ndarray) -> np.ndarray:
+        values_P = np.empty_like(values_S)
+        values_P[self.order_P] = values_S
+        return values_P
+
+    @cached_property
     def is_binary(self) -> bool:
         """Whether it is 1 on some pixels and 0 on all others."""
-        top = int(self.length_S[0])
-        is_two = top < len(self.length_S) and top + int(self.length_S[-1]) == len(self.length_S)
-        return is_two and self.values_P[self.order_P[0]] == 1 and self.values_P[self.order_P[-1]] == 0
+        values_P = self.values_P
+        is_two = all(bool(((part == 0) | (part == 1)).all()) for part in (values_P[:FEW], values_P))
+        return is_two and bool((values_P != values_P[0]).any())
 
     def highest(self, count: int) -> np.ndarray:
         """bool P: exactly that many of the highest pixels, ties in raster order; none of a flat map."""
@@ -127,17 +155,7 @@ class SortedMap:
 
 def sorted_map(map_HW: np.ndarray) -> SortedMap:
     """`map_HW`: in [0, 1], as `sightline.maps.scaled_maps` returns it; `mass` needs values of 0 or more."""
-    values_P = np.asarray(map_HW).ravel()
-    order_P = descending_order(values_P)
-    sorted_P = values_P[order_P]
-    first_L = np.flatnonzero(np.concatenate([[True], sorted_P[1:] != sorted_P[:-1]]))
-    tied_L = np.diff(first_L, append=len(values_P))
-    above_P, tied_P = np.empty((2, len(values_P)), dtype=np.int32)
-    first_S, length_S = np.repeat(first_L.astype(np.int32), tied_L), np.repeat(tied_L.astype(np.int32), tied_L)
-    above_P[order_P], tied_P[order_P] = first_S, length_S
-    return SortedMap(
-        values_P=values_P, order_P=order_P, above_P=above_P, tied_P=tied_P, first_S=first_S, length_S=length_S
-    )
+    return SortedMap(values_P=np.asarray(map_HW).ravel())
 
 
 def descending_order(values_P: np.ndarray) -> np.ndarray:
@@ -184,9 +202,9 @@ def region_scores(of_map: SortedMap, regions: Regions, scores: Sequence[str] = S
         return np.zeros((len(scores), 0))
     seen = OnRegions(of_map=of_map, regions=regions)
     if of_map.is_binary:  # by the same sums as `rank_matrix` and `binary_maps`, so that equal maps score equal bits
-        by_score = overlap_scores(
-            regions.counts(seen.above_K == 0)[None], of_map.length_S[:1, None], regions.size_R, regions.num_pixels
-        )
+        shared_1R = regions.sums(of_map.values_P[regions.pixels_K])[None]
+        size_11 = np.array([[np.count_nonzero(of_map.values_P)]])
+        by_score = overlap_scores(shared_1R, size_11, regions.size_R, regions.num_pixels)
         return np.stack([by_score[score][0] for score in scores])
     return np.stack([_SCORED[score](seen) for score in scores])
 
@@ -238,7 +256,9 @@ def mass(seen: OnRegions) -> np.ndarray:
 
 def pointing(seen: OnRegions) -> np.ndarray:
     """Share of the peak's pixels inside, float64 R."""
-    return seen.regions.counts(seen.above_K == 0) / seen.of_map.length_S[0]
+    values_P, regions = seen.of_map.values_P, seen.regions
+    is_peak_P = values_P == values_P.max()
+    return regions.counts(is_peak_P[regions.pixels_K]) / np.count_nonzero(is_peak_P)
 
 
 _SCORED = {"rank": rank, "ap": average_precision, "auroc": auroc, "mass": mass, "pointing": pointing}
