@@ -33,6 +33,7 @@ ALLOWED = {
     "own_models": ("networks", "saliency", "study"),
     "model_command": (
         *("films", "inputs", "model_check", "networks", "own_models", "saliency", "statistics", "study"),
+        "subcommands",
     ),
     "experts": ("aspect", "counts", "formats", "maps", "names", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
@@ -46,12 +47,19 @@ ALLOWED = {
         *("packed_masks", "processes", "report", "rows", "rows_on_disk", "study", "verdict"),
     ),
     "explain": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
-    "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study"),
+    "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study", "subcommands"),
     "verdict": ("alignment", "chunks", "maps", "processes", "rows", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
-    "cluster": ("counts", "study"),
-    "cli": ("annotate", "cluster", "experts", "explain", "model_command", "report", "score", "study", "study_folder"),
+    "cluster": ("counts", "study", "subcommands"),
+    "doctor": ("networks", "study"),
+    "subcommands": (),
+    "completion": ("subcommands",),
+    "study_commands": ("report", "study", "study_folder"),
+    "cli": (
+        *("annotate", "cluster", "completion", "doctor", "experts", "explain", "model_command", "score", "study"),
+        *("study_commands", "subcommands"),
+    ),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units
 REPORT_READS = {"sightline.alignment.metrics"}

@@ -1,92 +1,89 @@
-"""The command `sightline`: chooses a study, keeps dvc.yaml in step with it, scores maps, serves the experts' page.
+"""The command `sightline`: every subcommand, its help and the package that runs it.
 
-sightline new FOLDER        start a study in a folder of its own, from a profile or from params.yaml as it stands
-sightline use <profile>     copy profiles/<profile>.yaml over params.yaml, then sync
-sightline sync              update dvc.yaml to params.yaml's models and the stages' imports
-sightline profiles          list the profiles
-sightline summary           print the verdict of each model in one line
-sightline experiments       compare this study with its last commit and the experiments since (dvc exp run)
-sightline score MAPS MASKS  score any saliency maps against any expert masks: no training, no DVC
-sightline explain MODEL IMAGES --out MAPS  maps and predictions of any classifier on any films: no study
-sightline reliability FILE  how far the readers in experts' files agree, by finding: no study, no images
-sightline model new NAME    write a commented file that brings in a classifier of your own; --export: a card
-sightline model check NAME  is a classifier of your own what it says, on the study's images, before any map
-sightline cluster ...       the networks of a study side by side, on Slurm or on the GPUs or cores of one machine:
-                             submit, status, collect
-sightline annotate ...      the experts' drawing page: serve, invite, revoke, status, people, export, withdraw,
-                             backup, restore, upgrade, import
+`sightline --help` lists them, `sightline NAME --help` has the options and examples. The subcommands load what they need
+when they run, so that help costs no second.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 if sys.argv[1:2] == ["score"]:  # before NumPy loads: there is a process for each core, and linear algebra takes one
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from sightline.study.errors import StudyError, run_stage
-from sightline.study.files import read_json
-from sightline.study.models import Models, runs_of
-from sightline.study.parameters import read_params
-from sightline.study_folder import new, sync_file, use
+from sightline.study_commands import add_experiments, add_new, add_profiles, add_summary, add_sync, add_use
+from sightline.subcommands import add_subcommand, shown_examples
+
+MAPS, STUDY, OWN, HERE = "maps made elsewhere", "a study", "your own experts and models", "this installation"
+EXAMPLES = (
+    "sightline score maps/ masks/ --images films/",
+    "sightline new ../my-study --profile smoke",
+    "sightline score --help",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A subcommand: its help, and how its arguments come about."""
+
+    group: str
+    text: str
+    """What it does, for the list of all; without a full stop."""
+    more: str = ""
+    """Further sentences for its own help."""
+    examples: tuple[str, ...]
+    add: Callable[[argparse.ArgumentParser], None]
+    """Adds the arguments and sets `run`, a function of the parsed arguments; loads what that needs."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """The parser of `sightline`, whose help lists the subcommands by group."""
+
+    def format_help(self) -> str:
+        lines = ["usage: sightline COMMAND ...", "", "Does a chest X-ray classifier look where medical experts look?"]
+        for group in dict.fromkeys(command.group for command in COMMANDS.values()):
+            lines += ["", f"{group}:"]
+            lines += [f"  {name:<12} {one.text}" for name, one in COMMANDS.items() if one.group == group]
+        return "\n".join([*lines, "", shown_examples(EXAMPLES), "", "sightline COMMAND --help: options and examples\n"])
 
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(prog="sightline", description="Does a classifier look where experts look?")
-    commands = parser.add_subparsers(dest="command", required=True)
-    new_parser = commands.add_parser("new", help="start a study in a folder of its own")
-    new_parser.add_argument("folder", type=Path, help="new folder outside this one; becomes a Git and DVC repository")
-    new_parser.add_argument("--profile", help="its params.yaml (default: this folder's params.yaml as it stands)")
-    use_parser = commands.add_parser("use", help="copy profiles/<profile>.yaml over params.yaml and sync dvc.yaml")
-    use_parser.add_argument("profile", help="a name that sightline profiles lists")
-    use_parser.add_argument("--force", action="store_true", help="overwrite a params.yaml that is nowhere else")
-    commands.add_parser("sync", help="update dvc.yaml to params.yaml's models and the stages' imports")
-    commands.add_parser("profiles", help="list the profiles")
-    commands.add_parser("summary", help="print the verdict of each model in one line, and where the report is")
-    annotate_parser = commands.add_parser("annotate", help="the experts' drawing page")
-    score_parser = commands.add_parser("score", help="score any saliency maps against any expert masks")
-    explain_parser = commands.add_parser("explain", help="maps and predictions of any classifier on any films")
-    reliability_parser = commands.add_parser("reliability", help="how far the readers in experts' files agree")
-    model_parser = commands.add_parser("model", help="classifiers of your own: a file to start from, and a check")
-    cluster_parser = commands.add_parser("cluster", help="run a study's networks side by side, on Slurm or here")
-    commands.add_parser("experiments", help="compare this study with its last commit and the experiments since")
-    # the imports of these commands are slow, so each loads its own only
-    if sys.argv[1:2] == ["annotate"]:
-        run_stage(lambda: _add_annotate(annotate_parser))
-    if sys.argv[1:2] == ["score"]:
-        _add_score(score_parser)
-    if sys.argv[1:2] == ["explain"]:
-        _add_explain(explain_parser)
-    if sys.argv[1:2] == ["reliability"]:
-        _add_reliability(reliability_parser)
-    if sys.argv[1:2] == ["model"]:
-        _add_model(model_parser)
-    if sys.argv[1:2] == ["cluster"]:
-        _add_cluster(cluster_parser)
-    arguments = parser.parse_args()
-    if arguments.command == "new":
-        run_stage(lambda: new(arguments.folder, arguments.profile))
-    elif arguments.command == "use":
-        run_stage(lambda: use(arguments.profile, arguments.force))
-    elif arguments.command == "sync":
-        run_stage(sync_here)
-    elif arguments.command == "summary":
-        run_stage(print_summary)
-    elif arguments.command == "experiments":
-        run_stage(print_experiments)
-    elif arguments.command in ("annotate", "score", "explain", "reliability", "model", "cluster"):
-        run_stage(lambda: arguments.run(arguments))
-    else:
-        print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
+    run_stage(_main)
 
 
-def _add_annotate(parser: argparse.ArgumentParser) -> None:
+def _main() -> None:
+    arguments = parser_of(sys.argv[1:2]).parse_args()
+    arguments.run(arguments)
+
+
+def parser_of(names: list[str] | None = None) -> argparse.ArgumentParser:
+    """The parser, with the arguments of the subcommands `names` alone; None: of all, which loads every package.
+
+    StudyError where a named subcommand needs a package that is not installed; unnamed ones then stay without arguments.
+    """
+    parser = _Parser(prog="sightline")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser
+    )
+    for name, command in COMMANDS.items():
+        own = add_subcommand(commands, name, command.text, command.examples, command.more)
+        if names is None:
+            try:
+                command.add(own)
+            except StudyError as error:
+                print(f"note: {error}", file=sys.stderr)
+        elif name in names:
+            command.add(own)
+    return parser
+
+
+def _annotate(parser: argparse.ArgumentParser) -> None:
     try:
         from sightline.annotate.commands import add_arguments
     except ModuleNotFoundError as error:
@@ -94,65 +91,166 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
-def _add_score(parser: argparse.ArgumentParser) -> None:
+def _score(parser: argparse.ArgumentParser) -> None:
     from sightline.score.command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)
 
 
-def _add_explain(parser: argparse.ArgumentParser) -> None:
-    from sightline.explain.command import add_arguments, run
+def _explain(parser: argparse.ArgumentParser) -> None:
+    from sightline.explain.options import add_arguments
+
+    def run(arguments: argparse.Namespace) -> None:
+        from sightline.explain.command import run  # loads torch
+
+        run(arguments)
 
     add_arguments(parser)
     parser.set_defaults(run=run)
 
 
-def _add_reliability(parser: argparse.ArgumentParser) -> None:
+def _reliability(parser: argparse.ArgumentParser) -> None:
     from sightline.experts.reliability_command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _model(parser: argparse.ArgumentParser) -> None:
     from sightline.model_command.command import add_arguments
 
     add_arguments(parser)
 
 
-def _add_cluster(parser: argparse.ArgumentParser) -> None:
+def _cluster(parser: argparse.ArgumentParser) -> None:
     from sightline.cluster.command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)
 
 
-def sync_here() -> None:
-    """Rewrites dvc.yaml to fit params.yaml and the stages' imports."""
-    sync_file(Path())
-    print("dvc.yaml fits params.yaml")
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    from sightline.doctor.command import add_arguments, run
+
+    add_arguments(parser)
+    parser.set_defaults(run=run)
 
 
-def print_summary() -> None:
-    """Prints the verdict of each model in one line, from the last run."""
-    from sightline.report.summary import ending
+def _completion(parser: argparse.ArgumentParser) -> None:
+    from sightline.completion import add_arguments, script
 
-    stored = read_json("metrics/summary.json")
-    models = [model for model in runs_of(read_params(Models).models) if model in stored]  # in the order of params.yaml
-    print(ending({model: stored[model] for model in models} | stored))
+    add_arguments(parser)
+    parser.set_defaults(run=lambda arguments: print(script(parser_of(), arguments.shell)))
 
 
-def print_experiments() -> None:
-    """Prints what `dvc exp show` knows, with one line per model."""
-    from sightline.report.experiments import table
-
-    command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise StudyError("dvc exp show failed; see above")
-    print(table(json.loads(done.stdout)))
-
+COMMANDS = {
+    "score": Command(
+        group=MAPS,
+        text="score any saliency maps against any experts' masks",
+        more="No training, study or DVC: writes a report, scores.csv, verdict.csv and scores.json (docs/scores.md).",
+        examples=(
+            "sightline score maps/ masks/ --images films/",
+            "sightline score cam=maps.npz --also lime=lime/ boxes.csv --finding Opacity",
+            "sightline score maps/ reader1.json reader2.json --patients '^(p[0-9]+)_'",
+        ),
+        add=_score,
+    ),
+    "explain": Command(
+        group=MAPS,
+        text="maps and predictions of any classifier on any films",
+        more="No study: writes maps.npz, which sightline score reads, and predictions.csv.",
+        examples=(
+            "sightline explain data/models/vgg16.safetensors films/ --out maps",
+            "sightline explain net.pt2 films/ --card net.yaml --methods cam gradcam --out maps",
+        ),
+        add=_explain,
+    ),
+    "reliability": Command(
+        group=MAPS,
+        text="how far the readers in experts' files agree, by finding",
+        more="No study, no images (docs/reliability.md).",
+        examples=(
+            'sightline reliability annotations.csv --finding "Lung Opacity"',
+            "sightline reliability R1=first.json R2=second.json --json agreement.json",
+        ),
+        add=_reliability,
+    ),
+    "new": Command(
+        group=STUDY,
+        text="start a study in a folder of its own",
+        examples=("sightline new ../my-study --profile smoke",),
+        add=add_new,
+    ),
+    "use": Command(
+        group=STUDY,
+        text="copy a profile over params.yaml, then sync",
+        examples=("sightline use smoke",),
+        add=add_use,
+    ),
+    "profiles": Command(group=STUDY, text="list the profiles", examples=("sightline profiles",), add=add_profiles),
+    "sync": Command(
+        group=STUDY,
+        text="update dvc.yaml to params.yaml's models and the stages' imports",
+        examples=("sightline sync",),
+        add=add_sync,
+    ),
+    "cluster": Command(
+        group=STUDY,
+        text="run a study's networks side by side, on Slurm or here",
+        more="Each network on its own node, GPU or cores (docs/cluster.md).",
+        examples=("sightline cluster submit --engine local", "sightline cluster status"),
+        add=_cluster,
+    ),
+    "summary": Command(
+        group=STUDY,
+        text="print the verdict of each model in one line, and where the report is",
+        examples=("sightline summary",),
+        add=add_summary,
+    ),
+    "experiments": Command(
+        group=STUDY,
+        text="compare this study with its last commit and the experiments since",
+        more="The experiments are those of dvc exp run.",
+        examples=("sightline experiments",),
+        add=add_experiments,
+    ),
+    "annotate": Command(
+        group=OWN,
+        text="the experts' drawing page, and other tools' files",
+        more="The page's guide is docs/annotation.md.",
+        examples=(
+            "sightline annotate serve --new",
+            "sightline annotate invite --count 3",
+            "sightline annotate import job11.xml job12.xml",
+        ),
+        add=_annotate,
+    ),
+    "model": Command(
+        group=OWN,
+        text="classifiers of your own: a file to start from, and a check",
+        more="The guide is docs/own-models.md.",
+        examples=("sightline model new my-net", "sightline model check my-net"),
+        add=_model,
+    ),
+    "doctor": Command(
+        group=HERE,
+        text="what is installed and found here, what is missing, and what needs it",
+        more="For reports of faults; it changes nothing, and the exit code is 1 where something required is broken.",
+        examples=("sightline doctor", "sightline doctor --json"),
+        add=_doctor,
+    ),
+    "completion": Command(
+        group=HERE,
+        text="print a script that completes subcommands and options in your shell",
+        examples=(
+            "sightline completion bash > ~/.local/share/bash-completion/completions/sightline",
+            "sightline completion zsh > ~/.zfunc/_sightline",
+            "sightline completion fish > ~/.config/fish/completions/sightline.fish",
+        ),
+        add=_completion,
+    ),
+}
 
 if __name__ == "__main__":
     main()

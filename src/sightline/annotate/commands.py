@@ -42,19 +42,41 @@ from sightline.annotate.stay_options import add_link_option, add_stay_options, l
 from sightline.formats.coco import coco_document
 from sightline.study.errors import StudyError
 from sightline.study.files import write_json
+from sightline.subcommands import add_subcommand
 
 FOLDER = "data/annotations"
 PORT = 8000
 MAX_MINUTES = 10_080  # between two backups: a week
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "serve": (
+        "sightline annotate serve --new --backup-every 60",
+        "sightline annotate serve --host 0.0.0.0 --url https://films.example.org",
+    ),
+    "invite": ("sightline annotate invite --count 3", "sightline annotate invite --renew annotator02"),
+    "status": ("sightline annotate status",),
+    "adjudicate": ("sightline annotate adjudicate --dry-run",),
+    "people": ("sightline annotate people",),
+    "log": ("sightline annotate log",),
+    "export": ("sightline annotate export", "sightline annotate export --format coco --to experts.json"),
+    "backup": ("sightline annotate backup ~/backups/study.sqlite",),
+    "restore": ("sightline annotate restore ~/backups/study.sqlite",),
+    "upgrade": ("sightline annotate upgrade",),
+    "revoke": ("sightline annotate revoke annotator02",),
+    "withdraw": ("sightline annotate withdraw annotator02",),
+    "import": (
+        "sightline annotate import job11.xml job12.xml",
+        'sightline annotate import boxes.csv --finding "Lung Opacity" --images films/',
+    ),
+}
 NEXT_STEPS = "set consensus.source: annotations and consensus.folder: {folder}; then dvc repro"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the commands to the parser of `sightline annotate`; the chosen one is the argument `run`."""
-    commands = parser.add_subparsers(dest="annotate_command", required=True)
+    commands = parser.add_subparsers(dest="annotate_command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+        added = add_subcommand(commands, name, text, EXAMPLES[name])
         added.set_defaults(run=run)
         return added
 

@@ -30,7 +30,7 @@ def add_import(parser: argparse.ArgumentParser, folder: str, next_steps: str) ->
         metavar="[FORMAT] FILE",
         help=f"files or folders, of any of these formats: {', '.join(FORMATS)} (docs/formats.md)",
     )
-    add("--format", choices=sorted(FORMATS), help="format of all files (default: each is recognised)")
+    add("--format", choices=sorted(FORMATS), metavar="FORMAT", help="format of all files (default: each is recognised)")
     add("--to", default=folder, help=f"folder to add to (default {folder})")
     add(
         *("--finding", "--labels"), nargs="+", action="extend", metavar="NAME",

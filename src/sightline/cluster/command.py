@@ -37,6 +37,7 @@ from sightline.cluster.submission import is_submitting, last_problem, log_of, ne
 from sightline.counts import counted
 from sightline.study.errors import StudyError
 from sightline.study.files import write_text
+from sightline.subcommands import add_subcommand
 
 FOLDER = Path(".dvc/tmp/cluster")  # which Git and DVC ignore
 CHECKPOINTS = Path("data/checkpoints")  # of the stage train
@@ -46,8 +47,12 @@ LIMITS = {"partition": "partition", "gres": "gres", "time": "time", "mem": "mem"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments to its parser."""
-    commands = parser.add_subparsers(dest="cluster_command", required=True)
-    submit = commands.add_parser("submit", help="run the networks' stale stages, each network on its own")
+    commands = parser.add_subparsers(dest="cluster_command", required=True, metavar="COMMAND")
+    submit = add_subcommand(
+        commands, "submit", "run the networks' stale stages, each network on its own",
+        ("sightline cluster submit --partition gpu --gres gpu:1 --time 4:00:00", "sightline cluster submit --dry-run"),
+        "What networks share runs first, and here.",
+    )  # fmt: skip
     add = submit.add_argument
     add("--engine", choices=("slurm", "local"), default="slurm", help="slurm (default), or this machine")
     add("--jobs", type=_positive, metavar="N", help="most tasks at a time (local: one per GPU, else one per two cores)")
@@ -57,8 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mem", help="Slurm's memory of each task, such as 16G")
     add("--cpus", type=_positive, help="cores of each task")
     add("--dry-run", action="store_true", help="print the batch script and do nothing")
-    commands.add_parser("status", help="what is done, running, waiting and failed")
-    commands.add_parser("collect", help="dvc repro: results from the cache, then the stages that gather them")
+    add_subcommand(commands, "status", "what is done, running, waiting and failed", ("sightline cluster status",))
+    add_subcommand(
+        commands, "collect", "dvc repro: results from the cache, then the stages that gather them",
+        ("sightline cluster collect",),
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="experts' annotations, or folders of such files; READER: who drew where a file names nobody",
     )
     add("--finding", metavar="NAME", nargs="+", action="extend", help="findings, each and together (default: all)")
-    add("--format", choices=sorted(FORMATS), help="format of the files (default: recognised)")
+    add("--format", choices=sorted(FORMATS), metavar="FORMAT", help="format of the files (default: recognised)")
     add("--image-size", metavar="ROWSxCOLS", help="rows x columns (height x width) for files without sizes")
     add("--json", metavar="OUT", type=Path, help="write all numbers, with intervals, to this file")
 

@@ -31,30 +31,6 @@ BATCH = 16
 FEW = 4  # films on which the evidence of a classifier trained elsewhere is found
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments to its parser."""
-    add = parser.add_argument
-    add(
-        "model",
-        metavar="MODEL",
-        type=Path,
-        help=".safetensors that Sightline trained, .py of your own, or an export (.pt2, .onnx, TorchScript)",
-    )
-    add("images", metavar="IMAGES", type=Path, help="folder of films: PNG, JPEG or DICOM")
-    add("--out", metavar="MAPS", type=Path, required=True, help="new folder for maps.npz and predictions.csv")
-    add("--card", metavar="YAML", type=Path, help="card of an exported MODEL (docs/own-models.md)")
-    add("--methods", metavar="NAME", nargs="+", default=["gradcam"], help="methods by name (default: gradcam)")
-    add("--size", metavar="ROWSxCOLS", help="rows x columns that films are resized to (default: what MODEL saw)")
-    add("--color", action="store_true", default=None, help="films in colour (default: gray, or as MODEL saw them)")
-    add(
-        "--target-class",
-        choices=("positive", "negative"),
-        default="positive",
-        help="class that the maps explain (default: positive); probabilities stay those of the positive class",
-    )
-    add("--seed", type=int, default=0, help="seed of methods with random numbers (default: 0)")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Computes everything, then writes the folder, whole or not at all."""
     out: Path = arguments.out

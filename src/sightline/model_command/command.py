@@ -9,17 +9,24 @@ from pathlib import Path
 from sightline.model_command.template import CARD, CODE
 from sightline.study.errors import StudyError
 from sightline.study.files import write_text
+from sightline.subcommands import add_subcommand
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the subcommands and their arguments; each sets `run`, a function of the parsed arguments."""
-    commands = parser.add_subparsers(dest="model_command", required=True)
-    new_parser = commands.add_parser("new", help="write a commented file to start from")
+    commands = parser.add_subparsers(dest="model_command", required=True, metavar="COMMAND")
+    new_parser = add_subcommand(
+        commands, "new", "write a commented file to start from",
+        ("sightline model new my-net", "sightline model new my-net --export"),
+    )  # fmt: skip
     new_parser.add_argument("name", help="name of the model: a key of models in params.yaml")
     new_parser.add_argument("--folder", type=Path, default=Path("models"), help="where to write it (default: models)")
     new_parser.add_argument("--export", action="store_true", help="a card for an exported file in place of a code file")
     new_parser.set_defaults(run=run_new)
-    check_parser = commands.add_parser("check", help="load a model, try it on the study's images and say what is wrong")
+    check_parser = add_subcommand(
+        commands, "check", "load a model, try it on the study's images and say what is wrong",
+        ("sightline model check my-net --out check.json",),
+    )  # fmt: skip
     check_parser.add_argument("key", help="name of the model: a key of models in params.yaml")
     check_parser.add_argument("--out", type=Path, metavar="FILE", help="also write the check's numbers as JSON")
     check_parser.set_defaults(run=_run_check)

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"folders with annotations.csv; files or folders of these formats: {', '.join(FORMATS)} (docs/formats.md)",
     )
     add("--also", metavar="[NAME=]MAPS", action="append", default=[], help="another model's maps; may be repeated")
-    add("--format", choices=sorted(FORMATS), help="format of all MASKS (default: each is recognised)")
+    add("--format", choices=sorted(FORMATS), metavar="FORMAT", help="format of all MASKS (default: each is recognised)")
     add(
         "--finding", metavar="NAME", nargs="+", action="extend", help="findings to take together, if MASKS hold several"
     )
