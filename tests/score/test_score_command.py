@@ -85,7 +85,9 @@ def test_the_region_itself_is_perfect_and_a_flat_map_scores_chance(tmp_path):
     assert results["baselines"]["uniform"]["mass"]["value"] == pytest.approx(share, abs=1e-6)
     assert chance["flat_maps"] == 4
     assert "flat maps of flat, scored at chance: 4" in page
-    assert results["minus_first"]["flat"]["value"] == pytest.approx(share - 1, abs=1e-6)
+    (gap,) = results["differences"]
+    assert gap["value"] == pytest.approx(share - 1, abs=1e-6)
+    assert (gap["candidate"], gap["minus"], gap["metric"]) == ("flat", "perfect", "mass")
     assert best["mass"]["lift"] == pytest.approx(
         1 - results["baselines"][best["mass"]["best_baseline"]]["mass"]["value"]
     )
@@ -356,7 +358,9 @@ def test_the_reported_file_in_the_results_place_is_one_line(tmp_path):
 def test_names_of_models(tmp_path, folders):
     results, *_ = score(tmp_path, f"one={folders[0]}", folders[1], "--also", f"two={folders[0]}")
     assert list(results["candidates"]) == ["one", "two"]
-    assert results["minus_first"]["two"] == {"high": None, "low": None, "value": 0}  # no spread
+    assert results["differences"] == [
+        {"candidate": "two", "minus": "one", "metric": "mass", "value": 0, "low": None, "high": None}  # no spread
+    ]
     (tmp_path / "a=b").mkdir()
     assert named_path(str(tmp_path / "a=b")) == ("a=b", tmp_path / "a=b")
     with pytest.raises(StudyError, match="expected NAME=MAPS"):

@@ -239,16 +239,22 @@ def test_primary_is_a_score_of_the_verdict(capsys):
     assert "invalid choice: 'distance'" in capsys.readouterr().err
 
 
-def test_the_printed_table_ends_with_the_verdicts(tmp_path, study, capsys):
+def test_the_printed_table_ends_with_verdicts_a_legend_and_the_report(tmp_path, study, capsys):
     maps, drawn, readers = study
     results, _, _ = score(tmp_path, maps, drawn, "--also", blind(tmp_path, list(readers["r1"])), *AS_DRAWN)
-    *_, head, first, second, _ = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out
+    *_, head, first, second, blank, of_score, of_place, report = printed.splitlines()
     assert head.split() == ["verdict", "place"]
     for line, name in ((first, "knowing"), (second, "blind")):
         entry = results["candidates"][name]
         assert line.startswith(name)
         assert WORDS[entry["verdict"]] in line
         assert place_words(*(entry[name] for name in ("place", "place_low", "place_high"))) in line
+    assert blank == ""
+    assert of_score.startswith("relevance rank: of the map's highest pixels")
+    assert of_place.startswith("place: 0 is blind to the patient, 1 is a left-out expert; ")
+    assert report.startswith(f"report: {tmp_path / 'out' / 'report.html'}; ")
+    assert "%" not in printed
 
 
 # --------------------------------------------------------------------------------------------------- smallest studies

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sightline.report.words import (
     ABOVE,
     BELOW,
     OPEN,
+    baseline_words,
     lift_words,
     listed,
     measure,
@@ -20,7 +22,7 @@ from sightline.report.words import (
 
 def context(results: dict[str, Any]) -> list[str]:
     """Where the models stand on the ladder, and how far they differ from the first."""
-    return [_ladder(results), *_minus_first(results)]
+    return [_ladder(results), *_differences(results)]
 
 
 def _ladder(results: dict[str, Any]) -> str:
@@ -41,13 +43,21 @@ def _ladder(results: dict[str, Any]) -> str:
     return f"As context, by {measure(primary).words}: {' '.join(told)}"
 
 
-def _minus_first(results: dict[str, Any]) -> list[str]:
-    primary = results["primary"]
+def _differences(results: dict[str, Any]) -> list[str]:
     sentences = []
-    for name, gap in results["minus_first"].items():
-        words = lift_words(gap["value"], gap["low"], gap["high"], primary)
-        sentences.append(f"{name} minus {results['first']}, on the same images: {words}{unit(primary)}.")
+    for gap in results["differences"]:
+        words = f"{lift_words(gap['value'], gap['low'], gap['high'], gap['metric'])}{unit(gap['metric'])}"
+        sentences.append(f"{gap['candidate']} minus {gap['minus']}, on the same images: {words}.")
     return sentences
+
+
+def steps(results: dict[str, Any]) -> list[tuple[str, dict[str, Any], bool]]:
+    """The ladder, best first by the primary score: name for people, its entry, and whether it is a model's."""
+    primary = results["primary"]
+    found = [(name, by_metric[primary], True) for name, by_metric in results["candidates"].items()]
+    found += [(baseline_words(name), by_metric[primary], False) for name, by_metric in results["baselines"].items()]
+    sign = 1 if measure(primary).is_lower_better else -1
+    return sorted(found, key=lambda step: (math.isnan(step[1]["value"]), sign * step[1]["value"]))
 
 
 def limits(results: dict[str, Any]) -> str:

@@ -26,7 +26,8 @@ from sightline.formats.readers import FORMATS
 from sightline.report.viewer import FOLDER, write_beside
 from sightline.score.films import first_strip, score_viewer
 from sightline.score.gather import gather
-from sightline.score.page import printed_table, score_report
+from sightline.score.page import score_report
+from sightline.score.printed import printed_table
 from sightline.score.results import RULES, image_table, results
 from sightline.score.resuming import progress, resumed
 from sightline.score.verdict import judged
@@ -127,8 +128,7 @@ def run(arguments: argparse.Namespace) -> None:
         summary, notes = _written(arguments, kept)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    print(printed_table(summary))
-    print(f"{arguments.out}: scores.csv, verdict.csv, scores.json, report.html")
+    print(printed_table(summary, arguments.out))
 
 
 def _written(arguments: argparse.Namespace, kept: Kept) -> tuple[dict[str, Any], list[str]]:

@@ -1,4 +1,4 @@
-"""The page and the printed table of `sightline score`, from its results alone: the verdict, then its context."""
+"""The page of `sightline score`, from its results alone: the verdict, then its context."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sightline.report.words import baseline_words, in_units, lift_words, measure
 from sightline.score import answer
 from sightline.score.answer import mean_words, place_of
 from sightline.score.films import Rows
-from sightline.score.results import verdicts_of
+from sightline.score.results import SAME, verdicts_of
 from sightline.study.models import ExternalMaps
 
 RULE_WORDS = {"fixed": "at the threshold", "otsu": "Otsu's threshold", "area_matched": "as large as the region"}
@@ -73,17 +73,14 @@ def _first(results: dict[str, Any], strip: Strip | None) -> list[str]:
 def _rows(results: dict[str, Any]) -> list[list[str]]:
     """The ladder, best first: name, value and interval, lift, best baseline."""
     primary = results["primary"]
-    steps: list[tuple[float, list[str]]] = []
-    for name, by_metric in results["candidates"].items():
-        entry = by_metric[primary]
-        lift = lift_words(entry["lift"], np.nan, np.nan, primary)
-        cells = [name, mean_words(entry, primary), lift, baseline_words(entry["best_baseline"])]
-        steps.append((entry["value"], cells))
-    for name, by_metric in results["baselines"].items():
-        entry = by_metric[primary]
-        steps.append((entry["value"], [f"({baseline_words(name)})", mean_words(entry, primary), "", ""]))
-    sign = 1 if measure(primary).is_lower_better else -1
-    return [cells for _, cells in sorted(steps, key=lambda step: (np.isnan(step[0]), sign * step[0]))]
+    rows = []
+    for name, entry, is_model in answer.steps(results):
+        if is_model:
+            lift = lift_words(entry["lift"], np.nan, np.nan, primary)
+            rows.append([name, mean_words(entry, primary), lift, baseline_words(entry["best_baseline"])])
+        else:
+            rows.append([f"({name})", mean_words(entry, primary), "", ""])
+    return rows
 
 
 def _over_each(results: dict[str, Any]) -> str:
@@ -100,24 +97,6 @@ def _over_each(results: dict[str, Any]) -> str:
         "positive is better. Intervals by patient (bootstrap-t), each by itself."
     )
     return table(["Over", *results["candidates"]], rows, caption)
-
-
-def printed_table(results: dict[str, Any]) -> str:
-    """The ladder, with baselines in parentheses, what was left out, and the verdicts, as text for a terminal."""
-    primary = results["primary"]
-    ladder = [["", measure(primary).words, "lift", "over"], *_rows(results)]
-    left_out = [f"{reason}: {case['count']}" for reason, case in results["left_out"].items()]
-    verdicts = [["", "verdict", "place"]]
-    for name, entry in results["candidates"].items():
-        place = {"value": entry["place"], "low": entry["place_low"], "high": entry["place_high"]}
-        verdicts.append([name, verdict.WORDS[entry["verdict"]], place_of(place)])
-    head = f"{counted(results['images'], 'image')}, {counted(results['patients'], 'patient')}"
-    return "\n".join([head, *_aligned(ladder), *left_out, "", *_aligned(verdicts)])
-
-
-def _aligned(lines: list[list[str]]) -> list[str]:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def _ladder(results: dict[str, Any]) -> list[str]:
@@ -179,7 +158,7 @@ def _human(results: dict[str, Any]) -> list[str]:
 
 def _metrics(results: dict[str, Any]) -> str:
     rows = []
-    for metric in table_order():
+    for metric in (name for name in table_order() if name != SAME):
         cells = [measure(metric).words + (" (lower is better)" if measure(metric).is_lower_better else "")]
         for by_metric in results["candidates"].values():
             entry = by_metric[metric]

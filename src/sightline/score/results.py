@@ -1,5 +1,7 @@
 """What `sightline score` writes: the scores of the ladder's core in the shape of scores.csv and scores.json.
 
+All values are fractions, or pixels where they are distances. Each column and key: docs/scores.md.
+
 A candidates (model, or model.method), K baselines, M images, R readers, H W common grid.
 """
 
@@ -21,6 +23,7 @@ from sightline.score.verdict import Judged
 RULES: tuple[Rule, ...] = ("fixed", "otsu", "area_matched")
 TOLERANCE = 15 / 224  # share of the shorter side, of Pointing Game with tolerance (Zhang et al. 2018: 15 pixels)
 IN_BODY = {"lungs": "body", "random_in_lungs": "random_in_body"}  # names of baselines without lung masks
+SAME = "dice_area"  # the same number as rank on every map, so it is in no file
 SCALE = ("human", "human_low", "human_high", "anatomy", "images", "readings")
 
 
@@ -45,7 +48,7 @@ def settings(primary: str) -> Ladder:
 
 def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
     """A row for each candidate or baseline and image; binary metrics as `<rule>_<metric>`, for candidates only."""
-    table = score_table(study, scores)
+    table = score_table(study, scores).drop(columns=SAME)
     table.insert(1, "patient", np.tile(study.patients_M, len(table) // len(study.images)))
     for rule, by_metric in scores.binary.items():
         for metric, values_AM in by_metric.items():
@@ -64,14 +67,19 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
     for name in names:
         for metric in METRICS:
             del summary["candidates"][name][metric]["untrained"]  # maps made elsewhere come without their network
+        del summary["candidates"][name][SAME]
+    for by_metric in summary["baselines"].values():
+        del by_metric[SAME]
     chosen = study.settings
     return {
         "candidates": {name: {**judged.candidates[name], **summary["candidates"][name]} for name in names},
         "controls": judged.controls,
         "verdict_settings": judged.settings,
         "baselines": summary["baselines"],
-        "first": names[0],
-        "minus_first": minus_first(study, scores, draws),
+        "differences": [
+            {"candidate": name, "minus": names[0], "metric": chosen.primary, **gap}
+            for name, gap in minus_first(study, scores, draws).items()
+        ],
         "human_scale": _human_scale(summary["human_scale"]),
         "primary": chosen.primary,
         "images": len(study.images),
@@ -105,4 +113,5 @@ def _human_scale(by_metric: dict[str, Any]) -> dict[str, Any]:
             },
         }
         for metric, scale in by_metric.items()
+        if metric != SAME
     }
