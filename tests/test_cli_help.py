@@ -15,7 +15,8 @@ from sightline.completion import SHELLS, script
 from sightline.subcommands import WIDTH, add_subcommand, examples_in, parsers_of
 from studies import sightline
 
-PARSERS = {parser.prog: parser for parser in list(parsers_of(cli.parser_of()))[1:]}
+WHOLE = cli.parser_of()
+PARSERS = {parser.prog: parser for parser in list(parsers_of(WHOLE))[1:]}
 HEAVY = {"numpy", "pandas", "torch", "matplotlib", "sqlalchemy", "shtab"}
 
 
@@ -32,13 +33,13 @@ def test_every_subcommand_has_examples_that_parse(prog: str) -> None:
         assert len(example) + 2 <= 90
         words = shlex.split(example.partition(" > ")[0])
         assert " ".join(words).startswith(prog)
-        arguments = cli.parser_of().parse_args(words[1:])
+        arguments = WHOLE.parse_args(words[1:])
         assert callable(arguments.run)
 
 
 def test_an_example_with_a_wrong_option_would_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.parser_of().parse_args(["score", "maps/", "masks/", "--images", "films/", "--thresh", "x"])
+        WHOLE.parse_args(["score", "maps/", "masks/", "--images", "films/", "--thresh", "x"])
     assert "invalid float value: 'x'" in capsys.readouterr().err
 
 
@@ -143,7 +144,8 @@ def test_a_script_has_every_subcommand(shell: str) -> None:
 
 
 def test_without_the_page_s_packages_the_rest_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sightline.annotate.commands", None)
+    monkeypatch.delitem(sys.modules, "sightline.annotate.commands")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = sightline(tmp_path, "completion", "bash")
     assert done.returncode == 0
     assert "pip install 'sightline[annotate]'" in done.stderr
@@ -151,7 +153,23 @@ def test_without_the_page_s_packages_the_rest_is_completed(tmp_path: Path, monke
     assert "--backup-every" not in done.stdout
     refused = sightline(tmp_path, "annotate", "status")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("error: annotate: the package")
+    assert refused.stderr == "error: annotate: the package uvicorn is missing; pip install 'sightline[annotate]'\n"
+
+
+def test_a_missing_required_package_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "sightline.cluster.command")
+    monkeypatch.setitem(sys.modules, "sightline.cluster.graph", None)  # ours: a fault, with its traceback
+    with pytest.raises(ModuleNotFoundError):
+        sightline(tmp_path, "cluster", "status")
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "sightline.experts.reliability_command")
+    monkeypatch.delitem(sys.modules, "sightline.experts.crosswise")
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    refused = sightline(tmp_path, "reliability", "a.csv")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        "error: reliability: the package numpy is missing; pip install --upgrade sightline;"
+    )
 
 
 def test_completion_is_for_three_shells(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ class Command:
     more: str = ""
     """Further sentences for its own help."""
     examples: tuple[str, ...]
+    install: str = "pip install --upgrade sightline; sightline doctor lists what else is missing"
+    """What to do where one of its packages is missing."""
     add: Callable[[argparse.ArgumentParser], None]
     """Adds the arguments and sets `run`, a function of the parsed arguments; loads what that needs."""
 
@@ -73,21 +75,23 @@ def parser_of(names: list[str] | None = None) -> argparse.ArgumentParser:
     )
     for name, command in COMMANDS.items():
         own = add_subcommand(commands, name, command.text, command.examples, command.more)
-        if names is None:
-            try:
-                command.add(own)
-            except StudyError as error:
-                print(f"note: {error}", file=sys.stderr)
-        elif name in names:
+        if names is not None and name not in names:
+            continue
+        try:
             command.add(own)
+        except ModuleNotFoundError as error:
+            if (error.name or "sightline").startswith("sightline"):  # a fault of ours
+                raise
+            problem = f"{name}: the package {error.name} is missing; {command.install}"
+            if names is not None:
+                raise StudyError(problem) from None
+            print(f"note: {problem}", file=sys.stderr)
     return parser
 
 
 def _annotate(parser: argparse.ArgumentParser) -> None:
-    try:
-        from sightline.annotate.commands import add_arguments
-    except ModuleNotFoundError as error:
-        raise StudyError(f"annotate: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
+    from sightline.annotate.commands import add_arguments
+
     add_arguments(parser)
 
 
@@ -224,6 +228,7 @@ COMMANDS = {
             "sightline annotate invite --count 3",
             "sightline annotate import job11.xml job12.xml",
         ),
+        install="pip install 'sightline[annotate]'",
         add=_annotate,
     ),
     "model": Command(

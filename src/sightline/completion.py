@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import shtab
+
 from sightline.subcommands import parsers_of
 
 SHELLS = ("bash", "zsh", "fish")
@@ -17,8 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The script of `shell` for the parser with all its subcommands; text and paths complete as files and folders."""
-    import shtab  # loaded for this alone
-
     for one in parsers_of(parser):
         for action in one._actions:
             if action.choices is None and action.nargs != 0 and action.type in (None, str, Path):
