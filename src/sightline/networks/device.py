@@ -168,7 +168,8 @@ def _keep_freed_blocks() -> None:
 
 def _choose_deterministic_kernels() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As use_deterministic_algorithms(True, warn_only=True), which also loads torch's compiler: 4 CPU seconds.
+    torch.set_deterministic_debug_mode("warn")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # A few CUDA pooling gradients have no deterministic kernel (docs/reproducibility.md).
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
