@@ -3,7 +3,7 @@
 Reads data/prepared, data/consensus.npz, data/annotations.npz, data/lungs.npz, data/saliency, data/models (CSV, JSON),
 data/alignment.csv, data/verdict.csv, metrics/, plots/ and all of params.yaml, which the page prints. The files of
 EVIDENCE and BY_NETWORK may be missing: the page says so. Writes plots/report.html, plots/report/films.csv, with it the
-films that the page has no room for, plots/tables/table1 to table4, each as .csv and .tex, and metrics/summary.json.
+films that the page has no room for, plots/cards, plots/tables/table1 to table4 (.csv, .tex) and metrics/summary.json.
 Run: python src/report.py
 """
 
@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from sightline import inputs
 from sightline.experts.agreement import random_masks
 from sightline.maps import scaled_maps
-from sightline.report import films, made, page, summary, tables
+from sightline.report import cards, films, made, page, summary, tables
 from sightline.report.contents import EVIDENCE, Study, printed_tables, require_models, study_tables
 from sightline.report.viewer import films_frame, write_beside
 from sightline.statistics.streams import stream
@@ -72,8 +72,7 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     params = replace(params, models=runs_of(params.models))
-    networks = classifying(params.models)
-    require_files(params.models, networks)
+    require_files(params.models, networks := classifying(params.models))
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
     plots = {name: read_csv(f"plots/{name}.csv", columns) for name, columns in TABLES.items()}
     measured: dict[str, Any] = metrics | plots  # by the names of the fields of Study
@@ -105,6 +104,8 @@ def main() -> None:
     write_csv(BESIDE / "films.csv", films_frame(study.films))
     write_beside(BESIDE, study.films)
     write_text("plots/report.html", page.report(study, numbers))
+    for name, text in cards.cards(study, numbers).items():
+        write_text(f"plots/cards/{name}.md", text)
     write_json("metrics/summary.json", short := summary.numbers(params.models, measured))
     if "SIGHTLINE_QUIET" not in os.environ:  # `make repro` prints these lines below DVC's last words
         print(summary.ending(short))
@@ -112,12 +113,11 @@ def main() -> None:
 
 def require_files(models: Mapping[str, Entry], networks: list[str]) -> None:
     """StudyError that lists all missing inputs at once."""
-    arrays = [inputs.PREPARED / "images.npy", inputs.CONSENSUS, inputs.ANNOTATIONS, inputs.LUNGS]
     paths = [
-        *map(str, (inputs.INDEX, *arrays, SCORES, CONTRASTS)),
-        *(f"plots/{name}.csv" for name in TABLES), *(f"metrics/{name}.json" for name in METRICS),
-        *map(inputs.SALIENCY.format, models), *map(inputs.PREDICTIONS.format, networks),
-        *(f"data/models/{name}.history.csv" for name in trained_here(models)),
+        *map(str, (inputs.INDEX, inputs.PREPARED / "images.npy", inputs.CONSENSUS, inputs.ANNOTATIONS, inputs.LUNGS)),
+        *map(str, (SCORES, CONTRASTS)), *(f"plots/{name}.csv" for name in TABLES),
+        *(f"metrics/{name}.json" for name in METRICS), *map(inputs.PREDICTIONS.format, networks),
+        *map(inputs.SALIENCY.format, models), *(f"data/models/{name}.history.csv" for name in trained_here(models)),
     ]  # fmt: skip
     if missing := [path for path in paths if not Path(path).is_file()]:
         raise StudyError("the report lacks inputs; run the stages that write them (dvc repro)", missing)
