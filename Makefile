@@ -1,7 +1,7 @@
 # Everything a user types; study.mk has what any study's folder needs: repro, experiments, fresh, setup, clean.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-.PHONY: test test-slow bench lint lint-javascript lock
+.PHONY: test test-slow bench docs lint lint-javascript lock
 
 test: setup lint ## lint, types and the fast tests, a process for each core up to four
 	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
@@ -11,6 +11,15 @@ test-slow: setup ## simulations and whole data sets
 
 bench: .venv/.bench ## speed against peers and limits, under 15 minutes on a CPU; writes benchmarks/results/<machine>.json
 	python benchmarks/bench.py
+
+docs: .venv/.docs ## the site of the documentation, build/docs/index.html; fails at a warning or a dead link
+	rm -rf build/docs
+	python -m sphinx --quiet --fail-on-warning --keep-going --builder html --conf-dir docs . build/docs
+	python docs/check_site.py build/docs
+
+.venv/.docs: .venv/.installed docs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r docs/requirements.lock
+	touch $@
 
 lint: setup lint-javascript
 	ruff check .
@@ -37,6 +46,7 @@ tests/javascript/node_modules/.installed: tests/javascript/package-lock.json tes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.lock
 	touch $@
 
-lock: ## renew requirements.lock from pyproject.toml, and the benchmarks' own
+lock: ## renew requirements.lock from pyproject.toml, the benchmarks' own and that of the site
 	uv pip compile --universal --python-version 3.11 --extra annotate --extra dicom --extra onnx --extra postgres --extra timm --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --no-deps --generate-hashes --no-header --output-file benchmarks/requirements.lock benchmarks/requirements.in
+	uv pip compile --universal --python-version 3.11 --constraint requirements.lock --generate-hashes --no-header --output-file docs/requirements.lock docs/requirements.in
