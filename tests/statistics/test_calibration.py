@@ -234,3 +234,22 @@ def test_the_whole_summary():
     for name in ("brier", "ece", "intercept", "slope"):
         assert again[name]["value"] == pytest.approx(summary[name]["value"])
     assert again["brier"] == pytest.approx(summary["brier"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_draws_that_tie_with_the_error_count_in_whole_numbers(seed):
+    """A sure model's draws often repeat its labels by bin; sums in floating point must not put them below it."""
+    rng = np.random.default_rng(seed)
+    hundredths = rng.permutation(np.concatenate([rng.integers(1, 6, 18), rng.integers(95, 100, 22)]))
+    probability = hundredths / 100
+    label = (rng.random(40) < probability).astype(int)
+    summary, _ = calibration(label, probability, np.arange(40), np.ones((900, 40)), 10, 0.95, np.random.default_rng(7))
+
+    bins = equal_mass_bins(probability, 10)
+    drawn = np.random.default_rng(7).random((900, 40)) < probability
+    errors = sum(
+        abs((100 * drawn[:, bins == number] - hundredths[bins == number]).sum(axis=1)) for number in np.unique(bins)
+    )
+    own = sum(abs((100 * label - hundredths)[bins == number].sum()) for number in np.unique(bins))
+    assert (errors == own).any()
+    assert summary["p_calibrated"] == (1 + (errors >= own).sum()) / 901

@@ -183,3 +183,14 @@ def test_without_validation_images_only_half_is_left():
         assert np.isnan(result[rule]["threshold"]["value"])
         assert np.isnan(result[rule]["accuracy"]["value"])
         assert result[rule]["validation"]["positives"] == 0
+
+
+def test_validation_images_of_one_class_have_no_rates_without_a_threshold():
+    label, probability = cases(20, 7, 2)
+    diseased = Validation(np.ones(4, int), np.array([0.3, 0.4, 0.6, 0.9]), np.ones((50, 4), int))
+    result = decisions(diseased, label, probability, np.arange(20), 0.95, 0.95)
+    assert result["half"]["validation"]["sensitivity"] == 0.5
+    for rule in ("youden", "fixed_sensitivity"):
+        assert np.isnan(result[rule]["threshold"]["value"])
+        assert np.isnan(result[rule]["validation"]["sensitivity"])  # not 0: nothing was decided
+        assert np.isnan(result[rule]["validation"]["specificity"])

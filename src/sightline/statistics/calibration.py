@@ -17,6 +17,7 @@ from sightline.statistics.resampling import percentile_interval
 
 LEAST = 1e-6  # probabilities are stored with six digits; one of 0 or 1 has no logit
 STEPS, TOLERANCE = 100, 1e-10  # of Newton's method
+EQUAL = 1e-12  # two ECEs that differ by less are equal: sums of the same numbers in another order
 CURVE_COLUMNS = ("bin", "images", "positives", "probability", "share", "low", "high")
 
 
@@ -80,7 +81,7 @@ def error_interval(
     if np.isnan(error):
         return float("nan"), float("nan")
     high = percentile_interval(resampled_B, level)[1]
-    if error <= np.quantile(calibrated_D, (1 + level) / 2):
+    if error <= np.quantile(calibrated_D, (1 + level) / 2) + EQUAL:
         return 0.0, high
     bias = float(np.nanmean(resampled_B)) - error
     return max(0.0, 2 * error - high - bias), high
@@ -187,7 +188,7 @@ def calibration(
     least, most = percentile_interval(calibrated_D, level)
     brier_low, brier_high = percentile_interval(brier(weights_BN, label_N, probability_N), level)
     prevalence = float(np.mean(label_N)) if len(label_N) else float("nan")
-    reached = int((calibrated_D >= error).sum())
+    reached = int((calibrated_D >= error - EQUAL).sum())
     return {
         "brier": {"value": float(brier(ones_1N, label_N, probability_N)[0]), "low": brier_low, "high": brier_high},
         "brier_prevalence": prevalence * (1 - prevalence),

@@ -125,7 +125,8 @@ def decisions(
 
     `threshold` (`value`, `low`, `high`): the percentile interval of the thresholds that the resamples of the validation
     patients would have chosen. `validation`: counts of positives and negatives, sensitivity and specificity there,
-    which are too good where the threshold was chosen on them. The rest is `rates` of the test images `label_N`.
+    which are too good where the threshold was chosen on them; both NaN without a threshold, and each without an image
+    of its class. The rest is `rates` of the test images `label_N`.
     """
     results: dict[Rule, dict[str, Any]] = {}
     positive_N = validation.label_N == 1
@@ -133,14 +134,14 @@ def decisions(
     for rule in RULES:
         threshold_B = chosen_threshold(rule, weights_BN, validation.label_N, validation.probability_N, sensitivity)
         value = float(threshold_B[0])
-        called_N = validation.probability_N >= value
+        called_N = np.where(np.isnan(value), np.nan, validation.probability_N >= value)
         results[rule] = {
             "threshold": Proportion(value, *percentile_interval(threshold_B[1:], level))._asdict(),
             "validation": {
                 "positives": int(positive_N.sum()),
                 "negatives": int((~positive_N).sum()),
                 "sensitivity": called_N[positive_N].mean() if positive_N.any() else np.nan,
-                "specificity": (~called_N)[~positive_N].mean() if not positive_N.all() else np.nan,
+                "specificity": (1 - called_N)[~positive_N].mean() if not positive_N.all() else np.nan,
             },
             **rates(label_N, probability_N, patients_N, value, level),
         }

@@ -24,9 +24,9 @@ def poisson_binomial_upper(chances_M: np.ndarray, hits: float) -> float:
     The sum of fractional hits, from ties at the peak, is rounded down: X is whole, and a tied peak is the mean of a hit
     and a miss, whose sum varies less than X does. The test is then conservative. It is so anyway, by up to the
     probability of a single value of X: at 5% it rejects 2.6% of the time with 20 images of chance 0.02 to 0.3, and 3.4%
-    with 50. Convolution image by image, of the numbers of hits whose
-    probability is above 1e-40: some 20 ms for 2,000 images. Images of one patient are not
-    independent: see `grouped_pointing_p`. Hong 2013, Computational Statistics and Data Analysis 59, section 2.
+    with 50. Convolution image by image, of the numbers of hits whose probability is above 1e-40: some 20 ms for 2,000
+    images. Images of one patient are not independent: see `grouped_pointing_p`. Hong 2013, Computational Statistics and
+    Data Analysis 59, section 2.
     """
     chances_M = _known_chances(chances_M)
     return _upper(chances_M[:, None], hits)

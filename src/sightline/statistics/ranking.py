@@ -109,6 +109,7 @@ def factor_shares(
     By factor: over all pairs of models together, and for each pair, float64 N x N, symmetric. It is eta squared, all
     means and sums weighted: the sum of squares between the factor's levels over the total, in [0, 1]; NaN where a
     pair's difference never varies.
+
     The factors are not crossed (threshold rules belong to overlap metrics, `soft` to metrics against the share), so
     the shares overlap and need not sum to 1; what is missing to 1 is interaction.
     """
