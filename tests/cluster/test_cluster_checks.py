@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
+import fcntl
 import subprocess
 from pathlib import Path
 from typing import IO
@@ -11,6 +14,7 @@ import pytest
 from sightline.cluster import checks
 from sightline.cluster.batch_script import Row
 from sightline.cluster.checks import head, linked_files, refuse_full_disk
+from sightline.cluster.command import add_arguments
 from sightline.cluster.run_cache import Knowledge
 from sightline.cluster.slurm import Queued, queued_in, refuse_outdated
 from sightline.cluster.submission import is_submitting, last_problem, new_submission, only_one
@@ -100,6 +104,27 @@ def test_a_second_submit_is_refused_and_names_the_first(tmp_path: Path) -> None:
     assert not is_submitting(folder)
     with only_one(folder):  # after the first has ended
         pass
+
+
+def test_on_a_disk_that_does_not_lock_submit_says_so_and_status_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StudyError, match=r"lock: cannot be locked \(No locks available\); ask for locks on this disk"):
+        only_one(tmp_path).__enter__()
+    assert not is_submitting(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["none", "0", "-2", "1.5"])
+def test_a_number_of_tasks_that_is_none_is_refused_in_words(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["submit", f"--jobs={word}"])
+    assert f"argument --jobs: expected a whole number of at least 1, got {word}" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,42 @@ def test_a_stop_ends_the_running_tasks_and_all_that_they_started(folder: Path) -
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_stop_reaches_the_running_tasks_though_others_have_just_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here nobody reads what `submit` says any more, while two tasks have ended and a third still runs."""
+    monkeypatch.setattr(local_engine, "POLL", 0.5)  # so that both are found at once
+    for number in range(3):
+        (folder / f"hold-{number}").touch()
+
+    def end_two() -> None:
+        while len(events(folder)) < 3:
+            time.sleep(0.01)
+        (folder / "hold-0").unlink()
+        (folder / "hold-1").unlink()
+
+    def say(_: str) -> None:
+        raise BrokenPipeError
+
+    rows = [Row(number, f"train@{number}") for number in range(3)]
+    thread = threading.Thread(target=end_two)
+    thread.start()
+    with open(folder / "lock", "w") as lock, pytest.raises(BrokenPipeError):
+        run_all(
+            folder / "tasks.sh",
+            rows,
+            {row.task: frozenset() for row in rows},
+            [{}, {}, {}],
+            lambda row: folder / f"{row.task}.log",
+            say,
+            lock.fileno(),
+        )
+    thread.join()
+    (folder / "hold-2").unlink()
+    time.sleep(0.1)
+    assert sorted(events(folder)[3:]) == ["end train@0", "end train@1"]
+
+
 def test_places_are_gpus_or_share_the_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-7a")
     assert slots(None) == [{"CUDA_VISIBLE_DEVICES": "2"}, {"CUDA_VISIBLE_DEVICES": "GPU-7a"}]

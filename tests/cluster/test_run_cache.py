@@ -132,6 +132,19 @@ def test_files_that_the_cache_lost_or_has_damaged_are_named(study: Path) -> None
     assert knowledge.damaged == set()
 
 
+@pytest.mark.parametrize("text", ["", '[{"md5": "0'])
+def test_the_list_of_a_folder_that_a_full_disk_cut_short_is_damaged(study: Path, text: str) -> None:
+    lock = YAML().load(study / "dvc.lock")
+    lock["stages"]["train@a"]["outs"] = [{"path": "data/a.pt", "md5": "ab12.dir", "size": 9, "nfiles": 2}]
+    YAML().dump(lock, study / "dvc.lock")
+    cut = study / ".dvc/cache/files/md5/ab/12.dir"
+    cut.parent.mkdir()
+    cut.write_text(text)
+    knowledge = Knowledge(study)
+    assert knowledge.outputs_not_in_cache(["train@a"]) == [("data/a.pt", "train@a")]
+    assert knowledge.damaged == {cut}
+
+
 def test_a_record_that_a_full_disk_cut_short_counts_for_nothing(study: Path) -> None:
     (study / "dvc.lock").unlink()
     records = [path for path in (study / ".dvc/cache/runs").rglob("*") if path.is_file()]

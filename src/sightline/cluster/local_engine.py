@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -130,7 +130,8 @@ def _start(script: Path, row: Row, slot: dict[str, str], log: Path, lock: int) -
 
 def _stop(running: Sequence[_Running]) -> None:
     for task in running:
-        os.killpg(task.process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has ended, and `run_all` had not come to it yet
+            os.killpg(task.process.pid, signal.SIGTERM)
     end = time.monotonic() + GRACE
     for task in running:
         try:

@@ -58,7 +58,7 @@ class Knowledge:
         self._lock: Mapping[str, Record] = load_yaml(str(lock)).get("stages", {}) if lock.is_file() else {}
         self._hashes: dict[str, tuple[Any, Any, Any]] = {}
         self.damaged: set[Path] = set()
-        """Files of the cache that were seen to be shorter or longer than their record says."""
+        """Files of the cache that were seen to be shorter or longer than their record says, or lists cut short."""
 
     @cached_property
     def _made_by_tasks(self) -> set[str]:
@@ -191,7 +191,12 @@ class Knowledge:
         if not path.is_file():
             return False
         if entry["md5"].endswith(".dir"):
-            return all(self._in_cache(file) for file in json.loads(path.read_text()))
+            try:
+                files = json.loads(path.read_text())
+            except ValueError:  # cut short by a full disk
+                self.damaged.add(path)
+                return False
+            return all(self._in_cache(file) for file in files)
         if path.stat().st_size != entry.get("size", path.stat().st_size):
             self.damaged.add(path)
             return False

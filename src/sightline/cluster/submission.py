@@ -82,7 +82,10 @@ def only_one(folder: Path) -> Iterator[int]:
 
 
 def is_submitting(folder: Path) -> bool:
-    """Whether a `submit` of this study is at work, which for the engine `local` is as long as its tasks run."""
+    """Whether a `submit` of this study is at work, which for the engine `local` is as long as its tasks run.
+
+    Never on a disk that does not lock, on which `submit` refuses to work.
+    """
     path = folder / LOCK
     if not path.is_file():
         return False
@@ -91,6 +94,8 @@ def is_submitting(folder: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:
+            return False
     return False
 
 
