@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sightline.chunks import Kept, in_chunks
+from sightline.chunks import Kept, Made, in_chunks
 from sightline.processes import in_processes, workers
 
 
@@ -45,6 +45,25 @@ def test_a_run_goes_on_where_the_last_one_was_killed(tmp_path: Path) -> None:
         assert values(in_chunks(squares, 2, ITEMS, "work", Kept(tmp_path, "key"))) == [2 * n**2 for n in range(9)]
     assert [path.stat().st_mtime_ns for path in (paths[0], paths[2])] == [times[0], times[2]]
     assert values(in_chunks(squares, 3, ITEMS, "work", Kept(tmp_path, "another"))) == [3 * n**2 for n in range(9)]
+
+
+def test_items_are_made_when_they_are_asked_for() -> None:
+    made: list[int] = []
+
+    def square(number: int) -> int:
+        made.append(number)
+        return number**2
+
+    odd = Made(square, range(1, 9, 2))
+    assert len(odd) == 4
+    assert len(odd[1:]) == 3
+    assert made == []
+    assert (odd[0], odd[-1], odd[1:][1]) == (1, 49, 25)
+    assert list(odd[::-2]) == [49, 9]
+    assert made == [1, 7, 5, 7, 3]
+    assert list(odd) == [1, 9, 25, 49]
+    with pytest.raises(IndexError):
+        odd[4]
 
 
 def fails(_: None, item: int) -> int:

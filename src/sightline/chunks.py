@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -53,6 +54,10 @@ class Kept:
             os.fsync(file.fileno())
         beside.replace(path)
 
+    def stored(self, name: str, number: int) -> Arrays:
+        """The arrays of a chunk that is there, each read when it is asked for."""
+        return _Stored(self.path(name, number))
+
 
 class _Stored(Mapping[str, np.ndarray]):
     """The arrays of one chunk, each read when it is asked for."""
@@ -72,21 +77,23 @@ class _Stored(Mapping[str, np.ndarray]):
         return len(list(iter(self)))
 
 
-class _StoredChunks(Sequence[Arrays]):
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
+class Made(Sequence[Item]):
+    """So many items, each made by a function of its number whenever it is asked for; a slice makes none yet."""
+
+    def __init__(self, make: Callable[[int], Item], numbers: range) -> None:
+        self._make, self._numbers = make, numbers
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._numbers)
 
     @overload
-    def __getitem__(self, number: int) -> Arrays: ...
+    def __getitem__(self, place: int) -> Item: ...
     @overload
-    def __getitem__(self, number: slice) -> _StoredChunks: ...
-    def __getitem__(self, number: int | slice) -> Arrays | _StoredChunks:
-        if isinstance(number, slice):
-            return _StoredChunks(self._paths[number])
-        return _Stored(self._paths[number])
+    def __getitem__(self, place: slice) -> Made[Item]: ...
+    def __getitem__(self, place: int | slice) -> Item | Made[Item]:
+        if isinstance(place, slice):
+            return Made(self._make, self._numbers[place])
+        return self._make(self._numbers[place])
 
 
 def in_chunks(
@@ -117,7 +124,7 @@ def in_chunks(
     work: tuple[Any, ...] = (function, state, items, name, kept)
     for number in in_processes(_kept, work, missing):
         told(number)
-    return _StoredChunks([kept.path(name, number) for number in range(len(items))])
+    return Made(partial(kept.stored, name), range(len(items)))
 
 
 def _kept(work: tuple[Any, ...], number: int) -> int:

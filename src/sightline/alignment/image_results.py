@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 
 from sightline.alignment.human_scale import ImageScores
 from sightline.alignment.metrics import METRICS
+from sightline.chunks import Made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +75,12 @@ def gathered(chunks: Sequence[Mapping[str, np.ndarray]]) -> Scores:
             _, rule, metric = name.split(" ")
             binary.setdefault(rule, {})[metric] = np.concatenate([chunk[name] for chunk in chunks]).T
     by_metric = np.concatenate([chunk["by_metric"] for chunk in chunks], axis=1)
+    histograms = _Histograms(chunks)
     return Scores(
         baselines=chunks[0]["baselines"].tolist(),
         by_metric={metric: by_metric[place].T for place, metric in enumerate(METRICS)},
         binary=binary,
-        histograms_MA2S=_Histograms(chunks),
+        histograms_MA2S=Made(histograms.of_image, range(histograms.num_images)),
         on_scale=[scale for chunk in chunks for scale in _scales(chunk)],
         flat_AM=np.concatenate([chunk["flat"] for chunk in chunks]).T,
     )
@@ -99,7 +100,7 @@ def _scales(chunk: Mapping[str, np.ndarray]) -> Iterator[ImageScores]:
         column = end
 
 
-class _Histograms(Sequence[np.ndarray]):
+class _Histograms:
     """Of each image; those of the chunk read last are held."""
 
     def __init__(self, chunks: Sequence[Mapping[str, np.ndarray]]) -> None:
@@ -107,19 +108,12 @@ class _Histograms(Sequence[np.ndarray]):
         self._ends = np.cumsum([len(chunk["readers"]) for chunk in chunks])
         self._held: tuple[int, np.ndarray] = (-1, np.zeros(0))
 
-    def __len__(self) -> int:
+    @property
+    def num_images(self) -> int:
         return int(self._ends[-1])
 
-    @overload
-    def __getitem__(self, row: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[np.ndarray]: ...
-    def __getitem__(self, row: int | slice) -> np.ndarray | list[np.ndarray]:
-        if isinstance(row, slice):
-            return [self[one] for one in range(len(self))[row]]
-        number = int(np.searchsorted(self._ends, row, side="right"))
-        if number == len(self._ends):
-            raise IndexError(f"image {row} of {len(self)}")
+    def of_image(self, image: int) -> np.ndarray:
+        number = int(np.searchsorted(self._ends, image, side="right"))
         if self._held[0] != number:
             self._held = number, self._chunks[number]["histograms"]
-        return np.asarray(self._held[1][row - self._ends[number]])  # counted from the chunk's end
+        return np.asarray(self._held[1][image - self._ends[number]])  # counted from the chunk's end

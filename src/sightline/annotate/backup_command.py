@@ -12,22 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DatabaseError
 
 from sightline.annotate import schema
 from sightline.annotate.backup import back_up, dated, fold_log, is_empty, restore, version_in
-from sightline.annotate.opening import (
-    no_answer,
-    no_study,
-    other_version,
-    place_of,
-    refuse_repository,
-    store_file,
-    store_url,
-)
+from sightline.annotate.opening import no_study, place_of, refuse_repository, store_file, store_problems, store_url
 from sightline.annotate.schema import VERSION
 from sightline.annotate.upgrade import upgrade
-from sightline.annotate.versions import NoTables, OtherVersion
 from sightline.counts import counted
 from sightline.study.errors import StudyError
 
@@ -92,18 +82,11 @@ def upgrade_(arguments: argparse.Namespace) -> None:
 
 def _upgraded(url: URL) -> tuple[int, int]:
     """The versions before and after the upgrade."""
-    engine = None
-    try:
+    with store_problems(url):
         engine = schema.opened(url.render_as_string(hide_password=False))
-        return upgrade(engine)
-    except (ModuleNotFoundError, DatabaseError) as error:
-        raise no_answer(url, error) from None
-    except OtherVersion as error:
-        raise other_version(url, error) from None
-    except NoTables:
-        raise no_study(url) from None
-    finally:
-        if engine is not None:
+        try:
+            return upgrade(engine)
+        finally:
             engine.dispose()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -83,14 +85,27 @@ def place_of(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
-def no_answer(url: URL, error: DatabaseError | ModuleNotFoundError) -> StudyError:
+@contextmanager
+def store_problems(url: URL) -> Iterator[None]:
+    """StudyError, one line, where the store does not answer, is of another version, or has no study."""
+    try:
+        yield
+    except (ModuleNotFoundError, DatabaseError) as error:
+        raise _no_answer(url, error) from None
+    except OtherVersion as error:
+        raise _other_version(url, error) from None
+    except NoTables:
+        raise no_study(url) from None
+
+
+def _no_answer(url: URL, error: DatabaseError | ModuleNotFoundError) -> StudyError:
     """Why the database cannot be used, in one line."""
     if isinstance(error, ModuleNotFoundError):
         return StudyError(f"{place_of(url)}: the package {error.name} is missing; pip install 'sightline[postgres]'")
     return StudyError(f"{place_of(url)}: the store does not answer ({error.orig}); see SIGHTLINE_STORE")
 
 
-def other_version(url: URL, error: OtherVersion) -> StudyError:
+def _other_version(url: URL, error: OtherVersion) -> StudyError:
     """What to do about tables of another version, in one line."""
     if error.version > VERSION:
         remedy = f"this Sightline knows version {VERSION}: update it, or restore an older backup"
@@ -120,15 +135,9 @@ def _opened(url: URL, content: dict[str, Any], new: bool) -> tuple[Store, dict[s
         _make_room(file)
     elif file is not None and not is_database(file):
         raise StudyError(f"{file}: is not a store; bring a backup back with sightline annotate restore FILE")
-    try:
+    with store_problems(url):
         store = Store(url.render_as_string(hide_password=False), new=new)
         begun = store.begun_plan()
-    except (ModuleNotFoundError, DatabaseError) as error:
-        raise no_answer(url, error) from None
-    except OtherVersion as error:
-        raise other_version(url, error) from None
-    except NoTables:
-        raise no_study(url) from None
     if begun is not None and not new:
         return store, begun
     if begun is None and new:

@@ -11,7 +11,7 @@ draws that they would have without batches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -120,19 +120,13 @@ def nested_means(
     deepest: Literal["patients", "images", "readers"] = "readers",
 ) -> np.ndarray:
     """`hierarchical_means` of readings."""
-    complete_N = readings.complete_N
-    means_BA = np.full((num_resamples, len(readings.values_AN)), np.nan)
-    if not complete_N.any():
-        return means_BA
-    known_A = readings.known_A
-    values_An = readings.complete_values_An
+    complete_N, values_An = readings.complete_N, readings.complete_values_An
     kept_m, starts_m, number_m = np.unique(readings.image_N[complete_N], return_index=True, return_counts=True)
     patients_m = np.asarray(patients_M)[kept_m]
-    step = max(1, CELLS // (values_An.shape[1] if deepest == "readers" else len(kept_m)))
-    for start in range(0, num_resamples, step):
-        rows = slice(start, min(start + step, num_resamples))
+
+    def means(size: int) -> np.ndarray:
         weights_bm = hierarchical_weights(
-            patients_m, rows.stop - start, rng, deepest="patients" if deepest == "patients" else "images"
+            patients_m, size, rng, deepest="patients" if deepest == "patients" else "images"
         )
         sums_bA = np.zeros((len(weights_bm), len(values_An)))
         for number in np.unique(number_m).tolist():
@@ -145,7 +139,25 @@ def nested_means(
             # an image drawn w times adds w means of R readings: w * R draws, divided by R
             drawn_bkR = rng.multinomial(weights_bk * number, np.full(number, 1 / number))
             sums_bA += drawn_bkR.reshape(len(sums_bA), -1) @ values_AkR.reshape(len(values_AkR), -1).T / number
-        means_BA[rows, known_A] = sums_bA / weights_bm.sum(axis=1, keepdims=True)
+        return np.asarray(sums_bA / weights_bm.sum(axis=1, keepdims=True))
+
+    return _in_batches(readings, num_resamples, values_An.shape[1] if deepest == "readers" else len(kept_m), means)
+
+
+def _in_batches(
+    readings: Readings, num_resamples: int, num_drawn: int, means: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """All resamples' means, float64 num_resamples x A, of batches of at most CELLS numbers; all NaN without a reading.
+
+    `means(size)`: so many resamples of the candidates of `known_A`, float64 size x their number; `num_drawn`: how many
+    numbers each resample draws.
+    """
+    means_BA = np.full((num_resamples, len(readings.values_AN)), np.nan)
+    if readings.complete_N.any():
+        step = max(1, CELLS // num_drawn)
+        for start in range(0, num_resamples, step):
+            stop = min(start + step, num_resamples)
+            means_BA[start:stop, readings.known_A] = means(stop - start)
     return means_BA
 
 
@@ -180,31 +192,25 @@ def pigeonhole_means(
     readings: Readings, patients_M: np.ndarray, readers_N: np.ndarray, num_resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """`crossed_means` of readings, drawn by the readers of these names."""
-    complete_N = readings.complete_N
-    means_BA = np.full((num_resamples, len(readings.values_AN)), np.nan)
-    if not complete_N.any():
-        return means_BA
-    known_A = readings.known_A
-    values_An = readings.complete_values_An
+    complete_N, values_An = readings.complete_N, readings.complete_values_An
     kept_m, place_n = np.unique(readings.image_N[complete_N], return_inverse=True)
     labels_G, patient_m = np.unique(np.asarray(patients_M)[kept_m], return_inverse=True)
     labels_R, reader_n = np.unique(np.asarray(readers_N)[complete_N], return_inverse=True)
     times = _Times(patient_m[place_n], place_n, reader_n)
-    step = max(1, CELLS // len(labels_G))
-    for start in range(0, num_resamples, step):
-        rows = slice(start, min(start + step, num_resamples))
-        patients_Gb = np.empty((len(labels_G), rows.stop - start), dtype=np.min_scalar_type(len(labels_G)))
-        for part, counts in count_batches(len(labels_G), rows.stop - start, rng):
+
+    def means(size: int) -> np.ndarray:
+        patients_Gb = np.empty((len(labels_G), size), dtype=np.min_scalar_type(len(labels_G)))
+        for part, counts in count_batches(len(labels_G), size, rng):
             patients_Gb[:, part] = counts.T
-        readers_Rb = resample_counts(len(labels_R), rows.stop - start, rng).T.astype(float)
-        for first in range(0, rows.stop - start, WIDTH):
+        readers_Rb = resample_counts(len(labels_R), size, rng).T.astype(float)
+        means_bA = np.full((size, len(values_An)), np.nan)
+        for first in range(0, size, WIDTH):
             part = slice(first, first + WIDTH)
             sums_Ab, images_b = times.weighed(values_An, patients_Gb[:, part], readers_Rb[:, part])
-            has_image_b = images_b > 0
-            means_Ab = np.full(sums_Ab.shape, np.nan)
-            means_Ab[:, has_image_b] = sums_Ab[:, has_image_b] / images_b[has_image_b]
-            means_BA[start + first : start + first + len(images_b), known_A] = means_Ab.T
-    return means_BA
+            np.divide(sums_Ab.T, images_b[:, None], out=means_bA[part], where=images_b[:, None] > 0)
+        return means_bA
+
+    return _in_batches(readings, num_resamples, len(labels_G), means)
 
 
 class _Times:
