@@ -1,4 +1,4 @@
-"""One core for each process that runs tests side by side, and the longest files first."""
+"""One core for each process that runs tests side by side, children that keep what they compile, longest files first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # before anything loads torch or a BLAS, and for the children too: two processes of two threads each would wait for
     # each other
     os.environ["OMP_NUM_THREADS"] = "1"
+
+# as in study.mk: else every stage and command that a test starts compiles PyTorch, pandas and DVC again
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LONGEST = (  # from 80 down to 10 s alone on a core
     *("test_annotate_page.py", "test_pipeline.py", "test_annotate_fuzz.py", "test_report_evidence.py"),

@@ -141,6 +141,18 @@ def fabricate(
         write_json(root / f"metrics/{name}.json", metrics)
 
 
+def finished_masks(root: Path) -> None:
+    """Turns a fabricated study into one of finished masks, without single annotations."""
+    write_json(root / "metrics/consensus.json", {"nonempty_consensus": 5, "expert_expert_iou_percent": None})
+    once = pd.read_csv(root / "plots/agreement.csv").assign(annotations=1, iou=np.nan, random_iou=np.nan)
+    write_csv(root / "plots/agreement.csv", once)
+    (root / "plots/professions.csv").write_text("profession,annotators,annotations,pairs,iou\n")
+    write_npz(
+        root / "data/annotations.npz", images=np.zeros(0, "U1"), masks=np.zeros((0, 48, 48), bool),
+        annotators=np.zeros(0, "U1"), professions=np.zeros(0, "U1"), annotations=np.zeros(0, "U1"),
+    )  # fmt: skip
+
+
 def model_check(**statuses: str) -> dict[str, Any]:
     """metrics/models/<key>.json of a sound classifier; `statuses`: by check, where they are not ok."""
     return {

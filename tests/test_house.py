@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -70,13 +71,23 @@ def modules() -> list[Path]:
     return sorted(SRC.rglob("*.py"))
 
 
-def imported(path: Path, root: Path = SRC) -> Iterator[tuple[str, str]]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imported(path: Path) -> tuple[tuple[str, str], ...]:
     """(module, name) of each import of ours; the name is empty where a module is imported whole."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 module = f"{node.module}.{alias.name}"
-                is_module = root.joinpath(*module.split(".")).with_suffix(".py").is_file()
+                is_module = SRC.joinpath(*module.split(".")).with_suffix(".py").is_file()
                 yield (module, "") if is_module else (node.module, alias.name)
         elif isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -157,9 +168,8 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_a_package_is_one_sentence_and_imports_nothing() -> None:
     for path in LIBRARY.rglob("__init__.py"):
-        body = ast.parse(path.read_text()).body
-        assert len(body) == 1, path
-        text = ast.get_docstring(ast.parse(path.read_text()))
+        assert len(parsed(path).body) == 1, path
+        text = ast.get_docstring(parsed(path))
         assert text, path
         assert text.endswith("."), path
         assert "\n" not in text, path
@@ -175,7 +185,7 @@ def test_no_path_of_the_pipeline_is_a_default_of_the_library() -> None:
     places = ("data/", "metrics/", "plots/")
     wrong = []
     for path in LIBRARY.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             for default in (*node.args.defaults, *node.args.kw_defaults):
@@ -187,10 +197,11 @@ def test_no_path_of_the_pipeline_is_a_default_of_the_library() -> None:
     assert wrong == []
 
 
+@cache
 def path_constants(path: Path) -> set[str]:
     """Names of a module's constants whose value names a place of the pipeline."""
     names: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.Assign):
             texts = [leaf.value for leaf in ast.walk(node.value) if isinstance(leaf, ast.Constant)]
             if any(isinstance(text, str) and text.startswith(("data/", "metrics/", "plots/")) for text in texts):

@@ -52,6 +52,13 @@ def test_committed_results_of_committed_code_need_no_word(project: Path) -> None
     assert fresh(project) == (0, "", "")
 
 
+def test_processes_keep_what_they_compile(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each of the study's stages compiles PyTorch and pandas again."""
+    (project / ".venv/bin/dvc").write_text("#!/bin/sh\nexit ${PYTHONDONTWRITEBYTECODE:-0}\n")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert fresh(project) == (0, "", "")
+
+
 def test_stale_results_fail(project: Path) -> None:
     dvc_says(project, 1)
     code, _, error = fresh(project)
