@@ -44,7 +44,9 @@ def quantus_metrics(maps: np.ndarray, masks: np.ndarray) -> Scored:
 
 
 def chexlocalize(maps: np.ndarray, masks: np.ndarray) -> Scored:
-    """The steps of CheXlocalize's published evaluation (Saporta et al. 2022), written anew: it is no package.
+    """The steps of CheXlocalize's published evaluation (Saporta et al. 2022).
+
+    Reimplemented here, because it is not packaged for installation.
 
     Otsu's threshold by OpenCV on the map in 256 grey values, IoU by logical operations, a hit where the highest pixel
     lies inside. Its run-length encoding of every mask to a JSON file and back is left out, in its favour.

@@ -45,7 +45,7 @@ ALLOWED = {
     "report": ("alignment", "counts", "model_check", "statistics", "study"),
     "score": (
         *("alignment", "aspect", "chunks", "counts", "experts", "formats", "images", "lungs", "map_files", "names"),
-        *("packed_masks", "processes", "report", "rows", "rows_on_disk", "study", "verdict"),
+        *("packed_masks", "report", "rows", "rows_on_disk", "study", "verdict"),
     ),
     "explain": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
     "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study", "subcommands"),

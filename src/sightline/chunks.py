@@ -6,7 +6,6 @@ that is cut short, damaged or of another run counts as missing.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from sightline.processes import in_processes
 
 State = TypeVar("State")
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 Arrays = Mapping[str, np.ndarray]
 KEY = "key of the run"
 
@@ -45,13 +45,15 @@ class Kept:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return False  # it is computed again
 
+    def arrays(self, name: str, number: int) -> Arrays:
+        """The arrays of a chunk that is there, each read when it is asked for."""
+        return _Stored(self.path(name, number))
+
     def save(self, name: str, number: int, arrays: Arrays) -> None:
         path = self.path(name, number)
         beside = path.with_suffix(".part")
-        with open(beside, "wb") as file:
+        with open(beside, "wb") as file:  # not flushed to the disk: what a power cut damages, `has` finds
             np.savez(file, **{KEY: np.array(self.key)}, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
         beside.replace(path)
 
     def stored(self, name: str, number: int) -> Arrays:
@@ -103,15 +105,16 @@ def in_chunks(
     name: str,
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
+    few: int = 1,
 ) -> Sequence[Arrays]:
     """The arrays of each item, in order: in memory, or, with `kept`, in its files, of which missing ones are computed.
 
-    `told` is called with the number of each item as its result is there.
+    `told` is called with the number of each item as its result is there. `few`: so many are computed by this process.
     """
     told = told or (lambda _: None)
     if kept is None:
         found = []
-        for number, arrays in enumerate(in_processes(function, state, items)):
+        for number, arrays in enumerate(_results(function, state, items, few)):
             found.append(arrays)
             told(number)
         return found
@@ -122,9 +125,17 @@ def in_chunks(
         else:
             missing.append(number)
     work: tuple[Any, ...] = (function, state, items, name, kept)
-    for number in in_processes(_kept, work, missing):
+    for number in _results(_kept, work, missing, few):
         told(number)
     return Made(partial(kept.stored, name), range(len(items)))
+
+
+def _results(
+    function: Callable[[State, Item], Result], state: State, items: Sequence[Item], few: int
+) -> Iterator[Result]:
+    if len(items) > few:
+        return in_processes(function, state, items)
+    return (function(state, item) for item in items)
 
 
 def _kept(work: tuple[Any, ...], number: int) -> int:

@@ -122,19 +122,22 @@ def _closed(mask_hw: np.ndarray) -> np.ndarray:
 
 
 def _widened_by_disc(mask_hw: np.ndarray) -> np.ndarray:
-    """The mask with all cells whose squared distance to one of its cells is at most CLOSING * (CLOSING + 1)."""
-    h, w = mask_hw.shape
-    reach = CLOSING * (CLOSING + 1)
-    wide_hw, across = mask_hw.copy(), 0  # the mask widened along rows by `across` cells
-    widened_hw = np.zeros_like(mask_hw)
+    """The mask with all cells whose squared distance to one of its cells is at most CLOSING * (CLOSING + 1).
+
+    Not of the outer CLOSING columns, where the rows before and behind reach in.
+    """
+    # One whole number of a bit per cell: a shift moves all cells, by rows or along them.
+    (h, w), reach = mask_hw.shape, CLOSING * (CLOSING + 1)
+    cells = int.from_bytes(np.packbits(mask_hw).tobytes(), "big") >> (-h * w % 8)
+    wide, across, widened = cells, 0, 0  # the mask widened along rows by `across` cells
     for away in range(CLOSING, -1, -1):  # rows at this distance, the farthest first: their chords are the shortest
         while (across + 1) ** 2 + away**2 <= reach:
             across += 1
-            wide_hw[:, across:] |= mask_hw[:, : w - across]
-            wide_hw[:, : w - across] |= mask_hw[:, across:]
-        widened_hw[away:] |= wide_hw[: h - away]
-        widened_hw[: h - away] |= wide_hw[away:]
-    return widened_hw
+            wide |= cells << across | cells >> across
+        widened |= wide << away * w | wide >> away * w
+    widened = (widened & (1 << h * w) - 1) << (-h * w % 8)
+    bits = np.frombuffer(widened.to_bytes(-(-h * w // 8), "big"), np.uint8)
+    return np.unpackbits(bits, count=h * w).reshape(h, w).view(bool)
 
 
 def _without_holes(mask_hw: np.ndarray) -> np.ndarray:

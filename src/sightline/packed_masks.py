@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from sightline.rows_on_disk import RowFile, Rows
+from sightline.rows_on_disk import RowFile, StoredRows
 
 Grid = tuple[int, int]
 
 
-class PackedMasks(Rows):
+class PackedMasks(StoredRows):
     """M bool masks, H x W each: `masks[row]` reads one, `masks.rows(rows_N)` some."""
 
     def __init__(self, file: RowFile, grid: Grid, rows_M: Sequence[int] | np.ndarray) -> None:
@@ -48,7 +48,7 @@ class PackedMasks(Rows):
         return np.array(masks, bool).reshape(-1, *self.grid)
 
 
-class PackedGroups(Rows):
+class PackedGroups(StoredRows):
     """G groups of bool masks, such as the readers of each image: `groups[row]` reads one, R x H x W; R may differ."""
 
     def __init__(self, masks: PackedMasks, sizes_G: Sequence[int] | np.ndarray) -> None:

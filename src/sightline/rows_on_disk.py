@@ -13,7 +13,7 @@ from typing import Any, Self, SupportsIndex, overload
 import numpy as np
 
 
-class Rows(Sequence[np.ndarray]):
+class StoredRows(Sequence[np.ndarray]):
     """An array for each image, read when it is asked for: `rows[row]`; a slice is the same of fewer images.
 
     It can be sent to other processes: what it holds of files are their paths.
@@ -43,9 +43,15 @@ class RowFile:
     It can be sent to other processes, as the file's path; each opens the file for itself.
     """
 
-    def __init__(self, path: Path, length: int, start: int = 0, keeps: object = None) -> None:
-        """`length`: bytes of a row; `start`: bytes before the first one; `keeps`: lives as long in this process."""
+    def __init__(
+        self, path: Path, length: int, start: int = 0, keeps: object = None, stride: int | None = None
+    ) -> None:
+        """`length`: bytes of a row; `start`: bytes before the first one; `keeps`: lives as long in this process.
+
+        `stride`: bytes from one row's beginning to the next one's; None: `length`.
+        """
         self.path, self.length, self.start, self._keeps = path, length, start, keeps
+        self.stride = stride or length
         self._descriptor: int | None = None
 
     def read(self, row: int) -> bytes:
@@ -53,7 +59,7 @@ class RowFile:
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_RDONLY)
             weakref.finalize(self, os.close, self._descriptor)
-        content = os.pread(self._descriptor, self.length, self.start + row * self.length)
+        content = os.pread(self._descriptor, self.length, self.start + row * self.stride)
         if len(content) != self.length:
             raise OSError(f"{self.path}: ends before its row {row}")
         return content

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sightline.chunks import Kept
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, packed, row_bytes
 from sightline.rows_on_disk import RowFile, RowWriter
 from sightline.score.consensus_in import Others, Shares, consensus_masks
-from sightline.score.cores import Cores
 from sightline.score.maps_in import read_maps
 from sightline.score.npz_rows import Npz
 from sightline.score.work import Work
@@ -65,8 +65,7 @@ def test_groups_and_what_follows_from_them(tmp_path: Path, masks: tuple[np.ndarr
     masks_MHW, on_disk = masks
     groups = PackedGroups(on_disk, [3, 0, 1, 2])
     expected = [masks_MHW[:3], masks_MHW[:0], masks_MHW[3:4], masks_MHW[4:]]
-    with Cores() as cores:
-        agreed, empty = consensus_masks(groups, Work(tmp_path / "work"), cores)
+    agreed, empty = consensus_masks(groups, Work(Kept(tmp_path / "work", "")))
     assert empty == [1, 2]
     fields = (
         (groups, lambda masks_RHW: masks_RHW), (agreed, consensus_mask),
@@ -82,14 +81,6 @@ def test_groups_and_what_follows_from_them(tmp_path: Path, masks: tuple[np.ndarr
         np.testing.assert_array_equal(field[::-3][1], of_masks(expected[0]))
 
 
-def test_many_items_go_to_processes_and_come_back_in_order() -> None:
-    items = range(-50, 50)
-    with Cores(few=10) as cores:
-        assert [*cores.map(abs, items, chunk=7)] == [abs(item) for item in items]
-        with pytest.raises(TypeError):
-            [*cores.map(len, items)]
-
-
 @pytest.mark.parametrize("kind", ["stored", "compressed", "by columns"])
 def test_a_stack_in_an_npz_is_read_by_rows(tmp_path: Path, kind: str) -> None:
     values = np.random.default_rng(4).normal(size=(5, 4, 3)).astype(np.float32)
@@ -97,8 +88,8 @@ def test_a_stack_in_an_npz_is_read_by_rows(tmp_path: Path, kind: str) -> None:
     save = np.savez if kind == "stored" else np.savez_compressed
     save(tmp_path / "maps.npz", images=list("abcde"), cam=np.asfortranarray(values) if kind == "by columns" else values)
     problems: list[str] = []
-    work = Work(tmp_path / "work")
-    by_method, strangers = read_maps(tmp_path / "maps.npz", problems, work, Cores())
+    work = Work(Kept(tmp_path / "work", ""))
+    by_method, strangers = read_maps(tmp_path / "maps.npz", problems, work)
     assert problems == [f"{tmp_path}/maps.npz, cam of c: 1 values that are NaN or infinite"]
     assert not strangers
     assert [path.name for path in work.folder.iterdir()] == ([] if kind == "stored" else ["maps1.rows"])
@@ -118,7 +109,7 @@ def test_arrays_and_files_named_by_image_are_read_when_asked(tmp_path: Path) -> 
         np.save(tmp_path / "cam" / f"{name.removesuffix('.png')}.npy", values)
     for path in (tmp_path / "maps.npz", tmp_path / "cam"):
         problems: list[str] = []
-        maps = read_maps(path, problems, Work(), Cores())[0][""].of(["b", "a"])
+        maps = read_maps(path, problems, Work())[0][""].of(["b", "a"])
         assert problems == []
         for one in (maps, pickle.loads(pickle.dumps(maps))):
             assert one.shapes == [(2, 5), (3, 3)]
@@ -137,7 +128,7 @@ def test_a_damaged_npz_is_one_line_wherever_the_damage_is(tmp_path: Path) -> Non
     for damaged in (bytes(content), bytes(content[:200]), b"no archive"):
         path.write_bytes(damaged)
         with pytest.raises(StudyError, match=f"{path}: not a readable NPZ"):
-            read_maps(path, [], Work(), Cores())
+            read_maps(path, [], Work())
     np.savez(path, images=list("ab"), cam=np.array([None, None]))
     with pytest.raises(StudyError, match="not a readable NPZ"):
         Npz(path).array("cam")
@@ -155,7 +146,7 @@ def test_a_temporary_folder_goes_with_what_is_in_it(tmp_path: Path) -> None:
     assert file.read(0) == b"1"
     del file
     assert not folder.exists()
-    assert Work(tmp_path / "own").folder.is_dir()
+    assert Work(Kept(tmp_path / "own", "")).folder.is_dir()
 
 
 def test_a_fork_opens_an_npz_for_itself(tmp_path: Path) -> None:

@@ -178,7 +178,8 @@ def files_at(path: Path, format: str | None = None) -> list[tuple[Path, str]]:
     if format is not None and format not in FORMATS:
         raise StudyError(f"format {format!r} cannot be read{nearest_name(format, FORMATS)}")
     _refuse_absent(path)
-    if not path.is_dir() or any(kind.fits(Peek(path)) for kind in FORMATS.values()):
+    peek = Peek(path)  # one for all formats: each would list the folder again
+    if not path.is_dir() or any(kind.fits(peek) for kind in FORMATS.values()):
         return [(path, format or format_of(path))]
     files, problems = [], []
     for part in sorted(path.iterdir()):

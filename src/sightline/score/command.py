@@ -28,8 +28,9 @@ from sightline.score.films import first_strip, score_viewer
 from sightline.score.gather import gather
 from sightline.score.page import score_report
 from sightline.score.printed import printed_table
+from sightline.score.progress import progress
 from sightline.score.results import RULES, image_table, results
-from sightline.score.resuming import progress, resumed
+from sightline.score.resuming import resumed
 from sightline.score.verdict import judged
 from sightline.score.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
@@ -133,7 +134,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _written(arguments: argparse.Namespace, kept: Kept) -> tuple[dict[str, Any], list[str]]:
     """Scores and writes everything; the results, and what to know of the inputs."""
-    study, origin = gather(arguments, kept.folder / "inputs")
+    study, origin = gather(arguments, kept)
     num_images = len(study.images)
     with progress("scores", num_images) as told:
         scores = score_images(study, RULES, arguments.threshold, kept, told)

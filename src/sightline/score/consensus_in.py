@@ -11,12 +11,11 @@ import numpy as np
 
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, packed, row_bytes
-from sightline.rows_on_disk import RowFile, Rows, RowWriter
-from sightline.score.cores import Cores
+from sightline.rows_on_disk import StoredRows
 from sightline.score.work import Work
 
 
-class _OfReaders(Rows):
+class _OfReaders(StoredRows):
     """What follows from each image's masks."""
 
     def __init__(self, readers: PackedGroups) -> None:
@@ -51,16 +50,14 @@ class Others(_OfReaders):
         return left_out_consensus(self._readers.at(row))
 
 
-def consensus_masks(readers: PackedGroups, work: Work, cores: Cores) -> tuple[PackedMasks, list[int]]:
+def consensus_masks(readers: PackedGroups, work: Work) -> tuple[PackedMasks, list[int]]:
     """The consensus of each image, and the rows of those whose consensus is empty."""
-    path, grid, empty = work.file("consensus"), readers.grid, []
-    with RowWriter(path, row_bytes(grid)) as file:
-        for row, mask in enumerate(cores.map(_packed_consensus, readers)):
-            file.add(mask)
-            if is_empty(mask):
-                empty.append(row)
-    return PackedMasks(RowFile(path, row_bytes(grid), keeps=work), grid, range(len(readers))), empty
+    file, are_empty = work.rows("consensus", _packed_consensus, readers, row_bytes(readers.grid))
+    empty = [row for row, is_it in enumerate(are_empty) if is_it]
+    return PackedMasks(file, readers.grid, range(len(readers))), empty
 
 
-def _packed_consensus(masks_RHW: np.ndarray) -> bytes:
-    return packed(consensus_mask(masks_RHW))
+def _packed_consensus(masks_RHW: np.ndarray) -> tuple[bytes, bool]:
+    """The row, and whether it is empty."""
+    row = packed(consensus_mask(masks_RHW))
+    return row, is_empty(row)

@@ -13,12 +13,12 @@ import numpy as np
 
 from sightline.alignment.ladder import MapsAndRegions
 from sightline.aspect import Size
+from sightline.chunks import Kept
 from sightline.counts import counted
 from sightline.formats.fields import size_of
 from sightline.images.film_files import film_files
 from sightline.score.aspects import map_problems, mask_problems, squashed_note
 from sightline.score.consensus_in import Others, Shares, consensus_masks
-from sightline.score.cores import Cores
 from sightline.score.maps_in import MapSet, read_maps
 from sightline.score.patients import named_patients, warning_of
 from sightline.score.pictures_in import read_films, read_lungs, sizes_of_films
@@ -28,24 +28,20 @@ from sightline.score.work import Work
 from sightline.study.errors import StudyError, collapsed
 
 
-def gather(arguments: argparse.Namespace, folder: Path | None = None) -> tuple[MapsAndRegions, Origin]:
+def gather(arguments: argparse.Namespace, kept: Kept | None = None) -> tuple[MapsAndRegions, Origin]:
     """The study that the command's arguments name, and what its results say of it; StudyError with all problems.
 
-    Of the study's images, memory holds names: masks and films lie as rows in files of `folder` (None: a temporary one
-    that lives as long as the study), maps in their own files, and `field[row]` reads one.
+    Of the study's images, memory holds names: masks and films lie as rows in files of `kept`'s folder (None: a
+    temporary one that lives as long as the study), maps in their own files, and `field[row]` reads one. With `kept`, a
+    run that was killed goes on.
     """
-    with Cores() as cores:
-        return _gathered(arguments, Work(folder), cores)
-
-
-def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[MapsAndRegions, Origin]:
-    problems: list[str] = []
-    maps, left_out = _maps(arguments, problems, work, cores)
+    work, problems = Work(kept), list[str]()
+    maps, left_out = _maps(arguments, problems, work)
     with_maps = [set(of_candidate.places) for of_candidate in maps.values()] or [set()]
     shapes = {candidate: of_candidate.shapes for candidate, of_candidate in maps.items()}
     paths = {} if arguments.images is None else film_files(arguments.images)
     wanted = frozenset(set.intersection(*with_maps))
-    films = sizes_of_films(sorted(wanted), paths, cores)
+    films = sizes_of_films(sorted(wanted), paths, work)
     asked = Asked(
         images=wanted,
         sizes=films,
@@ -55,7 +51,7 @@ def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[
         format=arguments.format,
         image_size=_image_size(arguments.image_size),
     )
-    regions = read_regions([Path(path) for path in arguments.masks], asked, problems, work, cores)
+    regions = read_regions([Path(path) for path in arguments.masks], asked, problems, work)
     images, grid = regions.asked, regions.grid
     for candidate, by_image in shapes.items():
         left_out[f"maps of {candidate} without a region"] = sorted(set(by_image) - regions.images)
@@ -73,9 +69,9 @@ def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[
     problems += map_problems(shapes, regions.sizes, films)
     pixels = lungs = None
     if arguments.images:
-        pixels = read_films(images, paths, grid, problems, work, cores, wants_bodies=not arguments.lungs)
+        pixels = read_films(images, paths, grid, problems, work, wants_bodies=not arguments.lungs)
     if arguments.lungs:
-        lungs, lung_sizes = read_lungs(images, arguments.lungs, grid, problems, work, cores)
+        lungs, lung_sizes = read_lungs(images, arguments.lungs, grid, problems, work)
         expected = {image: films.get(image, sizes[0][0]) for image, sizes in regions.sizes.items()}
         problems += mask_problems(lung_sizes, expected, first_paths, asked.grid)
     if problems:
@@ -86,7 +82,7 @@ def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[
     notes = [*regions.notes, *squashed_note(regions.sizes, films)]
     if not arguments.patients and (warning := warning_of(images)):
         notes.append(warning)
-    masks, empty = consensus_masks(regions.readers, work, cores)
+    masks, empty = consensus_masks(regions.readers, work)
     anatomy = "lungs" if lungs is not None else "body" if pixels is not None else "none"
     bodies = lungs if lungs is not None else None if pixels is None else pixels.bodies
     study = MapsAndRegions(
@@ -111,14 +107,14 @@ def _gathered(arguments: argparse.Namespace, work: Work, cores: Cores) -> tuple[
 
 
 def _maps(
-    arguments: argparse.Namespace, problems: list[str], work: Work, cores: Cores
+    arguments: argparse.Namespace, problems: list[str], work: Work
 ) -> tuple[dict[str, MapSet], dict[str, list[str]]]:
     """All maps by candidate, and the names of files beside them that are no maps, by reason."""
     maps: dict[str, MapSet] = {}
     left_out: dict[str, list[str]] = {}
     for text in (arguments.maps, *arguments.also):
         name, path = named_path(text)
-        by_method, strangers = read_maps(path, problems, work, cores)
+        by_method, strangers = read_maps(path, problems, work)
         left_out[f"files beside the maps of {name} that are no PNG or NPY"] = strangers
         for method, by_image in by_method.items():
             candidate = f"{name}.{method}" if method else name

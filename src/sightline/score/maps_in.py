@@ -7,9 +7,11 @@ once; StudyError is raised only where nothing is left to read. h w grid of one m
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,14 @@ import numpy as np
 from sightline.aspect import Size
 from sightline.map_files import SUFFIXES, checked_map, read_map
 from sightline.names import image_name, stem_of
-from sightline.rows_on_disk import Rows
-from sightline.score.cores import Cores
+from sightline.rows_on_disk import StoredRows
 from sightline.score.npz_rows import Npz
+from sightline.score.progress import progress
 from sightline.score.work import Work
 from sightline.study.errors import StudyError
 
 
-class Maps(Rows):
+class Maps(StoredRows):
     """M raw maps, float64 h x w each, signed and of any range: `maps[row]` reads one from its file."""
 
     def __init__(self, read: Callable[[Any], np.ndarray], places: Sequence[Any], shapes: Sequence[Size]) -> None:
@@ -65,7 +67,7 @@ class MapSet:
         return Maps(self.read, [self.places[image] for image in images], [self.shapes[image] for image in images])
 
 
-def read_maps(path: Path, problems: list[str], work: Work, cores: Cores) -> tuple[dict[str, MapSet], list[str]]:
+def read_maps(path: Path, problems: list[str], work: Work) -> tuple[dict[str, MapSet], list[str]]:
     """The maps by method, checked, and the names of files that are not maps.
 
     A folder of PNG or NPY, one per image: one method, named "". An NPZ with `images` (M names): every other array is a
@@ -74,7 +76,7 @@ def read_maps(path: Path, problems: list[str], work: Work, cores: Cores) -> tupl
     alone, go to `work`.
     """
     if path.is_dir():
-        maps, strangers = _map_folder(path, problems, cores)
+        maps, strangers = _map_folder(path, problems, work)
         return {"": maps}, strangers
     if not path.is_file():
         raise StudyError(f"{path}: no folder and no file; MAPS is a folder of PNG or NPY, or an NPZ")
@@ -83,34 +85,43 @@ def read_maps(path: Path, problems: list[str], work: Work, cores: Cores) -> tupl
     npz = Npz(path)
     if "images" in npz.names:
         return _by_method(npz, problems, work), []
-    return {"": _by_image(npz, problems)}, []
+    return {"": _by_image(npz, problems, work)}, []
 
 
-def _map_folder(folder: Path, problems: list[str], cores: Cores) -> tuple[MapSet, list[str]]:
-    maps = MapSet(read_map)
-    parts = sorted(part for part in folder.iterdir() if not part.name.startswith(".") and part.is_file())
-    paths = [path for path in parts if path.suffix.lower() in SUFFIXES]
+def _map_folder(folder: Path, problems: list[str], work: Work) -> tuple[MapSet, list[str]]:
+    maps = MapSet(_map_at)
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
+    paths = [str(folder / name) for name in names if Path(name).suffix.lower() in SUFFIXES]
     seen = set()
-    for path, found in zip(paths, cores.map(_looked_at, paths), strict=True):
-        image = image_name(path.stem)
+    for path, found in zip(paths, work.each("maps", _looked_at, paths), strict=True):
+        image = image_name(Path(path).stem)
         if image in seen:
             problems.append(f"{path}: a second map of {image}")
         seen.add(image)
         if isinstance(found, str):
             problems.append(f"{path}: {found}")
         else:
-            maps.add(image, path, found)
+            maps.add(image, path, _as_size(found))
     if not seen:
         problems.append(f"{folder}: no .png or .npy file")
-    return maps, [path.name for path in parts if path.suffix.lower() not in SUFFIXES]
+    return maps, [name for name in names if Path(name).suffix.lower() not in SUFFIXES]
 
 
-def _looked_at(path: Path) -> Size | str:
+def _map_at(path: str) -> np.ndarray:
+    return read_map(Path(path))
+
+
+def _looked_at(path: str) -> Size | str:
     """(rows, columns) of the map in a file, or what is wrong with it."""
     try:
-        return _size(read_map(path))
+        return _size(_map_at(path))
     except ValueError as error:
         return str(error)
+
+
+def _as_size(found: list[int]) -> Size:
+    return found[0], found[1]
 
 
 def _size(map_hw: np.ndarray) -> Size:
@@ -118,19 +129,26 @@ def _size(map_hw: np.ndarray) -> Size:
     return rows, cols
 
 
-def _by_image(npz: Npz, problems: list[str]) -> MapSet:
+def _by_image(npz: Npz, problems: list[str], work: Work) -> MapSet:
     maps, names = MapSet(npz.array), npz.names
-    for name in names:
+    for name, found in zip(names, work.each("maps", partial(_array_looked_at, npz=npz), names), strict=True):
         image = stem_of(name[: -len(".npy")] if name.lower().endswith(".npy") else name)
         if image in maps.places:
             problems.append(f"{npz.path}: a second map of {image}")
-        try:
-            maps.add(image, name, _size(checked_map(npz.array(name))))
-        except ValueError as error:
-            problems.append(f"{npz.path}, {name}: {error}")
+        if isinstance(found, str):
+            problems.append(f"{npz.path}, {name}: {found}")
+        else:
+            maps.add(image, name, _as_size(found))
     if not names:
         problems.append(f"{npz.path}: holds no array")
     return maps
+
+
+def _array_looked_at(name: str, npz: Npz) -> Size | str:
+    try:
+        return _size(checked_map(npz.array(name)))
+    except ValueError as error:
+        return str(error)
 
 
 def _by_method(npz: Npz, problems: list[str], work: Work) -> dict[str, MapSet]:
@@ -147,9 +165,11 @@ def _by_method(npz: Npz, problems: list[str], work: Work) -> dict[str, MapSet]:
             problems.append(f"{path}, {method}: {wrong}")
             continue
         maps = by_method[method] = MapSet(stack)
-        for place, (image, map_hw) in enumerate(zip(images, stack, strict=True)):
-            try:
-                maps.add(image, place, _size(checked_map(map_hw)))
-            except ValueError as error:
-                problems.append(f"{path}, {method} of {image}: {error}")
+        with progress(f"maps of {method}", len(images)) as told:
+            for place, (image, map_hw) in enumerate(zip(images, stack, strict=True)):
+                told(1)
+                try:
+                    maps.add(image, place, _size(checked_map(map_hw)))
+                except ValueError as error:
+                    problems.append(f"{path}, {method} of {image}: {error}")
     return by_method

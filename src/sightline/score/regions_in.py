@@ -7,9 +7,11 @@ read. H W common grid, R readers, A annotations.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,11 +21,10 @@ from sightline.experts.annotation_reader import Cleanup, annotation_table, first
 from sightline.experts.findings import findings_in
 from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
-from sightline.formats.readers import read_files
+from sightline.formats.readers import files_at, read_files
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, row_bytes
-from sightline.rows_on_disk import RowFile, RowWriter
-from sightline.score.cores import Cores
-from sightline.score.region_files import Part, drawn_part, folder_part
+from sightline.rows_on_disk import RowFile
+from sightline.score.region_files import Part, drawn_part, folder_part, png_part
 from sightline.score.work import Work
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns
@@ -75,16 +76,14 @@ class Regions:
     """What the readers of the files left out or took to be, in sentences."""
 
 
-def read_regions(
-    paths: Sequence[Path], asked: Asked, problems: list[str], work: Work | None = None, cores: Cores | None = None
-) -> Regions:
+def read_regions(paths: Sequence[Path], asked: Asked, problems: list[str], work: Work | None = None) -> Regions:
     """The regions at all `paths` together: folders with annotations.csv, and files and folders of `formats/`.
 
     A reader keeps the name in the files; where a file names nobody, each of several `paths` is a reader, named by it.
     An image with masks of several readers needs a consensus. Annotations without a region, and a reader's second
     annotation of an image, by time, are left out and named. One mask at a time is held on the grid; all go to `work`.
     """
-    work, cores = work or Work(), cores or Cores()
+    work = work or Work()
     parts: list[Part] = []
     contents = []
     folder_labels: set[str] = set()
@@ -92,7 +91,11 @@ def read_regions(
         if is_annotation_folder(path):
             table, findings = annotation_table(path), asked.findings or ()
             folder_labels |= set(findings_in(table))
-            parts.append(folder_part(path, table, asked.cleanup, sorted({*findings} & {*findings_in(table)}), cores))
+            parts.append(folder_part(path, table, asked.cleanup, sorted({*findings} & {*findings_in(table)}), work))
+        elif files_at(path, asked.format) == [(path, "png")]:
+            part, of_folder = png_part(path, _reader_name(path, paths), work)
+            contents.append(of_folder)
+            parts.append(part)
         else:
             contents.append(_contents(path, asked, _reader_name(path, paths)))
             parts.append(drawn_part(path, contents[-1].drawings))
@@ -111,11 +114,12 @@ def read_regions(
             sizes_of.setdefault(image_of[row], []).append((size, where))
     images = set(image_of)
     try:
-        masks, has_region = _masks_on_grid(parts, is_asked_A, grid, work, cores)
+        masks, has_region, wrong = _masks_on_grid(parts, is_asked_A, grid, work)
     except StudyError as error:
         problems += error.cases or [str(error)]
         nothing = PackedGroups(PackedMasks(RowFile(work.file("drawn"), row_bytes(grid)), grid, []), [])
         return Regions(grid=grid, asked=[], readers=nothing, images=images, sizes=sizes_of, is_single=True)
+    problems += wrong
     rows_of, names, left_out = _by_image(table.iloc[rows], has_region)
     asked_images = sorted(rows_of)
     by_image = [rows_of[image] for image in asked_images]
@@ -133,21 +137,43 @@ def read_regions(
 
 
 def _masks_on_grid(
-    parts: Sequence[Part], is_asked_A: np.ndarray, grid: Size, work: Work, cores: Cores
-) -> tuple[PackedMasks, list[bool]]:
-    """The masks of the annotations asked for, in the order of the parts and their rows, and which have a region.
+    parts: Sequence[Part], is_asked_A: np.ndarray, grid: Size, work: Work
+) -> tuple[PackedMasks, list[bool], list[str]]:
+    """The masks of the annotations asked for, in the order of the parts and their rows; which have a region; problems.
 
-    StudyError with all problems of a folder; the masks of annotations not asked for are checked too.
+    The masks of annotations not asked for are checked too, where masks are checked at all. StudyError with all problems
+    of a folder with annotations.csv.
     """
-    path, has_region, start = work.file("drawn"), [], 0
-    with RowWriter(path, row_bytes(grid)) as file:
-        for part in parts:
-            asked_a = is_asked_A[start : start + len(part.table)]
-            start += len(part.table)
-            for row in part.masks(grid, asked_a, cores):
-                has_region.append(not is_empty(row))
-                file.add(row)
-    return PackedMasks(RowFile(path, row_bytes(grid), keeps=work), grid, range(len(has_region))), has_region
+    readings: list[_Reading] = []
+    ends: list[int] = []
+    asked: list[bool] = []
+    start = 0
+    for part in parts:
+        asked_a = is_asked_A[start : start + len(part.table)].tolist()
+        start += len(part.table)
+        for is_asked, reading in zip(asked_a, part.readings(), strict=True):
+            if is_asked or part.check is not None:
+                asked.append(is_asked)
+                readings.append(_Reading(part.on_grid, reading))
+        ends.append(len(readings))
+    file, known = work.rows("masks", partial(_on_grid, grid=grid), readings, row_bytes(grid))
+    problems: list[str] = []
+    for part, begin, end in zip(parts, [0, *ends], ends, strict=False):
+        if part.check is not None:
+            problems += part.check([of_reading for of_reading, _ in known[begin:end]])
+    rows = np.flatnonzero(asked)
+    return PackedMasks(file, grid, rows), [known[row][1] for row in rows.tolist()], problems
+
+
+class _Reading(NamedTuple):
+    on_grid: Callable[[Any, Size], tuple[bytes, Any]]
+    reading: Any
+
+
+def _on_grid(one: _Reading, grid: Size) -> tuple[bytes, tuple[Any, bool]]:
+    """The row of a mask; what its part has to check, and whether the mask has a region."""
+    row, known = one.on_grid(one.reading, grid)
+    return row, (known, not is_empty(row))
 
 
 def is_annotation_folder(path: Path) -> bool:

@@ -10,12 +10,10 @@ import argparse
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-
-from tqdm import tqdm
 
 import sightline
 from sightline.chunks import Kept
@@ -69,14 +67,3 @@ def _files(path: Path, suffix: str = "") -> Iterator[tuple[str, int, int]]:
             if name.endswith(suffix):
                 stat = Path(folder, name).stat()
                 yield str(Path(folder, name)), stat.st_size, stat.st_mtime_ns
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar with the time that is left, on a terminal; nothing is printed into files."""
-    with tqdm(total=total, desc=what, unit=" images", disable=None) as bar:
-
-        def told(images: int) -> None:
-            bar.update(images)
-
-        yield told
