@@ -19,17 +19,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sightline.alignment.ladder import score_images
+import pandas as pd
+
+from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
 from sightline.alignment.region_scores import SCORES
 from sightline.chunks import Kept
 from sightline.formats.readers import FORMATS
-from sightline.report.viewer import FOLDER, write_beside
-from sightline.score.films import first_strip, score_viewer
 from sightline.score.gather import gather
-from sightline.score.page import score_report
-from sightline.score.printed import printed_table
 from sightline.score.progress import progress
-from sightline.score.results import RULES, image_table, results
+from sightline.score.results import RULES, Origin, image_table, results
 from sightline.score.resuming import resumed
 from sightline.score.verdict import judged
 from sightline.score.verdict import settings as verdict_settings
@@ -127,6 +125,8 @@ def run(arguments: argparse.Namespace) -> None:
     refuse_unwritable(arguments.out)
     with resumed(arguments) as kept:
         summary, notes = _written(arguments, kept)
+    from sightline.score.printed import printed_table  # loads matplotlib
+
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(printed_table(summary, arguments.out))
@@ -148,8 +148,25 @@ def _written(arguments: argparse.Namespace, kept: Kept) -> tuple[dict[str, Any],
     write_csv(arguments.out / "scores.csv", image_table(study, scores))
     write_csv(arguments.out / "verdict.csv", verdict.table)
     write_json(arguments.out / "scores.json", summary)
-    shown, few = score_viewer(study, scores, verdict.table, origin, arguments.threshold)
+    _write_page(arguments, study, scores, summary, verdict.table, origin)
+    return summary, origin.notes
+
+
+def _write_page(
+    arguments: argparse.Namespace,
+    study: MapsAndRegions,
+    scores: Scores,
+    summary: dict[str, Any],
+    contrasts: pd.DataFrame,
+    origin: Origin,
+) -> None:
+    """Writes OUT/report.html, and the films beside it."""
+    # matplotlib loads with these, which neither reading nor scoring needs
+    from sightline.report.viewer import FOLDER, write_beside
+    from sightline.score.films import first_strip, score_viewer
+    from sightline.score.page import score_report
+
+    shown, few = score_viewer(study, scores, contrasts, origin, arguments.threshold)
     page = score_report(summary, shown, few, first_strip(study, scores))
     write_beside(arguments.out / FOLDER, shown)
     write_text(arguments.out / "report.html", page)
-    return summary, origin.notes
