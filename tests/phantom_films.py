@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from sightline.alignment.baselines import centred_gaussian
+from sightline.alignment.other_patients import OtherPatients
 from sightline.experts.cleanup import clean_annotation
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.images.annotators import simulated_annotations
@@ -70,9 +71,10 @@ def known_maps(study: Study, cells: int) -> dict[str, np.ndarray]:
     gaussian_MHW = np.broadcast_to(centred_gaussian(*size), films.masks_MHW.shape)
     corner_HW = np.zeros(size)
     corner_HW[: size[0] // 8, : size[1] // 8] = 1
+    others = OtherPatients(films.shares_MHW, films.patients_M, films.masks_MHW)
     return {
         "oracle": on_cells(study.lesions_MHW, cells),
-        "atlas": on_cells(np.array([films.other_patients.atlas(row) for row in range(len(films.images))]), cells),
+        "atlas": on_cells(np.array([others.atlas(row) for row in range(len(films.images))]), cells),
         "gaussian": on_cells(gaussian_MHW, cells),
         "stranger": on_cells(np.roll(study.lesions_MHW, 1, axis=0), cells),
         "marker": on_cells(np.broadcast_to(corner_HW, films.masks_MHW.shape), cells),

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from sightline.alignment import rank_matrix
 from sightline.alignment.binarised import binarised
-from sightline.alignment.rank_matrix import rank_matrix, shared_pixels
-from sightline.alignment.region_scores import SCORES, descending_order, region_scores, regions_of, sorted_map
+from sightline.alignment.region_scores import (
+    SCORES,
+    descending_order,
+    region_scores,
+    regions_of,
+    regions_one_by_one,
+    sorted_map,
+)
 from sightline.alignment.targets import targets_of
 from sightline.alignment.threshold_free import image_scores, map_scores
 
@@ -70,6 +77,8 @@ def test_a_map_on_paper() -> None:
 
 def test_rules_for_empty_full_and_no_regions() -> None:
     with pytest.raises(ValueError, match="without a pixel: 1"):
+        regions_one_by_one(iter([np.array([True]), np.array([False])]), 1)
+    with pytest.raises(ValueError, match="without a pixel: 1"):
         regions_of(np.array([[[True]], [[False]]]))
     full = region_scores(sorted_map(np.array([[0.2, 1.0]])), regions_of(np.ones((1, 1, 2), bool)), ["auroc", "rank"])
     assert np.isnan(full[0, 0])
@@ -79,7 +88,8 @@ def test_rules_for_empty_full_and_no_regions() -> None:
         region_scores(sorted_map(np.zeros((2, 2))), regions_of(np.ones((1, 1, 2), bool)))
 
 
-def test_many_maps_on_many_regions_are_the_maps_one_by_one() -> None:
+@pytest.mark.parametrize("together", [2**23, 3000, 1])
+def test_many_maps_on_many_regions_are_the_maps_one_by_one(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Smooth maps, maps with ties at every cut, maps of 0 and 1, a flat one; regions small, large and whole."""
     rng = np.random.default_rng(8)
     maps = rng.random((7, 24, 31)).astype(np.float32)
@@ -89,9 +99,34 @@ def test_many_maps_on_many_regions_are_the_maps_one_by_one() -> None:
     masks[0, 3, 4] = True
     regions = regions_of(masks)
     expected = np.array([region_scores(sorted_map(map_HW), regions, ["rank"])[0] for map_HW in maps])
-    np.testing.assert_array_equal(rank_matrix((sorted_map(map_HW) for map_HW in maps), len(maps), regions), expected)
-    shared = shared_pixels((map_HW.ravel() == 1 for map_HW in maps), len(maps), regions)
+    monkeypatch.setattr(rank_matrix, "TOGETHER", together)
+    ranks = rank_matrix.RankMatrix(regions)
+    rows = [ranks.add(sorted_map(map_HW)) for map_HW in maps]
+    ranks.finish()
+    np.testing.assert_array_equal(rows, expected)
+    shared = [regions.shared(map_HW.ravel() == 1) for map_HW in maps]
     np.testing.assert_array_equal(shared, np.einsum("mhw,rhw->mr", maps == 1, masks.astype(int)))
+
+
+def test_the_highest_pixels_hold_all_that_a_count_needs() -> None:
+    rng = np.random.default_rng(11)
+    fine = rng.random(3000).astype(np.float32)
+    zeros = np.where(fine < 0.5, np.float32(-0.0), fine)
+    for values in (fine, np.round(fine * 5) / 5, fine * 0, -fine, fine.astype(np.float64), zeros):
+        for count in (1, 7, 1500, 3000):
+            found = rank_matrix.highest_pixels(values, count)
+            assert set(np.flatnonzero(values >= np.sort(values)[-count])) <= set(found)
+            assert (np.diff(found) > 0).all()
+    assert len(rank_matrix.highest_pixels(fine, 100)) < 150
+
+
+def test_average_precision_on_images_whose_ranks_need_more_than_two_bytes() -> None:
+    rng = np.random.default_rng(10)
+    map_HW = np.round(rng.random((300, 301)), 3).astype(np.float32)
+    masks = rng.random((3, 300, 301)) < np.array([0.001, 0.1, 0.9])[:, None, None]
+    found = region_scores(sorted_map(map_HW), regions_of(masks), ["ap"])[0]
+    expected = [average_precision_score(mask_HW.ravel(), map_HW.ravel()) for mask_HW in masks]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_a_map_of_two_values_scores_as_if_it_were_sorted() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
+from sightline.alignment.region_scores import regions_of
 from sightline.maps import scaled_maps
-from sightline.verdict.frames import lung_boxes, movable_masks, moved, regions_in_frame
+from sightline.verdict.frames import Box, lung_boxes, movable, regions_in_frame
 from sightline.verdict.through_grid import area_weights, through_grid
 
 
@@ -33,6 +36,43 @@ def test_empty_and_full_masks_are_flat() -> None:
     assert not through_grid(np.array([np.zeros((8, 8), bool), np.ones((8, 8), bool)]), (3, 3)).any()
 
 
+def moved(mask_HW: np.ndarray, source: Box, target: Box) -> np.ndarray:
+    """The mask in the other frame, by the code."""
+    moved_HW = np.zeros(mask_HW.shape, bool)
+    regions = movable(regions_of(mask_HW[None]), [source], (mask_HW.shape[0], mask_HW.shape[1]))
+    moved_HW.ravel()[regions_in_frame(regions, target).pixels_K] = True
+    return moved_HW
+
+
+def moved_pixel_by_pixel(mask_HW: np.ndarray, source: Box, target: Box) -> np.ndarray:
+    """The definition: each pixel takes the value at the place of its centre in the other image; an empty one stays."""
+    moved_HW = np.zeros(mask_HW.shape, bool)
+    for row, col in np.ndindex(mask_HW.shape):
+        from_row = math.floor((row + 0.5 - target[0]) * source[1] / target[1] + source[0])
+        from_col = math.floor((col + 0.5 - target[2]) * source[3] / target[3] + source[2])
+        if 0 <= from_row < mask_HW.shape[0] and 0 <= from_col < mask_HW.shape[1]:
+            moved_HW[row, col] = mask_HW[from_row, from_col]
+    return moved_HW if moved_HW.any() else mask_HW
+
+
+def test_regions_of_many_runs_move_as_their_pixels_do() -> None:
+    rng = np.random.default_rng(3)
+    masks = rng.random((40, 15, 18)) < rng.uniform(0.02, 0.9, 40)[:, None, None]
+    masks[:, 7, 9] = True
+    masks[0], masks[1], masks[1, 3, 4] = True, False, True
+    boxes = [
+        (int(rng.integers(0, 10)), int(rng.integers(1, 6)), int(rng.integers(0, 9)), int(rng.integers(1, 10)))
+        for _ in masks
+    ]
+    regions = movable(regions_of(masks), boxes, (15, 18))
+    for target in boxes:
+        found = regions_in_frame(regions, target)
+        for number, (mask_HW, source) in enumerate(zip(masks, boxes, strict=True)):
+            expected = moved_pixel_by_pixel(mask_HW, source, target)
+            pixels = found.pixels_K[found.pixels_of(number)]
+            np.testing.assert_array_equal(np.sort(pixels), np.flatnonzero(expected))
+
+
 def test_a_region_moves_with_the_lungs() -> None:
     mask = np.zeros((12, 12), bool)
     mask[2:4, 2:4] = True
@@ -52,7 +92,7 @@ def test_boxes_and_regions_of_a_block() -> None:
     masks = np.zeros((2, 10, 10), bool)
     masks[:, 4:6, 4:6] = True
     boxes = lung_boxes(lungs[:2])
-    regions = regions_in_frame(movable_masks(masks, boxes), boxes[0], masks.shape[1:])
+    regions = regions_in_frame(movable(regions_of(masks), boxes, (10, 10)), boxes[0])
     assert regions.size_R.tolist() == [4, int(moved(masks[1], boxes[1], boxes[0]).sum())]
 
 

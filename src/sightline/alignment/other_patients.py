@@ -69,9 +69,8 @@ class OtherPatients:
 
     def atlas(self, index: int) -> np.ndarray:
         """Mean share over the images of other patients, float64 H x W in [0, 1]; all 0 without any."""
-        num_others = np.count_nonzero(self._patient_M != self._patient_M[index])
-        rest_HW = self._total_HW - self._own(index).sum(axis=0, dtype=np.float64)
-        return np.where(self.marked(index), rest_HW, 0) / max(num_others, 1)
+        num_others = int(np.count_nonzero(self._patient_M != self._patient_M[index]))
+        return atlas_without(self._own(index), self._total_HW, self._marks_HW, num_others)
 
     def regions(self, index: int, rng: np.random.Generator, draws: int) -> np.ndarray:
         """Regions of up to `draws` images of other patients that have one, without replacement, bool K x H x W.
@@ -95,6 +94,17 @@ class OtherPatients:
 
     def _own_images(self, index: int) -> list[int]:
         return np.flatnonzero(self._patient_M == self._patient_M[index]).tolist()
+
+
+def atlas_without(own_NHW: np.ndarray, total_HW: np.ndarray, marks_HW: np.ndarray, num_others: int) -> np.ndarray:
+    """Mean share over the images of other patients, float64 H x W in [0, 1]; all 0 without any.
+
+    `own_NHW`: the shares of the patient's own images; `total_HW`: the sum of all images' shares, float64; `marks_HW`:
+    int, how many images have a reader who marked the pixel; `num_others`: images of other patients.
+    """
+    rest_HW = total_HW - own_NHW.sum(axis=0, dtype=np.float64)
+    is_marked_HW = marks_HW > np.count_nonzero(own_NHW > 0, axis=0)
+    return np.where(is_marked_HW, rest_HW, 0) / max(num_others, 1)
 
 
 def _density(region_HW: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ R regions, H W image grid, P = H * W pixels, K pixels of all regions together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,12 +48,6 @@ class Regions:
         return (np.arange(1, len(self.pixels_K) + 1) - np.repeat(self.starts_R, self.size_R)).astype(np.float64)
 
     @cached_property
-    def bases_K(self) -> np.ndarray:
-        """uint32 or uint64, the number of each pixel's region times P: with a rank added, a key to sort by region."""
-        short = np.uint32 if len(self) * self.num_pixels < 2**32 else np.uint64
-        return (self.rows_K * self.num_pixels).astype(short)
-
-    @cached_property
     def sizes_K(self) -> np.ndarray:
         """int32, the pixels of each pixel's region."""
         return np.repeat(self.size_R.astype(np.int32), self.size_R)
@@ -67,6 +61,25 @@ class Regions:
             pixels_K=pixels_K, starts_R=np.cumsum(size_R) - size_R, size_R=size_R, num_pixels=self.num_pixels
         )
 
+    def pixels_of(self, region: int) -> slice:
+        """Where in `pixels_K` a region's pixels are."""
+        return slice(int(self.starts_R[region]), int(self.starts_R[region] + self.size_R[region]))
+
+    @cached_property
+    def runs_L(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each run of successive pixels the first one and the one after it, int L; first runs, int R."""
+        begins_K = np.diff(self.pixels_K, prepend=-2) != 1
+        begins_K[self.starts_R] = True
+        places_L = np.flatnonzero(begins_K)
+        first_L = self.pixels_K[places_L]
+        return first_L, first_L + np.diff(places_L, append=len(begins_K)), np.searchsorted(places_L, self.starts_R)
+
+    def shared(self, mask_P: np.ndarray) -> np.ndarray:
+        """int R: each region's pixels at which a mask of 0 and 1 is 1: a running total, read at the ends of runs."""
+        first_L, end_L, runs_R = self.runs_L
+        total = np.concatenate([[0], np.cumsum(mask_P, dtype=np.int32)])
+        return np.add.reduceat(total[end_L] - total[first_L], runs_R, dtype=np.int64)
+
     def counts(self, is_K: np.ndarray) -> np.ndarray:
         """int R: of each region, the pixels for which it is true."""
         return np.add.reduceat(is_K.view(np.uint8), self.starts_R, dtype=np.int64)
@@ -79,16 +92,20 @@ class Regions:
 def regions_of(masks_RHW: np.ndarray) -> Regions:
     """`masks_RHW`: bool; an empty region raises ValueError: it has no score."""
     flat_RP = masks_RHW.reshape(len(masks_RHW), int(np.prod(masks_RHW.shape[1:])))
-    rows_K, pixels_K = np.divmod(np.flatnonzero(flat_RP), flat_RP.shape[1])
-    return _regions(rows_K, pixels_K, len(flat_RP), flat_RP.shape[1])
+    return regions_one_by_one(flat_RP, flat_RP.shape[1])
 
 
-def _regions(rows_K: np.ndarray, pixels_K: np.ndarray, num_regions: int, num_pixels: int) -> Regions:
-    size_R = np.bincount(rows_K, minlength=num_regions)
+def regions_one_by_one(masks: Iterable[np.ndarray], num_pixels: int) -> Regions:
+    """`regions_of`, of which no more than one mask is held at a time; `num_pixels`: of a mask."""
+    pixels = [np.flatnonzero(mask_HW) for mask_HW in masks]
+    size_R = np.array([len(of_region) for of_region in pixels], int)
     empty = np.flatnonzero(size_R == 0)
     if empty.size:
         raise ValueError(f"regions without a pixel: {', '.join(map(str, empty))}")
-    return Regions(pixels_K=pixels_K, starts_R=np.cumsum(size_R) - size_R, size_R=size_R, num_pixels=num_pixels)
+    return Regions(
+        pixels_K=np.concatenate([np.zeros(0, int), *pixels]), starts_R=np.cumsum(size_R) - size_R, size_R=size_R,
+        num_pixels=num_pixels,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +118,11 @@ class SortedMap:
     def order_P(self) -> np.ndarray:
         """int, the pixels from the highest value down."""
         return descending_order(self.values_P)
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether a score has needed the order already."""
+        return "order_P" in vars(self)
 
     @cached_property
     def _first_L(self) -> np.ndarray:
@@ -182,12 +204,12 @@ class OnRegions:
     @cached_property
     def above_K(self) -> np.ndarray:
         """int32, pixels of the map with a higher value."""
-        return self.of_map.above_P[self.regions.pixels_K]
+        return self.of_map.above_P.take(self.regions.pixels_K)
 
     @cached_property
     def tied_K(self) -> np.ndarray:
         """int32, pixels of the map with the same value, itself counted."""
-        return self.of_map.tied_P[self.regions.pixels_K]
+        return self.of_map.length_S.take(self.above_K)
 
 
 def region_scores(of_map: SortedMap, regions: Regions, scores: Sequence[str] = SCORES) -> np.ndarray:
@@ -201,8 +223,8 @@ def region_scores(of_map: SortedMap, regions: Regions, scores: Sequence[str] = S
     if not len(regions):
         return np.zeros((len(scores), 0))
     seen = OnRegions(of_map=of_map, regions=regions)
-    if of_map.is_binary:  # by the same sums as `rank_matrix` and `binary_maps`, so that equal maps score equal bits
-        shared_1R = regions.sums(of_map.values_P[regions.pixels_K])[None]
+    if of_map.is_binary:  # by the same sums as `binary_maps`, so that equal maps score equal bits
+        shared_1R = regions.shared(of_map.values_P)[None]
         size_11 = np.array([[np.count_nonzero(of_map.values_P)]])
         by_score = overlap_scores(shared_1R, size_11, regions.size_R, regions.num_pixels)
         return np.stack([by_score[score][0] for score in scores])
@@ -217,9 +239,10 @@ def rank(seen: OnRegions) -> np.ndarray:
     # that begins at the cut has none; a region as large as the image has no cut.
     first_R, tied_R = seen.of_map.runs(np.minimum(size_R, regions.num_pixels - 1))
     crosses_R = (first_R < size_R) & (size_R < regions.num_pixels)
-    if crosses_R.any():
-        in_run_R = regions.counts(seen.above_K == np.repeat(first_R.astype(np.int32), size_R))
-        taken_R = taken_R - np.where(crosses_R, in_run_R * (1 - (size_R - first_R) / tied_R), 0)
+    in_run_R = np.zeros(len(size_R))
+    for region in np.flatnonzero(crosses_R).tolist():
+        in_run_R[region] = np.count_nonzero(seen.above_K[regions.pixels_of(region)] == first_R[region])
+    taken_R = taken_R - np.where(crosses_R, in_run_R * (1 - (size_R - first_R) / tied_R), 0)
     return taken_R / size_R
 
 
@@ -235,14 +258,18 @@ def auroc(seen: OnRegions) -> np.ndarray:
 
 def average_precision(seen: OnRegions) -> np.ndarray:
     """Pixel average precision, float64 R; a tie is one step."""
-    regions = seen.regions
-    keys_K = regions.bases_K + seen.above_K.view(np.uint32)
-    keys_K.sort()  # of each region, from the highest value down; the regions stay in place
-    place_S = np.flatnonzero(np.append(keys_K[1:] != keys_K[:-1], True))  # the last pixel of each step
-    above_S = (keys_K - regions.bases_K)[place_S]
-    reached_S = above_S + seen.of_map.length_S.view(np.uint32)[above_S]
+    regions, ends_R = seen.regions, seen.regions.starts_R + seen.regions.size_R
+    is_short = regions.num_pixels <= 2**16
+    above_K: np.ndarray = seen.above_K.astype(np.uint16 if is_short else np.int32)
+    for start, end in zip(regions.starts_R.tolist(), ends_R.tolist(), strict=True):
+        above_K[start:end].sort(kind="stable" if is_short else None)  # NumPy sorts 16 bits by radix if stable
+    is_last_K = np.append(above_K[1:] != above_K[:-1], True)
+    is_last_K[ends_R - 1] = True
+    place_S = np.flatnonzero(is_last_K)  # the last pixel of each step
+    above_S = above_K.take(place_S)
+    reached_S = above_S + seen.of_map.length_S.take(above_S)
     hits_S = np.diff(place_S, prepend=-1)
-    precision_S = hits_S * regions.places_K[place_S] / reached_S
+    precision_S = hits_S * regions.places_K.take(place_S) / reached_S
     return np.add.reduceat(precision_S, np.searchsorted(place_S, regions.starts_R)) / regions.size_R
 
 
@@ -251,14 +278,14 @@ def mass(seen: OnRegions) -> np.ndarray:
     values_P, regions = seen.of_map.values_P, seen.regions
     if values_P.max() == values_P.min():
         return regions.size_R / regions.num_pixels
-    return regions.sums(values_P[regions.pixels_K]) / values_P.sum(dtype=np.float64)
+    return regions.sums(values_P.take(regions.pixels_K)) / values_P.sum(dtype=np.float64)
 
 
 def pointing(seen: OnRegions) -> np.ndarray:
     """Share of the peak's pixels inside, float64 R."""
     values_P, regions = seen.of_map.values_P, seen.regions
     is_peak_P = values_P == values_P.max()
-    return regions.counts(is_peak_P[regions.pixels_K]) / np.count_nonzero(is_peak_P)
+    return regions.counts(is_peak_P.take(regions.pixels_K)) / np.count_nonzero(is_peak_P)
 
 
 _SCORED = {"rank": rank, "ap": average_precision, "auroc": auroc, "mass": mass, "pointing": pointing}

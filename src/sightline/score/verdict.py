@@ -16,8 +16,9 @@ from sightline.chunks import Kept
 from sightline.rows import Picked
 from sightline.verdict.films import Films
 from sightline.verdict.results import verdicts
-from sightline.verdict.scored import Cells, score_films
+from sightline.verdict.scored import score_films
 from sightline.verdict.settings import Verdict
+from sightline.verdict.survey import Cells
 from sightline.verdict.tables import contrast_table
 
 SETTINGS = ("level", "power", "resamples", "permutations")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sightline.statistics.crossed import crossed_interval
+from sightline.verdict.compared_maps import ANATOMY, REGION
 from sightline.verdict.judge import Judge
 from sightline.verdict.power import Power, find_power
-from sightline.verdict.scored import ANATOMY, REGION
 
 KINDS = {"expert": "positive", "region": "positive"}  # all others are negative
 

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-from sightline.alignment.other_patients import OtherPatients
 from sightline.rows import Rows
 
 Maps = Mapping[str, Rows]
@@ -51,7 +50,3 @@ class Films:
     @property
     def num_patients(self) -> int:
         return len(np.unique(self.patients_M))
-
-    @cached_property
-    def other_patients(self) -> OtherPatients:
-        return OtherPatients(self.shares_MHW, self.patients_M, self.masks_MHW)

@@ -16,9 +16,10 @@ from sightline.statistics.contrasts import Found, all_contrasts
 from sightline.statistics.crossed import Seen, crossed_contrasts, crossed_draws
 from sightline.statistics.streams import stream
 from sightline.verdict.by_block import OfSome, difference, mean
+from sightline.verdict.compared_maps import ANATOMY, REGION
 from sightline.verdict.films import Films
 from sightline.verdict.power import Studies
-from sightline.verdict.scored import ANATOMY, REGION, Scored
+from sightline.verdict.scored import Scored
 from sightline.verdict.settings import Verdict
 
 NAN = float("nan")

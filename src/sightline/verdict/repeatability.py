@@ -14,8 +14,9 @@ import numpy as np
 from sightline.rows import Picked
 from sightline.verdict.films import Films
 from sightline.verdict.results import verdicts
-from sightline.verdict.scored import Cells, score_films
+from sightline.verdict.scored import score_films
 from sightline.verdict.settings import Verdict
+from sightline.verdict.survey import Cells
 
 UNPERTURBED = "unperturbed"
 

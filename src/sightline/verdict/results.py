@@ -15,13 +15,14 @@ from scipy.special import stdtrit
 
 from sightline.statistics.crossed import crossed_interval
 from sightline.statistics.holm import holm
+from sightline.verdict.compared_maps import ANATOMY
 from sightline.verdict.controls import GridControls, grid_controls
 from sightline.verdict.decision import Evidence, decided
 from sightline.verdict.films import Films
 from sightline.verdict.images_needed import images_needed
 from sightline.verdict.judge import NAN, Judge, Key, judge
 from sightline.verdict.over_chance import over_chance
-from sightline.verdict.scored import ANATOMY, Scored
+from sightline.verdict.scored import Scored
 from sightline.verdict.sentences import sentence
 from sightline.verdict.settings import Verdict
 

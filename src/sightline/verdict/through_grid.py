@@ -6,13 +6,16 @@ model is compared with is seen through the model's grid. K masks, H W image grid
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from sightline.maps import scaled_maps
 
 
+@lru_cache(maxsize=16)
 def area_weights(n_in: int, n_out: int) -> np.ndarray:
-    """Weights of area averaging along one axis, float64 n_out x n_in; each row sums to 1.
+    """Weights of area averaging along one axis, float64 n_out x n_in, read-only; each row sums to 1.
 
     A pixel that two cells share counts for each by the part that lies inside it, so that n_in need not be a multiple.
     """
@@ -20,7 +23,9 @@ def area_weights(n_in: int, n_out: int) -> np.ndarray:
     pixels = np.arange(n_in)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     weights = np.clip(overlap, 0, None)
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    weights.setflags(write=False)
+    return weights
 
 
 def through_grid(maps_KHW: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
@@ -31,6 +36,10 @@ def through_grid(maps_KHW: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
     """
     _, height, width = maps_KHW.shape
     rows, columns = min(cells[0], height), min(cells[1], width)
-    cells_Khw = area_weights(height, rows) @ maps_KHW.astype(np.float64) @ area_weights(width, columns).T
+    cells_Khw = maps_KHW.astype(np.float64)
+    if (rows, columns) != (height, width):
+        cells_Khw = area_weights(height, rows) @ cells_Khw @ area_weights(width, columns).T
+    elif maps_KHW.dtype == bool:  # as it is, but for a mask of the whole image, which is flat
+        return (maps_KHW & ~maps_KHW.all(axis=(1, 2), keepdims=True)).astype(np.float32)
     # Cells that are equal differ in the last bits, which scaling a map of one value would blow up to its whole range.
     return scaled_maps(np.round(cells_Khw, 12), height, width)
