@@ -171,7 +171,7 @@ def differences(seeds: int) -> dict[str, Any]:
         np.array(list(inputs.read_probabilities(runs, test, inputs.PREDICTIONS).values())) for runs in keys
     ]
     classification = classification_differences(
-        *probabilities, test["label"].to_numpy(), test["patient"].to_numpy(), resamples, level,
+        *probabilities, test.labels_N, test.patients_N, resamples, level,
         stream(params.seed, "pretrained", "by patient"),
     )  # fmt: skip
     maps = {}

@@ -1,7 +1,8 @@
-"""Scores every saliency map against the consensus: IoU at the threshold, Pointing Game, chance and random maps.
+"""Scores every saliency map against the consensus: IoU at the threshold, Pointing Game, chance, random maps, intervals.
 
 Reads data/consensus.npz, data/saliency/<key>.npz of every model and the patients of data/prepared/index.csv; writes
-data/alignment.csv (image x model x method), metrics/alignment.json and plots/threshold_sweep.csv.
+data/alignment.csv (image x model x method), metrics/alignment.json, metrics/intervals.json and
+plots/threshold_sweep.csv.
 Run: python src/align.py
 """
 
@@ -9,13 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sightline.alignment.at_threshold import score_maps, summarise
+from sightline.alignment.at_threshold import intervals, score_maps, summarise
+from sightline.columns import read_columns, write_columns
 from sightline.inputs import CONSENSUS, INDEX, SALIENCY, read_consensus, read_maps, read_patients
+from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
-from sightline.study.files import write_csv, write_json
+from sightline.study.files import write_json
 from sightline.study.models import Entry, runs_of
 from sightline.study.parameters import read_params
+
+ALIGNMENT = "data/alignment.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,7 @@ class Params:
     threshold: float
     """Values of a scaled map at or above it are salient."""
     align: Align
+    bootstrap: Bootstrap
     models: dict[str, Entry]
 
     def __post_init__(self) -> None:
@@ -50,9 +56,14 @@ def main() -> None:
     maps = read_maps(runs_of(params.models), images, SALIENCY) if images else {}  # without a consensus no map is needed
     rng = stream(params.seed, "align", "random maps")
     table, sweep = score_maps(maps, images, masks_MHW, params.threshold, params.align.random_maps, rng)
-    write_csv("data/alignment.csv", table)
-    write_csv("plots/threshold_sweep.csv", sweep)
+    write_columns(ALIGNMENT, table)
+    write_columns("plots/threshold_sweep.csv", sweep)
     write_json("metrics/alignment.json", summarise(table, sweep, patients))
+    # of the scores as they are written: the table alone gives the intervals
+    written = read_columns(ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float})
+    settings, rng = params.bootstrap, stream(params.seed, "bootstrap", "alignment by patient")
+    by_name = dict(zip(images, patients, strict=True))
+    write_json("metrics/intervals.json", intervals(written, by_name, settings.resamples, settings.level, rng))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline import inputs
 from sightline.alignment.settings import Ladder
+from sightline.columns import read_columns, wide
 from sightline.statistics.delong import delong_clustered, delong_test
 from sightline.statistics.exact_tests import grouped_pointing_p, mcnemar_exact
 from sightline.statistics.holm import holm
@@ -26,9 +26,11 @@ from sightline.statistics.resampling import hierarchical_weights, paired_differe
 from sightline.statistics.significance import two_sided_sign_flip_p
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
-from sightline.study.files import read_csv, write_json
+from sightline.study.files import write_json
 from sightline.study.models import Entry, classifying, primary_method, runs_of
 from sightline.study.parameters import read_params
+
+Scores = dict[str, np.ndarray]  # of the maps by candidate, M images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +46,19 @@ def main() -> None:
     metrics: dict[str, Any] = {"auroc": auroc_pairs(networks), "alignment": {}, "pointing": {}, "methods": {}}
     images, masks_MHW, _ = inputs.read_consensus(inputs.CONSENSUS)
     if images:
-        table = read_csv("data/ladder.csv", {"image": str, "candidate": str, "kind": str})
-        scored = table[table["kind"] == "model"]
+        primary = params.ladder.primary
+        text = dict.fromkeys(("image", "candidate", "kind"), str)
+        table = read_columns("data/ladder.csv", {**text, primary: float, "pointing": float})
         patients = np.array(inputs.read_patients(images, inputs.INDEX, inputs.CONSENSUS))
-        values = scored.pivot(index="candidate", columns="image", values=params.ladder.primary)[images]
-        hits = scored.pivot(index="candidate", columns="image", values="pointing")[images]
-        by_model = candidates_by_model(list(values.index), list(runs_of(params.models)))
+        scored = {name: column[table["kind"] == "model"] for name, column in table.items()}
+        values, hits = (wide(scored, "candidate", metric, images) for metric in (primary, "pointing"))
+        by_model = candidates_by_model(list(values), list(runs_of(params.models)))
         chosen = [chosen_candidate(model, candidates) for model, candidates in by_model.items() if candidates]
         metrics["alignment"] = alignment_pairs(values, hits, list(combinations(chosen, 2)), patients, params)
         within = [pair for candidates in by_model.values() for pair in combinations(candidates, 2)]
         metrics["methods"] = alignment_pairs(values, hits, within, patients, params)
-        chance_M = masks_MHW.mean(axis=(1, 2))
-        metrics["pointing"] = pointing_tests(hits, chance_M, patients)
-        metrics["primary"] = params.ladder.primary
+        metrics["pointing"] = pointing_tests(hits, masks_MHW.mean(axis=(1, 2)), patients)
+        metrics["primary"] = primary
         is_single = len(np.unique(patients)) == len(patients)
         metrics["pointing_pairs_test"] = "McNemar's exact test" if is_single else "sign flips by patient"
     write_json("metrics/comparisons.json", metrics)
@@ -84,7 +86,7 @@ def auroc_pairs(networks: list[str]) -> dict[str, Any]:
         return {}
     test = inputs.read_test_images(inputs.INDEX)
     probability_AN = np.array([*inputs.read_probabilities(networks, test, inputs.PREDICTIONS).values()])
-    auroc_A, covariance_AA = delong_clustered(test["label"].to_numpy(), probability_AN, test["patient"].to_numpy())
+    auroc_A, covariance_AA = delong_clustered(test.labels_N, probability_AN, test.patients_N)
     p_AA = delong_test(auroc_A, covariance_AA)
     results = {
         f"{networks[a]} - {networks[b]}": {"difference": auroc_A[a] - auroc_A[b], "p": p_AA[a, b]}
@@ -94,7 +96,7 @@ def auroc_pairs(networks: list[str]) -> dict[str, Any]:
 
 
 def alignment_pairs(
-    values: pd.DataFrame, hits: pd.DataFrame, pairs: list[tuple[str, str]], patients: np.ndarray, params: Params
+    values: Scores, hits: Scores, pairs: list[tuple[str, str]], patients: np.ndarray, params: Params
 ) -> dict[str, Any]:
     """`<a> - <b>`: paired difference with its interval, p by sign flips, and `p_pointing` as said above."""
     if not pairs:
@@ -108,8 +110,7 @@ def alignment_pairs(
         return stream(params.seed, "compare", "sign flips")
 
     for one, other in pairs:
-        a_M, b_M = values.loc[one].to_numpy(float), values.loc[other].to_numpy(float)
-        hit_a_M, hit_b_M = hits.loc[one].to_numpy(float), hits.loc[other].to_numpy(float)
+        a_M, b_M, hit_a_M, hit_b_M = values[one], values[other], hits[one], hits[other]
         spread = paired_difference(a_M[None], b_M, weights_BM, settings.level, num_patients)
         results[f"{one} - {other}"] = {
             "difference": spread.estimate[0],
@@ -123,7 +124,7 @@ def alignment_pairs(
     return adjusted(results)
 
 
-def pointing_tests(hits: pd.DataFrame, chance_M: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
+def pointing_tests(hits: Scores, chance_M: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
     """`<model>.<method>`: hits, hits expected by chance, and the exact one-sided p-value."""
     return adjusted(
         {
@@ -131,9 +132,9 @@ def pointing_tests(hits: pd.DataFrame, chance_M: np.ndarray, patients: np.ndarra
                 "hits": row.sum(),
                 "expected": chance_M.sum(),
                 "images": len(row),
-                "p": grouped_pointing_p(row.to_numpy(float), chance_M, patients),
+                "p": grouped_pointing_p(row, chance_M, patients),
             }
-            for candidate, row in hits.iterrows()
+            for candidate, row in hits.items()
         }
     )
 

@@ -63,7 +63,7 @@ def main() -> None:
     entry, number = read_classifying(key)
     path = f"metrics/faithfulness/{key}.json"
     tests = inputs.read_test_images(inputs.INDEX)
-    images = tests.index[tests["label"] == 1].tolist()
+    images = [image for image, label in zip(tests.images, tests.labels_N, strict=True) if label == 1]
     images = images[: params.faithfulness.images or len(images)]
     if not images:
         write_json(path, {})

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline.alignment.settings import Ladder
-from sightline.inputs import INDEX, PREDICTIONS, read_patients, read_probabilities, read_test_images
+from sightline.columns import Columns, read_columns
+from sightline.inputs import INDEX, PREDICTIONS, SplitFilms, read_patients, read_probabilities, read_test_images
 from sightline.statistics.classification import METRICS, six_metrics
 from sightline.statistics.families import family_summary, score_family
 from sightline.statistics.resampling import resample_patient_counts
 from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
-from sightline.study.files import read_csv, write_json
+from sightline.study.files import write_json
 from sightline.study.models import Entry, families_of
 from sightline.study.parameters import read_params
 
@@ -46,9 +46,11 @@ def main() -> None:
     if families:
         test = read_test_images(INDEX)
         counts_BN = resample_patient_counts(
-            test["patient"].to_numpy(), params.bootstrap.resamples, stream(params.seed, "families", "by patient")
+            test.patients_N, params.bootstrap.resamples, stream(params.seed, "families", "by patient")
         )
-        alignment = read_csv(ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float})
+        alignment = read_columns(
+            ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float}
+        )
         ladder = ladder_scores(params.ladder.primary)
         for key, runs in families.items():
             results[key] = {
@@ -61,13 +63,13 @@ def main() -> None:
     print("; ".join(f"{key}: {len(runs)} seeds" for key, runs in families.items()) or "no model has several seeds")
 
 
-def classification(runs: list[str], test: pd.DataFrame, counts_BN: np.ndarray, level: float) -> dict[str, Any]:
+def classification(runs: list[str], test: SplitFilms, counts_BN: np.ndarray, level: float) -> dict[str, Any]:
     """`<metric>`: its family; the variance over images is that of the seeds' mean under resamples of patients."""
-    label_N = test["label"].to_numpy()
-    weights_BN = np.concatenate([np.ones((1, len(test)), dtype=int), counts_BN])
+    label_N = test.labels_N
+    weights_BN = np.concatenate([np.ones((1, len(label_N)), dtype=int), counts_BN])
     probabilities = read_probabilities(runs, test, PREDICTIONS)
     value_SB6 = np.stack([six_metrics(weights_BN, label_N, probability_N) for probability_N in probabilities.values()])
-    degrees = max(test["patient"].nunique() - 1, 1)
+    degrees = max(len(np.unique(test.patients_N)) - 1, 1)
     results = {}
     for column, metric in enumerate(METRICS):
         mean_B = value_SB6[:, 1:, column].mean(axis=0)
@@ -77,26 +79,32 @@ def classification(runs: list[str], test: pd.DataFrame, counts_BN: np.ndarray, l
     return results
 
 
-def ladder_scores(primary: str) -> pd.DataFrame:
+def ladder_scores(primary: str) -> Columns:
     """image, model, method and the primary metric of the models' maps, from data/ladder.csv."""
-    table = read_csv(LADDER, {"image": str, "candidate": str, "kind": str, primary: float})
-    scored = table[table["kind"] == "model"]
-    names = scored["candidate"].str.rsplit(".", n=1, expand=True).reindex(columns=[0, 1])
-    return scored.assign(model=names[0], method=names[1])[["image", "model", "method", primary]]
+    table = read_columns(LADDER, {"image": str, "candidate": str, "kind": str, primary: float})
+    is_model = table.pop("kind") == "model"
+    scored = {name: column[is_model] for name, column in table.items()}
+    names = [name.rpartition(".") for name in scored.pop("candidate").tolist()]
+    models, methods = np.array([name[0] for name in names], str), np.array([name[2] for name in names], str)
+    return {**scored, "model": models, "method": methods}
 
 
 def image_scores(
-    table: pd.DataFrame, runs: list[str], source: Path, metrics: list[str], level: float
+    table: Columns, runs: list[str], source: Path, metrics: list[str], level: float
 ) -> dict[str, dict[str, Any]]:
     """`<method>.<metric>`: its family, of the methods that all seeds have."""
-    own = table[table["model"].isin(runs)]
+    is_own = np.isin(table["model"], runs)
     results: dict[str, dict[str, Any]] = {}
-    for method, rows in own.groupby("method"):
+    for method in sorted(set(table["method"][is_own].tolist())):
+        rows = np.flatnonzero(is_own & (table["method"] == method))
+        images, image_n = np.unique(table["image"][rows], return_inverse=True)
+        run_n = [runs.index(model) for model in table["model"][rows].tolist()]
+        patients_M = np.array(read_patients(images.tolist(), INDEX, source))
         for metric in metrics:
-            scores = rows.pivot(index="model", columns="image", values=metric).reindex(runs)
-            patients_M = np.array(read_patients(scores.columns.tolist(), INDEX, source))
-            results.setdefault(str(method), {})[metric] = asdict(
-                score_family(scores.to_numpy(float), patients_M, level, RANGES.get(metric, SHARE))
+            score_SM = np.full((len(runs), len(images)), np.nan)
+            score_SM[run_n, image_n] = table[metric][rows]
+            results.setdefault(method, {})[metric] = asdict(
+                score_family(score_SM, patients_M, level, RANGES.get(metric, SHARE))
             )
     return results
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline import inputs
 from sightline.alignment.ladder import MapsAndRegions, score_images, score_table
 from sightline.alignment.ladder_summary import ladder_summary, resampled_images
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
+from sightline.columns import from_rows, write_columns
 from sightline.study.errors import run_stage
-from sightline.study.files import write_csv, write_json
+from sightline.study.files import write_json
 from sightline.study.models import Entry, classifying, primary_method, runs_of
 from sightline.study.parameters import read_params
 
@@ -41,8 +41,8 @@ def main() -> None:
     images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
     maps = inputs.read_maps(runs_of(params.models), images, inputs.SALIENCY) if images else {}
     if not maps:  # no consensus, or no model
-        write_csv("data/ladder.csv", pd.DataFrame(columns=["image", "candidate", "kind", *METRICS]))
-        write_csv("plots/ladder.csv", pd.DataFrame(columns=PLOT_COLUMNS))
+        write_columns("data/ladder.csv", dict.fromkeys(("image", "candidate", "kind", *METRICS), ()))
+        write_columns("plots/ladder.csv", dict.fromkeys(PLOT_COLUMNS, ()))
         write_json("metrics/ladder.json", {})
         return
     lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
@@ -66,9 +66,9 @@ def main() -> None:
     scores = score_images(study, rules=["area_matched"])
     metrics = summarise(study, list(maps), ladder_summary(study, scores, resampled_images(study), family(list(maps))))
     metrics |= (facts := inputs.lungs_facts(lungs_MHW, kind))
-    write_csv("data/ladder.csv", score_table(study, scores))
+    write_columns("data/ladder.csv", score_table(study, scores))
     write_json("metrics/ladder.json", metrics)
-    write_csv("plots/ladder.csv", plot_table(metrics))
+    write_columns("plots/ladder.csv", plot_table(metrics))
     counts = f"{len(images)} images, {len(maps)} kinds of map, {len(scores.baselines)} baselines"
     print(f"{counts}; lungs: {facts['lungs']}")
 
@@ -110,8 +110,8 @@ def summarise(study: MapsAndRegions, keys: list[Key], summary: dict[str, Any]) -
     }
 
 
-def plot_table(metrics: dict[str, Any]) -> pd.DataFrame:
-    """Long: a row for each candidate and metric."""
+def plot_table(metrics: dict[str, Any]) -> dict[str, list[Any]]:
+    """PLOT_COLUMNS by name, long: a row for each candidate and metric."""
     rows = [
         (f"{model}.{method}", "model", metric, row["value"], row["low"], row["high"])
         for model, methods in metrics["models"].items()
@@ -124,7 +124,7 @@ def plot_table(metrics: dict[str, Any]) -> pd.DataFrame:
         for name, by_metric in metrics["baselines"].items()
         for metric, value in by_metric.items()
     ]
-    return pd.DataFrame(rows, columns=PLOT_COLUMNS)
+    return from_rows(rows, PLOT_COLUMNS)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline import inputs
 from sightline.alignment.multiverse import CROSSFIT, METRICS, Regions, merged_regions, study_choices
 from sightline.alignment.specifications import COLUMNS, CURVE_COLUMNS, Candidate, multiverse_results, repeated_targets
+from sightline.columns import write_columns
 from sightline.statistics.streams import stream
 from sightline.study.errors import StudyError, run_stage
-from sightline.study.files import read_npz, write_csv, write_json
+from sightline.study.files import read_npz, write_json
 from sightline.study.models import Entry, runs_of, trained_here
 from sightline.study.parameters import read_params
 
@@ -77,7 +77,7 @@ def main() -> None:
     settings, models = params.multiverse, runs_of(params.models)
     regions = read_regions(settings.consensus_rules.split(), models)
     if not regions.images:
-        write(pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=CURVE_COLUMNS), {})
+        write(dict.fromkeys(COLUMNS, ()), dict.fromkeys(CURVE_COLUMNS, ()), {})
         return
     maps = read_candidates(models, regions.images)
     repeated = repeated_targets(maps)
@@ -103,9 +103,9 @@ def main() -> None:
     )
 
 
-def write(scores: pd.DataFrame, curve: pd.DataFrame, metrics: dict[str, Any]) -> None:
-    write_csv("data/multiverse.csv", scores)
-    write_csv("plots/multiverse.csv", curve)
+def write(scores: dict[str, Any], curve: dict[str, Any], metrics: dict[str, Any]) -> None:
+    write_columns("data/multiverse.csv", scores)
+    write_columns("plots/multiverse.csv", curve)
     write_json("metrics/multiverse.json", metrics)
 
 

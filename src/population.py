@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from sightline.statistics.clustered_correlation import (
     LEAST_CLUSTERS,
@@ -42,7 +42,7 @@ def main() -> None:
     params = read_params(Params)
     verdicts = read_json("metrics/verdict.json")
     points = measured(params.models, read_json("metrics/classification.json"), verdicts)
-    architectures = points["architecture"].nunique()
+    architectures = len({point["architecture"] for point in points})
     if architectures < LEAST_CLUSTERS:
         write_json("metrics/population.json", {})
         print(f"architectures with accuracy and contrast: {architectures}; fewer than {LEAST_CLUSTERS} say nothing")
@@ -52,13 +52,13 @@ def main() -> None:
     for measure in MEASURES:
         rng = stream(params.seed, "population", "resamples and orders", measure)
         names = (measure, "contrast", "architecture", "family")
-        x_R, y_R, cluster_R, family_R = (points[name].to_numpy() for name in names)
+        x_R, y_R, cluster_R, family_R = (np.array([point[name] for point in points]) for name in names)
         resamples = params.bootstrap.resamples
         found = clustered_correlation(x_R, y_R, cluster_R, family_R, level, resamples, DRAWS, rng)
         relations[measure] = asdict(found)
         print(f"{measure} and contrast, between architectures: {found.between.rho:.2f}, p {found.between.p:.2g}")
     results = {
-        "points": points.to_dict("records"),
+        "points": points,
         "families": summarised(points, verdicts),
         "relations": relations,
         "power": {
@@ -71,8 +71,10 @@ def main() -> None:
     write_json("metrics/population.json", results)
 
 
-def measured(models: dict[str, Entry], classification: dict[str, Any], verdicts: dict[str, Any]) -> pd.DataFrame:
-    """COLUMNS, a row for each run that has an accuracy and, by its primary method, a contrast.
+def measured(
+    models: dict[str, Entry], classification: dict[str, Any], verdicts: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """COLUMNS by name, an entry for each run that has an accuracy and, by its primary method, a contrast.
 
     `architecture`: that of a network, whatever its init and head; a classifier trained elsewhere is its own.
     """
@@ -88,28 +90,34 @@ def measured(models: dict[str, Entry], classification: dict[str, Any], verdicts:
         architecture = entry.arch if isinstance(entry, Network) else run
         if None not in values:
             rows.append((run, families.get(run, run), architecture, *values, own["verdict"]))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def summarised(points: pd.DataFrame, verdicts: dict[str, Any]) -> list[dict[str, Any]]:
+def summarised(points: list[dict[str, Any]], verdicts: dict[str, Any]) -> list[dict[str, Any]]:
     """For each family its runs, mean and SD of each measure over them, and the verdict on them together.
 
     The contrast's interval is the verdict's: of all runs together, over patients and trainings.
     """
     rows = []
-    for family, own in points.groupby("family", sort=False):
+    for family in dict.fromkeys(point["family"] for point in points):
+        own = [point for point in points if point["family"] == family]
         judged = verdicts["families"].get(family)
         if judged is None:  # one run
-            methods = verdicts["models"][own["run"].iloc[0]]
+            methods = verdicts["models"][own[0]["run"]]
             judged = methods[primary_method(list(methods))]
         contrast = judged["contrast"][verdicts["primary"]]
-        row = {"family": family, "architecture": own["architecture"].iloc[0], "runs": own["run"].tolist()}
-        row |= {name: {"value": own[name].mean(), "sd": own[name].std(ddof=1)} for name in (*MEASURES, "contrast")}
+        row = {"family": family, "architecture": own[0]["architecture"], "runs": [point["run"] for point in own]}
+        row |= {name: mean_and_sd([point[name] for point in own]) for name in (*MEASURES, "contrast")}
         row["contrast"] |= {"low": contrast["low"], "high": contrast["high"]}
         rows.append(
             {**row, "ceiling": judged["ceiling"]["value"], "grid": judged["grid"], "verdict": judged["verdict"]}
         )
     return rows
+
+
+def mean_and_sd(values: list[float]) -> dict[str, float]:
+    """`value` and `sd`, NaN of one value."""
+    return {"value": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")}
 
 
 if __name__ == "__main__":

@@ -133,16 +133,16 @@ def read_specifications(path: str) -> pd.DataFrame:
 
 def film_sources(params: Params, networks: list[str], measured: dict[str, Any], **known: Any) -> films.Sources:
     """What the stages wrote of the films; `known` is read already."""
-    test = inputs.read_test_images(inputs.INDEX)
+    test, primary = inputs.read_test_images(inputs.INDEX), measured.get("verdict", {}).get("primary", "")
     return films.Sources(
-        annotations=read_npz(inputs.ANNOTATIONS), lungs=read_npz(inputs.LUNGS), threshold=params.threshold,
+        annotations=read_npz(inputs.ANNOTATIONS), lungs=read_npz(inputs.LUNGS), threshold=params.threshold, **known,
         maps={model: read_npz(inputs.SALIENCY.format(model)) for model in params.models},
         scaled=lambda raw: scaled_maps(raw, *inputs.prepared_grid(inputs.PREPARED)),
         pixels=lambda images: inputs.prepared_pixels(images, inputs.PREPARED, inputs.INDEX),
-        test=test, probabilities=inputs.read_probabilities(networks, test, inputs.PREDICTIONS),
+        test=pd.DataFrame({"label": test.labels_N}, test.images), agreement=measured["agreement"], primary=primary,
+        probabilities=inputs.read_probabilities(networks, test, inputs.PREDICTIONS),
         alignment=read_csv(SCORES, {"image": str, "model": str, "method": str, "iou": float}),
         contrasts=read_csv(CONTRASTS, {"image": str, "candidate": str, "score": str, "own": float, "d": float}),
-        agreement=measured["agreement"], primary=measured.get("verdict", {}).get("primary", ""), **known,
     )  # fmt: skip
 
 

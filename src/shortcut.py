@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline import inputs
 from sightline.alignment.shortcut import by_outcome, near_lungs, relevance_shares, suspicion, uniform_shares
@@ -55,7 +54,7 @@ class Params:
 def main() -> None:
     params = read_params(Params)
     test = inputs.read_test_images(inputs.INDEX)
-    lungs_NHW, kind = inputs.stored_lungs(test.index.tolist(), inputs.LUNGS, inputs.INDEX)
+    lungs_NHW, kind = inputs.stored_lungs(test.images, inputs.LUNGS, inputs.INDEX)
     measure = partial(model_signs, test=test, near_NHW=near_lungs(lungs_NHW), kind=kind, params=params)
     with ThreadPoolExecutor(THREADS) as threads:
         results = threads.map(lambda run: measure(*run), runs_of(params.models).items())
@@ -71,14 +70,14 @@ def main() -> None:
 
 
 def model_signs(
-    model: str, entry: Entry, test: pd.DataFrame, near_NHW: np.ndarray, kind: inputs.LungKind, params: Params
+    model: str, entry: Entry, test: inputs.SplitFilms, near_NHW: np.ndarray, kind: inputs.LungKind, params: Params
 ) -> dict[str, Any]:
     """Of each method: where the model's maps look, and the signs of a shortcut."""
-    images = test.index.tolist() if isinstance(entry, Classifying) else mapped_images(model, test)
-    rows = test.loc[images]
-    near_MHW = near_NHW if len(images) == len(test) else near_NHW[test.index.get_indexer(pd.Index(images))]
+    images = test.images if isinstance(entry, Classifying) else mapped_images(model, test)
+    rows = inputs.rows_of(images, test.images, inputs.INDEX, inputs.INDEX)
+    near_MHW = near_NHW if len(images) == len(test.images) else near_NHW[rows]
     predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
-    labels_M, patients_M = rows["label"].to_numpy(), rows["patient"].to_numpy()
+    labels_M, patients_M = test.labels_N[rows], test.patients_N[rows]
     is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
     uniform = uniform_shares(near_MHW)
     results: dict[str, Any] = {}
@@ -99,9 +98,9 @@ def model_signs(
     return results
 
 
-def mapped_images(model: str, test: pd.DataFrame) -> list[str]:
+def mapped_images(model: str, test: inputs.SplitFilms) -> list[str]:
     """The test images that a folder of external maps covers, which need not be all of them."""
-    return sorted(set(read_npz(inputs.SALIENCY.format(model))["images"].tolist()) & set(test.index))
+    return sorted(set(read_npz(inputs.SALIENCY.format(model))["images"].tolist()) & set(test.images))
 
 
 if __name__ == "__main__":

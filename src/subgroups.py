@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from sightline.inputs import INDEX, PREDICTIONS, Split, read_probabilities, read_split
+from sightline.columns import read_columns, wide
+from sightline.inputs import INDEX, PREDICTIONS, Split, SplitFilms, read_probabilities, read_split
 from sightline.statistics.blocks import Weigh
 from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.statistics.subgroups import classified, contrasted, counts, levels_of
 from sightline.study.errors import StudyError, run_stage
-from sightline.study.files import csv_columns, read_csv, read_json, write_json
+from sightline.study.files import csv_columns, read_json, write_json
 from sightline.study.models import Entry, classifying, primary_method, runs_of
 from sightline.study.parameters import read_params
 
@@ -50,38 +50,44 @@ class Params:
     models: dict[str, Entry]
 
 
+class Contrasts(NamedTuple):
+    """Each scored image's contrast by the verdict's score; float M by model, NaN where a model has none."""
+
+    images: list[str]
+    patients: list[str]
+    by_model: dict[str, np.ndarray]
+
+
 class Measured(NamedTuple):
     """What the study measured of its films."""
 
-    films: dict[Split, pd.DataFrame]  # by part: label and patient, by image
+    films: dict[Split, SplitFilms]  # by part
     probabilities: dict[Split, dict[str, np.ndarray]]  # by part and network, in the order of `films`
-    contrasts: pd.DataFrame  # as `primary_contrasts` returns them
+    contrasts: Contrasts
     weigh: Weigh
 
 
 def main() -> None:
     params = read_params(Params)
-    columns = chosen_columns(params.subgroups.columns.split(), csv_columns(INDEX))
-    if not columns:
+    if not (columns := chosen_columns(params.subgroups.columns.split(), csv_columns(INDEX))):
         write_json("metrics/subgroups.json", {})
         print("no column of data/prepared/index.csv makes subgroups")
         return
-    index = read_csv(INDEX, {"image": str, "split": str, **dict.fromkeys(columns, str)})
-    index = index[index["split"].isin(PARTS)].set_index("image")
+    index = read_columns(INDEX, {"image": str, "split": str, **dict.fromkeys(columns, str)})
+    is_part = np.isin(index["split"], PARTS)
     runs = runs_of(params.models)
     networks = classifying(runs)
-    films = {part: rows for part in PARTS if len(rows := read_split(INDEX, part)) or part == "test"}
+    films = {part: rows for part in PARTS if (rows := read_split(INDEX, part)).images or part == "test"}
     probabilities = {part: read_probabilities(networks, rows, PREDICTIONS, part) for part, rows in films.items()}
     verdict = read_json(VERDICT)
     measured = Measured(films, probabilities, primary_contrasts(list(runs), verdict), verdict.get("weigh", "patients"))
     results: dict[str, Any] = {"least": params.subgroups.least, "level": params.bootstrap.level, "columns": {}}
     results |= {"primary": verdict["primary"]} if verdict else {}
     for column in columns:
-        level_N, levels = levels_of(column, index[column].tolist())
-        level_of = pd.Series(level_N, index=index.index)
+        level_N, levels = levels_of(column, index[column][is_part].tolist())
+        images_of = {level: {*index["image"][is_part][np.array(level_N) == level].tolist()} for level in levels}
         results["columns"][column] = [
-            {"level": level, **of_level(params, column, level, level_of[level_of == level].index, measured)}
-            for level in levels
+            {"level": level, **of_level(params, column, level, images_of[level], measured)} for level in levels
         ]
     write_json("metrics/subgroups.json", results)
     print("; ".join(f"{column}: {len(levels)} levels" for column, levels in results["columns"].items()))
@@ -100,25 +106,26 @@ def chosen_columns(named: list[str], present: list[str]) -> list[str]:
     return [name for name in dict.fromkeys(named) if name in own]
 
 
-def primary_contrasts(models: list[str], verdict: dict[str, Any]) -> pd.DataFrame:
-    """Each scored image's contrast by the verdict's score, a column for each model, beside its `patient`."""
-    rows = read_csv(CONTRASTS, {"image": str, "patient": str, "candidate": str, "score": str, "d": float})
+def primary_contrasts(models: list[str], verdict: dict[str, Any]) -> Contrasts:
+    """The contrast of each model's map by its primary method, of the images in data/verdict.csv, by name."""
+    table = read_columns(CONTRASTS, {"image": str, "patient": str, "candidate": str, "score": str, "d": float})
     methods = {model: list(verdict["models"][model]) for model in models if verdict.get("models", {}).get(model)}
     names = {f"{model}.{primary_method(own)}": model for model, own in methods.items()}
-    rows = rows[(rows["score"] == verdict.get("primary")) & rows["candidate"].isin(list(names))]
-    wide = rows.assign(model=rows["candidate"].map(names)).pivot(
-        index=["image", "patient"], columns="model", values="d"
-    )
-    return wide.reset_index("patient")
+    is_own = (table["score"] == verdict.get("primary", "")) & np.isin(table["candidate"], list(names))
+    own = {name: column[is_own] for name, column in table.items()}
+    patient_of = dict(sorted(zip(own["image"].tolist(), own["patient"].tolist(), strict=True)))
+    by_candidate = wide(own, "candidate", "d", list(patient_of))
+    by_model = {model: by_candidate[candidate] for candidate, model in names.items() if candidate in by_candidate}
+    return Contrasts(list(patient_of), list(patient_of.values()), by_model)
 
 
-def of_level(params: Params, column: str, level: str, images: pd.Index, measured: Measured) -> dict[str, Any]:
+def of_level(params: Params, column: str, level: str, images: set[str], measured: Measured) -> dict[str, Any]:
     """`test`, `external` and `scored` of the level's images: counts, and `models` where there are enough films."""
     least, resamples, coverage = params.subgroups.least, params.bootstrap.resamples, params.bootstrap.level
     results: dict[str, Any] = {}
-    for part, rows in measured.films.items():
-        is_own_N = rows.index.isin(images)
-        label_n, patients_n = rows["label"].to_numpy()[is_own_N], rows["patient"].to_numpy()[is_own_N]
+    for part, films in measured.films.items():
+        is_own_N = np.array([image in images for image in films.images], bool)
+        label_n, patients_n = films.labels_N[is_own_N], films.patients_N[is_own_N]
         results[part] = counts(label_n, patients_n)
         if len(label_n) >= least:
             results[part]["models"] = {
@@ -126,13 +133,15 @@ def of_level(params: Params, column: str, level: str, images: pd.Index, measured
                                 stream(params.seed, "subgroups", "films", column, level, part))
                 for key, probability_N in measured.probabilities[part].items()
             }  # fmt: skip
-    own = measured.contrasts[measured.contrasts.index.isin(images)]
-    results["scored"] = {"images": len(own), "patients": own["patient"].nunique()}
-    if len(own) >= least:
+    scored = measured.contrasts
+    is_own_M = np.array([image in images for image in scored.images], bool)
+    patients_m = np.array(scored.patients, str)[is_own_M]
+    results["scored"] = {"images": int(is_own_M.sum()), "patients": len(np.unique(patients_m))}
+    if len(patients_m) >= least:
         results["scored"]["models"] = {
-            key: contrasted(own[key].to_numpy(), own["patient"].to_numpy(), measured.weigh, resamples, coverage,
+            key: contrasted(contrast_M[is_own_M], patients_m, measured.weigh, resamples, coverage,
                             stream(params.seed, "subgroups", "contrast", column, level))
-            for key in own.columns.drop("patient")
+            for key, contrast_M in scored.by_model.items()
         }  # fmt: skip
     return results
 

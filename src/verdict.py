@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline import inputs
+from sightline.columns import write_columns
 from sightline.study.errors import run_stage
-from sightline.study.files import read_npz, write_csv, write_json
+from sightline.study.files import read_npz, write_json
 from sightline.study.models import Entry, classifying, families_of, primary_method, runs_of
 from sightline.study.parameters import read_params
 from sightline.verdict.films import Films
@@ -46,8 +46,8 @@ def main() -> None:
     images, masks_MHW, shares_MHW = inputs.read_consensus(inputs.CONSENSUS)
     maps = inputs.read_maps(runs, images, inputs.SALIENCY) if images else {}
     if not maps:  # no consensus, or no model
-        write_csv("data/verdict.csv", pd.DataFrame(columns=CONTRAST_COLUMNS))
-        write_csv("plots/verdict.csv", plot_table({}))
+        write_columns("data/verdict.csv", dict.fromkeys(CONTRAST_COLUMNS, ()))
+        write_columns("plots/verdict.csv", plot_table({}))
         write_json("metrics/verdict.json", {})
         return
     lungs_MHW, kind = inputs.stored_lungs(images, inputs.LUNGS, inputs.CONSENSUS)
@@ -77,8 +77,8 @@ def main() -> None:
     )  # fmt: skip
     for name, repeated in perturbed(networks, films, params.verdict).items():
         results["candidates"][name]["repeatability"] = repeated
-    write_csv("data/verdict.csv", contrast_table(films, scored, params.verdict))
-    write_csv("plots/verdict.csv", plot_table(results))
+    write_columns("data/verdict.csv", contrast_table(films, scored, params.verdict))
+    write_columns("plots/verdict.csv", plot_table(results))
     write_json("metrics/verdict.json", {**by_model(results, list(maps)), **inputs.lungs_facts(lungs_MHW, kind)})
     for key in primary.values():
         print(results["candidates"][candidate(key)]["sentence"])
@@ -116,7 +116,7 @@ def perturbed(networks: list[str], films: Films, settings: Verdict) -> dict[str,
 def called_positive(networks: list[str], images: list[str]) -> dict[str, np.ndarray]:
     """By network bool M: the images that it calls positive."""
     test = inputs.read_test_images(inputs.INDEX)
-    rows = inputs.rows_of(images, test.index, inputs.INDEX, inputs.CONSENSUS)
+    rows = inputs.rows_of(images, test.images, inputs.INDEX, inputs.CONSENSUS)
     probabilities = inputs.read_probabilities(networks, test, inputs.PREDICTIONS)
     return {key: of_network[rows] >= CALLED_POSITIVE for key, of_network in probabilities.items()}
 

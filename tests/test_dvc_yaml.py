@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,10 +206,31 @@ def test_no_long_work_of_a_network_waits_for_the_experts() -> None:
         rerun |= {name for name in SCRIPTS if files & set(stage_of(name)["deps"])}
         files |= {out for name in rerun for out in outputs(name)}
     assert rerun == {
-        "align", "bootstrap", "compare", "consensus", "consistency", "families", "ladder", "multiverse", "population",
-        "regions", "reliability", "report", "subgroups", "verdict",
+        "align", "compare", "consensus", "consistency", "ladder", "multiverse", "population", "regions", "reliability",
+        "report", "subgroups", "verdict",
     }  # fmt: skip
     assert "data/consensus.npz" in stage_of("regions")["deps"]
+
+
+def test_a_changed_threshold_runs_what_scores_by_it_and_the_report() -> None:
+    rerun = {name for name in SCRIPTS if "threshold" in stage_of(name).get("params", ())}
+    written = {out for name in rerun for out in outputs(name)}
+    rerun |= {name for name in SCRIPTS if written & set(stage_of(name)["deps"])}
+    assert rerun == {"align", "report"}
+
+
+def test_families_waits_for_scores_only_where_a_network_has_several_seeds() -> None:
+    models = read_params(Models, ROOT / "params.yaml").models
+    graph = YAML().load(ROOT / "dvc.yaml")
+    deps = graph["stages"]["families"]["deps"]
+    assert not [dep for dep in deps if str(dep).startswith("data/")]
+    key, entry = next((key, entry) for key, entry in models.items() if isinstance(entry, Network))
+    sync(graph, {**models, key: replace(entry, seeds=2)}, ROOT / "src")
+    deps = [str(dep) for dep in graph["stages"]["families"]["deps"]]
+    assert {"data/alignment.csv", "data/ladder.csv", "data/prepared/index.csv"} < {*deps}
+    assert f"data/models/{key}-seed2.predictions.csv" in deps
+    sync(graph, models, ROOT / "src")
+    assert graph == GRAPH
 
 
 def outputs(name: str) -> set[str]:

@@ -34,8 +34,9 @@ def test_images_are_joined_by_name() -> None:
 
 def test_test_images_are_sorted_by_name() -> None:
     test = inputs.read_test_images(inputs.INDEX)
-    assert test.index.tolist() == ["a", "c"]
-    assert test["patient"].tolist() == ["1", "03"]
+    assert test.images == ["a", "c"]
+    assert test.patients_N.tolist() == ["1", "03"]
+    assert test.labels_N.tolist() == [1, 1]
 
 
 def test_colour_becomes_brightness() -> None:

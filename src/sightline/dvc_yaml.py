@@ -17,6 +17,7 @@ from sightline.study.models import (
     OwnModel,
     classifying,
     entries_of_runs,
+    families_of,
     runs_of,
     trained_here,
 )
@@ -82,6 +83,8 @@ FOLDERS = {
     "report": ("report", "statistics", "study"),
 }
 
+FAMILY_TABLES = ("data/alignment.csv", "data/ladder.csv", "data/prepared/index.csv")  # what stage families reads
+
 
 def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
@@ -118,7 +121,8 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         "verdict": [*maps, *others, *predictions, *perturbed],
         "subgroups": predictions,
         "compare": predictions,
-        "families": predictions,
+        # without several seeds there is nothing to summarise, and no change reaches the stage
+        "families": [*FAMILY_TABLES, *predictions] if families_of(models) else [],
         "shortcut": [*maps, *predictions],
         "multiverse": [*maps, *(f"data/saliency/{key}.others.npz" for key in trained)],
         "report": [*maps, *predictions, *histories, *made],
@@ -138,7 +142,8 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
     )
     for name, script in SCRIPTS.items():
         stage = stages[name].get("do", stages[name])
-        kept = [dep for dep in stage["deps"] if not str(dep).startswith(listed)]
+        gone = (*listed, *FAMILY_TABLES) if name == "families" else listed
+        kept = [dep for dep in stage["deps"] if not str(dep).startswith(gone)]
         keyed = [dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith("data/saliency/")]
         stage["deps"] = [*code_deps(source / script, FOLDERS[name]), *kept, *keyed, *gathered.get(name, [])]
     graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")

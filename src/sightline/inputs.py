@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from sightline.columns import read_columns
 from sightline.maps import not_finite_maps
 from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError
-from sightline.study.files import read_csv, read_npz
+from sightline.study.files import read_npz
 
 PREPARED = Path("data/prepared")
 INDEX = PREPARED / "index.csv"
@@ -48,24 +48,37 @@ def rows_of(images: Iterable[str], names: Iterable[str], path: Path, source: Pat
     return [row_of[image] for image in images]
 
 
-def read_split(path: Path, split: Split) -> pd.DataFrame:
-    """Label and patient of the split's images, by image name and sorted by it: no result depends on the index's order.
+class SplitFilms(NamedTuple):
+    """The films of a split, sorted by name: no result depends on the index's order."""
+
+    images: list[str]
+    labels_N: np.ndarray
+    """int64 N, 0 or 1."""
+    patients_N: np.ndarray
+    """str N."""
+
+
+def read_split(path: Path, split: Split) -> SplitFilms:
+    """The films of the split, from the index at `path`.
 
     A split may be empty: a study of test images only has no others.
     """
-    index = read_csv(path, {"image": str, "split": str, "label": int, "patient": str})
-    return index[index["split"] == split].set_index("image").sort_index()
+    index = read_columns(path, {"image": str, "split": str, "label": int, "patient": str})
+    rows = np.flatnonzero(index["split"] == split)
+    rows = rows[np.argsort(index["image"][rows], kind="stable")]
+    return SplitFilms(index["image"][rows].tolist(), index["label"][rows], index["patient"][rows])
 
 
-def read_test_images(path: Path) -> pd.DataFrame:
+def read_test_images(path: Path) -> SplitFilms:
     """The test images, as `read_split` returns them."""
     return read_split(path, "test")
 
 
 def read_patients(images: Sequence[str], path: Path, source: Path) -> list[str]:
     """The patient of each image, from the index at `path`."""
-    index = read_csv(path, {"image": str, "patient": str})
-    return index["patient"].iloc[rows_of(images, index["image"], path, source)].tolist()
+    index = read_columns(path, {"image": str, "patient": str})
+    patients: list[str] = index["patient"][rows_of(images, index["image"].tolist(), path, source)].tolist()
+    return patients
 
 
 def prepared_pixels(images: Sequence[str], folder: Path, source: Path, films: Path | None = None) -> np.ndarray:
@@ -73,7 +86,8 @@ def prepared_pixels(images: Sequence[str], folder: Path, source: Path, films: Pa
 
     `films`: another array with a row for each row of the index, such as what a network sees (`sightline.films`).
     """
-    rows = rows_of(images, read_csv(folder / "index.csv", {"image": str})["image"], folder / "index.csv", source)
+    index = folder / "index.csv"
+    rows = rows_of(images, read_columns(index, {"image": str})["image"].tolist(), index, source)
     return np.asarray(_stored_images(films or folder / "images.npy")[rows])
 
 
@@ -197,9 +211,9 @@ def read_maps(
 
 
 def read_probabilities(
-    networks: Iterable[str], images: pd.DataFrame, pattern: str, split: Split = "test"
+    networks: Iterable[str], films: SplitFilms, pattern: str, split: Split = "test"
 ) -> dict[str, np.ndarray]:
-    """Each network's probabilities of label 1, float64 N in the order of `images`, which `read_split` returns.
+    """Each network's probabilities of label 1, float64 N in the order of `films`, which `read_split` returns.
 
     `pattern`: the path of a network's predictions, with {} for the network; train writes those of all but training
     images. StudyError that lists every image of the split that is missing, listed twice, of another label or without a
@@ -209,18 +223,30 @@ def read_probabilities(
     problems = []
     for model in networks:
         path = pattern.format(model)
-        rows = read_csv(path, {"image": str, "split": str, "label": int, "probability": float})
-        rows = rows[rows["split"] == split]
-        problems += [f"{path}: {image} is listed twice" for image in rows["image"][rows["image"].duplicated()]]
-        rows = rows.drop_duplicates("image").set_index("image")
-        problems += [f"{path}: lacks {image}" for image in images.index.difference(rows.index)]
-        problems += [f"{path}: {image} is not a {split} image" for image in rows.index.difference(images.index)]
-        rows = rows.reindex(images.index.intersection(rows.index))
-        for image in rows.index[rows["label"] != images["label"].reindex(rows.index)]:
-            problems.append(f"{path}: {image} has label {rows['label'][image]}, the index {images['label'][image]}")
-        for image in rows.index[~rows["probability"].between(0, 1)]:
-            problems.append(f"{path}: {image} has probability {rows['probability'][image]}, expected 0 to 1")
-        probabilities[model] = rows["probability"].to_numpy()
+        table = read_columns(path, {"image": str, "split": str, "label": int, "probability": float})
+        columns = (table[name].tolist() for name in ("image", "split", "label", "probability"))
+        rows = [(image, label, value) for image, own, label, value in zip(*columns, strict=True) if own == split]
+        predicted: dict[str, tuple[int, float]] = {}
+        for image, label, value in rows:
+            if image in predicted:
+                problems.append(f"{path}: {image} is listed twice")
+            predicted.setdefault(image, (label, value))
+        known = set(films.images)
+        problems += [f"{path}: lacks {image}" for image in films.images if image not in predicted]
+        problems += [f"{path}: {image} is not a {split} image" for image in sorted(predicted) if image not in known]
+        expected = zip(films.images, films.labels_N.tolist(), strict=True)
+        found = [(image, label, *predicted[image]) for image, label in expected if image in predicted]
+        problems += [
+            f"{path}: {image} has label {label}, the index {right}"
+            for image, right, label, _ in found
+            if label != right
+        ]
+        problems += [
+            f"{path}: {image} has probability {value}, expected 0 to 1"
+            for image, _, _, value in found
+            if not 0 <= value <= 1
+        ]
+        probabilities[model] = np.array([value for *_, value in found])
     if problems:
         raise StudyError("predictions do not fit data/prepared/index.csv; run `dvc repro`", problems)
     return probabilities

@@ -59,7 +59,7 @@ def everything(case: MapsAndRegions) -> tuple[Scores, dict[str, Any]]:
     weights = resampled_images(case)
     summary = ladder_summary(case, scores, weights, ["a", "b"])
     assert minus_first(case, scores, weights).keys() == {"b"}
-    assert len(score_table(case, scores)) == len(case.images) * (3 + len(scores.baselines))
+    assert len(score_table(case, scores)["image"]) == len(case.images) * (3 + len(scores.baselines))
     return scores, summary
 
 

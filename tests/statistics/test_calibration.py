@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
@@ -68,7 +69,7 @@ def test_error_and_curve_are_scikit_learns(num_bins):
     label, probability = cases(200, 1, slope=0.5)
     share, mean = sklearns_curve(label, probability, n_bins=num_bins, strategy="quantile")
     bins = equal_mass_bins(probability, num_bins)
-    curve = calibration_curve(label, probability, np.arange(200), bins, 0.95)
+    curve = pd.DataFrame(calibration_curve(label, probability, np.arange(200), bins, 0.95))
     assert list(curve.columns) == list(CURVE_COLUMNS)
     np.testing.assert_allclose(curve["share"], share)
     np.testing.assert_allclose(curve["probability"], mean)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -132,7 +133,8 @@ def test_the_contrast_equals_a_plain_double_loop(weigh: str) -> None:
     films = small_films(3, ["a", "b", "b", "c", "d", "d", "d"])
     settings = replace(SETTINGS, weigh=weigh)  # type: ignore[arg-type]
     results = judged(films, settings)
-    table = contrast_table(films, score_films(films, settings), settings).set_index(["candidate", "score", "image"])
+    columns = contrast_table(films, score_films(films, settings), settings)
+    table = pd.DataFrame(columns).set_index(["candidate", "score", "image"])
     patients = films.patients_M
     for name, raws in films.maps.items():
         maps = scaled_maps(np.asarray(raws), *films.grid)
@@ -254,8 +256,8 @@ def test_the_smallest_studies_cannot_tell(films: Films) -> None:
         assert entry["verdict"] == "cannot_tell", entry["sentence"]
         assert entry["sentence"].startswith(f"This study cannot tell about {name}: ")
         assert "nan" not in entry["sentence"]
-    assert list(table.columns) == CONTRAST_COLUMNS
-    assert len(plot_table(results))
+    assert list(table) == CONTRAST_COLUMNS
+    assert len(plot_table(results)["candidate"])
 
 
 def test_keys_of_a_candidate_are_those_that_the_contract_names(through_4: dict[str, Any]) -> None:

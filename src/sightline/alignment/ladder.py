@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline.alignment.baselines import Baseline, baseline_maps, baseline_scores
 from sightline.alignment.binarised import Rule, binarised, binary_scores
@@ -190,25 +190,20 @@ def _no_scores(study: MapsAndRegions, rules: Sequence[Rule]) -> Scores:
     )
 
 
-def score_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
-    """One row for each candidate and image, of kind model, untrained or baseline, and all metrics."""
+def score_table(study: MapsAndRegions, scores: Scores) -> dict[str, list[Any]]:
+    """Columns by name: one row for each candidate and image, of kind model, untrained or baseline, and all metrics."""
     candidates = [
         *((name, "model") for name in study.maps),
         *((name, "untrained") for name in study.untrained),
         *((name, "baseline") for name in scores.baselines),
     ]
-    frames = [
-        pd.DataFrame(
-            {
-                "image": study.images,
-                "candidate": name,
-                "kind": kind,
-                **{metric: values[row] for metric, values in scores.by_metric.items()},
-            }
-        )
-        for row, (name, kind) in enumerate(candidates)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    num_images = len(study.images)
+    return {
+        "image": study.images * len(candidates),
+        "candidate": [name for name, _ in candidates for _ in range(num_images)],
+        "kind": [kind for _, kind in candidates for _ in range(num_images)],
+        **{metric: values.ravel().tolist() for metric, values in scores.by_metric.items()},
+    }
 
 
 def _baselines(study: MapsAndRegions, row: int) -> dict[str, Baseline]:

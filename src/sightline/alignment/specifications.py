@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.multiverse import NO_THRESHOLD, OVERLAP, SOFT, Choices, Regions
 from sightline.alignment.threshold_free import BY_SHARE
+from sightline.columns import from_rows
 from sightline.statistics.means import means_along
 from sightline.statistics.ranking import (
     FACTORS,
@@ -207,19 +207,22 @@ def summary(specs: Sequence[Specification], models: Sequence[str], score_SN: np.
 
 def score_table(
     specs: Sequence[Specification], models: Sequence[str], score_SN: np.ndarray, images_SN: np.ndarray
-) -> pd.DataFrame:
-    """One row per specification and model with maps for it, given at least one image with a consensus."""
+) -> dict[str, list[Any]]:
+    """COLUMNS by name: a row per specification and model with maps for it, given at least one image with a region."""
     rows = [
         (*spec, model, score_SN[row, col], images_SN[row, col])
         for row, spec in enumerate(specs)
         for col, model in enumerate(models)
         if images_SN[row, col]
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return from_rows(rows, COLUMNS)
 
 
-def curve_table(specs: Sequence[Specification], models: Sequence[str], score_SN: np.ndarray) -> pd.DataFrame:
-    """The specification curve: `place` counts specifications from the leader's largest margin over the runner-up."""
+def curve_table(specs: Sequence[Specification], models: Sequence[str], score_SN: np.ndarray) -> dict[str, list[Any]]:
+    """The specification curve, CURVE_COLUMNS by name.
+
+    `place` counts specifications from the leader's largest margin over the runner-up.
+    """
     standing_SN, rank_SN, weight_S = standings(score_SN), rankings(score_SN), weights(specs, score_SN)
     rows = [
         (place, *specs[row], model, standing_SN[row, col], rank_SN[row, col], weight_S[row])
@@ -227,7 +230,7 @@ def curve_table(specs: Sequence[Specification], models: Sequence[str], score_SN:
         for col, model in enumerate(models)
         if not np.isnan(rank_SN[row, col])
     ]
-    return pd.DataFrame(rows, columns=CURVE_COLUMNS)
+    return from_rows(rows, CURVE_COLUMNS)
 
 
 def multiverse_results(
@@ -237,7 +240,7 @@ def multiverse_results(
     choices: Choices,
     metrics: Sequence[str],
     repeated: Mapping[tuple[str, str], tuple[str, str]],
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, Any]]:
     """Scores (`COLUMNS`), the specification curve (`CURVE_COLUMNS`), and the summary with what it leaves out.
 
     `candidates` name the maps that `choices` scored, in their order; `repeated`, from `repeated_targets`, leaves out

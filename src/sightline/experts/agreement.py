@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sightline.maps import upsampled
 from sightline.statistics.means import mean_known
+
+if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is made
+    import pandas as pd
 
 CELLS = 5  # the random masks' grid is 5 x 5, as published
 
@@ -123,6 +126,8 @@ def profession_table(
     used: pd.DataFrame, rows_of: dict[str, np.ndarray], agreements: dict[str, Agreement]
 ) -> pd.DataFrame:
     """PROFESSION_COLUMNS over all images: one row per profession, with the pairs within it; NaN IoU without a pair."""
+    import pandas as pd
+
     ious: dict[str, list[float]] = {name: [] for name in sorted(set(used.profession))}
     for image, rows in rows_of.items():
         for name, values in profession_pairs(agreements[image], used.profession[rows].tolist()).items():

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from sightline.counts import counted
 from sightline.experts.findings import finding_groups
@@ -21,6 +20,9 @@ from sightline.formats.mask_values import mixed_whites
 from sightline.names import image_name, stem_of
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
+
+if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is made
+    import pandas as pd
 
 Cleanup = Literal["auto", "paper", "none"]
 COLUMNS = ("annotation", "image", "annotator", "profession", "mask", "created_at")
@@ -226,6 +228,8 @@ def is_time(texts: pd.Series) -> pd.Series:
 
 def _times(texts: pd.Series) -> pd.Series:
     """As times in UTC, NaT for what is none. Slashes after a leading year, as COCO has them, leave no doubt either."""
+    import pandas as pd
+
     dashed = texts.str.replace(r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3", regex=True)
     return pd.to_datetime(dashed, format="ISO8601", utc=True, errors="coerce")
 
@@ -235,6 +239,8 @@ def reading_order(table: pd.DataFrame) -> np.ndarray:
 
     Rows whose created_at is empty come last; what is not a time counts as empty, and `read_annotations` refuses it.
     """
+    import pandas as pd
+
     at = _times(table.created_at)
     order = pd.DataFrame({"at": at.to_numpy(), "annotation": table.annotation.to_numpy()})
     return order.sort_values(["at", "annotation"], kind="stable", na_position="last").index.to_numpy()

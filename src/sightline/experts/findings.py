@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sightline.experts.repeats import counts_now
 from sightline.formats.annotations import Drawing
 from sightline.formats.rle import counts_of
 from sightline.study.errors import StudyError
+
+if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is made
+    import pandas as pd
 
 
 def findings_in(table: pd.DataFrame) -> list[str]:
@@ -55,6 +58,8 @@ def united_drawings(drawings: Sequence[Drawing]) -> list[Drawing]:
 
     The first one's fields stay. Drawings that differ in size are not united, for the caller to refuse.
     """
+    import pandas as pd
+
     columns = ("image", "annotator", "repeat", "finding")
     table = pd.DataFrame([[getattr(one, name) for name in columns] for one in drawings], columns=columns, dtype=str)
     together = []

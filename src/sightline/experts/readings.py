@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sightline.experts.agreement import iou_matrix
 from sightline.experts.annotation_reader import first_readings
 from sightline.experts.repeats import is_alone, is_repeat
+
+if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is made
+    import pandas as pd
 
 PREFIX = "reading_"  # of the arrays' names in the file of annotations
 

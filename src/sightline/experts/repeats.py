@@ -8,11 +8,14 @@ Other tools do not write it; there the time decides (`annotation_reader.reading_
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sightline.study.files import csv_columns, read_csv
+
+if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is made
+    import pandas as pd
 
 ROUND = "2"  # the `repeat` of an answer of a second round
 
@@ -47,6 +50,8 @@ def counts_now(table: pd.DataFrame, adjudicated: bool) -> np.ndarray:
 
 def is_repeat(table: pd.DataFrame) -> pd.Series:
     """Which rows are hidden second readings, bool, by the column `repeat` (text); none where the table lacks it."""
+    import pandas as pd
+
     repeat = table.get("repeat", pd.Series("", index=table.index))
     return ~repeat.fillna("").isin(["", "0"])
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from sightline.images.salt import salted, secret_day
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pydicom import Dataset
 
 OLDEST = 110  # years; an age above it is a slip or a placeholder
@@ -108,6 +107,8 @@ def facts_table(facts: Sequence[FilmFacts | None]) -> pd.DataFrame:
     border_text. `days`: from the patient's first film in this study to this one. `border_text`: yes where the header
     or the film's border says so. Films that are no DICOM files (None) have empty rows.
     """
+    import pandas as pd  # a stage that makes no table starts without it
+
     first: dict[str, int] = {}
     for film in facts:
         if film is not None and film.secret_day is not None:

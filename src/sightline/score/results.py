@@ -48,7 +48,7 @@ def settings(primary: str) -> Ladder:
 
 def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
     """A row for each candidate or baseline and image; binary metrics as `<rule>_<metric>`, for candidates only."""
-    table = score_table(study, scores).drop(columns=SAME)
+    table = pd.DataFrame(score_table(study, scores)).drop(columns=SAME)
     table.insert(1, "patient", np.tile(study.patients_M, len(table) // len(study.images)))
     for rule, by_metric in scores.binary.items():
         for metric, values_AM in by_metric.items():

@@ -86,5 +86,5 @@ def judged(
         candidates=candidates,
         controls=controls,
         settings={**results, **{name: getattr(chosen, name) for name in SETTINGS}},
-        table=contrast_table(films, scored, chosen),
+        table=pd.DataFrame(contrast_table(films, scored, chosen)),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit, logit, ndtri
 
 from sightline.statistics.proportions import proportion
@@ -148,8 +147,8 @@ def _last_coefficient(
 
 def calibration_curve(
     label_N: np.ndarray, probability_N: np.ndarray, patients_N: np.ndarray, bin_N: np.ndarray, level: float
-) -> pd.DataFrame:
-    """CURVE_COLUMNS: a row for each bin that has images, by rising probability.
+) -> list[dict[str, float]]:
+    """CURVE_COLUMNS by name: an entry for each bin that has images, by rising probability.
 
     `probability`: the bin's mean; `share`: of its images that are positive, with its exact interval
     (`proportions.proportion`).
@@ -160,7 +159,7 @@ def calibration_curve(
         share = proportion(label_N[kept_N] == 1, patients_N[kept_N], level)
         counts = (int(number) + 1, int(kept_N.sum()), int(label_N[kept_N].sum()))
         rows.append((*counts, float(probability_N[kept_N].mean()), *share))
-    return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+    return [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in rows]
 
 
 def calibration(
@@ -171,7 +170,7 @@ def calibration(
     num_bins: int,
     level: float,
     rng: np.random.Generator,
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[dict[str, Any], list[dict[str, float]]]:
     """All of the above for one model's images, as plain JSON types, and its curve. `weights_BN`: resamples by patient.
 
     `brier` and `ece` with `value`, `low`, `high`; `brier_prevalence`: the score of always answering the share of

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from sightline.study.csv_text import decoded, has_blanks, header_of, plain, rewritten
 from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError, disk_advice
+
+if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is read
+    import pandas as pd
 
 
 @contextmanager
@@ -137,7 +139,9 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     Text columns keep `NA`, `null` and leading zeros as they are in the file and lose blanks around a cell; an empty
     text cell is "". As people write tables: see `csv_text`. A number with a comma for its point is refused.
     """
-    table = _csv_text(path)
+    import pandas as pd
+
+    table = text_of_csv(path)
     try:
         try:
             frame = _parsed(plain(table), columns)
@@ -173,10 +177,11 @@ def read_csv(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
 
 def csv_columns(path: str | Path) -> list[str]:
     """The names of a CSV's columns, as `read_csv` names them; a file that cannot be read is a StudyError."""
-    return header_of(_csv_text(path))
+    return header_of(text_of_csv(path))
 
 
-def _csv_text(path: str | Path) -> str:
+def text_of_csv(path: str | Path) -> str:
+    """The text of a table; a file that cannot be read is a StudyError."""
     try:
         return decoded(path)
     except FileNotFoundError:
@@ -189,6 +194,8 @@ def _csv_text(path: str | Path) -> str:
 
 def _parsed(table: str, columns: dict[str, type]) -> pd.DataFrame:
     """The table; ParserError also where the first row has more cells than the header: pandas makes an index of it."""
+    import pandas as pd
+
     text = {name: str for name, kind in columns.items() if kind is str}
     numbers = {name: [""] for name in columns if name not in text}
     frame = pd.read_csv(io.StringIO(table), dtype=text, keep_default_na=False, na_values=numbers)

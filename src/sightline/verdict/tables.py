@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from sightline.columns import from_rows, joined
 from sightline.statistics.contrast import contrast
 from sightline.verdict.films import Films
 from sightline.verdict.scored import Scored
@@ -16,22 +15,24 @@ CONTRAST_COLUMNS = ["image", "patient", "candidate", "score", "own", "row", "col
 PLOT_COLUMNS = ["candidate", "kind", "grid", "value", "low", "high", "verdict"]
 
 
-def contrast_table(films: Films, scored: Scored, settings: Verdict) -> pd.DataFrame:
-    """Long: own, row, col and d of each candidate, score and image."""
-    frames = [pd.DataFrame(columns=CONTRAST_COLUMNS)]
+def contrast_table(films: Films, scored: Scored, settings: Verdict) -> dict[str, list[Any]]:
+    """CONTRAST_COLUMNS by name, long: own, row, col and d of each candidate, score and image."""
+    tables = []
     for name, by_score in scored.maps.items():
         for score in settings.scores:
             parts = contrast(scored.blocks, by_score[score], films.patients_M, settings.weigh)
             columns = {
-                "image": films.images, "patient": films.patients_M, "candidate": name, "score": score,
-                "own": parts.own_M, "row": parts.row_M, "col": parts.col_M, "d": parts.d_M,
+                "image": films.images, "patient": films.patients_M.tolist(),
+                "candidate": [name] * len(films.images), "score": [score] * len(films.images),
+                "own": parts.own_M.tolist(), "row": parts.row_M.tolist(), "col": parts.col_M.tolist(),
+                "d": parts.d_M.tolist(),
             }  # fmt: skip
-            frames.append(pd.DataFrame(columns))
-    return pd.concat(frames[1:] or frames, ignore_index=True)
+            tables.append(columns)
+    return joined(tables, CONTRAST_COLUMNS)
 
 
-def plot_table(results: Mapping[str, Any]) -> pd.DataFrame:
-    """The primary contrast with its interval: a row for each candidate, family and control; {} gives none."""
+def plot_table(results: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """PLOT_COLUMNS by name, of each candidate, family and control: the primary contrast; without results, no row."""
     rows = []
     for kind in ("candidates", "families"):
         for name, entry in results.get(kind, {}).items():
@@ -43,7 +44,7 @@ def plot_table(results: Mapping[str, Any]) -> pd.DataFrame:
             for name, own in controls.items()
             if isinstance(own, dict)
         ]
-    return pd.DataFrame(rows, columns=PLOT_COLUMNS)
+    return from_rows(rows, PLOT_COLUMNS)
 
 
 def by_model(results: Mapping[str, Any], keys: Sequence[tuple[str, str]]) -> dict[str, Any]:
