@@ -9,6 +9,7 @@ Run: python src/consensus.py
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,11 +103,8 @@ def write_annotated(params: Params, index: pd.DataFrame, votes: Votes, by_findin
     regions = study_consensus(
         votes.masks_AHW, votes.rows_of.values(), settings.rule, settings.min_share, settings.min_count, weights_A
     )
-
-    def random_masks_of(image: str) -> np.random.Generator:
-        # seeded by name: another image more or less leaves this image's random masks as they are
-        return stream(params.seed, "consensus", "random masks", image)
-
+    # seeded by name: another image more or less leaves this image's random masks as they are
+    random_masks_of = partial(stream, params.seed, "consensus", "random masks")
     by_image = agreements(votes, settings.random_masks, random_masks_of)
     by_profession = profession_table(votes.table, votes.rows_of, by_image)
     patient_of = dict(zip(index.image, index.patient, strict=True))

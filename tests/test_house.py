@@ -37,7 +37,7 @@ ALLOWED = {
         *("films", "inputs", "model_check", "networks", "own_models", "saliency", "statistics", "study"),
         "subcommands",
     ),
-    "experts": ("aspect", "counts", "formats", "maps", "names", "statistics", "study"),
+    "experts": ("aspect", "counts", "formats", "maps", "names", "processes", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
     "saliency": ("maps", "study"),
     "alignment": ("chunks", "columns", "experts", "maps", "rows", "statistics"),

@@ -15,9 +15,10 @@ from sightline.counts import counted
 from sightline.experts.findings import finding_groups
 from sightline.experts.masks import shrunk_and_saved
 from sightline.experts.repeats import ROUND, is_repeat, repeats_in
-from sightline.experts.sheets import Sheet, checked_mask, reading_on_grid, refuse_wrong
+from sightline.experts.sheets import OnGrid, Sheet, checked_mask, reading_on_grid, refuse_wrong
 from sightline.formats.mask_values import mixed_whites
 from sightline.names import image_name, stem_of
+from sightline.processes import in_processes
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
 
@@ -58,7 +59,7 @@ def read_annotations(
     annotation, an empty annotator, a time that is not ISO 8601.
     """
     table, readings = readings_in(folder, index, cleanup, findings, adjudicated)
-    on_grid = [reading_on_grid(sheets, grid) for sheets in readings]
+    on_grid = list(in_processes(_on_grid, grid, readings))
     whites = {mask: white for one in on_grid for mask, white in one.whites.items()}
     refuse_wrong(folder, [problem for one in on_grid for problem in one.problems], whites)
     table["profession"] = table.profession.str.strip().replace("", "unstated")
@@ -71,6 +72,10 @@ def read_annotations(
     images, names = table["image"].tolist(), table["annotation"].tolist()
     order = sorted(range(len(table)), key=lambda row: (rank[images[row]], names[row]))
     return table.iloc[order].reset_index(drop=True), np.stack([on_grid[row].mask_HW for row in order])
+
+
+def _on_grid(grid: tuple[int, int], sheets: list[Sheet]) -> OnGrid:
+    return reading_on_grid(sheets, grid)
 
 
 def readings_in(

@@ -8,6 +8,7 @@ test holds the result equal to OpenCV's, pixel by pixel. Definition: docs/metric
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import scipy  # its packages load where they are used: a stage that needs none starts sooner
@@ -94,16 +95,28 @@ def contour_area(contour: np.ndarray) -> float:
 
 
 def hull_area(contour: np.ndarray) -> float:
-    """Area in pixels of the convex hull of a contour's pixel centres; 0 if they are on one line or there are none."""
+    """Area in pixels of the convex hull of a contour's pixel centres; 0 if they are on one line or there are none.
+
+    In whole numbers, and so exact: the ends of each row are enough, which give the hull's left and right side.
+    """
     rows = np.flatnonzero(contour.any(axis=1))
     inside = contour[rows]
     first, last = inside.argmax(axis=1), contour.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
-    # the ends of each row are enough for the hull
-    points = np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)])
-    try:
-        return float(scipy.spatial.ConvexHull(points).volume)  # in the plane, scipy's volume is the area
-    except (scipy.spatial.QhullError, ValueError):
-        return 0.0
+    left, right = _twice_under(rows.tolist(), first.tolist()), _twice_under(rows.tolist(), (-last).tolist())
+    return -(left + right) / 2
+
+
+def _twice_under(places: list[int], values: list[int]) -> int:
+    """Twice the area under the lower convex hull of the points, whose places ascend (Andrew's chain)."""
+    chain: list[tuple[int, int]] = []
+    for x, y in zip(places, values, strict=True):
+        while len(chain) > 1:
+            (x0, y0), (x1, y1) = chain[-2:]
+            if (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0):
+                break
+            chain.pop()
+        chain.append((x, y))
+    return sum((x1 - x0) * (y0 + y1) for (x0, y0), (x1, y1) in pairwise(chain))
 
 
 def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:

@@ -16,6 +16,7 @@ from sightline.experts.crosswise import mean_of_sums, patient_sums
 from sightline.experts.place import place_agreement
 from sightline.experts.presence import presence_agreement
 from sightline.experts.votes import Votes
+from sightline.processes import in_processes
 from sightline.statistics.means import mean_known
 from sightline.statistics.significance import mann_whitney_greater, sign_flip_p
 
@@ -31,16 +32,18 @@ IMAGE_COLUMNS = ["image", "annotations", "iou", "random_iou"]
 def agreements(
     votes: Votes, num_random: int, generator_of: Callable[[str], np.random.Generator]
 ) -> dict[str, Agreement]:
-    """The agreement of each image's annotations, beside `num_random` random masks.
+    """The agreement of each image's annotations, beside `num_random` random masks; the images by all cores.
 
-    `generator_of` gives the generator of an image's random masks by the image's name.
+    `generator_of` gives the generator of an image's random masks by the image's name, whatever process asks.
     """
-    return {
-        image: image_agreement(
-            votes.masks_AHW[rows], votes.table.annotator[rows].tolist(), num_random, generator_of(image)
-        )
-        for image, rows in votes.rows_of.items()
-    }
+    found = in_processes(_agreement, (votes, num_random, generator_of), list(votes.rows_of))
+    return dict(zip(votes.rows_of, found, strict=True))
+
+
+def _agreement(work: tuple[Votes, int, Callable[[str], np.random.Generator]], image: str) -> Agreement:
+    votes, num_random, generator_of = work
+    rows = votes.rows_of[image]
+    return image_agreement(votes.masks_AHW[rows], votes.table.annotator[rows].tolist(), num_random, generator_of(image))
 
 
 def image_table(votes: Votes, by_image: dict[str, Agreement]) -> pd.DataFrame:
