@@ -25,7 +25,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from sightline.alignment.shortcut import Suspicion, near_lungs, relevance_shares, suspicion, uniform_shares
+from sightline.alignment.outside_lungs import near_lungs, relevance_shares, uniform_shares
+from sightline.alignment.shortcut import Suspicion, suspicion
 from sightline.images.phantom import phantom_image
 from sightline.maps import scaled_maps
 from sightline.networks.architectures import build_network

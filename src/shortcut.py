@@ -12,16 +12,16 @@ Run: python src/shortcut.py
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sightline import inputs
-from sightline.alignment.shortcut import by_outcome, near_lungs, relevance_shares, suspicion, uniform_shares
+from sightline.alignment.outside_lungs import by_outcome, near_lungs, relevance_shares, uniform_shares
+from sightline.alignment.shortcut import suspicion
 from sightline.maps import scaled_maps
+from sightline.processes import in_processes
 from sightline.statistics.means import mean_known
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
@@ -30,7 +30,6 @@ from sightline.study.models import Classifying, Entry, runs_of
 from sightline.study.parameters import read_params
 
 CUT = 0.5  # probability at or above which a network calls an image positive
-THREADS = 2  # models at once: products release the interpreter's lock, and each holds the maps of all images
 VERDICTS = ("can_tell", "by_excess", "by_concentration", "is_flagged")
 
 
@@ -51,14 +50,25 @@ class Params:
     models: dict[str, Entry]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """What all models share."""
+
+    test: inputs.SplitFilms
+    near_NHW: np.ndarray
+    """bool, the lungs and what is near them (`near_lungs`)."""
+    uniform: dict[str, np.ndarray]
+    """`uniform_shares`, N each."""
+    kind: inputs.LungKind
+
+
 def main() -> None:
     params = read_params(Params)
     test = inputs.read_test_images(inputs.INDEX)
     lungs_NHW, kind = inputs.stored_lungs(test.images, inputs.LUNGS, inputs.INDEX)
-    measure = partial(model_signs, test=test, near_NHW=near_lungs(lungs_NHW), kind=kind, params=params)
-    with ThreadPoolExecutor(THREADS) as threads:
-        results = threads.map(lambda run: measure(*run), runs_of(params.models).items())
-        models = dict(zip(runs_of(params.models), results, strict=True))
+    near_NHW, runs = near_lungs(lungs_NHW), runs_of(params.models)
+    places = Places(test=test, near_NHW=near_NHW, uniform=uniform_shares(near_NHW), kind=kind)
+    models = dict(zip(runs, in_processes(model_signs, (places, params), list(runs.items())), strict=True))
     write_json("metrics/shortcut.json", {"models": models, **inputs.lungs_facts(lungs_NHW, kind)})
     flagged = [
         f"{model}.{method}"
@@ -69,21 +79,22 @@ def main() -> None:
     print(f"flagged: {', '.join(flagged) or 'none'}")
 
 
-def model_signs(
-    model: str, entry: Entry, test: inputs.SplitFilms, near_NHW: np.ndarray, kind: inputs.LungKind, params: Params
-) -> dict[str, Any]:
+def model_signs(work: tuple[Places, Params], run: tuple[str, Entry]) -> dict[str, Any]:
     """Of each method: where the model's maps look, and the signs of a shortcut."""
+    (places, params), (model, entry) = work, run
+    test, near_NHW = places.test, places.near_NHW
     images = test.images if isinstance(entry, Classifying) else mapped_images(model, test)
     rows = inputs.rows_of(images, test.images, inputs.INDEX, inputs.INDEX)
-    near_MHW = near_NHW if len(images) == len(test.images) else near_NHW[rows]
+    is_whole = len(images) == len(test.images)
+    near_MHW = near_NHW if is_whole else near_NHW[rows]
+    uniform = places.uniform if is_whole else {name: share_N[rows] for name, share_N in places.uniform.items()}
     predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
     labels_M, patients_M = test.labels_N[rows], test.patients_N[rows]
     is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
-    uniform = uniform_shares(near_MHW)
     results: dict[str, Any] = {}
     for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
         maps_MHW = scaled_maps(raw, *near_MHW.shape[1:])
-        shares = relevance_shares(maps_MHW, near_MHW)
+        shares = relevance_shares(maps_MHW, near_MHW, uniform)
         excess_M = shares["outside"] - uniform["outside"]
         rng = stream(params.seed, "shortcut", "draws")  # the same for every model
         signs = suspicion(maps_MHW, near_MHW, excess_M, patients_M, is_called_M, params.shortcut.draws, rng)
@@ -93,7 +104,7 @@ def model_signs(
             "uniform": {name: mean_known(values) for name, values in uniform.items()},
             "by_outcome": by_outcome(shares, labels_M, predicted[model], CUT) if predicted else None,
             "called_by": "network" if predicted else "label",
-            "suspicion": asdict(signs) | {name: kind != "body" and getattr(signs, name) for name in VERDICTS},
+            "suspicion": asdict(signs) | {name: places.kind != "body" and getattr(signs, name) for name in VERDICTS},
         }
     return results
 

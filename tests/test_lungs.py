@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sightline.alignment.shortcut import widened
+from sightline.alignment.outside_lungs import widened
 from sightline.images.phantom import _body_coordinates, phantom_image
 from sightline.lungs import _block_means, _closed, _filled, _without_holes, estimated_body
 from sightline.statistics.streams import stream

@@ -6,6 +6,7 @@ M maps, h w feature grid, H W image grid. Everything is computed in float64 and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,12 +33,15 @@ def bilinear_weights(n_in: int, n_out: int) -> np.ndarray:
     return weights
 
 
+_weights = lru_cache(maxsize=32)(bilinear_weights)  # a study has few grids; nothing here writes into them
+
+
 def upsampled(maps_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     """The maps on the image grid, float64 M x height x width: bilinear, half-pixel centres, edges clamped."""
     _, h, w = maps_Mhw.shape
     if (h, w) == (height, width):
         return maps_Mhw.astype(np.float64)
-    return bilinear_weights(h, height) @ maps_Mhw @ bilinear_weights(w, width).T
+    return _weights(h, height) @ maps_Mhw @ _weights(w, width).T
 
 
 def not_finite_maps(raw_Mhw: np.ndarray) -> np.ndarray:
@@ -59,12 +63,13 @@ def scaled_maps(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     step = max(1, TOGETHER // (height * width))
     for start in range(0, len(raw_Mhw), step):
         few = slice(start, start + step)
-        scaled_MHW[few] = _scaled(raw_Mhw[few], height, width)
+        _scale(raw_Mhw[few], scaled_MHW[few])
     return scaled_MHW
 
 
-def _scaled(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`scaled_maps` in float64, not rounded yet."""
+def _scale(raw_Mhw: np.ndarray, scaled_MHW: np.ndarray) -> None:
+    """Writes `scaled_maps` of a few maps into `scaled_MHW`."""
+    height, width = scaled_MHW.shape[1:]
     positive_Mhw = np.maximum(raw_Mhw.astype(np.float64), 0)
     # Min-max ignores the minimum anyway. With it taken off first, a constant map is exactly 0 before and after the
     # products, where c * (1 - w) + c * w need not round to c.
@@ -73,11 +78,10 @@ def _scaled(raw_Mhw: np.ndarray, height: int, width: int) -> np.ndarray:
     maps_MHW -= maps_MHW.min(axis=(1, 2), keepdims=True)
     span_M = maps_MHW.max(axis=(1, 2))
     flat_M = span_M <= ROUNDING * positive_Mhw.max(axis=(1, 2))
-    maps_MHW /= np.where(flat_M, 1, span_M)[:, None, None]
-    maps_MHW[flat_M] = 0
     # Rounding to float32 also restores ties (plateaus at the clamped edges), which a product's order of summation
     # splits in the last bit of float64.
-    return maps_MHW
+    np.divide(maps_MHW, np.where(flat_M, 1, span_M)[:, None, None], out=scaled_MHW, casting="same_kind")
+    scaled_MHW[flat_M] = 0
 
 
 def scaled_of_image(raws: Sequence[np.ndarray | Sequence[np.ndarray]], row: int, height: int, width: int) -> np.ndarray:

@@ -340,7 +340,7 @@ def parsed(text: str) -> ElementTree.Element:
 def test_the_picture_names_models_choices_and_the_share():
     specs = specifications([("exact", "cam")], ["otsu"], ["mean", "union"], ["iou", "ap"])
     score = np.array([[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.5, 0.4, NAN], [0.4, 0.5, 0.1]])
-    curve = curve_table(specs, list(MODELS), score)
+    curve = pd.DataFrame(curve_table(specs, list(MODELS), score))
     text = specification_figure(curve, MODELS)
     root = parsed(text)
     assert root.get("aria-label", "").startswith("net stands above resnet in 75% of 4 specifications.")

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 
 from sightline.alignment.iou_and_pointing import random_fields
-from sightline.alignment.shortcut import (
-    Suspicion,
-    by_outcome,
-    near_lungs,
-    relevance_shares,
-    suspicion,
-    uniform_shares,
-    widened,
-)
+from sightline.alignment.outside_lungs import by_outcome, near_lungs, relevance_shares, uniform_shares, widened
+from sightline.alignment.shortcut import Suspicion, suspicion
 from sightline.images.phantom import TOKEN_HALF, TOKEN_U, TOKEN_V, phantom_image
 from sightline.maps import scaled_maps
 

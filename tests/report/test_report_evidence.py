@@ -128,7 +128,7 @@ def fabricate_evidence(root: Path, models: Mapping[str, Any], *, has_readers: bo
     scores = np.linspace(1, 0.5, len(models)) + 0.2 * rng.normal(size=(len(specs), len(models)))
     if len(models) > 1:
         write_json(root / "metrics/multiverse.json", summary(specs, names, scores))
-        write_csv(root / "plots/multiverse.csv", curve_table(specs, names, scores))
+        write_csv(root / "plots/multiverse.csv", pd.DataFrame(curve_table(specs, names, scores)))
     else:
         write_json(root / "metrics/multiverse.json", {"specifications": 0, "pairs": {}, "models": names})
         write_csv(root / "plots/multiverse.csv", pd.DataFrame(columns=CURVE_COLUMNS))

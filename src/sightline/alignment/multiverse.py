@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +15,12 @@ import numpy as np
 from sightline.alignment.binarised import crossfit_threshold
 from sightline.alignment.cuts import Cuts
 from sightline.alignment.iou_and_pointing import SWEEP, iou
+from sightline.alignment.region_scores import sorted_map
 from sightline.alignment.targets import Targets, targets_of
 from sightline.alignment.threshold_free import map_scores
 from sightline.experts.consensus import consensus_mask, pixel_share
 from sightline.maps import is_flat, scaled_of_image
+from sightline.processes import in_processes
 from sightline.statistics.otsu import otsu_thresholds
 
 OVERLAP = ("iou", "dice")  # need a threshold rule
@@ -27,7 +28,6 @@ METRICS = (*OVERLAP, "mass", "rank", "ap", "auroc", "pointing", "nss", "cc", "si
 CROSSFIT = "crossfit"  # the threshold rule that a single patient does not have
 NO_THRESHOLD, SOFT = "none", "soft"  # levels of metrics without a threshold, and of metrics against the shares
 TOGETHER = 8  # candidates of an image that are scored at once: memory does not grow with the models
-THREADS = 4  # images at once: sorts and products release the interpreter's lock, and more threads would wait for it
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,16 @@ def image_choices(
     map scores chance without a threshold and when area-matched; under any other rule it is empty and scores 0.
     """
     num_maps = len(maps_AHW)
-    plain = map_scores(maps_AHW, targets, 1.0, (*(name for name in METRICS if name not in OVERLAP), "area_iou"))
-    scores = {(NO_THRESHOLD, metric): plain[metric] for metric in METRICS if metric not in OVERLAP}
+    sorted_maps = [sorted_map(map_HW) for map_HW in maps_AHW]  # once, for the metrics and for all cuts
+    without_rule = [name for name in METRICS if name not in OVERLAP]
+    plain = map_scores(maps_AHW, targets, 1.0, (*without_rule, "area_iou"), sorted_maps)
+    scores = {(NO_THRESHOLD, metric): plain[metric] for metric in without_rule}
     thresholds_T = np.concatenate([SWEEP, np.asarray(fixed, float)])
     num_highest = int(np.floor(top_share * targets.regions.num_pixels + 0.5))
     iou_ART = np.empty((num_maps, len(targets.size_R), len(thresholds_T)))
     otsu_AR, top_AR = np.empty((2, num_maps, len(targets.size_R)))
-    rows = zip(maps_AHW.reshape(num_maps, -1), otsu_thresholds(maps_AHW).tolist(), strict=True)
-    for row, (values_P, otsu) in enumerate(rows):
-        cuts = Cuts(values_P, targets.regions)
+    for row, (of_map, otsu) in enumerate(zip(sorted_maps, otsu_thresholds(maps_AHW).tolist(), strict=True)):
+        cuts = Cuts(of_map, targets.regions)
         pixels_T, shared_RT = cuts.at_least(thresholds_T)
         iou_ART[row] = iou(shared_RT, pixels_T, targets.size_R[:, None])
         for iou_AR, (pixels, shared_R) in ((otsu_AR, cuts.above(otsu)), (top_AR, cuts.highest(num_highest))):
@@ -132,6 +133,13 @@ def raw_image_choices(
     return by_choice, np.concatenate(sweeps), np.concatenate(flat)
 
 
+def _of_image(
+    work: tuple[Sequence[np.ndarray], Regions, Sequence[float], float], row: int
+) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray, np.ndarray]:
+    raws, regions, fixed, top_share = work
+    return raw_image_choices(raws, row, regions.masks_MRHW[row], regions.share_MHW[row], fixed, top_share)
+
+
 def dice(iou_of_any_shape: np.ndarray) -> np.ndarray:
     """2 IoU / (1 + IoU)."""
     return 2 * iou_of_any_shape / (1 + iou_of_any_shape)
@@ -160,17 +168,13 @@ def study_choices(
     folds: int,
     rng: np.random.Generator,
 ) -> Choices:
-    """Scores of every candidate under every choice; `raws`: each candidate's raw maps, M x h x w.
+    """Scores of every candidate under every choice, the images by all cores; `raws`: each candidate's, M x h x w.
 
     Patients are dealt into `folds` folds, or into one fold per patient if there are fewer patients than that. A single
     patient has no cross-fitted threshold; that rule is then missing.
     """
-
-    def of_image(row: int) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray, np.ndarray]:
-        return raw_image_choices(raws, row, regions.masks_MRHW[row], regions.share_MHW[row], fixed, top_share)
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        by_image, sweeps, flat = zip(*threads.map(of_image, range(len(regions.images))), strict=True)
+    work = (raws, regions, fixed, top_share)
+    by_image, sweeps, flat = zip(*in_processes(_of_image, work, range(len(regions.images))), strict=True)
     flat_A = np.sum(flat, axis=0)
     scores = {key: np.stack([choices[key] for choices in by_image]) for key in by_image[0]}
     rules = [*map(fixed_rule, fixed), "otsu", "top_share", "area_matched"]

@@ -1,7 +1,7 @@
 """Whether a model looks where no disease can be: a meter that needs no annotations, only maps and the lungs.
 
-M maps (one per image), of which m count, H W image grid, D draws, W windows. All shares are of a map's relevance, the
-sum of the scaled map.
+M maps (one per image), of which m count, H W image grid, D draws, W windows. `outside_lungs` has the shares of a map's
+relevance.
 
 There are two signs of a shortcut in the maps of images that the network calls positive, right or wrong: relevance
 outside the lungs, and peaks that return to one place outside them, fixed to the film and not to the patient: a marker,
@@ -16,126 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.alignment.iou_and_pointing import BLOCK
-from sightline.maps import is_flat
-from sightline.statistics.means import mean_known, means_along
+from sightline.alignment.outside_lungs import CELLS, require_relevance
+from sightline.statistics.means import means_along
 
-MARGIN = 0.03  # of the side: pixels this near to the lungs are not outside; the pleura may be drawn too narrow
-CORNER = 0.15  # of each side: the four corners' squares
-BORDER = 0.05  # of each side: the strip along the image's edge
-CELLS = 7  # along each axis: the feature grid of a 224-pixel network; "one place" is as large as one of its cells
 WINDOWS = 2 * CELLS - 1  # along each axis: windows of one cell slide by half a cell
 LEVEL = 0.05  # of the flag, half of it for each sign
 LEAST_IMAGES = 10  # called positive and called negative, each: with fewer the meter cannot tell
 # The least effects were chosen from 24 networks that had no marker to find (benchmarks/shortcut_alarms.py).
 LEAST_EXCESS = 0.1  # of relevance
 LEAST_CONCENTRATION = 0.5  # of the images
-
-
-def near_lungs(lungs_MHW: np.ndarray) -> np.ndarray:
-    """Bool M x H x W: the lungs and what lies within 3% of the side of them; the rest is outside.
-
-    `lungs_MHW`: bool, known lungs or, where they are unknown, bodies: then a marker that touches the patient's outline
-    is inside.
-    """
-    return widened(lungs_MHW, MARGIN)
-
-
-def relevance_shares(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """Shares of each map's relevance in places where it does not belong, by name, float64 M in [0, 1].
-
-    - `outside`: farther than 3% of the side from the lungs; NaN for an image without lungs.
-    - `corners`: in the four corner squares, 15% of the sides; `border`: in the strip of 5% along the edge.
-    - `hottest`: in the cell of a 7 x 7 grid that holds most: how concentrated the map is, wherever that is.
-
-    `maps_MHW`: scaled maps in [0, 1]; `near_MHW`: as `near_lungs` returns it. A flat map has no relevance to share and
-    gets the shares of a uniform map; count such maps with `maps.is_flat`. A NaN or a value below 0 raises ValueError.
-    """
-    _require_relevance(maps_MHW)
-    uniform = uniform_shares(near_MHW)
-    if not len(maps_MHW):
-        return uniform
-    flat_M = is_flat(maps_MHW)
-    sums = _sums(maps_MHW, near_MHW)
-    total_M = np.where(flat_M, 1, sums.pop("total"))
-    sums["outside"][np.isnan(uniform["outside"])] = np.nan
-    return {name: np.where(flat_M, uniform[name], sum_M / total_M) for name, sum_M in sums.items()}
-
-
-def uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """The shares of a uniform map, by the names of `relevance_shares`, float64 M: the areas of the places."""
-    num_maps, height, width = near_MHW.shape
-    num_near_M = np.count_nonzero(near_MHW, axis=(1, 2))
-    outside_M = np.where(num_near_M > 0, (height * width - num_near_M) / (height * width), np.nan)
-    areas = _sums(np.ones((1, height, width)), np.zeros((1, height, width), bool))
-    fixed = {name: np.repeat(areas[name] / (height * width), num_maps) for name in ("corners", "border", "hottest")}
-    return {"outside": outside_M, **fixed}
-
-
-def _require_relevance(maps_MHW: np.ndarray) -> None:
-    if maps_MHW.size and not maps_MHW.min() >= 0:
-        raise ValueError("maps: expected values of 0 and above, found others or NaN")
-
-
-def _sums(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """Sum of each map over each place, and `total`, float64 M by name."""
-    num_maps, height, width = maps_MHW.shape
-    corner_2R, edge_2R, cell_7R = _bands(height)
-    corner_2C, edge_2C, cell_7C = _bands(width)
-    rows, cols = np.concatenate([corner_2R, edge_2R, cell_7R]), np.concatenate([corner_2C, edge_2C, cell_7C]).T
-    sums = {name: np.empty(num_maps) for name in ("outside", "corners", "border", "hottest", "total")}
-    for row, (map_HW, near_HW) in enumerate(zip(maps_MHW, near_MHW, strict=True)):
-        wide_HW = map_HW.astype(np.float64)
-        held = rows @ wide_HW @ cols  # bands of rows by bands of columns: corners, edges, cells
-        edges = held[2:4, 4:].sum() + held[4:, 2:4].sum() - held[2:4, 2:4].sum()
-        total = held[4:, 4:].sum()
-        sums["corners"][row], sums["border"][row] = held[:2, :2].sum(), edges
-        sums["hottest"][row], sums["total"][row] = held[4:, 4:].max(), total
-        sums["outside"][row] = wide_HW.ravel() @ ~near_HW.ravel()
-    return sums
-
-
-def _bands(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which places along an axis are in each band, float64, 0 or 1: 2 corners, 2 edges and up to 7 cells, x size."""
-    cell_S = np.searchsorted(np.unique(np.arange(CELLS) * size // CELLS), np.arange(size), side="right") - 1
-    bands = []
-    for share in (CORNER, BORDER):
-        ends_2S = np.zeros((2, size))
-        for row, end in enumerate(_ends(size, share)):
-            ends_2S[row, end] = 1
-        bands.append(ends_2S)
-    return bands[0], bands[1], (np.arange(cell_S.max() + 1)[:, None] == cell_S).astype(float)
-
-
-def _ends(size: int, share: float) -> tuple[slice, slice]:
-    """The first and the last round(share * size) places along an axis, at least one each; `size` is at least 2."""
-    reach = max(round(share * size), 1)
-    return slice(0, reach), slice(size - reach, size)
-
-
-def by_outcome(
-    shares: dict[str, np.ndarray], labels: np.ndarray, probabilities: np.ndarray, cut: float = 0.5
-) -> dict[str, dict[str, float]]:
-    """Mean of each share over true and false positives and negatives: by outcome, then by share, with `count`.
-
-    `labels`: M of 0 and 1; `probabilities`: M of label 1, at or above `cut` the decision is 1. NaN shares are left
-    out of a mean; an outcome without images has count 0 and NaN means. If more relevance lies outside the lungs in TP
-    and FP than in TN and FN, what lies there speaks for the disease. A NaN probability raises ValueError.
-    """
-    probabilities = np.asarray(probabilities, dtype=float)
-    if np.isnan(probabilities).any():
-        raise ValueError("a probability is NaN")
-    is_positive, is_decided = np.asarray(labels) == 1, probabilities >= cut
-    chosen = {
-        "TP": is_positive & is_decided,
-        "FP": ~is_positive & is_decided,
-        "FN": is_positive & ~is_decided,
-        "TN": ~is_positive & ~is_decided,
-    }
-    table = {}
-    for outcome, chosen_M in chosen.items():
-        means = {name: mean_known(values_M[chosen_M]) for name, values_M in shares.items()}
-        table[outcome] = {"count": int(chosen_M.sum()), **means}
-    return table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,14 +104,15 @@ def suspicion(
     lungs do not count; with fewer than 10 images on either side the meter cannot tell. A NaN or a value below 0 raises
     ValueError.
     """
-    _require_relevance(maps_MHW)
+    require_relevance(maps_MHW)
     has_lungs_M = near_MHW.any(axis=(1, 2))
-    flat_M = is_flat(maps_MHW) if len(maps_MHW) else has_lungs_M
+    highest_M = maps_MHW.max(axis=(1, 2)) if len(maps_MHW) else np.zeros(0)
+    flat_M = highest_M == 0
     counts_M = has_lungs_M & ~flat_M
     called_m, patients_m = np.asarray(is_called_M, dtype=bool)[counts_M], np.asarray(patients_M)[counts_M]
     tie_rng, exchange_rng = rng.spawn(2)
     rows_m = np.flatnonzero(counts_M)
-    peaks_m2 = _peaks(maps_MHW, rows_m, tie_rng)
+    peaks_m2 = _peaks(maps_MHW, highest_M, rows_m, tie_rng)
     is_outside_m = ~near_MHW[rows_m, peaks_m2[:, 0], peaks_m2[:, 1]]
     values_mV = np.column_stack([excess_M[counts_M], _windows(peaks_m2, is_outside_m, near_MHW.shape[1:])])
     positive_V, negative_V = (means_along(values_mV[chosen_m], axis=0) for chosen_m in (called_m, ~called_m))
@@ -246,9 +136,9 @@ def suspicion(
     )
 
 
-def _peaks(maps_MHW: np.ndarray, rows_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _peaks(maps_MHW: np.ndarray, highest_M: np.ndarray, rows_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Row and column of the peak of these maps, int m x 2; of tied pixels one at random."""
-    tied = [np.flatnonzero(map_HW == map_HW.max()) for map_HW in (maps_MHW[row] for row in rows_m)]
+    tied = [np.flatnonzero(maps_MHW[row] == highest_M[row]) for row in rows_m]
     places_m = np.array([rng.choice(tied_T) for tied_T in tied], dtype=int)
     return np.stack(np.divmod(places_m, maps_MHW.shape[2]), axis=1)
 
@@ -294,28 +184,3 @@ def _exchange_p(
         reached_2 += (contrasts(answers_Dm) >= least_2[:, None]).sum(axis=1)
     excess_p, concentration_p = ((1 + reached_2) / (1 + draws)).tolist()
     return excess_p, concentration_p
-
-
-def widened(masks_MHW: np.ndarray, margin: float) -> np.ndarray:
-    """The masks with all pixels within `margin`, a share of each side, of them along rows and columns: bool M x H x W.
-
-    The neighbourhood is a square of round(margin * side) pixels each way, not a disc: a square is separable, so that an
-    image costs a thousandth of a second. An empty mask stays empty; margin 0 changes nothing.
-    """
-    wide_MHW = np.asarray(masks_MHW).astype(bool)
-    for axis in (1, 2):
-        wide_MHW = _widened_along(wide_MHW, round(margin * wide_MHW.shape[axis]), axis)
-    return wide_MHW
-
-
-def _widened_along(masks_MHW: np.ndarray, reach: int, axis: int) -> np.ndarray:
-    """Whether any pixel within `reach` along the axis is marked: windows double until they are wide enough."""
-    beyond = [(0, 0), (0, 0), (0, 0)]
-    beyond[axis] = (reach, reach)
-    any_MHW = np.moveaxis(np.pad(masks_MHW, beyond), axis, 0)
-    window, whole = 1, 2 * reach + 1
-    while window < whole:
-        step = min(window, whole - window)
-        any_MHW = any_MHW[:-step] | any_MHW[step:]
-        window += step
-    return np.moveaxis(any_MHW, 0, axis)
