@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,7 @@ HISTORY: dict[str, type] = {"epoch": int, "train_loss": float, "val_loss": float
 @dataclass(frozen=True, kw_only=True)
 class Report:
     title: str
-    paper_numbers: bool
-    """Print the paper's numbers beside ours."""
+    paper_numbers: bool  # print the paper's numbers beside ours
     films: int
     """Films in the viewer; those with a consensus region are all in it."""
 
@@ -70,8 +70,7 @@ class Params:
 
 
 def main() -> None:
-    params = read_params(Params)
-    params = replace(params, models=runs_of(params.models))
+    params = replace(given := read_params(Params), models=runs_of(given.models))
     require_files(params.models, networks := classifying(params.models))
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
     plots = {name: read_csv(f"plots/{name}.csv", columns) for name, columns in TABLES.items()}
@@ -85,7 +84,8 @@ def main() -> None:
     consensus = read_npz(inputs.CONSENSUS)
     require_models(params.models, metrics, is_scored=bool(consensus["consensus"].any()))
     values = YAML(typ="safe").load(Path("params.yaml"))
-    sources = film_sources(params, networks, measured, consensus=consensus, data=values["data"])
+    known = {"consensus": consensus, "data": values["data"], "primary": measured.get("verdict", {}).get("primary", "")}
+    sources = film_sources(params, networks, measured, **known)
     rng = stream(params.seed, "report", "random mask")
     study = Study(
         title=params.report.title, threshold=params.threshold, models=params.models, params=values, **measured,
@@ -133,13 +133,13 @@ def read_specifications(path: str) -> pd.DataFrame:
 
 def film_sources(params: Params, networks: list[str], measured: dict[str, Any], **known: Any) -> films.Sources:
     """What the stages wrote of the films; `known` is read already."""
-    test, primary = inputs.read_test_images(inputs.INDEX), measured.get("verdict", {}).get("primary", "")
+    test, (height, width) = inputs.read_test_images(inputs.INDEX), inputs.prepared_grid(inputs.PREPARED)
     return films.Sources(
         annotations=read_npz(inputs.ANNOTATIONS), lungs=read_npz(inputs.LUNGS), threshold=params.threshold, **known,
         maps={model: read_npz(inputs.SALIENCY.format(model)) for model in params.models},
-        scaled=lambda raw: scaled_maps(raw, *inputs.prepared_grid(inputs.PREPARED)),
-        pixels=lambda images: inputs.prepared_pixels(images, inputs.PREPARED, inputs.INDEX),
-        test=pd.DataFrame({"label": test.labels_N}, test.images), agreement=measured["agreement"], primary=primary,
+        scaled=partial(scaled_maps, height=height, width=width),
+        pixels=partial(inputs.prepared_pixels, folder=inputs.PREPARED, source=inputs.INDEX),
+        test=pd.DataFrame({"label": test.labels_N}, test.images), agreement=measured["agreement"],
         probabilities=inputs.read_probabilities(networks, test, inputs.PREDICTIONS),
         alignment=read_csv(SCORES, {"image": str, "model": str, "method": str, "iou": float}),
         contrasts=read_csv(CONTRASTS, {"image": str, "candidate": str, "score": str, "own": float, "d": float}),

@@ -40,10 +40,10 @@ ALLOWED = {
     "experts": ("aspect", "counts", "formats", "maps", "names", "processes", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
     "saliency": ("maps", "study"),
-    "alignment": ("chunks", "columns", "experts", "maps", "rows", "statistics"),
+    "alignment": ("chunks", "columns", "experts", "maps", "processes", "rows", "statistics"),
     "faithfulness": ("saliency", "statistics"),
     "consistency": ("maps", "networks", "saliency", "statistics"),
-    "report": ("alignment", "counts", "model_check", "statistics", "study"),
+    "report": ("alignment", "counts", "model_check", "processes", "statistics", "study"),
     "score": (
         *("alignment", "aspect", "chunks", "counts", "experts", "formats", "images", "lungs", "map_files", "names"),
         *("packed_masks", "report", "rows", "rows_on_disk", "study", "verdict"),

@@ -20,7 +20,7 @@ from PIL import Image
 LEVELS = 100  # steps of the threshold between 0 and 1
 PICTURE = 512  # pixels of a film's longer side, at most; masks and maps stay on the image grid
 QUALITY = 88  # of the film's JPEG, which is looked at and never measured
-EFFORT = 7  # of the compression: 9 takes up to ten times as long for the same bytes, 5 is 1% larger
+EFFORT = 5  # of the compression: 7 takes three times as long for 2% fewer bytes, 9 fifteen times for 5%
 
 
 def map_levels(map_HW: np.ndarray) -> np.ndarray:

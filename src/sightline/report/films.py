@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sightline.processes import in_processes
 from sightline.report.contents import Strip, Tile
 from sightline.report.gallery import film_rows, pair_tiles, spread_images
 from sightline.report.strip import quartile_images, strip_of
-from sightline.report.viewer import Film, Mark, Viewer, viewer
+from sightline.report.viewer import Encoded, Film, Mark, Viewer, encoded, viewer_of
 from sightline.report.words import measure, method_words
 from sightline.study.errors import StudyError
 from sightline.study.models import primary_method
 
 CALLED_POSITIVE = 0.5  # least probability
 CONTRAST, OWN, IOU = "contrast", "own", "iou"  # keys of the scores
+TOGETHER = 8  # films of the viewer that a process encodes one after the other
 STRIP = 4  # films of the strip for print and for browsers without scripts
 Arrays = Mapping[str, np.ndarray]
 
@@ -66,6 +69,11 @@ class Sources:
             for model, arrays in self.maps.items()
         }
 
+    @cached_property
+    def marks(self) -> dict[str, dict[str, Mark]]:
+        """By model and image: the prediction on test images, the scores on images with a region."""
+        return _marks(self)
+
     @property
     def scores(self) -> dict[str, str]:
         """Words of the scores by key, those that order the films first."""
@@ -79,11 +87,17 @@ def study_viewer(sources: Sources, most: int) -> Viewer | None:
     images = chosen_images(sources, most)
     methods = {model: method_words(method) for model, method in sources.methods.items()}
     kind = str(sources.lungs["kind"]) if "kind" in sources.lungs else ""
-    return viewer(
-        study_films(sources, images), models=methods, scores=sources.scores, threshold=sources.threshold,
+    parts = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
+    found = in_processes(_encoded, sources, parts)
+    return viewer_of(
+        (film for part in found for film in part), models=methods, scores=sources.scores, threshold=sources.threshold,
         experts="simulated readers" if sources.data.get("source") == "phantom" else "experts",
         lungs="body" if kind == "body" else "lungs",
     )  # fmt: skip
+
+
+def _encoded(sources: Sources, images: Sequence[str]) -> list[Encoded]:
+    return [encoded(film, list(sources.methods), list(sources.scores)) for film in study_films(sources, images)]
 
 
 def require_scored(sources: Sources) -> None:
@@ -156,7 +170,7 @@ def study_films(sources: Sources, images: Sequence[str]) -> Iterator[Film]:
     consensus, lungs = rows_by_image(sources.consensus["images"]), rows_by_image(sources.lungs["images"])
     readers = rows_by_image(sources.annotations["images"])
     maps = {model: rows_by_image(arrays["images"]) for model, arrays in sources.maps.items()}
-    methods, marks = sources.methods, _marks(sources)
+    methods, marks = sources.methods, sources.marks
     labels = {0: str(sources.data.get("negative", "")).lower(), 1: str(sources.data.get("positive", "")).lower()}
     agreement = dict(zip(sources.agreement["image"], sources.agreement["iou"], strict=True))
     for image, pixels in zip(images, sources.pixels(images) if images else (), strict=True):

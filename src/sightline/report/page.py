@@ -1,16 +1,18 @@
 """The report as one HTML page: its first screen, then the films and the evidence by theme.
 
 A section is a function in the file of its theme that returns the HTML of its parts; where a study lacks its inputs,
-it says so in a sentence. Its place on the page is its line in `sections`. Numbers come from the arguments only.
+it says so in a sentence. Its place on the page is its line in `SECTIONS`. Numbers come from the arguments only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from sightline.processes import in_processes
 from sightline.report import (
     accuracy,
     agreement,
@@ -57,11 +59,15 @@ def report(study: Study, numbers: Tables) -> str:
     standings = ladder_answer.standings(study.ladder, study.classification, study.models)
     together = accuracy.together(study, verdicts, standings)
     judged = verdict.of_study(study.verdict, study.models)
+    evidence = Evidence(
+        study=study, numbers=numbers, judged=judged, verdicts=verdicts, standings=standings, together=together,
+        printed=printed_tables(study, numbers),
+    )  # fmt: skip
     return document(
         study.title,
         question(study),
         top(study, judged, verdicts),
-        with_glossary(sections(study, numbers, judged, verdicts, standings, together)),
+        with_glossary(sections(evidence)),
         FOOTER,
         *viewer.assets(study.films),
     )
@@ -90,58 +96,111 @@ def top(study: Study, judged: Mapping[str, Any], verdicts: pd.DataFrame) -> list
     )
 
 
-def sections(
-    study: Study,
-    numbers: Tables,
-    judged: Mapping[str, Any],
-    verdicts: pd.DataFrame,
-    standings: pd.DataFrame,
-    together: Mapping[str, Any],
-) -> list[Section]:
-    """Id, heading and parts of every section, in the order of the page: what a theme found, then its evidence."""
-    printed = printed_tables(study, numbers)
-    primary = str(study.ladder.get("primary", "ap"))
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What sections are written from."""
+
+    study: Study
+    numbers: Tables
+    judged: Mapping[str, Any]
+    verdicts: pd.DataFrame
+    standings: pd.DataFrame
+    together: Mapping[str, Any]
+    printed: Mapping[str, Any]
+    """`contents.printed_tables` of the numbers."""
+
+
+def sections(evidence: Evidence) -> list[Section]:
+    """Every section that has parts, in the order of the page, written by all cores: charts take most of the time."""
+    first = sorted(SECTIONS, key=lambda name: name != "classification")  # it has the most charts
+    written = dict(zip(first, in_processes(_written, evidence, first), strict=True))
+    return [written[name] for name in SECTIONS if written[name][2]]
+
+
+def _written(evidence: Evidence, name: str) -> Section:
+    heading, parts = SECTIONS[name]
+    return name, heading.format(experts=evidence.study.experts), parts(evidence)
+
+
+def _films(given: Evidence) -> list[str]:
+    study = given.study
+    return viewer.parts(study.films, gallery.strip(study.gallery, study.threshold))
+
+
+def _verdict(given: Evidence) -> list[str]:
+    return verdict.parts(given.judged, given.study.models, given.study.experts)
+
+
+def _ladder(given: Evidence) -> list[str]:
+    scale = human_scale.human_scale(given.study, given.standings)
     return [
-        ("films", "Film by film", viewer.parts(study.films, gallery.strip(study.gallery, study.threshold))),
-        ("verdict", "The ruler and its controls", verdict.parts(judged, study.models, study.experts)),
-        ("ladder", "Beside maps that know nothing of the finding", [
-            *ladder.ladder(study, standings),
-            part(f"How close they come to one of the {study.experts}", *human_scale.human_scale(study, standings)),
-        ]),
-        ("faithfulness", "Do the maps show what the networks use?", [
-            finding(faithfulness.used(study)),
-            *faithfulness.faithfulness(study),
-            part("Do the maps stay the same?", *consistency.consistency(study)),
-        ]),
-        ("shortcut", "Do they look where no disease can be?", shortcut.shortcut(study)),
-        ("choices", "How far the ranking depends on choices", choices.ranking(study)),
-        ("classification", "How well they classify", [
-            *classification.classification(study, numbers, printed),
-            part("Are their probabilities right?", *decisions.calibration(study)),
-            part("Accuracy against alignment", *accuracy.accuracy(study, together)),
-            part("Is accuracy related to alignment?", *population.parts(study.population, study.experts)),
-            part("How they were trained", *classification.training(study)),
-        ]),
-        *([("own-models", "Classifiers trained elsewhere", own)] if (own := own_models.own_models(study)) else []),
-        *([("subgroups", "Subgroups of films", by_part)] if (by_part := subgroups.subgroups(study)) else []),
-        ("experts", f"How far the {study.experts} agree", agreement.agreement(study, printed["table1"])),
-        ("published", "As published", [
-            *published.alignment(study, verdicts, standings, printed["table3"]),
-            part("What the threshold does", *published.threshold(study)),
-            paragraph("Table 1 is in the section on readers, Tables 2 and 4 are in that on classification.", "note"),
-        ]),
-        ("made", "How it was made", [
-            part("Which films take part", *flowchart.flowchart(study)),
-            *made.made(study),
-            part("Limits", bullets([
-                *limits.limits(verdicts, study.params, study.consensus, study.agreement),
-                *machines.apart(study.made, study.models),
-            ])),
-            part("How far results depend on the seed",
-                 *(families.families(study.families, primary, study.models) if study.families else [])),
-            part("What departs from the paper", bullets(limits.departures(study.params, study.models))),
-        ]),
-    ]  # fmt: skip
+        *ladder.ladder(given.study, given.standings),
+        part(f"How close they come to one of the {given.study.experts}", *scale),
+    ]
+
+
+def _faithfulness(given: Evidence) -> list[str]:
+    return [
+        finding(faithfulness.used(given.study)),
+        *faithfulness.faithfulness(given.study),
+        part("Do the maps stay the same?", *consistency.consistency(given.study)),
+    ]
+
+
+def _classification(given: Evidence) -> list[str]:
+    study = given.study
+    return [
+        *classification.classification(study, given.numbers, given.printed),
+        part("Are their probabilities right?", *decisions.calibration(study)),
+        part("Accuracy against alignment", *accuracy.accuracy(study, given.together)),
+        part("Is accuracy related to alignment?", *population.parts(study.population, study.experts)),
+        part("How they were trained", *classification.training(study)),
+    ]
+
+
+def _published(given: Evidence) -> list[str]:
+    return [
+        *published.alignment(given.study, given.verdicts, given.standings, given.printed["table3"]),
+        part("What the threshold does", *published.threshold(given.study)),
+        paragraph("Table 1 is in the section on readers, Tables 2 and 4 are in that on classification.", "note"),
+    ]
+
+
+def _made(given: Evidence) -> list[str]:
+    study, primary = given.study, str(given.study.ladder.get("primary", "ap"))
+    limited = [
+        *limits.limits(given.verdicts, study.params, study.consensus, study.agreement),
+        *machines.apart(study.made, study.models),
+    ]
+    seeds = families.families(study.families, primary, study.models) if study.families else []
+    return [
+        part("Which films take part", *flowchart.flowchart(study)),
+        *made.made(study),
+        part("Limits", bullets(limited)),
+        part("How far results depend on the seed", *seeds),
+        part("What departs from the paper", bullets(limits.departures(study.params, study.models))),
+    ]
+
+
+# id -> heading and parts of every section, in the order of the page: what a theme found, then its evidence; a section
+# without parts is left out
+SECTIONS: dict[str, tuple[str, Callable[[Evidence], list[str]]]] = {
+    "films": ("Film by film", _films),
+    "verdict": ("The ruler and its controls", _verdict),
+    "ladder": ("Beside maps that know nothing of the finding", _ladder),
+    "faithfulness": ("Do the maps show what the networks use?", _faithfulness),
+    "shortcut": ("Do they look where no disease can be?", lambda given: shortcut.shortcut(given.study)),
+    "choices": ("How far the ranking depends on choices", lambda given: choices.ranking(given.study)),
+    "classification": ("How well they classify", _classification),
+    "own-models": ("Classifiers trained elsewhere", lambda given: own_models.own_models(given.study)),
+    "subgroups": ("Subgroups of films", lambda given: subgroups.subgroups(given.study)),
+    "experts": (
+        "How far the {experts} agree",
+        lambda given: agreement.agreement(given.study, given.printed["table1"]),
+    ),
+    "published": ("As published", _published),
+    "made": ("How it was made", _made),
+}
 
 
 def with_glossary(evidence: list[Section]) -> list[Section]:

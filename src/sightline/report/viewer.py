@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -102,8 +102,38 @@ class Viewer:
         return min(len(self.data), MOST_FILMS)
 
 
+class Encoded(NamedTuple):
+    """A film as the page holds it."""
+
+    name: str
+    shapes: set[tuple[int, int]]
+    """Of its arrays; one, if they fit together."""
+    said: dict[str, Any]
+    """What is said of it."""
+    data: str
+    """JSON of its arrays."""
+
+
+def encoded(film: Film, models: Sequence[str], scores: Sequence[str]) -> Encoded:
+    """The film with the maps of these models and what is known of these scores, by key."""
+    arrays = [film.pixels, film.consensus_HW, film.lungs_HW, *(mask for _, mask in film.readers), *film.maps.values()]
+    height_width = {(array.shape[0], array.shape[1]) for array in arrays if array is not None}
+    masks = [mask_HW for _, mask_HW in film.readers]
+    maps = [film.maps.get(model) for model in models]
+    data = film_json(film.pixels, film.consensus_HW, film.lungs_HW, masks, maps) if len(height_width) == 1 else ""
+    return Encoded(film.name, height_width, _said(film, models, scores), data)
+
+
 def viewer(
-    films: Iterable[Film],
+    films: Iterable[Film], *, models: Mapping[str, str], scores: Mapping[str, str], threshold: float, **options: Any
+) -> Viewer | None:
+    """The films encoded, one at a time, so that only one film's maps are held; the rest as in `viewer_of`."""
+    ready = (encoded(film, list(models), list(scores)) for film in films)
+    return viewer_of(ready, models=models, scores=scores, threshold=threshold, **options)
+
+
+def viewer_of(
+    films: Iterable[Encoded],
     *,
     models: Mapping[str, str],
     scores: Mapping[str, str],
@@ -113,25 +143,16 @@ def viewer(
     note: str = "",
     most_bytes: int | None = None,
 ) -> Viewer | None:
-    """The films encoded, one at a time, so that only one film's maps are held; None without a film.
-
-    Films on different grids raise ValueError.
-    """
+    """The films in one viewer; None without a film. Films on different grids raise ValueError."""
     said, data = [], []
     grid: tuple[int, int] | None = None
     for film in films:
-        arrays = [film.pixels, film.consensus_HW, film.lungs_HW, *(mask for _, mask in film.readers)]
-        shapes = {array.shape[:2] for array in (*arrays, *film.maps.values()) if array is not None}
-        if grid is not None:
-            shapes.add(grid)
+        shapes = film.shapes if grid is None else film.shapes | {grid}
         if len(shapes) != 1:
             raise ValueError(f"{film.name}: arrays of {len(shapes)} sizes: {sorted(shapes)}")
-        ((height, width),) = shapes
-        grid = (height, width)
-        said.append(_said(film, list(models), list(scores)))
-        masks = [mask_HW for _, mask_HW in film.readers]
-        maps = [film.maps.get(model) for model in models]
-        data.append(film_json(film.pixels, film.consensus_HW, film.lungs_HW, masks, maps))
+        (grid,) = shapes
+        said.append(film.said)
+        data.append(film.data)
     if grid is None:
         return None
     return Viewer(
