@@ -15,8 +15,9 @@ import pytest
 
 from reports import EXTERNAL, NETWORKS, fabricate, page_of, verdict_metrics, words_of, written
 from sightline.report import glossary, scale, strip, verdict
-from sightline.report.first_screen import Names, Subject, first_screen, headline, limits_of
+from sightline.report.first_screen import first_screen, headline, limits_of
 from sightline.report.scale import Place
+from sightline.report.verdict_table import Names, Subject
 from sightline.study.files import write_json
 from studies import ROOT
 

@@ -23,7 +23,7 @@ class Cuts:
         """Pixels of `map >= t`, int T, and those in each region, int R x T; `t` is compared in the map's dtype."""
         num_pixels, num_cuts = len(self.ascending_P), len(thresholds_T)
         pixels_T = num_pixels - np.searchsorted(self.ascending_P, thresholds_T.astype(self.ascending_P.dtype))
-        # How many cuts hold a pixel, by the number of pixels above it: those that have more pixels.
+        # By the number of pixels above a pixel, the cuts that hold it: those of more pixels.
         holding_P = num_cuts - np.cumsum(np.bincount(pixels_T, minlength=num_pixels + 1))
         key_K = self.regions.rows_K * (num_cuts + 1) + holding_P[self.above_K]
         held_RT = np.bincount(key_K, minlength=len(self.regions) * (num_cuts + 1)).reshape(-1, num_cuts + 1)

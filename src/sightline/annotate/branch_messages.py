@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, field_validator
 
 from sightline.annotate.branch_store import Decision
-from sightline.annotate.messages import Branch, Event, Identity, OtherStep, Strict, StrokeStep
+from sightline.annotate.messages import Event, Identity, OtherStep, Strict, StrokeStep
+from sightline.annotate.replies import Branch
 
 
 class SentBranch(Strict):

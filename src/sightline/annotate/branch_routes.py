@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from sqlalchemy import Row
 
-from sightline.annotate import messages
+from sightline.annotate import replies
 from sightline.annotate.answers import Final
 from sightline.annotate.branch_messages import Branches, Decided, SentBranch, SentDecision
 from sightline.annotate.branch_store import NoBranch
@@ -17,10 +17,10 @@ from sightline.annotate.store import Store
 from sightline.annotate.turns import has_come_up
 
 
-def branches_of(store: Store, name: str) -> list[messages.Branch]:
+def branches_of(store: Store, name: str) -> list[replies.Branch]:
     """The branches of a task that wait for a decision."""
     return [
-        messages.Branch(id=one.id, received_at=one.received_at, strokes=[dict(event) for event in one.strokes])
+        replies.Branch(id=one.id, received_at=one.received_at, strokes=[dict(event) for event in one.strokes])
         for one in store.waiting(name)
     ]
 

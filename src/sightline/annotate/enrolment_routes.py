@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
-from sightline.annotate import messages
+from sightline.annotate import messages, replies
 from sightline.annotate.access import READER_LINK, Cookies
 from sightline.annotate.page_files import text_in
 from sightline.annotate.refusals import REFUSALS, Refused, no_session
@@ -22,7 +22,7 @@ def router(store: Store, cookies: Cookies, reader: Callable[..., Row[Any]], mess
     routes = APIRouter(responses=REFUSALS)
     Reader = Annotated[Row[Any], Depends(reader)]
 
-    def told(request: Request) -> messages.Session:
+    def told(request: Request) -> replies.Session:
         cookie = request.cookies[cookies.reader]
         row = store.reader_of(cookie)
         if row is None:
@@ -30,7 +30,7 @@ def router(store: Store, cookies: Cookies, reader: Callable[..., Row[Any]], mess
         return message(row, cookie)
 
     @routes.post("/api/enrolment")
-    def enrol(sent: messages.Enrolment, request: Request, row: Reader) -> messages.Session:
+    def enrol(sent: messages.Enrolment, request: Request, row: Reader) -> replies.Session:
         text = _as_shown(sent.language, sent.consent_version)
         facts = {"profession": sent.profession, "years": sent.years, "language": sent.language}
         if not store.enrol(row.reader, sent.name.strip(), sent.email, facts, text, sent.pin):
@@ -38,7 +38,7 @@ def router(store: Store, cookies: Cookies, reader: Callable[..., Row[Any]], mess
         return told(request)
 
     @routes.post("/api/consent")
-    def consent(sent: messages.AcceptedConsent, request: Request, row: Reader) -> messages.Session:
+    def consent(sent: messages.AcceptedConsent, request: Request, row: Reader) -> replies.Session:
         if row.enrolled_at is None:
             raise Refused(403, "not_enrolled", "say who you are and consent first")
         store.accept_consent(row.reader, _as_shown(sent.language, sent.consent_version))

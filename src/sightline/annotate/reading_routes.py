@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from sqlalchemy import Row
 
-from sightline.annotate import messages
+from sightline.annotate import messages, replies
 from sightline.annotate.adjudication import ROUND
 from sightline.annotate.answers import Conflict, Final, Recorded, Submitted
 from sightline.annotate.branch_routes import branches_of
@@ -38,19 +38,19 @@ def router(
     routes = APIRouter(responses=REFUSALS)
     Enrolled = Annotated[Row[Any], Depends(enrolled)]
 
-    def companion_of(row: Row[Any]) -> messages.CompanionFilm | None:
+    def companion_of(row: Row[Any]) -> replies.CompanionFilm | None:
         if companions is None or row.image not in companions.kinds:
             return None
         height, width = companions.pictures.size(row.image)
         address = f"/api/tasks/{row.task}/companion"
-        return messages.CompanionFilm(image=address, kind=companions.kinds[row.image], width=width, height=height)
+        return replies.CompanionFilm(image=address, kind=companions.kinds[row.image], width=width, height=height)
 
     def others_of(row: Row[Any]) -> list[list[int]] | None:
         if not shows_others or row.repeat != ROUND or not has_come_up(store.tasks_of(row.reader), row.task):
             return None
         return store.others_masks(row.reader, row.image)
 
-    def task_message(row: Row[Any], total: int) -> messages.Task:
+    def task_message(row: Row[Any], total: int) -> replies.Task:
         stored = store.task(row.reader, row.task)
         if stored is None:
             raise no_task()
@@ -59,7 +59,7 @@ def router(
         final = store.is_final(row.task)
         if final and newest:
             events = events[: newest.num_events]  # what was drawn later is stored, and no part of the answer
-        return messages.Task(
+        return replies.Task(
             task=row.task,
             number=row.number,
             total=total,
@@ -75,7 +75,7 @@ def router(
             final=final,
             findings=list(findings),
             given=[
-                messages.GivenFinding(finding=one.finding, answer=one.answer, confidence=one.confidence)
+                replies.GivenFinding(finding=one.finding, answer=one.answer, confidence=one.confidence)
                 for one in as_given(newest.findings if newest else None)
             ],
             companion=companion_of(row),
@@ -85,10 +85,10 @@ def router(
         )
 
     @routes.get("/api/progress")
-    def progress(row: Enrolled) -> messages.Progress:
+    def progress(row: Enrolled) -> replies.Progress:
         waiting = store.waiting_by_task(row.reader)
         places = [
-            messages.Place(
+            replies.Place(
                 task=t.task,
                 number=t.number,
                 practice=t.kind == "practice",
@@ -97,7 +97,7 @@ def router(
             )
             for t in store.tasks_of(row.reader)
         ]
-        return messages.Progress(
+        return replies.Progress(
             done=sum(place.done for place in places),
             total=len(places),
             practice=sum(place.practice for place in places),
@@ -105,13 +105,13 @@ def router(
         )
 
     @routes.get("/api/tasks/next")
-    def next_task(row: Enrolled) -> messages.Task | messages.NoTask:
+    def next_task(row: Enrolled) -> replies.Task | replies.NoTask:
         tasks = store.tasks_of(row.reader)
         waiting = [task for task in tasks if not task.versions]
-        return task_message(waiting[0], len(tasks)) if waiting else messages.NoTask()
+        return task_message(waiting[0], len(tasks)) if waiting else replies.NoTask()
 
     @routes.get("/api/tasks/{name}")
-    def one_task(name: str, row: Enrolled) -> messages.Task:
+    def one_task(name: str, row: Enrolled) -> replies.Task:
         tasks = store.tasks_of(row.reader)
         for task in tasks:
             if task.task == name:
@@ -119,16 +119,16 @@ def router(
         raise no_task()
 
     @routes.post("/api/tasks/{name}/events")
-    def save_events(name: str, sent: messages.Events, row: Enrolled) -> messages.Saved:
+    def save_events(name: str, sent: messages.Events, row: Enrolled) -> replies.Saved:
         image = store.image_of(row.reader, name)
         if image is None or not has_come_up(store.tasks_of(row.reader), name):
             raise no_task()
         check_strokes(sent.events, findings, *pictures.size(image))
         events = [event.model_dump(mode="json", exclude_none=True) for event in sent.events]
-        return messages.Saved(saved=store.save_events(name, events))
+        return replies.Saved(saved=store.save_events(name, events))
 
     @routes.post("/api/tasks/{name}/submission")
-    def submit(name: str, sent: messages.Submission, row: Enrolled) -> messages.Recorded:
+    def submit(name: str, sent: messages.Submission, row: Enrolled) -> replies.Recorded:
         stored = store.task(row.reader, name)
         if stored is None or not has_come_up(store.tasks_of(row.reader), name):
             raise no_task()
@@ -175,6 +175,6 @@ def router(
                 409, "conflict", "this image has been answered on another page meanwhile; reload this one"
             ) from None
         tasks = store.tasks_of(row.reader)
-        return messages.Recorded(version=version, done=sum(t.versions > 0 for t in tasks), total=len(tasks))
+        return replies.Recorded(version=version, done=sum(t.versions > 0 for t in tasks), total=len(tasks))
 
     return routes

@@ -10,14 +10,14 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from sightline.annotate import messages
+from sightline.annotate import replies
 from sightline.annotate.answers import Gone, OutOfStep
 from sightline.annotate.codes import Code
 
 _REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
 # one status names the model, which describes it once; for each that does, FastAPI builds a validator for every route
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": messages.Refusal},
+    400: {"model": replies.Refusal},
     **{code: {"content": _REFUSAL} for code in (401, 403, 404, 409, 413, 422, 423, 429, 500, 507)},
 }
 RETRY_AFTER = "10"  # seconds

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from sightline.annotate import messages
+from sightline.annotate import messages, replies
 from sightline.annotate.security import csrf_of
 from sightline.annotate.store import Store
 
-SessionMessage = Callable[[Row[Any], str], messages.Session]
+SessionMessage = Callable[[Row[Any], str], replies.Session]
 
 
 def session_message(
@@ -23,8 +23,8 @@ def session_message(
     `contact`: whom readers may ask; `consent_versions`: of the consent as it is now.
     """
 
-    def message(row: Row[Any], cookie: str) -> messages.Session:
-        return messages.Session(
+    def message(row: Row[Any], cookie: str) -> replies.Session:
+        return replies.Session(
             reader=row.reader,
             csrf=csrf_of(cookie),
             enrolled=row.enrolled_at is not None,

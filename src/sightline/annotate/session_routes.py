@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
-from sightline.annotate import messages
+from sightline.annotate import messages, replies
 from sightline.annotate.access import FORGET_IMAGES, READER_LINK, Cookies, opened_session
 from sightline.annotate.page_files import text_in
 from sightline.annotate.refusals import REFUSALS, Refused, no_session
@@ -36,14 +36,14 @@ def router(
     Visitor = Annotated[Row[Any], Depends(visitor)]
     Reader = Annotated[Row[Any], Depends(reader)]
 
-    def told(cookie: str) -> messages.Session:
+    def told(cookie: str) -> replies.Session:
         row = store.reader_of(cookie)
         if row is None:
             raise no_session(READER_LINK)
         return message(row, cookie)
 
     @routes.post("/api/session")
-    def open_session(sent: messages.Knock, request: Request, response: Response) -> messages.Session:
+    def open_session(sent: messages.Knock, request: Request, response: Response) -> replies.Session:
         def opened() -> str | None:
             return store.open_session(sent.token, lasts)
 
@@ -61,7 +61,7 @@ def router(
         return told(cookie)
 
     @routes.get("/api/session")
-    def current_session(request: Request, row: Reader) -> messages.Session:
+    def current_session(request: Request, row: Reader) -> replies.Session:
         return message(row, request.cookies[cookies.reader])
 
     @routes.delete("/api/session", status_code=204)
@@ -75,7 +75,7 @@ def router(
         response.headers.update(FORGET_IMAGES)
 
     @routes.post("/api/session/unlock")
-    def unlock(sent: messages.SentPin, request: Request, row: Visitor) -> messages.Session:
+    def unlock(sent: messages.SentPin, request: Request, row: Visitor) -> replies.Session:
         cookie = request.cookies[cookies.reader]
         is_right = store.unlock(cookie, row.reader, sent.pin)
         if is_right is None:

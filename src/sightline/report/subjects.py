@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sightline.report import own_models, strip, verdict
 from sightline.report.contents import Study
-from sightline.report.first_screen import Names, Subject
+from sightline.report.verdict_table import Names, Subject
 from sightline.report.words import Metrics, method_words, number_at, percent
 from sightline.study.models import Classifying, Entry, primary_method
 

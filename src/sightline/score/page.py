@@ -11,10 +11,11 @@ from sightline.alignment.metrics import scale_metric, table_order
 from sightline.counts import counted
 from sightline.report import gallery, verdict, viewer
 from sightline.report.contents import Strip
-from sightline.report.first_screen import Names, Subject, first_screen, limits_of
+from sightline.report.first_screen import first_screen, limits_of
 from sightline.report.html import Section, bullets, chart, details, document, paragraph, table
 from sightline.report.ladder_figures import ladder_figure, scale_figure
 from sightline.report.strip import films_of, region_films
+from sightline.report.verdict_table import Names, Subject
 from sightline.report.viewer import Viewer
 from sightline.report.words import baseline_words, in_units, lift_words, measure
 from sightline.score import answer
