@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 FEWEST = 3  # units: a variance from two says nothing, and its t interval spans nearly the whole range
 
@@ -118,7 +118,9 @@ def estimate(
         shares = zip(by_reader, readers or [], strict=True)
         squares += sum((beyond * part / sum(by_reader)) ** 2 / (len(left_out) - 1) for part, left_out in shares)
     freedom = variance**2 / squares
-    low, high = bounded_ends(value, float(np.sqrt(variance)), float(stdtrit(freedom, (1 + level) / 2)), bounds)
+    low, high = bounded_ends(
+        value, float(np.sqrt(variance)), float(scipy.special.stdtrit(freedom, (1 + level) / 2)), bounds
+    )
     if np.isnan(low):
         return without_interval(f"no interval: {value:.3g} is the end of its range")
     note = "the interval holds for these readers only" if readers is not None and not over_annotators else ""

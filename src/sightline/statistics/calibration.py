@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit, ndtri
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.proportions import proportion
 from sightline.statistics.resampling import percentile_interval
@@ -98,7 +98,7 @@ def recalibration(
     then no finite slope is best; ends also with one patient. Van Calster et al. 2019, BMC Medicine 17.
     """
     label_N = np.asarray(label_N, dtype=float)
-    logit_N = logit(np.clip(probability_N, LEAST, 1 - LEAST))
+    logit_N = scipy.special.logit(np.clip(probability_N, LEAST, 1 - LEAST))
     ones_N1 = np.ones((len(label_N), 1))
     both = {name: dict.fromkeys(("value", "low", "high"), float("nan")) for name in ("intercept", "slope")}
     positive_N = label_N == 1
@@ -123,7 +123,7 @@ def _last_coefficient(
         return float((label_N * eta_N - np.logaddexp(0, eta_N)).sum())
 
     for _ in range(STEPS):
-        share_N = expit(offset_N + design_NC @ beta_C)
+        share_N = scipy.special.expit(offset_N + design_NC @ beta_C)
         information_CC = (design_NC.T * (share_N * (1 - share_N))) @ design_NC
         step_C = np.linalg.solve(information_CC, design_NC.T @ (label_N - share_N))
         while log_likelihood(beta_C + step_C) < log_likelihood(beta_C) - TOLERANCE:
@@ -131,7 +131,7 @@ def _last_coefficient(
         beta_C = beta_C + step_C
         if np.abs(step_C).max() < TOLERANCE:
             break
-    share_N = expit(offset_N + design_NC @ beta_C)
+    share_N = scipy.special.expit(offset_N + design_NC @ beta_C)
     bread_CC = np.linalg.inv((design_NC.T * (share_N * (1 - share_N))) @ design_NC)
     labels, patient_N = np.unique(np.asarray(patients_N), return_inverse=True)
     scores_GC = np.zeros((len(labels), len(beta_C)))
@@ -141,7 +141,7 @@ def _last_coefficient(
         return {"value": value, "low": float("nan"), "high": float("nan")}
     factor = len(labels) / (len(labels) - 1)
     variance = (bread_CC @ scores_GC.T @ scores_GC @ bread_CC)[-1, -1] * factor
-    half = float(-ndtri((1 - level) / 2) * np.sqrt(variance))
+    half = float(-scipy.special.ndtri((1 - level) / 2) * np.sqrt(variance))
     return {"value": value, "low": value - half, "high": value + half}
 
 

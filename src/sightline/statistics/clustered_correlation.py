@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.rank_correlation import spearman_exact
 from sightline.statistics.ranks import average_ranks
@@ -119,14 +119,14 @@ def power(rho: float, clusters: int, level: float = 0.95) -> float:
     if clusters < LEAST_CLUSTERS:
         return NAN
     reached = math.atanh(abs(rho)) * math.sqrt((clusters - 3) / (1 + rho**2 / 2))
-    return float(ndtr(reached - ndtri((1 + level) / 2)))
+    return float(scipy.special.ndtr(reached - scipy.special.ndtri((1 + level) / 2)))
 
 
 def clusters_needed(rho: float, share: float = 0.8, level: float = 0.95) -> int:
     """The least number of clusters with which `power` reaches `share`; ValueError unless 0 < |rho| < 1."""
     if not 0 < abs(rho) < 1:
         raise ValueError(f"rho: expected between 0 and 1, or between -1 and 0, got {rho}")
-    quantiles = float(ndtri((1 + level) / 2) + ndtri(share))
+    quantiles = float(scipy.special.ndtri((1 + level) / 2) + scipy.special.ndtri(share))
     return max(LEAST_CLUSTERS, math.ceil(3 + (1 + rho**2 / 2) * (quantiles / math.atanh(abs(rho))) ** 2))
 
 

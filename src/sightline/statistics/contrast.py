@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.blocks import Block, Matrices, Weigh, check_blocks, complete_kinds, image_weights
 
@@ -129,7 +129,7 @@ class Contrasts:
         error = np.sqrt((influence_G**2).sum() / (num_patients * (num_patients - 1)))
         if error <= ROUNDING * self._scale_K[kind]:
             return float("nan"), float("nan")
-        reach = float(stdtrit(num_patients - 1, (1 + level) / 2) * error)
+        reach = float(scipy.special.stdtrit(num_patients - 1, (1 + level) / 2) * error)
         return value - reach, value + reach
 
 

@@ -6,7 +6,7 @@ A models, N images of which P positive and Q negative, G groups (patients).
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.ranks import average_ranks
 
@@ -72,7 +72,7 @@ def delong_test(auroc_A: np.ndarray, covariance_AA: np.ndarray) -> np.ndarray:
     variance_AA = variance_A[:, None] + variance_A[None, :] - covariance_AA - covariance_AA.T
     variance_AA = np.where(np.abs(variance_AA) < ROUNDING, 0, variance_AA)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p_AA = 2 * ndtr(-difference_AA / np.sqrt(variance_AA))
+        p_AA = 2 * scipy.special.ndtr(-difference_AA / np.sqrt(variance_AA))
     return np.where((variance_AA == 0) & (difference_AA < ROUNDING), 1.0, p_AA)
 
 

@@ -6,7 +6,7 @@ M images, G groups (patients), D draws. A hit is 1 or 0, or the share of a tied 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import bdtr, betaincinv, gammaln, ndtri
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 ROUNDING = 1e-9  # sums of the same fractions in another order differ by less
 PRECISION = 1e-12  # of an interval's end, in parts of itself and in standard deviations
@@ -101,14 +101,16 @@ def _lowest_rate(hits: int, size_G: np.ndarray, tail: float) -> float:
     """The lowest rate at which P(as many hits or more) is at least `tail`, whichever of the two cases is lower."""
     if hits <= 0:
         return 0.0
-    highest = float(betaincinv(hits, size_G.sum() - hits + 1, tail))
+    highest = float(scipy.special.betaincinv(hits, size_G.sum() - hits + 1, tail))
     if size_G.max() == 1:
         return highest
     sizes, numbers = np.unique(size_G, return_counts=True)
 
     def excess(rate: float) -> float:
         """Above 0 where the tail is longer than asked for; nearly straight in the rate."""
-        return float(ndtri(max(_together_upper(sizes, numbers, rate, hits), 1e-300)) - ndtri(tail))
+        return float(
+            scipy.special.ndtri(max(_together_upper(sizes, numbers, rate, hits), 1e-300)) - scipy.special.ndtri(tail)
+        )
 
     high, above = highest, excess(highest)
     if above <= 0:
@@ -137,7 +139,11 @@ def _together_upper(sizes: np.ndarray, numbers: np.ndarray, rate: float, hits: i
     exactly, start = np.ones(1), 0
     for size, num_groups in zip(sizes.tolist(), numbers.tolist(), strict=True):
         counts = np.arange(num_groups + 1)
-        logs = gammaln(num_groups + 1) - gammaln(counts + 1) - gammaln(num_groups - counts + 1)
+        logs = (
+            scipy.special.gammaln(num_groups + 1)
+            - scipy.special.gammaln(counts + 1)
+            - scipy.special.gammaln(num_groups - counts + 1)
+        )
         chances, first = _trimmed(np.exp(logs + counts * np.log(rate) + (num_groups - counts) * np.log1p(-rate)), 0)
         own = np.zeros(size * (len(chances) - 1) + 1)
         own[::size] = chances
@@ -166,7 +172,7 @@ def mcnemar_exact(hits_M: np.ndarray, other_hits_M: np.ndarray) -> float:
     if not len(differences):
         return float("nan")
     more, fewer = int((differences > ROUNDING).sum()), int((differences < -ROUNDING).sum())
-    return min(1.0, 2 * float(bdtr(min(more, fewer), more + fewer, 0.5)))  # none: P(0 of 0) is 1
+    return min(1.0, 2 * float(scipy.special.bdtr(min(more, fewer), more + fewer, 0.5)))  # none: P(0 of 0) is 1
 
 
 def _known_chances(chances_M: np.ndarray) -> np.ndarray:

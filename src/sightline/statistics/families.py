@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.means import mean_known, means_along
 
@@ -68,7 +68,7 @@ def family_summary(
         seed_part = sd**2 / seeds
         total = seed_part + image_variance
         if total > 0:
-            quantile_seeds, quantile_images = stdtrit([seeds - 1, image_degrees], (1 + level) / 2)
+            quantile_seeds, quantile_images = scipy.special.stdtrit([seeds - 1, image_degrees], (1 + level) / 2)
             half = (seed_part * quantile_seeds + image_variance * quantile_images) / math.sqrt(total)
             low, high = (float(np.clip(value + end, *limits)) for end in (-half, half))
     return Family(value=value, low=low, high=high, sd=sd, smallest=smallest, largest=largest, seeds=seeds)

@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaincinv, stdtrit
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 NAN = float("nan")
 
@@ -32,8 +32,8 @@ def clopper_pearson(share: float, trials: float, level: float) -> tuple[float, f
         return NAN, NAN
     tail = (1 - level) / 2
     hits, misses = share * trials, (1 - share) * trials
-    low = 0.0 if hits <= 0 else float(betaincinv(hits, misses + 1, tail))
-    high = 1.0 if misses <= 0 else float(betaincinv(hits + 1, misses, 1 - tail))
+    low = 0.0 if hits <= 0 else float(scipy.special.betaincinv(hits, misses + 1, tail))
+    high = 1.0 if misses <= 0 else float(scipy.special.betaincinv(hits + 1, misses, 1 - tail))
     return low, high
 
 
@@ -71,7 +71,7 @@ def effective_number(is_hit_N: np.ndarray, patients_N: np.ndarray, level: float)
     by_patient = num_patients / (num_patients - 1) * (sums_G**2).sum() / num_images**2
     by_image = share * (1 - share) / (num_images - 1)
     tail = (1 - level) / 2
-    wider = (stdtrit(num_patients - 1, tail) / stdtrit(num_images - 1, tail)) ** 2
+    wider = (scipy.special.stdtrit(num_patients - 1, tail) / scipy.special.stdtrit(num_images - 1, tail)) ** 2
     number = num_images * by_image / (by_patient * wider) if by_patient > 0 else num_images
     return float(min(max(number, 1), num_images))
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.means import means_along, weighted_means
 
@@ -94,7 +94,11 @@ def interval(
     share = (1 - level) / 2
     if num_patients is not None:
         degrees = max(num_patients - 1, 0)
-        share = float(ndtr(stdtrit(degrees, share) * np.sqrt(num_patients / degrees))) if degrees else 0.0
+        share = (
+            float(scipy.special.ndtr(scipy.special.stdtrit(degrees, share) * np.sqrt(num_patients / degrees)))
+            if degrees
+            else 0.0
+        )
     sorted_AB = np.sort(np.asarray(distribution_BA, dtype=float).T, axis=1)  # NaN last
     num_known_A = len(distribution_BA) - np.isnan(sorted_AB).sum(axis=1)
     return _quantiles(sorted_AB, num_known_A, share), _quantiles(sorted_AB, num_known_A, 1 - share)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 MOST_PATIENTS = 150  # of a simulated study; z grows with the square root of n beyond
 STUDIES = 500
@@ -82,11 +82,11 @@ def find_power(
     n = int(np.clip(num_patients, 3, MOST_PATIENTS))
     own_Qn, other_Qn, chance_Qn = studies.of(size_G, n)
     z_Q = _statistics(scores_NN, size_G, own_Qn, other_Qn, chance_Qn < share) * np.sqrt(num_patients / n)
-    bar = ndtri(level)
+    bar = scipy.special.ndtri(level)
     needed = float("nan")
     if z_Q.mean() > 0:
         # z of N patients: its mean grows with sqrt(N), its spread does not
-        needed = num_patients * ((bar + ndtri(power) * z_Q.std()) / z_Q.mean()) ** 2
+        needed = num_patients * ((bar + scipy.special.ndtri(power) * z_Q.std()) / z_Q.mean()) ** 2
         needed = float(np.ceil(needed)) if needed <= MOST_NEEDED else float("nan")
     return Power(power=float((z_Q > bar).mean()), patients_needed=needed)
 
@@ -138,8 +138,10 @@ def needed_for_end(ends: tuple[float, float, float], level: float, num_patients:
     `ends`: value, low and high of the interval of `level` at `num_patients`, whose length shrinks with the root of n.
     """
     value, low, high = ends
-    spread = (high - low) / (2 * ndtri((1 + level) / 2))
+    spread = (high - low) / (2 * scipy.special.ndtri((1 + level) / 2))
     if value == 0 or not spread > 0:
         return float("nan")
-    needed = num_patients * ((ndtri((1 + level) / 2) + ndtri(power)) * spread / abs(value)) ** 2
+    needed = (
+        num_patients * ((scipy.special.ndtri((1 + level) / 2) + scipy.special.ndtri(power)) * spread / abs(value)) ** 2
+    )
     return float(np.ceil(needed)) if needed <= MOST_NEEDED else float("nan")

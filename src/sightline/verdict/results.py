@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.statistics.crossed import crossed_interval
 from sightline.statistics.holm import holm
@@ -139,7 +139,7 @@ def _family(found: Judge, name: str, members: Sequence[str], contrasts: Mapping[
     """The mean of the seeds' scores, which is linear in D, and how far other seeds may lie away."""
     num_seeds = len(members)
     spread = float(np.std([contrasts[member][found.settings.primary]["value"] for member in members], ddof=1))
-    quantile = float(stdtrit(num_seeds - 1, (1 + found.settings.level) / 2))
+    quantile = float(scipy.special.stdtrit(num_seeds - 1, (1 + found.settings.level) / 2))
     return _Candidate(
         name=name,
         grid=found.scored.grid_of[members[0]],
