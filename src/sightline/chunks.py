@@ -45,10 +45,6 @@ class Kept:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return False  # it is computed again
 
-    def arrays(self, name: str, number: int) -> Arrays:
-        """The arrays of a chunk that is there, each read when it is asked for."""
-        return _Stored(self.path(name, number))
-
     def save(self, name: str, number: int, arrays: Arrays) -> None:
         path = self.path(name, number)
         beside = path.with_suffix(".part")

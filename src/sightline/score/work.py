@@ -83,7 +83,7 @@ class Work:
                     continue
                 file.seek(step.starts[number] * step.length)
                 rows = file.read(len(step.rows(number)) * step.length)
-                if zlib.crc32(rows) != int(self.kept.arrays(step.path.stem, number)["checksum"]):
+                if zlib.crc32(rows) != int(self.kept.stored(step.path.stem, number)["checksum"]):
                     self.kept.path(step.path.stem, number).unlink()
 
 
