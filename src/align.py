@@ -1,8 +1,7 @@
-"""Scores every saliency map against the consensus: IoU at the threshold, Pointing Game, chance, random maps, intervals.
+"""Scores every saliency map against the consensus: IoU at the threshold, Pointing Game, chance, random maps.
 
 Reads data/consensus.npz, data/saliency/<key>.npz of every model and the patients of data/prepared/index.csv; writes
-data/alignment.csv (image x model x method), metrics/alignment.json, metrics/intervals.json and
-plots/threshold_sweep.csv.
+data/alignment.csv (image x model x method), metrics/alignment.json and plots/threshold_sweep.csv.
 Run: python src/align.py
 """
 
@@ -10,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sightline.alignment.at_threshold import intervals, score_maps, summarise
-from sightline.columns import read_columns, write_columns
+from sightline.alignment.at_threshold import score_maps, summarise
+from sightline.columns import write_columns
 from sightline.inputs import CONSENSUS, INDEX, SALIENCY, read_consensus, read_maps, read_patients
-from sightline.statistics.settings import Bootstrap
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
 from sightline.study.files import write_json
@@ -39,7 +37,6 @@ class Params:
     threshold: float
     """Values of a scaled map at or above it are salient."""
     align: Align
-    bootstrap: Bootstrap
     models: dict[str, Entry]
 
     def __post_init__(self) -> None:
@@ -59,11 +56,6 @@ def main() -> None:
     write_columns(ALIGNMENT, table)
     write_columns("plots/threshold_sweep.csv", sweep)
     write_json("metrics/alignment.json", summarise(table, sweep, patients))
-    # of the scores as they are written: the table alone gives the intervals
-    written = read_columns(ALIGNMENT, {"image": str, "model": str, "method": str, "iou": float, "pointing": float})
-    settings, rng = params.bootstrap, stream(params.seed, "bootstrap", "alignment by patient")
-    by_name = dict(zip(images, patients, strict=True))
-    write_json("metrics/intervals.json", intervals(written, by_name, settings.resamples, settings.level, rng))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Classification on the test and external images, with intervals from resampled images and patients.
+"""Intervals of the results: classification on the test and external images, alignment on the images with a consensus.
 
-Reads data/models/<key>.predictions.csv of every network and data/prepared/index.csv; writes
-metrics/classification.json, plots/classification.csv and plots/calibration.csv.
+Reads data/models/<key>.predictions.csv of every network, data/prepared/index.csv and data/alignment.csv; writes
+metrics/classification.json, metrics/intervals.json, plots/classification.csv and plots/calibration.csv.
 Run: python src/bootstrap.py
 """
 
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sightline.columns import from_rows, write_columns
-from sightline.inputs import INDEX, PREDICTIONS, SplitFilms, read_probabilities, read_split
+from sightline.alignment.at_threshold import intervals
+from sightline.columns import from_rows, read_columns, write_columns
+from sightline.inputs import INDEX, PREDICTIONS, SplitFilms, read_patients, read_probabilities, read_split
 from sightline.statistics.calibration import CURVE_COLUMNS, calibration
 from sightline.statistics.classification import metric_intervals
 from sightline.statistics.decision import Validation, decisions
@@ -24,6 +25,8 @@ from sightline.study.errors import run_stage
 from sightline.study.files import write_json
 from sightline.study.models import Entry, classifying, runs_of
 from sightline.study.parameters import read_params
+
+ALIGNMENT = "data/alignment.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ def main() -> None:
         points += [(model, *(point[name] for name in CURVE_COLUMNS)) for point in curve]
     write_columns("plots/calibration.csv", from_rows(points, ("model", *CURVE_COLUMNS)))
     write_json("metrics/classification.json", classification)
+    write_json("metrics/intervals.json", alignment_intervals(params))
 
 
 def classification_intervals(
@@ -104,6 +108,16 @@ def calibration_and_decisions(
     images = Validation(validation.labels_N, on_validation_V, weights_BV)
     decision = decisions(images, label_N, probability_N, patients_N, chosen.sensitivity, level)
     return {"calibration": summary, "decision": decision}, curve
+
+
+def alignment_intervals(params: Params) -> dict[str, Any]:
+    """`<model>.<method>`: intervals of mean IoU and of the Pointing Game's share of hits, by patient."""
+    kinds = {"image": str, "model": str, "method": str, "iou": float, "pointing": float}
+    table, settings = read_columns(ALIGNMENT, kinds), params.bootstrap
+    images = np.unique(table["image"]).tolist()
+    by_name = dict(zip(images, read_patients(images, INDEX, ALIGNMENT), strict=True))
+    rng = stream(params.seed, "bootstrap", "alignment by patient")
+    return intervals(table, by_name, settings.resamples, settings.level, rng)
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ def test_no_long_work_of_a_network_waits_for_the_experts() -> None:
         rerun |= {name for name in SCRIPTS if files & set(stage_of(name)["deps"])}
         files |= {out for name in rerun for out in outputs(name)}
     assert rerun == {
-        "align", "compare", "consensus", "consistency", "ladder", "multiverse", "population", "regions", "reliability",
+        "align", "bootstrap", "compare", "consensus", "consistency", "ladder", "multiverse", "population", "regions", "reliability",
         "report", "subgroups", "verdict",
     }  # fmt: skip
     assert "data/consensus.npz" in stage_of("regions")["deps"]
@@ -216,7 +216,7 @@ def test_a_changed_threshold_runs_what_scores_by_it_and_the_report() -> None:
     rerun = {name for name in SCRIPTS if "threshold" in stage_of(name).get("params", ())}
     written = {out for name in rerun for out in outputs(name)}
     rerun |= {name for name in SCRIPTS if written & set(stage_of(name)["deps"])}
-    assert rerun == {"align", "report"}
+    assert rerun == {"align", "bootstrap", "report"}
 
 
 def test_families_waits_for_scores_only_where_a_network_has_several_seeds() -> None:

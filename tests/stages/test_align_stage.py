@@ -22,9 +22,6 @@ seed: {seed}
 threshold: {threshold}
 align:
   random_maps: 20
-bootstrap:
-  resamples: 400
-  level: 0.9
 models:
   net: {{arch: alexnet, init: scratch, head: gap}}
   other: {{maps: elsewhere, method: theirs}}

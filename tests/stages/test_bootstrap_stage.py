@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score, roc
 
 import bootstrap
 from sightline.statistics.classification import METRICS
+from sightline.statistics.exact_tests import hit_rate_interval
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv
 
@@ -60,6 +61,10 @@ def study(tmp_path, monkeypatch):
     rows = rows[rows["split"] != "train"]
     write_csv("data/models/net.predictions.csv", rows)
     write_csv("data/models/twin.predictions.csv", rows[::-1])
+    scores = pd.DataFrame({"image": images[20:30]}).assign(model="net", method="cam")
+    scores = scores.assign(iou=rng.random(10), pointing=rng.integers(0, 2, 10))
+    twice = pd.concat([scores, scores[::-1].assign(model="other", method="theirs")])
+    write_csv("data/alignment.csv", twice)
     return tmp_path
 
 
@@ -142,12 +147,56 @@ def test_a_validation_image_without_a_probability_is_refused():
     assert caught.value.cases == ["data/models/net.predictions.csv: lacks i012"]
 
 
+def test_alignment_is_resampled_by_patient():
+    bootstrap.main()
+    intervals = read_json("metrics/intervals.json")
+    cam = intervals["net"]["cam"]
+    assert cam == intervals["other"]["theirs"]
+    table = pd.read_csv("data/alignment.csv").query("model == 'net'")
+    assert cam["iou"]["value"] == pytest.approx(table["iou"].mean(), abs=1e-5)
+    # an independent bootstrap of patients, by index: its ends within 6 standard errors of a quantile's
+    patient_of = pd.read_csv("data/prepared/index.csv").set_index("image")["patient"]
+    values = [group.to_numpy() for _, group in table.groupby(table["image"].map(patient_of))["iou"]]
+    rng = np.random.default_rng(1)
+    means = np.array(
+        [
+            np.concatenate([values[drawn] for drawn in rng.integers(0, len(values), len(values))]).mean()
+            for _ in range(4000)
+        ]
+    )
+    for end, share in (("low", 0.05), ("high", 0.95)):
+        below = (means < cam["iou"][end]).mean()
+        assert abs(below - share) < 6 * np.sqrt(0.05 * 0.95 * (1 / 400 + 1 / 4000))
+
+
+def test_the_interval_of_the_pointing_game_is_exact_and_by_patient():
+    """No hit on 10 images of 4 patients: the upper end is that of no hit by 4 patients, and not 0."""
+    table = pd.read_csv("data/alignment.csv")
+    table.loc[table["model"] == "net", "pointing"] = 0
+    write_csv("data/alignment.csv", table)
+    bootstrap.main()
+    intervals = read_json("metrics/intervals.json")
+    none = intervals["net"]["cam"]["pointing"]
+    assert none == {"value": 0, "low": 0, "high": pytest.approx(1 - 0.05 ** (1 / 4), abs=1e-6)}
+    some = intervals["other"]["theirs"]["pointing"]
+    own = table[table["model"] == "other"].set_index("image")["pointing"]
+    patient_of = pd.read_csv("data/prepared/index.csv").set_index("image")["patient"]
+    expected = hit_rate_interval(own.to_numpy(float), patient_of[own.index].to_numpy(), 0.9)
+    assert [some["low"], some["high"]] == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_order_of_the_index_changes_nothing():
     bootstrap.main()
-    before = Path("metrics/classification.json").read_bytes()
+    before = Path("metrics/classification.json").read_bytes(), Path("metrics/intervals.json").read_bytes()
     pd.read_csv("data/prepared/index.csv")[::-1].to_csv("data/prepared/index.csv", index=False)
     bootstrap.main()
-    assert Path("metrics/classification.json").read_bytes() == before
+    assert (Path("metrics/classification.json").read_bytes(), Path("metrics/intervals.json").read_bytes()) == before
+
+
+def test_a_study_without_alignment_has_no_alignment_intervals():
+    Path("data/alignment.csv").write_text("image,model,method,iou,pointing\n")
+    bootstrap.main()
+    assert read_json("metrics/intervals.json") == {}
 
 
 def test_a_study_of_external_maps_alone_has_no_classification():
@@ -192,6 +241,14 @@ def test_predictions_that_do_not_fit_the_index_are_all_named():
         "  data/models/twin.predictions.csv: lacks i040",
     ]
     assert not Path("metrics/classification.json").exists()
+
+
+def test_an_aligned_image_that_the_index_lacks_is_refused():
+    table = pd.read_csv("data/alignment.csv")
+    table.loc[0, "image"] = "ghost"
+    table.to_csv("data/alignment.csv", index=False)
+    with pytest.raises(StudyError, match="ghost"):
+        bootstrap.main()
 
 
 @pytest.mark.parametrize(
