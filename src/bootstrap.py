@@ -8,6 +8,7 @@ Run: python src/bootstrap.py
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from sightline.study.files import write_json
 from sightline.study.models import Entry, classifying, runs_of
 from sightline.study.parameters import read_params
 
-ALIGNMENT = "data/alignment.csv"
+ALIGNMENT = Path("data/alignment.csv")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -206,8 +206,8 @@ def test_no_long_work_of_a_network_waits_for_the_experts() -> None:
         rerun |= {name for name in SCRIPTS if files & set(stage_of(name)["deps"])}
         files |= {out for name in rerun for out in outputs(name)}
     assert rerun == {
-        "align", "bootstrap", "compare", "consensus", "consistency", "ladder", "multiverse", "population", "regions", "reliability",
-        "report", "subgroups", "verdict",
+        "align", "bootstrap", "compare", "consensus", "consistency", "ladder", "multiverse", "population", "regions",
+        "reliability", "report", "subgroups", "verdict",
     }  # fmt: skip
     assert "data/consensus.npz" in stage_of("regions")["deps"]
 
