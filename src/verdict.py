@@ -16,16 +16,16 @@ import numpy as np
 
 from sightline import inputs
 from sightline.columns import write_columns
+from sightline.judging.films import Films
+from sightline.judging.repeatability import verdict_repeatability
+from sightline.judging.results import verdicts
+from sightline.judging.scored import score_films
+from sightline.judging.settings import Verdict
+from sightline.judging.tables import CONTRAST_COLUMNS, by_model, contrast_table, plot_table
 from sightline.study.errors import run_stage
 from sightline.study.files import read_npz, write_json
 from sightline.study.models import Entry, classifying, families_of, primary_method, runs_of
 from sightline.study.parameters import read_params
-from sightline.verdict.films import Films
-from sightline.verdict.repeatability import verdict_repeatability
-from sightline.verdict.results import verdicts
-from sightline.verdict.scored import score_films
-from sightline.verdict.settings import Verdict
-from sightline.verdict.tables import CONTRAST_COLUMNS, by_model, contrast_table, plot_table
 
 Key = tuple[str, str]  # model and method
 CONSISTENCY = "data/consistency/{}.npz"

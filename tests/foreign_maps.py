@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sightline.formats.annotations import Annotation
-from sightline.score.command import add_arguments, run
+from sightline.scoring.command import add_arguments, run
 from sightline.study.errors import StudyError
 
 ROWS, COLS = 8, 12

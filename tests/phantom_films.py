@@ -14,8 +14,8 @@ from sightline.experts.cleanup import clean_annotation
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.images.annotators import simulated_annotations
 from sightline.images.phantom import phantom_image
-from sightline.verdict.films import Films
-from sightline.verdict.through_grid import area_weights
+from sightline.judging.films import Films
+from sightline.judging.through_grid import area_weights
 
 READERS, READINGS = 14, 5.62  # the paper's
 

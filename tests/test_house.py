@@ -35,7 +35,7 @@ ALLOWED = {
     "own_models": ("networks", "saliency", "study"),
     "model_command": (
         *("films", "inputs", "model_check", "networks", "own_models", "saliency", "statistics", "study"),
-        "subcommands",
+        *("subcommands",),
     ),
     "experts": ("aspect", "counts", "formats", "maps", "names", "processes", "statistics", "study"),
     "lungs": ("aspect", "experts", "formats", "inputs", "maps", "names", "statistics", "study"),
@@ -44,13 +44,13 @@ ALLOWED = {
     "faithfulness": ("saliency", "statistics"),
     "consistency": ("maps", "networks", "saliency", "statistics"),
     "report": ("alignment", "counts", "model_check", "processes", "statistics", "study"),
-    "score": (
-        *("alignment", "aspect", "chunks", "counts", "experts", "formats", "images", "lungs", "map_files", "names"),
-        *("packed_masks", "report", "rows", "rows_on_disk", "study", "verdict"),
+    "scoring": (
+        *("alignment", "aspect", "chunks", "counts", "experts", "formats", "images", "judging", "lungs", "map_files"),
+        *("names", "packed_masks", "report", "rows", "rows_on_disk", "study"),
     ),
-    "explain": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
+    "explaining": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
     "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study", "subcommands"),
-    "verdict": ("alignment", "chunks", "columns", "maps", "processes", "rows", "statistics"),
+    "judging": ("alignment", "chunks", "columns", "maps", "processes", "rows", "statistics"),
     "dvc_yaml": ("films", "study"),
     "study_folder": ("dvc_yaml", "study"),
     "cluster": ("counts", "study", "subcommands"),
@@ -59,8 +59,8 @@ ALLOWED = {
     "completion": ("subcommands",),
     "study_commands": ("report", "study", "study_folder"),
     "cli": (
-        *("annotate", "cluster", "completion", "doctor", "experts", "explain", "model_command", "score", "study"),
-        *("study_commands", "subcommands"),
+        *("annotate", "cluster", "completion", "doctor", "experts", "explaining", "model_command", "scoring"),
+        *("study", "study_commands", "subcommands"),
     ),
 }
 # the report prints numbers and computes none: of the metrics it reads the records alone, words and units

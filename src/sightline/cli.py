@@ -96,17 +96,17 @@ def _annotate(parser: argparse.ArgumentParser) -> None:
 
 
 def _score(parser: argparse.ArgumentParser) -> None:
-    from sightline.score.command import add_arguments, run
+    from sightline.scoring.command import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:
-    from sightline.explain.options import add_arguments
+    from sightline.explaining.options import add_arguments
 
     def run(arguments: argparse.Namespace) -> None:
-        from sightline.explain.command import run  # loads torch
+        from sightline.explaining.command import run  # loads torch
 
         run(arguments)
 

@@ -70,7 +70,7 @@ FOLDERS = {
     "align": ("statistics", "study"),
     "bootstrap": ("statistics", "study"),
     "ladder": ("alignment", "statistics", "study"),
-    "verdict": ("statistics", "study", "verdict"),
+    "verdict": ("judging", "statistics", "study"),
     "subgroups": ("statistics", "study"),
     "compare": ("statistics", "study"),
     "families": ("statistics", "study"),

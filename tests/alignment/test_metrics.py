@@ -21,7 +21,7 @@ from sightline.alignment.settings import Ladder
 from sightline.alignment.targets import targets_of
 from sightline.report import ladder as ladder_section
 from sightline.report import ladder_answer, words
-from sightline.score import command
+from sightline.scoring import command
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_npz
 from sightline.study.models import ExternalMaps

@@ -26,7 +26,7 @@ from sightline.formats.annotations import Annotation, ImportOptions
 from sightline.formats.coco import coco_document
 from sightline.formats.rle import counts_of
 from sightline.formats.strokes import drawn_mask, effective_strokes
-from sightline.score.regions_in import Asked, read_regions
+from sightline.scoring.regions_in import Asked, read_regions
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, write_json
 from sightline.study.parameters import read_params

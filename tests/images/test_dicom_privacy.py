@@ -25,7 +25,7 @@ from sightline.annotate.images import Pictures
 from sightline.images.decode import read_film
 from sightline.images.dicom_header import facts_table
 from sightline.images.source import Data
-from sightline.score.command import add_arguments, run
+from sightline.scoring.command import add_arguments, run
 from studies import stage, study
 
 pydicom = pytest.importorskip("pydicom")

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from reports import verdict_metrics
+from sightline.judging import decision, scored
 from sightline.report import verdict
 from sightline.study.models import ExternalMaps, Network
-from sightline.verdict import decision, scored
 
 GAP = Network(arch="alexnet", init="scratch", head="gap")
 

@@ -16,7 +16,7 @@ from foreign_maps import IMAGES, MAPS, annotation_rows, box, map_folder, mask_fo
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.region_scores import SCORES
 from sightline.experts.annotation_writer import write_folder
-from sightline.score.results import RULES, SAME
+from sightline.scoring.results import RULES, SAME
 from studies import ROOT
 
 PAGE = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")

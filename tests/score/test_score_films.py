@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from foreign_maps import IMAGES, map_folder, mask_folder
-from sightline.score import films
-from sightline.score.films import shown_rows
+from sightline.scoring import films
+from sightline.scoring.films import shown_rows
 from studies import sightline
 
 

@@ -30,10 +30,10 @@ from foreign_maps import (
 from sightline.alignment.ladder import MapsAndRegions, score_images
 from sightline.experts.annotation_writer import write_folder
 from sightline.formats.coco import coco_document
-from sightline.score.command import add_arguments
-from sightline.score.gather import gather
-from sightline.score.patients import named_patients, warning_of
-from sightline.score.results import Origin
+from sightline.scoring.command import add_arguments
+from sightline.scoring.gather import gather
+from sightline.scoring.patients import named_patients, warning_of
+from sightline.scoring.results import Origin
 from sightline.study.errors import StudyError
 from studies import sightline
 

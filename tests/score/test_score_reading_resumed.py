@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from sightline.chunks import KEY, Kept
-from sightline.score import command
-from sightline.score.gather import gather
-from sightline.score.work import CHUNK, FEW, Work
+from sightline.scoring import command
+from sightline.scoring.gather import gather
+from sightline.scoring.work import CHUNK, FEW, Work
 
 IMAGES = FEW * CHUNK + 40  # read by processes of their own where there is more than one core
 

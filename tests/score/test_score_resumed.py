@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 import sightline.alignment.ladder
-from sightline.score import command
-from sightline.score.resuming import run_key
+from sightline.scoring import command
+from sightline.scoring.resuming import run_key
 
 FILES = ("scores.csv", "verdict.csv")
 

@@ -13,10 +13,10 @@ from sightline.chunks import Kept
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, packed, row_bytes
 from sightline.rows_on_disk import RowFile, RowWriter
-from sightline.score.consensus_in import Others, Shares, consensus_masks
-from sightline.score.maps_in import read_maps
-from sightline.score.npz_rows import Npz
-from sightline.score.work import Work
+from sightline.scoring.consensus_in import Others, Shares, consensus_masks
+from sightline.scoring.maps_in import read_maps
+from sightline.scoring.npz_rows import Npz
+from sightline.scoring.work import Work
 from sightline.study.errors import StudyError
 
 GRID = (9, 13)  # 117 pixels: the last byte of a row is not full

@@ -21,14 +21,14 @@ from sightline.experts.annotation_writer import write_folder
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.formats.annotations import Annotation
 from sightline.formats.coco import coco_document
+from sightline.judging.films import Films
+from sightline.judging.results import verdicts
+from sightline.judging.scored import score_films
+from sightline.judging.settings import Verdict
 from sightline.report.verdict import WORDS
 from sightline.report.words import place_words
-from sightline.score.command import add_arguments
-from sightline.score.regions_in import Asked, read_regions
-from sightline.verdict.films import Films
-from sightline.verdict.results import verdicts
-from sightline.verdict.scored import score_films
-from sightline.verdict.settings import Verdict
+from sightline.scoring.command import add_arguments
+from sightline.scoring.regions_in import Asked, read_regions
 
 READERS = ["r1", "r2", "r3"]
 RANK = ("--primary", "rank")

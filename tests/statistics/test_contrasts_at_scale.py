@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sightline.judging.power import STUDIES, Studies, find_power
 from sightline.statistics import contrasts as one_pass
 from sightline.statistics import matching, patient_draws
 from sightline.statistics.blocks import complete_blocks, image_weights
@@ -17,7 +18,6 @@ from sightline.statistics.contrasts import all_contrasts
 from sightline.statistics.crossed import Seen, crossed_contrast, crossed_contrasts, crossed_draws
 from sightline.statistics.matching import matching_p
 from sightline.statistics.resampling import resample_counts
-from sightline.verdict.power import STUDIES, Studies, find_power
 
 
 def rng(seed: int = 0) -> np.random.Generator:

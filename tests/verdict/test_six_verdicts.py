@@ -7,8 +7,8 @@ from itertools import product
 
 import pytest
 
-from sightline.verdict.decision import Evidence, decided
-from sightline.verdict.sentences import sentence
+from sightline.judging.decision import Evidence, decided
+from sightline.judging.sentences import sentence
 
 NAN = float("nan")
 YES = Evidence(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sightline.alignment.region_scores import regions_of
+from sightline.judging.frames import Box, lung_boxes, movable, regions_in_frame
+from sightline.judging.through_grid import area_weights, through_grid
 from sightline.maps import scaled_maps
-from sightline.verdict.frames import Box, lung_boxes, movable, regions_in_frame
-from sightline.verdict.through_grid import area_weights, through_grid
 
 
 def test_area_weights_share_a_pixel_between_cells() -> None:

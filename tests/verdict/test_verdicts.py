@@ -15,14 +15,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from phantom_films import known_maps, on_cells, phantom_study, without_reader
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
+from sightline.judging.decision import WORDS
+from sightline.judging.films import Films
+from sightline.judging.repeatability import verdict_repeatability
+from sightline.judging.results import verdicts
+from sightline.judging.scored import score_films
+from sightline.judging.settings import Verdict
+from sightline.judging.tables import CONTRAST_COLUMNS, contrast_table, plot_table
 from sightline.maps import scaled_maps
-from sightline.verdict.decision import WORDS
-from sightline.verdict.films import Films
-from sightline.verdict.repeatability import verdict_repeatability
-from sightline.verdict.results import verdicts
-from sightline.verdict.scored import score_films
-from sightline.verdict.settings import Verdict
-from sightline.verdict.tables import CONTRAST_COLUMNS, contrast_table, plot_table
 
 SIZE = 112  # pixels; at 224 the same verdicts from contrasts within 0.02, in four times the time
 SETTINGS = Verdict(

@@ -11,16 +11,16 @@ from functools import cached_property
 
 import numpy as np
 
+from sightline.judging.by_block import OfSome, difference, mean
+from sightline.judging.compared_maps import ANATOMY, REGION
+from sightline.judging.films import Films
+from sightline.judging.power import Studies
+from sightline.judging.scored import Scored
+from sightline.judging.settings import Verdict
 from sightline.statistics.blocks import Matrices
 from sightline.statistics.contrasts import Found, all_contrasts
 from sightline.statistics.crossed import Seen, crossed_contrasts, crossed_draws
 from sightline.statistics.streams import stream
-from sightline.verdict.by_block import OfSome, difference, mean
-from sightline.verdict.compared_maps import ANATOMY, REGION
-from sightline.verdict.films import Films
-from sightline.verdict.power import Studies
-from sightline.verdict.scored import Scored
-from sightline.verdict.settings import Verdict
 
 NAN = float("nan")
 Key = tuple[str, ...]

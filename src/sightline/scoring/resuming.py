@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sightline
 from sightline.chunks import Kept
-from sightline.score.gather import named_path
+from sightline.scoring.gather import named_path
 from sightline.study.errors import StudyError
 
 FOLDER = "partial"

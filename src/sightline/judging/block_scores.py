@@ -12,7 +12,7 @@ import numpy as np
 
 from sightline.alignment.rank_matrix import RankMatrix
 from sightline.alignment.region_scores import Regions, SortedMap, region_scores
-from sightline.verdict.block_regions import IMAGE, At, BlockRegions
+from sightline.judging.block_regions import IMAGE, At, BlockRegions
 
 Key = tuple[str, ...]
 """What a matrix belongs to."""

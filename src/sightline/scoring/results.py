@@ -18,7 +18,7 @@ from sightline.alignment.ladder import MapsAndRegions, Scores, score_table
 from sightline.alignment.ladder_summary import ladder_summary, minus_first, resampled_images
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
-from sightline.score.verdict import Judged
+from sightline.scoring.verdict import Judged
 
 RULES: tuple[Rule, ...] = ("fixed", "otsu", "area_matched")
 TOLERANCE = 15 / 224  # share of the shorter side, of Pointing Game with tolerance (Zhang et al. 2018: 15 pixels)

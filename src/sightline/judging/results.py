@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
+from sightline.judging.compared_maps import ANATOMY
+from sightline.judging.controls import GridControls, grid_controls
+from sightline.judging.decision import Evidence, decided
+from sightline.judging.films import Films
+from sightline.judging.images_needed import images_needed
+from sightline.judging.judge import NAN, Judge, Key, judge
+from sightline.judging.over_chance import over_chance
+from sightline.judging.scored import Scored
+from sightline.judging.sentences import sentence
+from sightline.judging.settings import Verdict
 from sightline.statistics.crossed import crossed_interval
 from sightline.statistics.holm import holm
-from sightline.verdict.compared_maps import ANATOMY
-from sightline.verdict.controls import GridControls, grid_controls
-from sightline.verdict.decision import Evidence, decided
-from sightline.verdict.films import Films
-from sightline.verdict.images_needed import images_needed
-from sightline.verdict.judge import NAN, Judge, Key, judge
-from sightline.verdict.over_chance import over_chance
-from sightline.verdict.scored import Scored
-from sightline.verdict.sentences import sentence
-from sightline.verdict.settings import Verdict
 
 ENDS = ("value", "low", "high")
 

@@ -25,7 +25,7 @@ from sightline.formats.png_folder import png_files, png_size
 from sightline.images.film_size import film_size
 from sightline.names import image_name
 from sightline.packed_masks import packed, row_bytes
-from sightline.score.work import Work
+from sightline.scoring.work import Work
 
 COLUMNS = ["image", "annotator", "created_at", "annotation", "repeat"]
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from sightline.judging.films import Films
+from sightline.judging.results import verdicts
+from sightline.judging.scored import score_films
+from sightline.judging.settings import Verdict
+from sightline.judging.survey import Cells
 from sightline.rows import Picked
-from sightline.verdict.films import Films
-from sightline.verdict.results import verdicts
-from sightline.verdict.scored import score_films
-from sightline.verdict.settings import Verdict
-from sightline.verdict.survey import Cells
 
 UNPERTURBED = "unperturbed"
 

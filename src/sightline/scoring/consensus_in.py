@@ -12,7 +12,7 @@ import numpy as np
 from sightline.experts.consensus import consensus_mask, left_out_consensus, pixel_share
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, packed, row_bytes
 from sightline.rows_on_disk import StoredRows
-from sightline.score.work import Work
+from sightline.scoring.work import Work
 
 
 class _OfReaders(StoredRows):

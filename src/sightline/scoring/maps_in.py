@@ -21,9 +21,9 @@ from sightline.aspect import Size
 from sightline.map_files import SUFFIXES, checked_map, read_map
 from sightline.names import image_name, stem_of
 from sightline.rows_on_disk import StoredRows
-from sightline.score.npz_rows import Npz
-from sightline.score.progress import progress
-from sightline.score.work import Work
+from sightline.scoring.npz_rows import Npz
+from sightline.scoring.progress import progress
+from sightline.scoring.work import Work
 from sightline.study.errors import StudyError
 
 

@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 
 from sightline.counts import counted
-from sightline.explain.films import films_in
-from sightline.explain.opening import Model, model_at
+from sightline.explaining.films import films_in
+from sightline.explaining.opening import Model, model_at
 from sightline.networks.augment import three_channels, unit_images
 from sightline.networks.device import Machine, saliency_machine
 from sightline.saliency.methods import lacking, method_named, saliency

@@ -13,13 +13,13 @@ import pandas as pd
 
 from sightline.alignment.ladder import MapsAndRegions
 from sightline.chunks import Kept
+from sightline.judging.films import Films
+from sightline.judging.results import verdicts
+from sightline.judging.scored import score_films
+from sightline.judging.settings import Verdict
+from sightline.judging.survey import Cells
+from sightline.judging.tables import contrast_table
 from sightline.rows import Picked
-from sightline.verdict.films import Films
-from sightline.verdict.results import verdicts
-from sightline.verdict.scored import score_films
-from sightline.verdict.settings import Verdict
-from sightline.verdict.survey import Cells
-from sightline.verdict.tables import contrast_table
 
 SETTINGS = ("level", "power", "resamples", "permutations")
 

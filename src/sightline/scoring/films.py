@@ -17,7 +17,7 @@ from sightline.report.contents import Strip
 from sightline.report.gallery import film_rows, spread_images
 from sightline.report.strip import quartile_images, strip_of
 from sightline.report.viewer import Film, Mark, Viewer, viewer
-from sightline.score.results import Origin
+from sightline.scoring.results import Origin
 
 STRIP = 4  # films of the strip for print and for browsers without scripts
 MOST_SHOWN, ENDS = 400, 100  # films in the viewer of a larger study; of them, those of the lowest and the highest IoU

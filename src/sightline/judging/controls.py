@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from sightline.judging.compared_maps import ANATOMY, REGION
+from sightline.judging.judge import Judge
+from sightline.judging.power import Power, find_power
 from sightline.statistics.crossed import crossed_interval
-from sightline.verdict.compared_maps import ANATOMY, REGION
-from sightline.verdict.judge import Judge
-from sightline.verdict.power import Power, find_power
 
 KINDS = {"expert": "positive", "region": "positive"}  # all others are negative
 

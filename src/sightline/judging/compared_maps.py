@@ -12,13 +12,13 @@ import numpy as np
 
 from sightline.alignment.baselines import centred_gaussian
 from sightline.alignment.region_scores import SortedMap, sorted_map
+from sightline.judging.block_regions import BlockRegions
+from sightline.judging.block_scores import MapsOf
+from sightline.judging.films import Films
+from sightline.judging.survey import Cells, Survey
+from sightline.judging.through_grid import through_grid
 from sightline.maps import scaled_of_image
 from sightline.rows import Rows
-from sightline.verdict.block_regions import BlockRegions
-from sightline.verdict.block_scores import MapsOf
-from sightline.verdict.films import Films
-from sightline.verdict.survey import Cells, Survey
-from sightline.verdict.through_grid import through_grid
 
 REGION, ANATOMY, PRIOR, GAUSSIAN = "region", "own_anatomy", "experts_prior", "centred_gaussian"
 

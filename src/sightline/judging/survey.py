@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.alignment.other_patients import atlas_without
+from sightline.judging.films import Films
 from sightline.maps import scaled_of_image
 from sightline.processes import in_processes
-from sightline.verdict.films import Films
 
 Cells = tuple[int, int]
 TOGETHER = 64  # images summed up in one process, always the same ones, so that the sums do not depend on the processes

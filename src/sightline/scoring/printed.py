@@ -9,7 +9,7 @@ from sightline.counts import counted
 from sightline.report import verdict
 from sightline.report.digits import with_ends
 from sightline.report.words import baseline_words, measure
-from sightline.score.answer import place_of, steps
+from sightline.scoring.answer import place_of, steps
 
 DECIMALS = 3  # at most: as many as the interval supports
 

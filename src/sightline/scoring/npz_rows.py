@@ -15,7 +15,7 @@ from zipfile import ZIP_STORED
 import numpy as np
 
 from sightline.rows_on_disk import RowFile, RowWriter
-from sightline.score.work import Work
+from sightline.scoring.work import Work
 from sightline.study.damaged import DAMAGED
 from sightline.study.errors import StudyError
 

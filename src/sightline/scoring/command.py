@@ -25,12 +25,12 @@ from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
 from sightline.alignment.region_scores import SCORES
 from sightline.chunks import Kept
 from sightline.formats.readers import FORMATS
-from sightline.score.gather import gather
-from sightline.score.progress import progress
-from sightline.score.results import RULES, Origin, image_table, results
-from sightline.score.resuming import resumed
-from sightline.score.verdict import judged
-from sightline.score.verdict import settings as verdict_settings
+from sightline.scoring.gather import gather
+from sightline.scoring.progress import progress
+from sightline.scoring.results import RULES, Origin, image_table, results
+from sightline.scoring.resuming import resumed
+from sightline.scoring.verdict import judged
+from sightline.scoring.verdict import settings as verdict_settings
 from sightline.study.errors import StudyError
 from sightline.study.files import refuse_unwritable, write_csv, write_json, write_text
 
@@ -125,7 +125,7 @@ def run(arguments: argparse.Namespace) -> None:
     refuse_unwritable(arguments.out)
     with resumed(arguments) as kept:
         summary, notes = _written(arguments, kept)
-    from sightline.score.printed import printed_table  # loads matplotlib
+    from sightline.scoring.printed import printed_table  # loads matplotlib
 
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -163,8 +163,8 @@ def _write_page(
     """Writes OUT/report.html, and the films beside it."""
     # matplotlib loads with these, which neither reading nor scoring needs
     from sightline.report.viewer import FOLDER, write_beside
-    from sightline.score.films import first_strip, score_viewer
-    from sightline.score.page import score_report
+    from sightline.scoring.films import first_strip, score_viewer
+    from sightline.scoring.page import score_report
 
     shown, few = score_viewer(study, scores, contrasts, origin, arguments.threshold)
     page = score_report(summary, shown, few, first_strip(study, scores))

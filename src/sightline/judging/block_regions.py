@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from sightline.alignment.region_scores import Regions, regions_one_by_one
-from sightline.verdict.films import Films
-from sightline.verdict.frames import Box, Movable, lung_boxes, movable, regions_in_frame
-from sightline.verdict.survey import Readings
+from sightline.judging.films import Films
+from sightline.judging.frames import Box, Movable, lung_boxes, movable, regions_in_frame
+from sightline.judging.survey import Readings
 
 CONSENSUS, READINGS = "consensus", "readings"
 IMAGE, LUNGS = "image", "lungs"

@@ -21,7 +21,7 @@ import numpy as np
 
 from sightline.chunks import Kept, in_chunks
 from sightline.rows_on_disk import RowFile
-from sightline.score.progress import progress
+from sightline.scoring.progress import progress
 
 CHUNK = 64  # items whose results come together: some ten seconds' work for the largest films
 FEW = 2  # chunks that this process works on by itself: others start a process for each core, which takes longer

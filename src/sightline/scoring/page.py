@@ -18,10 +18,10 @@ from sightline.report.strip import films_of, region_films
 from sightline.report.verdict_table import Names, Subject
 from sightline.report.viewer import Viewer
 from sightline.report.words import baseline_words, in_units, lift_words, measure
-from sightline.score import answer
-from sightline.score.answer import mean_words, place_of
-from sightline.score.films import Rows
-from sightline.score.results import SAME, verdicts_of
+from sightline.scoring import answer
+from sightline.scoring.answer import mean_words, place_of
+from sightline.scoring.films import Rows
+from sightline.scoring.results import SAME, verdicts_of
 from sightline.study.models import ExternalMaps
 
 RULE_WORDS = {"fixed": "at the threshold", "otsu": "Otsu's threshold", "area_matched": "as large as the region"}

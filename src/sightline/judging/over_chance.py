@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from sightline.judging.by_block import own_scores
+from sightline.judging.films import Films
+from sightline.judging.judge import Key
+from sightline.judging.settings import Verdict
 from sightline.statistics.blocks import Matrices
 from sightline.statistics.exact_tests import grouped_pointing_p
 from sightline.statistics.patient_draws import PatientDraws
 from sightline.statistics.streams import stream
-from sightline.verdict.by_block import own_scores
-from sightline.verdict.films import Films
-from sightline.verdict.judge import Key
-from sightline.verdict.settings import Verdict
 
 
 def over_chance(

@@ -21,7 +21,7 @@ from sightline.lungs import estimated_body
 from sightline.names import stem_of
 from sightline.packed_masks import PackedMasks, packed, row_bytes
 from sightline.rows_on_disk import RowFile, StoredRows
-from sightline.score.work import Work
+from sightline.scoring.work import Work
 
 
 class FilmPixels(StoredRows):

@@ -17,14 +17,14 @@ from sightline.chunks import Kept
 from sightline.counts import counted
 from sightline.formats.fields import size_of
 from sightline.images.film_files import film_files
-from sightline.score.aspects import map_problems, mask_problems, squashed_note
-from sightline.score.consensus_in import Others, Shares, consensus_masks
-from sightline.score.maps_in import MapSet, read_maps
-from sightline.score.patients import named_patients, warning_of
-from sightline.score.pictures_in import read_films, read_lungs, sizes_of_films
-from sightline.score.regions_in import Asked, read_regions
-from sightline.score.results import IN_BODY, Origin, settings
-from sightline.score.work import Work
+from sightline.scoring.aspects import map_problems, mask_problems, squashed_note
+from sightline.scoring.consensus_in import Others, Shares, consensus_masks
+from sightline.scoring.maps_in import MapSet, read_maps
+from sightline.scoring.patients import named_patients, warning_of
+from sightline.scoring.pictures_in import read_films, read_lungs, sizes_of_films
+from sightline.scoring.regions_in import Asked, read_regions
+from sightline.scoring.results import IN_BODY, Origin, settings
+from sightline.scoring.work import Work
 from sightline.study.errors import StudyError, collapsed
 
 

@@ -24,8 +24,8 @@ from sightline.formats.fields import nearest_name
 from sightline.formats.readers import files_at, read_files
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, row_bytes
 from sightline.rows_on_disk import RowFile
-from sightline.score.region_files import Part, drawn_part, folder_part, png_part
-from sightline.score.work import Work
+from sightline.scoring.region_files import Part, drawn_part, folder_part, png_part
+from sightline.scoring.work import Work
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns
 

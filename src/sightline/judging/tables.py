@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightline.columns import from_rows, joined
+from sightline.judging.films import Films
+from sightline.judging.scored import Scored
+from sightline.judging.settings import Verdict
 from sightline.statistics.contrast import contrast
-from sightline.verdict.films import Films
-from sightline.verdict.scored import Scored
-from sightline.verdict.settings import Verdict
 
 CONTRAST_COLUMNS = ["image", "patient", "candidate", "score", "own", "row", "col", "d"]
 PLOT_COLUMNS = ["candidate", "kind", "grid", "value", "low", "high", "verdict"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from sightline.judging.controls import GridControls
+from sightline.judging.decision import Evidence, Reason, Word
+from sightline.judging.judge import NAN, Judge
+from sightline.judging.power import find_power, needed_for_end
 from sightline.statistics.blocks import Matrices
-from sightline.verdict.controls import GridControls
-from sightline.verdict.decision import Evidence, Reason, Word
-from sightline.verdict.judge import NAN, Judge
-from sightline.verdict.power import find_power, needed_for_end
 
 
 def images_needed(

@@ -17,14 +17,14 @@ from typing import Any, overload
 import numpy as np
 
 from sightline.chunks import Kept, in_chunks
+from sightline.judging.block_regions import CONSENSUS, IMAGE, LUNGS, READINGS, BlockRegions
+from sightline.judging.block_scores import Asked, Key, Maps, matrices
+from sightline.judging.compared_maps import ANATOMY, always, controls, left_out_readers, of_candidate
+from sightline.judging.films import Films
+from sightline.judging.settings import Verdict
+from sightline.judging.survey import Cells, Readings, Survey, survey
 from sightline.statistics.contrast import patient_blocks
 from sightline.statistics.streams import stream
-from sightline.verdict.block_regions import CONSENSUS, IMAGE, LUNGS, READINGS, BlockRegions
-from sightline.verdict.block_scores import Asked, Key, Maps, matrices
-from sightline.verdict.compared_maps import ANATOMY, always, controls, left_out_readers, of_candidate
-from sightline.verdict.films import Films
-from sightline.verdict.settings import Verdict
-from sightline.verdict.survey import Cells, Readings, Survey, survey
 
 Matrices = Sequence[np.ndarray]
 """One float64 m x m per block: row i, column j: the map of image i on the region of image j."""
