@@ -344,7 +344,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(tmp_path
     for out in ("results.txt", "results.txt/deeper"):
         done = sightline(tmp_path, "score", "cam", "masks", "--out", out)
         assert (done.returncode, done.stderr) == (1, "error: results.txt: is a file; name a folder\n")
-    monkeypatch.setattr("sightline.scoring.command.gather", lambda _: pytest.fail("read before the check"))
+    monkeypatch.setattr("sightline.scoring.scored_study.gather", lambda *_: pytest.fail("read before the check"))
     assert sightline(tmp_path, "score", "cam", "masks", "--out", "results.txt").returncode == 1
     assert (tmp_path / "results.txt").read_text() == "mine"
 

@@ -10,7 +10,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -42,6 +42,25 @@ STYLE: Any = {
     "xtick.labelcolor": INK, "ytick.labelcolor": INK, "xtick.major.size": 3, "ytick.major.size": 0,
     "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "path.simplify": False,
 }  # fmt: skip
+
+
+class Chart(NamedTuple):
+    """A chart that is still to be drawn."""
+
+    draw: Callable[[Figure], None]
+    height: float
+    """Inches; the width is WIDTH."""
+    name: str
+    """Begins its ids on a page."""
+    alt: str
+
+
+def figure_of(chart: Chart) -> Figure:
+    """The chart as a matplotlib figure on white paper, of no pyplot state."""
+    with mpl.rc_context({**STYLE, "figure.facecolor": "white", "axes.facecolor": "white"}):
+        figure = Figure(figsize=(WIDTH, chart.height), dpi=144)
+        chart.draw(figure)
+    return figure
 
 
 def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sightline.report.chart import INK, MUTED, RULE, dots, label_margin, looks, svg
+from sightline.report.chart import INK, MUTED, RULE, Chart, dots, label_margin, looks, svg
 from sightline.report.words import baseline_words, in_units, measure
 from sightline.study.models import Entry
 
@@ -21,6 +21,13 @@ ROW = 0.27  # inches
 def ladder_figure(
     standings: pd.DataFrame, baselines: Mapping[str, float], human: float, metric: str, models: Mapping[str, Entry]
 ) -> str:
+    """The SVG of `ladder_chart`."""
+    return svg(*ladder_chart(standings, baselines, human, metric, models))
+
+
+def ladder_chart(
+    standings: pd.DataFrame, baselines: Mapping[str, float], human: float, metric: str, models: Mapping[str, Entry]
+) -> Chart:
     """Models with their intervals, best first; below them the baselines as ticks, best first; the experts' line.
 
     `standings` is from `ladder_answer.standings`; `baselines` are means by name, NaN where unknown; `human` is the
@@ -68,7 +75,7 @@ def ladder_figure(
         f"{row['model']} {in_units(row['value'], metric)}" for row in frame.to_dict("records")
     )
     alt += ". Baselines: " + "; ".join(f"{baseline_words(name)} {value:.3g}" for name, value in steps)
-    return svg(draw, height, "ladder", alt)
+    return Chart(draw, height, "ladder", alt)
 
 
 def scale_figure(standings: pd.DataFrame, models: Mapping[str, Entry]) -> str:

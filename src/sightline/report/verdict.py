@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from sightline.counts import counted
-from sightline.report.chart import INK, MUTED, label_margin, looks, svg
+from sightline.report.chart import INK, MUTED, Chart, label_margin, looks, svg
 from sightline.report.digits import below
 from sightline.report.html import bullets, chart, details_html, figure_first, paragraph, table
 from sightline.report.words import Metrics, lift_words, listed, measure, number_at, percent, place_words, shown
@@ -105,7 +105,7 @@ def parts(verdicts: Metrics, models: Mapping[str, Entry] | None = None, experts:
     known = dict(models or {})
     sentences = [entry["sentence"] for entry in entries.values()]
     figure = chart(
-        _figure(entries, str(verdicts["primary"]), {name: known.get(name, OTHER) for name in entries}),
+        svg(*contrast_chart(entries, str(verdicts["primary"]), {name: known.get(name, OTHER) for name in entries})),
         "Contrast: the score on the own patient's region minus that on other patients', with its interval. A map "
         "that is the same on every image stands at 0. Ticks: a left-out expert (tall) and the region itself "
         "(short), seen through the same grid.",
@@ -144,7 +144,8 @@ def _basis(verdicts: Metrics) -> str:
     )
 
 
-def _figure(entries: Mapping[str, Metrics], primary: str, models: Mapping[str, Entry]) -> str:
+def contrast_chart(entries: Mapping[str, Metrics], primary: str, models: Mapping[str, Entry]) -> Chart:
+    """Each model's contrast with its interval; ticks: a left-out expert (tall), and the region itself (short)."""
     names = list(entries)
     height = 1.1 + ROW * len(names)
     look = looks(models)
@@ -173,7 +174,7 @@ def _figure(entries: Mapping[str, Metrics], primary: str, models: Mapping[str, E
     alt = "Contrast per model, percentage points: " + "; ".join(
         f"{name} {shown(numbers[name][0])}, a left-out expert {experts[name]}" for name in names
     )
-    return svg(draw, height, "verdict", alt)
+    return Chart(draw, height, "verdict", alt)
 
 
 def _main(entry: Metrics, score: str) -> list[float]:

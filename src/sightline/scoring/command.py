@@ -16,23 +16,16 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
 from sightline.alignment.region_scores import SCORES
-from sightline.chunks import Kept
 from sightline.formats.readers import FORMATS
-from sightline.scoring.gather import gather
 from sightline.scoring.progress import progress
-from sightline.scoring.results import RULES, Origin, image_table, results
+from sightline.scoring.request import Request, one_error, wrong_settings
 from sightline.scoring.resuming import resumed
-from sightline.scoring.verdict import judged
-from sightline.scoring.verdict import settings as verdict_settings
-from sightline.study.errors import StudyError
-from sightline.study.files import refuse_unwritable, write_csv, write_json, write_text
+from sightline.scoring.scored_study import score_study, write_tables
+from sightline.study.files import refuse_unwritable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,59 +107,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Scores and writes everything; StudyError lists all problems with the inputs."""
-    if not 0 < arguments.threshold <= 1:
-        raise StudyError(f"--threshold: expected a number above 0 and at most 1, got {arguments.threshold}")
-    if not 0 < arguments.margin < 1:
-        raise StudyError(f"--margin: expected a number between 0 and 1, got {arguments.margin}")
-    if arguments.seed < 0 or min(*(arguments.size or (1,)), *(arguments.grid or (1,))) < 1:
-        raise StudyError("--seed: 0 or more; --size and --grid: 1 or more, twice")
-    if arguments.frame == "lungs" and not (arguments.lungs or arguments.images):
-        raise StudyError("--frame lungs: needs --lungs or, for the body in their place, --images")
+    request = _request(arguments)
+    if problems := wrong_settings(request):
+        raise one_error(problems, "setting")
     refuse_unwritable(arguments.out)
     with resumed(arguments) as kept:
-        summary, notes = _written(arguments, kept)
-    from sightline.scoring.printed import printed_table  # loads matplotlib
+        found = score_study(request, shlex.join(["sightline", *sys.argv[1:]]), kept, progress)
+        write_tables(arguments.out, found)
+        # matplotlib loads with these, which neither reading nor scoring needs
+        from sightline.scoring.printed import printed_table
+        from sightline.scoring.scored_page import write_page
 
-    for note in notes:
+        write_page(arguments.out / "report.html", found)
+    for note in found.origin.notes:
         print(f"note: {note}", file=sys.stderr)
-    print(printed_table(summary, arguments.out))
+    print(printed_table(found.summary, arguments.out))
 
 
-def _written(arguments: argparse.Namespace, kept: Kept) -> tuple[dict[str, Any], list[str]]:
-    """Scores and writes everything; the results, and what to know of the inputs."""
-    study, origin = gather(arguments, kept)
-    num_images = len(study.images)
-    with progress("scores", num_images) as told:
-        scores = score_images(study, RULES, arguments.threshold, kept, told)
-    chosen = verdict_settings(arguments.primary, arguments.margin, arguments.frame)
-    cells = (arguments.grid[0], arguments.grid[1]) if arguments.grid else None
-    with progress("other patients", num_images) as told:
-        verdict = judged(study, chosen, cells, kept, told)
-    summary = results(study, scores, verdict, origin)
-    summary["command"] = shlex.join(["sightline", *sys.argv[1:]])
-    summary["threshold"] = arguments.threshold
-    write_csv(arguments.out / "scores.csv", image_table(study, scores))
-    write_csv(arguments.out / "verdict.csv", verdict.table)
-    write_json(arguments.out / "scores.json", summary)
-    _write_page(arguments, study, scores, summary, verdict.table, origin)
-    return summary, origin.notes
-
-
-def _write_page(
-    arguments: argparse.Namespace,
-    study: MapsAndRegions,
-    scores: Scores,
-    summary: dict[str, Any],
-    contrasts: pd.DataFrame,
-    origin: Origin,
-) -> None:
-    """Writes OUT/report.html, and the films beside it."""
-    # matplotlib loads with these, which neither reading nor scoring needs
-    from sightline.report.viewer import FOLDER, write_beside
-    from sightline.scoring.films import first_strip, score_viewer
-    from sightline.scoring.page import score_report
-
-    shown, few = score_viewer(study, scores, contrasts, origin, arguments.threshold)
-    page = score_report(summary, shown, few, first_strip(study, scores))
-    write_beside(arguments.out / FOLDER, shown)
-    write_text(arguments.out / "report.html", page)
+def _request(arguments: argparse.Namespace) -> Request:
+    """The arguments but for OUT."""
+    return Request(**{field.name: getattr(arguments, field.name) for field in fields(Request)})

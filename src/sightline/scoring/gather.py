@@ -5,8 +5,7 @@ A candidates (model, or model.method), M images, R readers, H W common grid.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +22,14 @@ from sightline.scoring.maps_in import MapSet, read_maps
 from sightline.scoring.patients import named_patients, warning_of
 from sightline.scoring.pictures_in import read_films, read_lungs, sizes_of_films
 from sightline.scoring.regions_in import Asked, read_regions
+from sightline.scoring.request import Request
 from sightline.scoring.results import IN_BODY, Origin, settings
 from sightline.scoring.work import Work
 from sightline.study.errors import StudyError, collapsed
 
 
-def gather(arguments: argparse.Namespace, kept: Kept | None = None) -> tuple[MapsAndRegions, Origin]:
-    """The study that the command's arguments name, and what its results say of it; StudyError with all problems.
+def gather(arguments: Request, kept: Kept | None = None) -> tuple[MapsAndRegions, Origin]:
+    """The study that a request names, and what its results say of it; StudyError with all problems.
 
     Of the study's images, memory holds names: masks and films lie as rows in files of `kept`'s folder (None: a
     temporary one that lives as long as the study), maps in their own files, and `field[row]` reads one. With `kept`, a
@@ -106,9 +106,7 @@ def gather(arguments: argparse.Namespace, kept: Kept | None = None) -> tuple[Map
     return study, Origin(anatomy=anatomy, is_single=regions.is_single, left_out=named, notes=notes)
 
 
-def _maps(
-    arguments: argparse.Namespace, problems: list[str], work: Work
-) -> tuple[dict[str, MapSet], dict[str, list[str]]]:
+def _maps(arguments: Request, problems: list[str], work: Work) -> tuple[dict[str, MapSet], dict[str, list[str]]]:
     """All maps by candidate, and the names of files beside them that are no maps, by reason."""
     maps: dict[str, MapSet] = {}
     left_out: dict[str, list[str]] = {}
@@ -124,7 +122,7 @@ def _maps(
     return maps, left_out
 
 
-def _pair(sides: list[int] | None) -> Size | None:
+def _pair(sides: Sequence[int] | None) -> Size | None:
     return (sides[0], sides[1]) if sides else None
 
 

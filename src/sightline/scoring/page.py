@@ -10,10 +10,11 @@ import pandas as pd
 from sightline.alignment.metrics import scale_metric, table_order
 from sightline.counts import counted
 from sightline.report import gallery, verdict, viewer
+from sightline.report.chart import Chart, svg
 from sightline.report.contents import Strip
 from sightline.report.first_screen import first_screen, limits_of
 from sightline.report.html import Section, bullets, chart, details, document, paragraph, table
-from sightline.report.ladder_figures import ladder_figure, scale_figure
+from sightline.report.ladder_figures import ladder_chart, scale_figure
 from sightline.report.strip import films_of, region_films
 from sightline.report.verdict_table import Names, Subject
 from sightline.report.viewer import Viewer
@@ -102,6 +103,19 @@ def _over_each(results: dict[str, Any]) -> str:
 
 def _ladder(results: dict[str, Any]) -> list[str]:
     primary = results["primary"]
+    words = (
+        f"{measure(primary).words}: means over images with {100 * results['settings']['level']:.0f}% intervals by "
+        "patient; below, the baselines, best first; the dotted line is the best of them."
+    )
+    header = ["Map", measure(primary).words, "Lift", "Over"]
+    caption = "Models, and baselines in parentheses. The lift over the best baseline on these images is a description."
+    figure = chart(svg(*ladder_of(results)), words)
+    return [figure, table(header, _rows(results), caption, text_columns=("Over",)), _over_each(results)]
+
+
+def ladder_of(results: dict[str, Any]) -> Chart:
+    """The models and the baselines by the primary score."""
+    primary = results["primary"]
     frame = pd.DataFrame(
         [
             {"model": name, **by_metric[primary], "untrained": np.nan}
@@ -110,14 +124,12 @@ def _ladder(results: dict[str, Any]) -> list[str]:
     )
     baselines = {baseline_words(name): by_metric[primary]["value"] for name, by_metric in results["baselines"].items()}
     human = results["human_scale"].get(primary, {}).get("human", np.nan)
-    figure = ladder_figure(frame, baselines, human, primary, _looks(results))
-    words = (
-        f"{measure(primary).words}: means over images with {100 * results['settings']['level']:.0f}% intervals by "
-        "patient; below, the baselines, best first; the dotted line is the best of them."
-    )
-    header = ["Map", measure(primary).words, "Lift", "Over"]
-    caption = "Models, and baselines in parentheses. The lift over the best baseline on these images is a description."
-    return [chart(figure, words), table(header, _rows(results), caption, text_columns=("Over",)), _over_each(results)]
+    return ladder_chart(frame, baselines, human, primary, _looks(results))
+
+
+def contrasts_of(results: dict[str, Any]) -> Chart:
+    """The models' contrasts between own and other patients by the primary score."""
+    return verdict.contrast_chart(results["candidates"], results["primary"], _looks(results))
 
 
 def _looks(results: dict[str, Any]) -> dict[str, ExternalMaps]:

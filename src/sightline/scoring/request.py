@@ -1,0 +1,74 @@
+"""What is asked of a scoring: the inputs by their paths, and the settings, whoever asks, a command or a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from sightline.alignment.region_scores import SCORES
+from sightline.counts import counted
+from sightline.experts.annotation_reader import Cleanup
+from sightline.formats.fields import nearest_name
+from sightline.formats.readers import FORMATS
+from sightline.study.errors import StudyError
+
+Frame = Literal["image", "lungs"]
+Primary = Literal["rank", "ap", "auroc", "mass", "pointing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The arguments of `sightline score`, which docs/metrics.md and its help explain, under their names there."""
+
+    maps: str
+    """[NAME=]PATH."""
+    masks: Sequence[str]
+    also: Sequence[str] = ()
+    format: str | None = None
+    finding: list[str] | None = None
+    images: Path | None = None
+    image_size: str | None = None
+    lungs: Path | None = None
+    patients: str = ""
+    """A regular expression, a path that ends in .csv, or "": each image is a patient."""
+    threshold: float = 0.5
+    primary: Primary = "rank"
+    margin: float = 0.25
+    frame: Frame = "image"
+    grid: Sequence[int] | None = None
+    """Two numbers, as `size`."""
+    size: Sequence[int] | None = None
+    cleanup: Cleanup = "auto"
+    seed: int = 0
+
+
+def wrong_settings(request: Request) -> list[str]:
+    """What is wrong with the settings, one line each; the inputs are not looked at."""
+    problems = []
+    for name, value, choices in (
+        ("primary", request.primary, SCORES),
+        ("frame", request.frame, get_args(Frame)),
+        ("cleanup", request.cleanup, get_args(Cleanup)),
+        ("format", request.format, (*sorted(FORMATS), None)),
+    ):
+        if value not in choices:
+            known = [choice for choice in choices if choice]
+            problems.append(f"--{name}: expected one of {', '.join(known)}, got {value!r}{nearest_name(value, known)}")
+    if not 0 < request.threshold <= 1:
+        problems.append(f"--threshold: expected a number above 0 and at most 1, got {request.threshold}")
+    if not 0 < request.margin < 1:
+        problems.append(f"--margin: expected a number between 0 and 1, got {request.margin}")
+    if request.seed < 0 or min(*(request.size or (1,)), *(request.grid or (1,))) < 1:
+        problems.append("--seed: 0 or more; --size and --grid: 1 or more, twice")
+    if request.frame == "lungs" and not (request.lungs or request.images):
+        problems.append("--frame lungs: needs --lungs or, for the body in their place, --images")
+    return problems
+
+
+def one_error(problems: Sequence[str], what: str) -> StudyError:
+    """The problems, of which there is at least one, as one error; `what`: the noun for what is wrong."""
+    if len(problems) == 1:
+        return StudyError(problems[0])
+    return StudyError(f"{counted(len(problems), f'wrong {what}')}; correct them", problems)
