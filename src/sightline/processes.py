@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, TypeVar
 
 from sightline.study.errors import StudyError
@@ -38,7 +40,23 @@ def in_processes(function: Callable[[State, Item], Result], state: State, items:
         return
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with ProcessPoolExecutor(number, context, _start, (function, state)) as pool:
-        yield from pool.map(_run, items)
+        with main_hidden():
+            results = pool.map(_run, items)
+        yield from results
+
+
+@contextmanager
+def main_hidden() -> Iterator[None]:
+    """Within it, processes that start afresh do not run the caller's script again: they use functions of modules alone.
+
+    Without it, a script that calls the library outside of `if __name__ == "__main__":` would start itself in each.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start(function: Callable[[Any, Any], Any], state: Any) -> None:

@@ -1,0 +1,32 @@
+"""Processes that start afresh never run the caller's script again."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+from sightline import processes
+from sightline.processes import in_processes, main_hidden
+
+
+def test_the_callers_script_is_hidden_and_comes_back():
+    before = sys.modules["__main__"]
+    with main_hidden():
+        assert not hasattr(sys.modules["__main__"], "__file__")
+    assert sys.modules["__main__"] is before
+    with suppress(KeyError), main_hidden():
+        raise KeyError
+    assert sys.modules["__main__"] is before
+
+
+def test_processes_that_start_afresh_do_not_load_the_callers_script(monkeypatch):
+    """As on a Mac, where no process is a fork."""
+    monkeypatch.setattr(processes.sys, "platform", "darwin")
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
+    found = list(in_processes(_main_of, "state", [1, 2, 3]))
+    assert found == [("state", 1, False), ("state", 2, False), ("state", 3, False)]
+
+
+def _main_of(state: str, item: int) -> tuple[str, int, bool]:
+    """What it was given, and whether this process has loaded a script as __mp_main__."""
+    return state, item, hasattr(sys.modules.get("__mp_main__"), "__file__")
