@@ -49,6 +49,10 @@ ALLOWED = {
         *("names", "packed_masks", "report", "rows", "rows_on_disk", "study"),
     ),
     "explaining": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
+    "api": (
+        *("alignment", "counts", "experts", "explaining", "formats", "images", "names", "networks", "report"),
+        *("saliency", "scoring", "study"),
+    ),
     "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study", "subcommands"),
     "judging": ("alignment", "chunks", "columns", "maps", "processes", "rows", "statistics"),
     "dvc_yaml": ("films", "study"),
@@ -162,13 +166,14 @@ def circle(imports: Mapping[str, set[str]]) -> list[str]:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    imports = {dotted(path): {module for module, _ in imported(path)} for path in modules()}
+    front_door = LIBRARY / "__init__.py"  # it names modules for type checkers, and loads them when they are asked for
+    imports = {dotted(path): {module for module, _ in imported(path)} for path in modules() if path != front_door}
     assert circle(imports) == []
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
 
 
 def test_a_package_is_one_sentence_and_imports_nothing() -> None:
-    for path in LIBRARY.rglob("__init__.py"):
+    for path in LIBRARY.glob("*/**/__init__.py"):  # the API's names: tests/api/test_api_import.py
         assert len(parsed(path).body) == 1, path
         text = ast.get_docstring(parsed(path))
         assert text, path

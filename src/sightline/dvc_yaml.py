@@ -220,7 +220,8 @@ def _local_names(text: str, root: Path) -> list[Path]:
         if files:  # importing a module runs the packages that hold it
             packages = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(root)]
             found += [package for package in packages if package.is_file()]
-    return found
+    # sightline/__init__.py holds the names of the API, which load no code of a stage: a new name retrains nothing
+    return [file for file in found if file != root / "sightline" / "__init__.py"]
 
 
 @cache  # most files are imported by many stages

@@ -1,20 +1,25 @@
-"""The classifier that `sightline explain` is given: weights that Sightline trained, a code file, or an export."""
+"""The classifier to explain: weights that Sightline trained, a code file, an export, or a network in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from sightline.networks.architectures import Classifier
 from sightline.networks.weights_file import read_config, trained_network
 from sightline.own_models.code_file import parts_of_code
+from sightline.own_models.declared import declared_input
+from sightline.own_models.loaded_network import made_ready
 from sightline.own_models.loading import load_parts
 from sightline.own_models.network import OwnNetwork
 from sightline.own_models.opening import opened
+from sightline.own_models.outputs import single_logits
 from sightline.own_models.parts import Parts
 from sightline.study.errors import StudyError
 from sightline.study.models import ExportedModel, Network
@@ -49,6 +54,43 @@ def model_at(path: Path, card: Path | None) -> Model:
         f"{path}: MODEL is a .safetensors file that Sightline trained, a .py file of your own, or an exported file "
         "with --card CARD.yaml; see docs/own-models.md"
     )
+
+
+def model_in_memory(
+    network: nn.Module,
+    size: int | tuple[int, int] | None,
+    declared: Mapping[str, Any],
+    score: Callable[[Any], Tensor] | None,
+    evidence: str,
+) -> Model:
+    """The classifier of a copy of `network`, whose input is `declared`: channels, mean, std and value_range.
+
+    `size`: pixels that it saw, None: as the films are. `score`, `evidence`: as in a code file. StudyError with all that
+    is wrong with these.
+    """
+    problems: list[str] = []
+    wanted = declared_input({**declared, "size": 1 if size is None else size}, problems)
+    if score is not None and not callable(score):
+        problems.append(f"score: expected a function of the network's output, got {score!r}")
+    if wanted is None or problems:
+        raise StudyError("a network whose input or output is not clear", problems)
+    ready, facts = made_ready(deepcopy(network), "the network")
+    shown = wanted if size is not None else None
+
+    def to_input(images_B3HW: Tensor) -> Tensor:
+        rows, cols = images_B3HW.shape[-2:]
+        return (shown or replace(wanted, size=(rows, cols)))(images_B3HW)
+
+    parts = Parts(
+        network=ready,
+        to_input=to_input,
+        is_differentiable=True,
+        to_logit=(lambda output: score(output).float()) if score else (lambda out: single_logits(out, "the network")),
+        gradients="input" if isinstance(ready, torch.jit.ScriptModule) else "features",
+        evidence=evidence,
+        facts={"kind": "code", **wanted.facts, **facts, "size": list(shown.size) if shown else None},
+    )
+    return _own(parts)
 
 
 def _own(parts: Parts) -> Model:

@@ -14,15 +14,17 @@ from sightline.scoring.answer import place_of, steps
 DECIMALS = 3  # at most: as many as the interval supports
 
 
-def printed_table(results: dict[str, Any], out: Path) -> str:
+def printed_table(results: dict[str, Any], out: Path | None = None) -> str:
     """The ladder, with baselines in parentheses, what was left out, and the verdicts with what their numbers mean.
 
-    Values are fractions, as in scores.json. `out`: the folder of the results.
+    Values are fractions, as in scores.json. `out`: the folder of the results; None: nothing was written.
     """
     head = f"{counted(results['images'], 'image')}, {counted(results['patients'], 'patient')}"
     left_out = [f"{reason}: {case['count']}" for reason, case in results["left_out"].items()]
-    written = f"report: {out / 'report.html'}; numbers: scores.csv, verdict.csv and scores.json beside it"
-    parts = [[head, *_aligned(_ladder(results)), *left_out], _aligned(_verdicts(results)), [*_legend(results), written]]
+    end = _legend(results)
+    if out is not None:
+        end.append(f"report: {out / 'report.html'}; numbers: scores.csv, verdict.csv and scores.json beside it")
+    parts = [[head, *_aligned(_ladder(results)), *left_out], _aligned(_verdicts(results)), end]
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 

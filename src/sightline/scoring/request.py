@@ -1,4 +1,4 @@
-"""What is asked of a scoring: the inputs by their paths, and the settings, whoever asks, a command or a program."""
+"""What is asked of a scoring: the inputs by their paths, and the settings; a command asks, or a program."""
 
 from __future__ import annotations
 
@@ -51,11 +51,10 @@ def wrong_settings(request: Request) -> list[str]:
         ("primary", request.primary, SCORES),
         ("frame", request.frame, get_args(Frame)),
         ("cleanup", request.cleanup, get_args(Cleanup)),
-        ("format", request.format, (*sorted(FORMATS), None)),
+        ("format", request.format, sorted(FORMATS)),
     ):
-        if value not in choices:
-            known = [choice for choice in choices if choice]
-            problems.append(f"--{name}: expected one of {', '.join(known)}, got {value!r}{nearest_name(value, known)}")
+        if value is not None and value not in choices:
+            problems.append(f"--{name} {value!r} is unknown{nearest_name(str(value), choices)}")
     if not 0 < request.threshold <= 1:
         problems.append(f"--threshold: expected a number above 0 and at most 1, got {request.threshold}")
     if not 0 < request.margin < 1:
