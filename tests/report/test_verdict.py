@@ -7,7 +7,7 @@ import re
 import pytest
 
 from reports import verdict_metrics
-from sightline.judging import decision, scored
+from sightline.judging import compared_maps, decision
 from sightline.report import verdict
 from sightline.study.models import ExternalMaps, Network
 
@@ -21,7 +21,7 @@ def judged(words: dict[str, str]) -> dict:
 
 def test_every_verdict_and_control_has_words() -> None:
     assert set(verdict.WORDS) == set(decision.WORDS)
-    assert {"expert", scored.REGION, scored.ANATOMY, scored.PRIOR, scored.GAUSSIAN} == set(verdict.CONTROLS)
+    assert {"expert", compared_maps.REGION, compared_maps.ANATOMY, compared_maps.PRIOR, compared_maps.GAUSSIAN} == set(verdict.CONTROLS)
 
 
 @pytest.mark.parametrize(
