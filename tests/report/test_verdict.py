@@ -21,7 +21,9 @@ def judged(words: dict[str, str]) -> dict:
 
 def test_every_verdict_and_control_has_words() -> None:
     assert set(verdict.WORDS) == set(decision.WORDS)
-    assert {"expert", compared_maps.REGION, compared_maps.ANATOMY, compared_maps.PRIOR, compared_maps.GAUSSIAN} == set(verdict.CONTROLS)
+    assert {"expert", compared_maps.REGION, compared_maps.ANATOMY, compared_maps.PRIOR, compared_maps.GAUSSIAN} == set(
+        verdict.CONTROLS
+    )
 
 
 @pytest.mark.parametrize(
