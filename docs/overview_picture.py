@@ -102,9 +102,10 @@ def film_panels(numbers: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
 
 def peaks_beside_the_marker(model: str) -> dict[str, int]:
     """Test films with pneumonia, and those whose map peaks within a quarter of the film's side of the marker."""
-    label_of = read_split(INDEX, "test")["label"]
+    test = read_split(INDEX, "test")
+    label_of = dict(zip(test.images, test.labels_N.tolist(), strict=True))
     with np.load(SALIENCY.format(model), allow_pickle=False) as stored:
-        is_positive = label_of.loc[stored["images"].tolist()].to_numpy() == 1
+        is_positive = np.array([label_of[image] == 1 for image in stored["images"].tolist()])
         maps_MHW = scaled_maps(stored[METHOD][is_positive], GRID, GRID)
     rows, columns = np.divmod(maps_MHW.reshape(len(maps_MHW), -1).argmax(1), GRID)
     distance = np.hypot((rows + 0.5) / GRID - 0.5 - TOKEN_V, (columns + 0.5) / GRID - 0.5 - TOKEN_U)
