@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from sightline.study.errors import StudyError
 
 State = TypeVar("State")
@@ -62,6 +64,7 @@ def main_hidden() -> Iterator[None]:
 def _start(function: Callable[[Any, Any], Any], state: Any) -> None:
     global _work
     _work = function, state
+    threadpool_limits(1, user_api="blas")  # the processes have the cores: threads of each would wait for the others'
 
 
 def _run(item: Any) -> Any:
