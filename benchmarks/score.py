@@ -67,7 +67,7 @@ def one_rows() -> list[Row]:
     what = f"score, 100 images x 1 map x 1 reader ({spent.cpu_seconds:.1f} CPU s)"
     return [
         Row(
-            what=what, unit="ms an image", ours=milliseconds, against="", must=f"<= {ONE_MS}",
+            what=what, unit="ms per image", ours=milliseconds, against="", must=f"<= {ONE_MS}",
             met=milliseconds <= ONE_MS,
         ),
         Row(what=f"{what}: peak of all its processes", unit="MB", ours=spent.megabytes, against=""),

@@ -84,7 +84,7 @@ def _together(seconds: dict[str, float], results: list[dict[str, object]], num_i
             fastest[metric] = min(spent, fastest.get(metric, np.inf))
     theirs = sum(fastest.values())
     return Row(
-        what=f"{', '.join(fastest)} together, one sort a map, {num_images} maps", unit="maps/s",
+        what=f"{', '.join(fastest)} together, one sort per map, {num_images} maps", unit="maps/s",
         ours=num_images / seconds["together"], against="the fastest peer of each, added up", other=num_images / theirs,
         ratio=theirs / seconds["together"], must=f">= {MUST}x", met=theirs >= MUST * seconds["together"],
     )  # fmt: skip
