@@ -169,6 +169,11 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def _without_folder(argument: str) -> str:
+    """The name alone of an absolute path: the file is committed, and its folders are this machine's."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
 def finish(rows: Sequence[Row]) -> None:
     """Prints the table; adds the rows to benchmarks/results/<machine>.json instead of the script's earlier ones."""
     name = Path(sys.argv[0]).stem
@@ -176,7 +181,7 @@ def finish(rows: Sequence[Row]) -> None:
     path = RESULTS / f"{machine_name()}.json"
     known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     known[name] = {
-        "command": " ".join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{name}.py", *map(_without_folder, sys.argv[1:])]),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": device_words(),
         "versions": installed_versions(PACKAGES),
