@@ -18,7 +18,7 @@ NETWORKS = 6
 
 
 @has_dvc
-@pytest.mark.slow  # 46 stages twice, 24 of which load torch for 2 to 4 s: more than ten minutes
+@pytest.mark.slow  # 46 stages twice, 24 of which load torch for 2 to 4 s: five minutes
 @pytest.mark.usefixtures("slurm")
 def test_six_networks_through_slurm_are_those_of_dvc_repro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # eight tasks at once on two cores
