@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-import train
 from sightline.networks.augment import augmented, three_channels, unit_images
 from sightline.networks.device import this_machine
 from sightline.networks.training import auroc, balanced_batches, mean_loss, predicted_logits
 from sightline.networks.weights_file import trained_network
+from sightline.stages import train
 from sightline.study.files import read_csv
 from sightline.study.models import Network
 from sightline.study.parameters import read_entry, read_params

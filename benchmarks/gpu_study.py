@@ -33,19 +33,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 import numpy as np
 from ruamel.yaml import YAML
 
-import align
-import bootstrap
-import consensus
-import consistency
-import lungs
-import prepare
-import saliency
-import train
 import training
-import verdict
 from measure import PACKAGES, ROOT, device_words
-from population import DRAWS, MEASURES
 from sightline.networks.device import this_machine
+from sightline.stages import align, bootstrap, consensus, consistency, lungs, prepare, saliency, train, verdict
+from sightline.stages.population import DRAWS, MEASURES
 from sightline.statistics.clustered_correlation import LEAST_CLUSTERS, clustered_correlation
 from sightline.statistics.streams import stream
 from sightline.study.files import rounded

@@ -152,7 +152,7 @@ def stage(folder: Path, name: str, *words: str) -> float:
     sys.argv = [f"{name}.py", *words]
     try:
         with contextlib.chdir(folder), contextlib.redirect_stdout(sys.stderr):
-            run_stage(importlib.import_module(name).main)
+            run_stage(importlib.import_module(f"sightline.stages.{name}").main)
     finally:
         sys.argv = before
     return time.perf_counter() - started

@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from PIL import Image
 
-import prepare
 from measure import ROOT, finish, in_turn, num_cores, rate_row, timed
 from sightline.images.folder import ImageFile
 from sightline.images.pixel_file import write_decoded
+from sightline.stages import prepare
 from sightline.study.parameters import read_params
 
 SIZES = {(224, 224): 5000, (960, 1320): 400}  # rows and columns -> files

@@ -23,10 +23,10 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.uid import JPEGLSLossless, RLELossless
 
-import prepare
 from measure import ROOT, finish, in_turn, num_cores, rate_row, timed
 from sightline.images.folder import ImageFile
 from sightline.images.pixel_file import write_decoded
+from sightline.stages import prepare
 from sightline.study.parameters import read_params
 
 COUNTS = {"uncompressed": 60, "RLE": 24, "JPEG lossless": 24, "JPEG-LS": 24, "JPEG 2000 lossless": 8}

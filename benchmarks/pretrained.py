@@ -34,17 +34,6 @@ import pandas as pd
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
-import align
-import bootstrap
-import consensus
-import consistency
-import families
-import ladder
-import lungs
-import prepare
-import saliency
-import train
-import verdict
 from depthwise import float32_depthwise_backward
 from gpu_study import seconds_of
 from lite0_weights import lite0_weights
@@ -52,6 +41,19 @@ from measure import ROOT, device_words
 from paired_families import classification_differences, score_differences
 from sightline import inputs
 from sightline.networks.device import this_machine
+from sightline.stages import (
+    align,
+    bootstrap,
+    consensus,
+    consistency,
+    families,
+    ladder,
+    lungs,
+    prepare,
+    saliency,
+    train,
+    verdict,
+)
 from sightline.statistics.streams import stream
 from sightline.study.files import rounded
 from sightline.study.versions import installed_versions

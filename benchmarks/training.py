@@ -26,11 +26,11 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-import train
 from measure import ROOT, Row, finish, in_turn, rate_row, timed
 from sightline.networks.architectures import build_network
 from sightline.networks.device import Machine, replayed, this_machine
 from sightline.networks.training import fit
+from sightline.stages import train
 from sightline.study.parameters import read_params
 
 SIDE = 224

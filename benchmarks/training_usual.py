@@ -54,9 +54,9 @@ def main() -> None:
     parser.add_argument("archs", nargs="*", metavar="arch", default=list(MUST))
     parser.add_argument("--batch", type=int)
     arguments = parser.parse_args()
-    import train
     from sightline.networks.device import this_machine
     from sightline.networks.training import fit
+    from sightline.stages import train
     from sightline.study.parameters import read_params
 
     os.environ["SIGHTLINE_CHECKPOINT_SECONDS"] = "1e9"

@@ -83,8 +83,8 @@ def page() -> str:
 def sections() -> dict[str, Any]:
     """By name the type of each top-level key that a stage or the experts' page reads, `models` left out."""
     hints: dict[str, Any] = {"annotate": Annotate}
-    for path in sorted((ROOT / "src").glob("*.py")):
-        if params := getattr(importlib.import_module(path.stem), "Params", None):
+    for path in sorted((ROOT / "src/sightline/stages").glob("*.py")):
+        if params := getattr(importlib.import_module(f"sightline.stages.{path.stem}"), "Params", None):
             hints |= typing.get_type_hints(params)
     return {name: hint for name, hint in hints.items() if name != "models"}
 

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-import report
 from sightline.alignment.threshold_free import METRICS
 from sightline.model_check.findings import CHECKS
+from sightline.stages import report
 from sightline.study.files import write_csv, write_json, write_npz
 from studies import script
 

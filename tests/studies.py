@@ -82,7 +82,7 @@ def stage(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProce
 
     That the script does the same from a user's shell is what the tests that call `script` show, for every stage.
     """
-    module = importlib.import_module(name)
+    module = importlib.import_module(f"sightline.stages.{name}")
     return _called(lambda: run_stage(module.main), folder, [f"{name}.py", *arguments], {})
 
 

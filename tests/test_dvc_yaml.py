@@ -118,7 +118,7 @@ def test_deps_are_the_code_that_python_loads(name: str, code_of: dict[str, set[s
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_params_are_what_the_stage_reads(name: str) -> None:
-    module = importlib.import_module(SCRIPTS[name].removesuffix(".py"))
+    module = importlib.import_module(f"sightline.stages.{SCRIPTS[name].removesuffix('.py')}")
     kind = getattr(module, "Params", None)
     fields = {field.name for field in dataclasses.fields(kind)} if kind else set()
     declared = set(stage_of(name).get("params", []))

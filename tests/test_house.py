@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 LIBRARY = SRC / "sightline"
+STAGES = LIBRARY / "stages"
 
 # package or top-level file -> what it may import; CONTRIBUTING.md draws the same floor plan
 ALLOWED = {
@@ -59,6 +61,11 @@ ALLOWED = {
     "study_folder": ("dvc_yaml", "study"),
     "cluster": ("counts", "study", "subcommands"),
     "doctor": ("networks", "study"),
+    "stages": (
+        *("alignment", "aspect", "columns", "consistency", "counts", "experts", "faithfulness", "films", "images"),
+        *("inputs", "judging", "lungs", "map_files", "maps", "model_check", "model_command", "names", "networks"),
+        *("own_models", "processes", "report", "saliency", "statistics", "study"),
+    ),
     "subcommands": (),
     "completion": ("subcommands",),
     "study_commands": ("report", "study", "study_folder"),
@@ -130,10 +137,20 @@ def test_every_package_of_the_library_is_in_the_table() -> None:
     assert packages | files == set(ALLOWED)
 
 
-def test_the_library_imports_no_stage() -> None:
-    stages = {path.stem for path in SRC.glob("*.py")}
+def test_no_package_imports_a_stage_and_no_stage_another() -> None:
+    commands = {path.stem for path in SRC.glob("*.py")}
+    assert commands == {path.stem for path in STAGES.glob("*.py")} - {"__init__"}
     for path in LIBRARY.rglob("*.py"):
-        assert not {module.split(".")[0] for module, _ in imported(path)} & stages, path
+        modules = {module for module, _ in imported(path)}
+        assert not {module.split(".")[0] for module in modules} & commands, path
+        assert not {module for module in modules if module.startswith("sightline.stages")}, path
+
+
+def test_the_command_of_a_stage_is_a_call_of_its_module() -> None:
+    """`python src/train.py` is `python -m sightline.stages.train`: nothing of a stage is in one of them alone."""
+    example = (SRC / "train.py").read_text()
+    for path in SRC.glob("*.py"):
+        assert path.read_text() == re.sub(r"\btrain\b", path.stem, example), path
 
 
 def test_no_package_imports_the_underscore_names_of_another() -> None:
@@ -182,7 +199,7 @@ def test_a_package_is_one_sentence_and_imports_nothing() -> None:
 
 
 def test_stages_are_thin() -> None:
-    lines = {path.name: len(path.read_text().splitlines()) for path in SRC.glob("*.py")}
+    lines = {path.name: len(path.read_text().splitlines()) for path in STAGES.glob("*.py")}
     assert {name: count for name, count in lines.items() if count > STAGE_LINES} == {}
 
 

@@ -195,7 +195,7 @@ def imported_files(script: Path) -> list[str]:
     """The files below `script`'s folder that it imports, transitively, itself among them, and their data files.
 
     Paths as dvc.yaml writes them (`src/...`), sorted. A data file counts where a module names it as a text that ends
-    in .json, by its path below that folder.
+    in .json, by its path below `sightline`.
     """
     root = script.parent
     seen: set[Path] = set()
@@ -212,7 +212,7 @@ def imported_files(script: Path) -> list[str]:
 
 def _local_names(text: str, root: Path) -> list[Path]:
     modules, data = _named(text)
-    found = [root / name for name in data if (root / name).is_file()]
+    found = [root / "sightline" / name for name in data if (root / "sightline" / name).is_file()]
     for name in modules:
         path = root.joinpath(*name.split("."))
         files = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import ladder
 from sightline.alignment.formulas import FAMILIES, Family
 from sightline.alignment.metrics import METRICS, Metric, table_order
 from sightline.alignment.region_scores import sorted_map
@@ -22,6 +21,7 @@ from sightline.alignment.targets import targets_of
 from sightline.report import ladder as ladder_section
 from sightline.report import ladder_answer, words
 from sightline.scoring import command
+from sightline.stages import ladder
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_npz
 from sightline.study.models import ExternalMaps

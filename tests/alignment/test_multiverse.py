@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, rankdata, zscore
 
-import multiverse as stage
 from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold
 from sightline.alignment.iou_and_pointing import iou, threshold_counts
 from sightline.alignment.multiverse import SWEEP, crossfitted, fixed_rule, image_choices, image_targets
@@ -28,6 +27,7 @@ from sightline.alignment.specifications import (
 )
 from sightline.alignment.threshold_free import image_scores
 from sightline.report.choices_figure import specification_figure
+from sightline.stages import multiverse as stage
 from sightline.statistics.ranking import (
     FACTORS,
     Specification,

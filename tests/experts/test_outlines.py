@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-import consensus
-import prepare
 from bug_inputs import bug_input
 from sightline.experts.cleanup import clean_annotation
 from sightline.experts.outlines import clean_drawing
+from sightline.stages import consensus, prepare
 from sightline.study.files import read_json
 
 GRID = 224

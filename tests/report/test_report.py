@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import report
 from reports import EXTERNAL, NETWORKS, Elements, fabricate, finished_masks, page_of, words_of, written
 from sightline.maps import scaled_maps
 from sightline.report.gallery import data_uri, tile
+from sightline.stages import report
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_json, write_npz
 from studies import stage

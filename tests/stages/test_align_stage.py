@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import align
 from sightline.alignment.at_threshold import COLUMNS
+from sightline.stages import align
 from sightline.study.errors import StudyError
 from sightline.study.files import write_csv, write_npz
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from augment_preview import GAP, ROWS, VARIANTS, contact_sheet, sheet_rows
+from sightline.stages.augment_preview import GAP, ROWS, VARIANTS, contact_sheet, sheet_rows
 from studies import stage, study
 
 

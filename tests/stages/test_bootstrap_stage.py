@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score, roc_curve
 
-import bootstrap
+from sightline.stages import bootstrap
 from sightline.statistics.classification import METRICS
 from sightline.statistics.exact_tests import hit_rate_interval
 from sightline.study.errors import StudyError

@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
-import consensus
-import prepare
 from bug_inputs import bug_input
 from sightline.experts.annotation_reader import is_time, read_annotations, read_finished
 from sightline.maps import scaled_maps
+from sightline.stages import consensus, prepare
 from sightline.study.errors import StudyError
 from sightline.study.files import read_csv, read_json, write_csv
 

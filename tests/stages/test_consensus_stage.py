@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import consensus
+from sightline.stages import consensus
 from sightline.study.errors import run_stage
 
 ROOT = Path(__file__).parents[2]

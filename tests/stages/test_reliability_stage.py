@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import reliability
 from sightline.experts.annotation_reader import COLUMNS
 from sightline.experts.votes import valid_votes
+from sightline.stages import reliability
 from sightline.study.files import write_npz
 
 SIDE = 16

@@ -17,13 +17,13 @@ import pytest
 import torch
 from safetensors import safe_open
 
-import train
 from sightline.networks import imagenet, training
 from sightline.networks.architectures import build_network
 from sightline.networks.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from sightline.networks.device import Machine, saliency_machine, this_machine
 from sightline.networks.made_on import made_on
 from sightline.networks.training import fit
+from sightline.stages import train
 from sightline.study.errors import StudyError
 from sightline.study.parameters import read_params
 from studies import ROOT, script, stage, study

@@ -112,14 +112,7 @@ def test_unknown_model_key_names_the_nearest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda p: p.stem)
 def test_shipped_files_fit_every_stage(path: Path) -> None:
-    import align
-    import augment_preview
-    import bootstrap
-    import consensus
-    import prepare
-    import report
-    import saliency
-    import train
+    from sightline.stages import align, augment_preview, bootstrap, consensus, prepare, report, saliency, train
 
     assert list(YAML(typ="safe").load(path)) == list(SECTIONS)
     for stage in (prepare, augment_preview, train, saliency, consensus, align, bootstrap, report):

@@ -27,7 +27,7 @@ History = list[dict[str, Any]]
 
 def fingerprint(config: Mapping[str, Any], files: list[Path]) -> str:
     """Hexadecimal SHA-256 of all that a run depends on: config, data files, our loaded code, PyTorch's version."""
-    source = Path(__file__).resolve().parents[2]
+    source = Path(__file__).resolve().parents[1]  # the package; where it is installed, what lies beside it is not ours
     names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     loaded = {Path(name).resolve() for name in names if name}
     code = sorted(path for path in loaded if path.suffix == ".py" and path.is_relative_to(source))

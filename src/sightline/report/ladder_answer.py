@@ -89,7 +89,7 @@ def basis(frame: pd.DataFrame, ladder: Metrics, params: Metrics) -> str:
     """The measure, the methods and the tests that `answer` rests on, in a sentence; `params`: all of params.yaml."""
     primary = str(ladder["primary"])
     methods = listed([method_words(method) for method in dict.fromkeys(frame["method"])])
-    tests = len(ladder["models"])  # one method per model: see src/ladder.py
+    tests = len(ladder["models"])  # one method per model: see stages/ladder.py
     judge = str((params.get("verdict") or {}).get("primary") or primary)
     return (
         f"Judged by {measure(primary).words} ({measure(primary).meaning}), which ladder.primary names"
