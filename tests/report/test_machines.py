@@ -60,6 +60,15 @@ def test_other_versions_are_a_sentence_that_names_what_differs_alone() -> None:
     assert len(versions_of(mixed, MODELS)) == 3
 
 
+def test_that_a_processor_has_no_cuda_is_no_other_version() -> None:
+    """Two kinds of device, and nothing of versions, unless two GPUs differ."""
+    mixed = {"a": made(GPU, cuda="13.0"), "b": made(CPU), "c": made(GPU, cuda="13.0")}
+    assert "library versions" not in apart(mixed, MODELS)[0]
+    assert numbers(MODELS, {"made": mixed})["study"] == {"device_kinds": 2}
+    mixed["c"] = made(GPU, cuda="12.8")
+    assert "no cuda (b), cuda 12.8 (c) and cuda 13.0 (a)" in apart(mixed, MODELS)[0]
+
+
 def test_a_network_whose_training_moved_is_of_both_kinds() -> None:
     moved = {"a": made(GPU, CPU), "b": made(GPU)}
     assert devices_of(moved, MODELS) == {"NVIDIA H100, bfloat16": ["a", "b"], "Xeon, float32 (avx512f)": ["a"]}

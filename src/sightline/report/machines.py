@@ -14,6 +14,8 @@ from sightline.report.words import Metrics, listed, named
 from sightline.study.models import Entry, OwnModel, trained_here
 
 Versions = tuple[tuple[str, str], ...]
+OF_A_GPU = ("cuda", "cudnn")
+"""Versions that a network trained on a processor lacks; that it does, its device says."""
 CAUSE = (
     "Another device, precision or version rounds differently and so trains other weights, as another seed does: a "
     "difference between these networks can be due to it."
@@ -63,8 +65,15 @@ def devices_of(made: Mapping[str, Metrics], models: Mapping[str, Entry]) -> dict
 
 
 def versions_of(made: Mapping[str, Metrics], models: Mapping[str, Entry]) -> dict[Versions, list[str]]:
-    """The networks trained with each set of versions, by its sorted pairs of package and version."""
-    return _grouped((tuple(sorted(machine["versions"].items())), model) for model, machine in _trained(made, models))
+    """The networks trained with each set of versions, by its sorted pairs of package and version.
+
+    Versions of a GPU's libraries count where two GPUs differ in them.
+    """
+    trained = [(model, machine["versions"]) for model, machine in _trained(made, models)]
+    alike = {name for name in OF_A_GPU if len({versions[name] for _, versions in trained if name in versions}) < 2}
+    return _grouped(
+        (tuple(sorted((n, v) for n, v in versions.items() if n not in alike)), model) for model, versions in trained
+    )
 
 
 def _trained(made: Mapping[str, Metrics], models: Mapping[str, Entry]) -> Iterable[tuple[str, Metrics]]:
