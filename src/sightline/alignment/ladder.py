@@ -20,6 +20,7 @@ from sightline.alignment.baselines import Baseline, baseline_maps, baseline_scor
 from sightline.alignment.binarised import Rule, binarised, binary_scores
 from sightline.alignment.human_scale import ImageScores, OtherReaders, image_scores_on_scale, kept_readers
 from sightline.alignment.image_results import ImageResult, Scores, gathered, packed
+from sightline.alignment.marked_images import MarkedImages
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
 from sightline.alignment.pooled_precision import score_histograms
@@ -36,46 +37,16 @@ from sightline.statistics.streams import stream
 
 CHUNK = 16  # images whose results come together: a second's work or less
 
-Maps = Mapping[str, Rows]
-"""By candidate, M raw maps h x w; one array, or maps on different grids."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class MapsAndRegions:
-    """What is scored; M images, sorted by name, in this order everywhere.
+class MapsAndRegions(MarkedImages):
+    """What is scored. An empty consensus scores NaN; without `lungs_MHW` there are no baselines of the lungs."""
 
-    What belongs to images is read by the image's row: an array, or a sequence that reads a file when it is asked, so
-    that a study may be larger than memory.
-    """
-
-    seed: int
     settings: Ladder
-    images: list[str]
-    patients_M: np.ndarray
-    masks_MHW: Rows
-    """bool, the consensus; an empty one scores NaN."""
-    shares_MHW: Rows
-    """float32 in [0, 1], the share of readers who marked each pixel."""
-    readers_MRHW: Sequence[np.ndarray]
-    """bool R x H x W each, one mask per reader; R may differ."""
-    others_MRHW: Sequence[np.ndarray]
-    """bool R x H x W each, the consensus of all readers but the one of the same row."""
-    reader_names_MR: Sequence[Sequence[str]] | None = None
-    """Who drew each mask of `readers_MRHW`; None: each image's readers are its own."""
-    maps: Maps
-    untrained: Maps = field(default_factory=dict)
-    """Maps of the same networks untrained, by the candidate whose further baseline they are."""
     pixels_MHW: Rows | None = None
     """uint8, the X-rays; None: there is no baseline `edges`."""
-    lungs_MHW: Rows | None = None
-    """bool; None: there are no baselines `lungs` and `random_in_lungs`."""
     baseline_names: Mapping[str, str] = field(default_factory=dict)
     """Baselines that go by another name, because `lungs_MHW` holds the body."""
-
-    @cached_property
-    def grid(self) -> tuple[int, int]:
-        height, width = np.shape(self.masks_MHW[0]) if len(self.masks_MHW) else np.shape(self.masks_MHW)[1:]
-        return height, width
 
     @property
     def tolerance(self) -> float:

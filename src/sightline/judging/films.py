@@ -1,51 +1,23 @@
 """What the verdict is reached on: films with the experts' regions, who drew them, and maps of the films.
 
-M films, R readers of a film, H W image grid, h w cells of a map's own grid.
+M films.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.rows import Rows
-
-Maps = Mapping[str, Rows]
-"""By candidate, M raw maps h x w; one array, or maps on different grids."""
+from sightline.alignment.marked_images import MarkedImages
 
 
 @dataclass(frozen=True, kw_only=True)
-class Films:
-    """M films, each with a region, sorted by name, in this order everywhere."""
+class Films(MarkedImages):
+    """M films, each with a region: no mask of the consensus is empty."""
 
-    seed: int
-    images: list[str]
-    patients_M: np.ndarray
-    masks_MHW: Rows
-    """bool, the consensus; none is empty."""
-    shares_MHW: Rows
-    """float32 in [0, 1], the share of readers who marked each pixel."""
-    readers_MRHW: Sequence[np.ndarray]
-    """bool R x H x W each, one mask per reader; R may differ."""
-    others_MRHW: Sequence[np.ndarray]
-    """bool R x H x W each, the consensus of all readers but the one of the same row."""
-    reader_names_MR: Sequence[Sequence[str]] | None = None
-    """Who drew each mask of `readers_MRHW`; None: every film has readers of its own."""
-    maps: Maps
-    untrained: Maps = field(default_factory=dict)
-    """Maps of the same networks untrained, by candidate."""
-    lungs_MHW: Rows | None = None
-    """bool, the patient's own lungs or body; None: not known."""
     anatomy: str = "lungs"
     """What `lungs_MHW` is in sentences: lungs, or estimated body."""
-
-    @cached_property
-    def grid(self) -> tuple[int, int]:
-        height, width = np.shape(self.masks_MHW[0]) if len(self.masks_MHW) else np.shape(self.masks_MHW)[1:]
-        return height, width
 
     @property
     def num_patients(self) -> int:
