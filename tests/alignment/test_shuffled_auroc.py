@@ -8,7 +8,8 @@ from scipy.stats import mannwhitneyu
 
 from sightline.alignment.baselines import centred_gaussian
 from sightline.alignment.other_patients import OtherPatients
-from sightline.alignment.threshold_free import image_scores
+from sightline.alignment.targets import targets_of
+from sightline.alignment.threshold_free import image_scores, map_scores
 
 SIDE = 24
 
@@ -124,3 +125,22 @@ def test_the_density_is_that_of_the_other_patients_bit_for_bit_zero_elsewhere() 
         expected = (of_others / of_others.sum(axis=(1, 2), keepdims=True)).mean(axis=0)
         np.testing.assert_allclose(others.density(row), expected, rtol=0, atol=1e-15)
         np.testing.assert_array_equal(others.density(row) == 0, expected == 0)
+
+
+def test_rounding_does_not_leave_the_range() -> None:
+    """Maps that lie apart from the region, or are the shares themselves; sums of weights round to beyond 0 and 1."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(40):
+        masks_1HW = rng.random((1, 50, 60)) < 0.2
+        shares_1HW = rng.choice([0, 0.1, 1 / 3, 0.7, 1], masks_1HW.shape).astype(np.float32)
+        targets = targets_of(masks_1HW, shares_1HW, rng.random(masks_1HW.shape[1:]) * ~masks_1HW[0])
+        apart_1HW = np.where(masks_1HW, 0, rng.uniform(0.1, 1, masks_1HW.shape)).astype(np.float32)
+        scores = map_scores(np.concatenate([apart_1HW, ~masks_1HW, masks_1HW, shares_1HW]), targets, 1.0)
+        found.append((scores["shuffled_auroc"][:3, 0], scores["cc"][:, 0]))
+    shuffled_auroc, correlation = (np.array(values) for values in zip(*found, strict=True))
+    assert shuffled_auroc.min() >= 0
+    assert shuffled_auroc[:, 0].max() == pytest.approx(0, abs=1e-12)
+    assert shuffled_auroc.max() <= 1
+    assert correlation[:, 3].min() == pytest.approx(1, abs=1e-12)
+    assert np.abs(correlation).max() <= 1

@@ -63,7 +63,8 @@ def shuffled(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarr
         return {"shuffled_auroc": np.full(maps.shared_XR.shape, np.nan)}
     high_X1 = maps.sums(targets.elsewhere_P[None]) / total
     found = maps.shared_XR / targets.size_R
-    return {"shuffled_auroc": found * (1 - high_X1) + (found * high_X1 + (1 - found) * (1 - high_X1)) / 2}
+    score_XR = found * (1 - high_X1) + (found * high_X1 + (1 - found) * (1 - high_X1)) / 2
+    return {"shuffled_auroc": np.clip(score_XR, 0, 1)}  # sums of weights round
 
 
 def mass(maps: BinaryMaps, _: Targets, __: float) -> dict[str, np.ndarray]:
@@ -82,7 +83,7 @@ def by_value(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarr
     covered = maps.sums(targets.density_RP)
     return {
         "nss": (maps.shared_XR / targets.size_R - mean) / spread,
-        "cc": products / num_pixels / (spread * targets.spread_R),
+        "cc": np.clip(products / num_pixels / (spread * targets.spread_R), -1, 1),
         "sim": np.stack(common, axis=1),
         "kl": targets.negentropy_R - covered * np.log(1 / size + EPSILON) - (1 - covered) * np.log(EPSILON),
     }

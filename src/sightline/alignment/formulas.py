@@ -78,7 +78,8 @@ def _shuffled(of_map: SortedMap, targets: Targets, _: float) -> Computed:
     reached_S = np.concatenate([[0], np.cumsum(weight_P[of_map.order_P])])  # by the place of the last pixel
     first_K = of_map.above_P[regions.pixels_K]
     higher_K, as_high_K = reached_S[first_K], reached_S[first_K + of_map.tied_P[regions.pixels_K]]
-    return {"shuffled_auroc": 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])}
+    score_R = 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])
+    return {"shuffled_auroc": np.clip(score_R, 0, 1)}  # sums of weights round
 
 
 def _flat_shuffled(targets: Targets, _: float) -> Computed:
@@ -109,7 +110,7 @@ def _by_value(of_map: SortedMap, targets: Targets, _: float) -> Computed:
     similarity_R, divergence_R = _densities(values_P / total, targets)
     return {
         "nss": (_inside(of_map, targets) / targets.size_R - mean) / spread,
-        "cc": products_R / (spread * targets.spread_R),
+        "cc": np.clip(products_R / (spread * targets.spread_R), -1, 1),
         "sim": similarity_R,
         "kl": divergence_R,
     }

@@ -187,7 +187,8 @@ def shuffled(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.n
     total, weight_DL = weight_C.sum(), weight_C[seen.draws.fields.order_DL]
     lower_DL = total - np.cumsum(weight_DL, axis=1) + weight_DL / 2
     lower_DJ = np.take_along_axis(lower_DL, seen.ranks_DJ, axis=1)
-    return {"shuffled_auroc": seen.products(lower_DJ[:, None]) / (targets.regions.size_R * total)}
+    score_DR = seen.products(lower_DJ[:, None]) / (targets.regions.size_R * total)
+    return {"shuffled_auroc": np.clip(score_DR, 0, 1)}  # sums of weights round
 
 
 def mass(seen: DrawsOnTargets, _: Targets, __: float) -> dict[str, np.ndarray]:
@@ -210,7 +211,7 @@ def by_value(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.n
     common = [_common(draws, density_DC, targets.support_C, of_mask) for of_mask in targets.density_RC]
     return {
         "nss": (values_DC @ seen.found_RC.T / targets.regions.size_R - mean_D1) / spread_D1,
-        "cc": (values_DC - mean_D1) @ shares_CR / num_pixels / (spread_D1 * targets.spread_R),
+        "cc": np.clip((values_DC - mean_D1) @ shares_CR / num_pixels / (spread_D1 * targets.spread_R), -1, 1),
         "sim": np.stack(common, axis=1),
         "kl": targets.negentropy_R - np.log(density_DC + EPSILON) @ densities_CR,
     }
