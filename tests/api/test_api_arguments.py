@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 
 import sightline
 from foreign_maps import IMAGES, MAPS, MASKS, map_folder, mask_folder
+from sightline.api.arguments import Given
+from sightline.scoring.request import Settings
 
 STACK, TRUTH = np.stack(list(MAPS.values())), np.stack(list(MASKS.values()))
 
@@ -112,3 +116,16 @@ def test_a_page_in_a_place_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(sightline.StudyError, match="is a file; name a folder"):
         sightline.score(MAPS, MASKS).report(tmp_path / "file" / "page.html")
+
+
+def test_score_and_verdict_have_the_defaults_of_the_command() -> None:
+    defaults = {field.name: field.default for kind in (Given, Settings) for field in fields(kind)}
+    for function, rest in (
+        (sightline.score, set()),
+        (sightline.verdict, {"threshold", "size", "image_size", "cleanup"}),
+    ):
+        own = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+        assert set(own) == set(defaults) - rest
+        assert {name: value for name, value in own.items() if value is not inspect.Parameter.empty} == {
+            name: defaults[name] for name in own if defaults[name] is not MISSING
+        }

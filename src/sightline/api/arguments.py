@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sightline.api.arrays import Names
 from sightline.api.written_cases import written_films, written_lungs, written_patients
 from sightline.api.written_maps import written_maps
 from sightline.api.written_regions import written_regions
-from sightline.scoring.request import Request, one_error, wrong_settings
+from sightline.scoring.request import Request, Settings, one_error, wrong_settings
 from sightline.scoring.work import Work
 from sightline.study.errors import StudyError
 
@@ -21,40 +22,43 @@ OPTION = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A caller's inputs, as `sightline.score` takes them; its settings are `Settings`."""
+
+    maps: Any
+    regions: Any
+    images: Any = None
+    patients: Any = None
+    lungs: Any = None
+    names: Sequence[object] | None = None
+    finding: str | Sequence[str] | None = None
+
+
 class Call:
     """The request, and a temporary folder with the caller's arrays that lasts as long as this object."""
 
-    def __init__(
-        self,
-        maps: Any,
-        regions: Any,
-        *,
-        images: Any,
-        patients: Any,
-        lungs: Any,
-        names: Sequence[object] | None,
-        finding: str | Sequence[str] | None,
-        settings: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, given: Given, settings: Settings) -> None:
         """StudyError with all that is wrong with the arguments, before any file is read."""
         self.work = Work()
         folder, problems = self.work.folder, list[str]()
-        known = Names(names, problems)
-        maps_of = written_maps(maps, known, folder, problems)
-        masks = written_regions(regions, known, folder, problems)
-        films = written_films(images, known, folder, problems)
-        lung_masks = written_lungs(lungs, known, folder, problems)
+        known = Names(given.names, problems)
+        maps_of = written_maps(given.maps, known, folder, problems)
+        masks = written_regions(given.regions, known, folder, problems)
+        films = written_films(given.images, known, folder, problems)
+        lungs = written_lungs(given.lungs, known, folder, problems)
         known.check()
         candidates = [f"{name}={path}" if name else str(path) for path, name in maps_of.items()]
+        finding = [given.finding] if isinstance(given.finding, str) else given.finding
         self.request = Request(
             maps=candidates[0] if candidates else "",
             also=candidates[1:],
             masks=[str(path) for path in masks],
             images=films,
-            lungs=lung_masks,
-            patients=written_patients(patients, known, folder, problems),
-            finding=[finding] if isinstance(finding, str) else None if finding is None else list(finding),
-            **settings,
+            lungs=lungs,
+            patients=written_patients(given.patients, known, folder, problems),
+            finding=None if finding is None else list(finding),
+            **{field.name: getattr(settings, field.name) for field in fields(Settings)},
         )
         problems += [self.in_words(problem) for problem in wrong_settings(self.request)]
         if problems:
@@ -81,13 +85,16 @@ class Call:
             raise StudyError(self.in_words(problem), list(map(self.in_words, error.cases))) from None
 
 
-def as_text(maps: Any, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+def as_text(given: Given, settings: Settings) -> str:
     """The call for the page: `sightline.score(maps, regions, margin=0.5)`, with what is not as by default."""
     shown = []
-    for name, value in settings.items():
+    for part, field in [(given, field) for field in fields(Given)[2:]] + [
+        (settings, field) for field in fields(Settings)
+    ]:
+        value = getattr(part, field.name)
         if isinstance(value, str | int | float | tuple):
-            shown += [f"{name}={value!r}"] if value != defaults.get(name) else []
+            shown += [f"{field.name}={value!r}"] if value != field.default else []
         elif value is not None:
-            shown.append(f"{name}=...")
-    first = repr(str(maps)) if isinstance(maps, str | Path) else "maps"
+            shown.append(f"{field.name}=...")
+    first = repr(str(given.maps)) if isinstance(given.maps, str | Path) else "maps"
     return f"sightline.score({', '.join([first, 'regions', *shown])})"

@@ -6,17 +6,15 @@ N images, C channels, R readers, H W a grid of pixels, which may differ between 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from sightline.api.arguments import Call, as_text
+from sightline.api.arguments import Call, Given, as_text
 from sightline.api.scores import Scores
 from sightline.api.verdicts import Verdict, verdicts_of
 from sightline.scoring.gather import gather
-from sightline.scoring.request import Cleanup, Frame, Primary, Request
+from sightline.scoring.request import Cleanup, Frame, Primary, Settings
 from sightline.scoring.scored_study import judge_study, score_study
-
-DEFAULTS = {field.name: field.default for field in fields(Request)} | {"names": None, "patients": None}
 
 
 def score(
@@ -74,12 +72,16 @@ def score(
     >>> float(scores.summary().loc[("truth", "mass"), "value"].round(2))
     0.48
     """
-    call, asked = _called(maps, regions, images, patients, lungs, names, finding, {
-        "threshold": threshold, "primary": primary, "margin": margin, "frame": frame, "grid": grid, "format": format,
-        "seed": seed, "size": size, "image_size": _by(image_size), "cleanup": cleanup,
-    })  # fmt: skip
+    given = Given(
+        maps=maps, regions=regions, images=images, patients=patients, lungs=lungs, names=names, finding=finding
+    )
+    settings = Settings(
+        threshold=threshold, primary=primary, margin=margin, frame=frame, grid=grid, format=format, seed=seed,
+        size=size, image_size=_by(image_size), cleanup=cleanup,
+    )  # fmt: skip
+    call = Call(given, settings)
     with call.errors_in_words():
-        found = score_study(call.request, as_text(maps, asked, DEFAULTS))
+        found = score_study(call.request, as_text(given, settings))
     notes = [call.in_words(note) for note in found.origin.notes]
     found = replace(found, origin=replace(found.origin, notes=notes), summary={**found.summary, "notes": notes})
     return Scores(found, call)
@@ -110,29 +112,14 @@ def verdict(
     >>> print(sightline.verdict(study.truth, study.regions)["model"].key)
     cannot_tell
     """
-    call, _ = _called(maps, regions, images, patients, lungs, names, finding, {
-        "primary": primary, "margin": margin, "frame": frame, "grid": grid, "format": format, "seed": seed,
-    })  # fmt: skip
+    given = Given(
+        maps=maps, regions=regions, images=images, patients=patients, lungs=lungs, names=names, finding=finding
+    )
+    call = Call(given, Settings(primary=primary, margin=margin, frame=frame, grid=grid, format=format, seed=seed))
     with call.errors_in_words():
         study, _ = gather(call.request)
         found = judge_study(study, call.request)
     return verdicts_of(found.candidates, primary)
-
-
-def _called(
-    maps: Any,
-    regions: Any,
-    images: Any,
-    patients: Any,
-    lungs: Any,
-    names: Sequence[object] | None,
-    finding: str | Sequence[str] | None,
-    settings: dict[str, Any],
-) -> tuple[Call, dict[str, Any]]:
-    """The call, and its arguments in the order of their signature."""
-    given = {"images": images, "patients": patients, "lungs": lungs, "names": names, "finding": finding}
-    call = Call(maps, regions, **given, settings=settings)
-    return call, {**given, **settings}
 
 
 def _by(size: tuple[int, int] | str | None) -> str | None:

@@ -19,29 +19,35 @@ Primary = Literal["rank", "ap", "auroc", "mass", "pointing"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """The arguments of `sightline score`, which docs/metrics.md and its help explain, under their names there."""
+class Settings:
+    """How to score: options of `sightline score`, which docs/metrics.md and its help explain, under their names."""
 
-    maps: str
-    """[NAME=]PATH."""
-    masks: Sequence[str]
-    also: Sequence[str] = ()
-    format: str | None = None
-    finding: list[str] | None = None
-    images: Path | None = None
-    image_size: str | None = None
-    lungs: Path | None = None
-    patients: str = ""
-    """A regular expression, a path that ends in .csv, or "": each image is a patient."""
     threshold: float = 0.5
     primary: Primary = "rank"
     margin: float = 0.25
     frame: Frame = "image"
     grid: Sequence[int] | None = None
     """Two numbers, as `size`."""
-    size: Sequence[int] | None = None
-    cleanup: Cleanup = "auto"
+    format: str | None = None
     seed: int = 0
+    size: Sequence[int] | None = None
+    image_size: str | None = None
+    cleanup: Cleanup = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Settings):
+    """All arguments of `sightline score`: the settings, and the inputs as paths."""
+
+    maps: str
+    """[NAME=]PATH."""
+    masks: Sequence[str]
+    also: Sequence[str] = ()
+    finding: list[str] | None = None
+    images: Path | None = None
+    lungs: Path | None = None
+    patients: str = ""
+    """A regular expression, a path that ends in .csv, or "": each image is a patient."""
 
 
 def wrong_settings(request: Request) -> list[str]:
