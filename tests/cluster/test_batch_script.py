@@ -26,8 +26,8 @@ ARRAYS = [
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """A Git repository in a folder whose name has a blank, and programs that write down how they are called."""
-    folder = tmp_path / "the study"
+    """A Git repository in a folder with a hard name, and programs that write down how they are called."""
+    folder = tmp_path / "the study, #2 50%done"
     (folder / "own").mkdir(parents=True)
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").touch()
@@ -48,11 +48,13 @@ def study(tmp_path: Path) -> Path:
     return folder
 
 
+def work_of(study: Path) -> Path:
+    return study.parent / "work 50%"
+
+
 def script(study: Path, *, unrecorded: tuple[str, ...] = ("report-card",), at_once: int | None = None) -> Path:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=study, capture_output=True, text=True).stdout.strip()
-    places = Places(
-        study, study / "cache", study.parent / "work", Path("data/checkpoints"), commit, study.parent / "bin"
-    )
+    places = Places(study, study / "cache", work_of(study), Path("data/checkpoints"), commit, study.parent / "bin")
     options = {"partition": "gpu", "gres": "gpu:1"}
     path = study.parent / "tasks.sh"
     path.write_text(batch_script(places, ROWS, ARRAYS, ["prepare", "lungs"], unrecorded, options, at_once))
@@ -76,9 +78,11 @@ def test_without_arguments_it_submits_one_array_per_stage_with_what_each_waits_f
     path = script(study, at_once=4)
     done = bash(path)
     assert done.returncode == 0, done.stderr
-    work = study.parent / "work"
+    work = work_of(study)
     copy = f"[{work}/tasks.sh]"
-    common = f"[--parsable][--kill-on-invalid-dep=yes][--chdir={work}][--output={work}/logs/%x-%a.log]"
+    common = (
+        f"[--parsable][--kill-on-invalid-dep=yes][--chdir={work}][--output={study.parent}/work 50%%/logs/%x-%a.log]"
+    )
     assert called(study) == [
         "dvc [repro][prepare][lungs]",
         f"sbatch {common}[--job-name=train][--array=0,2%4]{copy}[train]",
@@ -92,6 +96,35 @@ def test_without_arguments_it_submits_one_array_per_stage_with_what_each_waits_f
     assert "\n#SBATCH --partition=gpu\n#SBATCH --gres=gpu:1\n" in path.read_text()
 
 
+def test_a_printed_script_leaves_a_later_submission_in_the_same_folder_alone(study: Path) -> None:
+    path = script(study)
+    assert bash(path).returncode == 0
+    assert bash(path).returncode == 0  # the same one again
+    path.write_text(path.read_text() + "1|train@b||||0\n")
+    before = called(study)
+    done = bash(path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {work_of(study)} holds another submission; print this script again\n"
+    assert called(study) == before
+    assert "train@b" not in (work_of(study) / "tasks.sh").read_text()
+
+
+@pytest.mark.parametrize("name", ["study, #2; 50% $x", "it's", 'the "study"'])
+def test_dvc_reads_the_cache_s_place_whatever_its_name(study: Path, name: str) -> None:
+    configobj = pytest.importorskip("configobj")  # which DVC parses its configuration with
+    seen = study.parent / "seen"
+    program = study.parent / "bin/dvc"
+    program.write_text(program.read_text() + f'cp .dvc/config.local "{seen}"\n')
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=study, capture_output=True, text=True).stdout.strip()
+    cache = study.parent / name / "cache"
+    places = Places(study, cache, work_of(study), Path("data/checkpoints"), commit, study.parent / "bin")
+    path = study.parent / "tasks.sh"
+    path.write_text(batch_script(places, ROWS, ARRAYS, [], [], {}))
+    done = bash(path, "train", "0")
+    assert done.returncode == 0, done.stderr
+    assert configobj.ConfigObj(str(seen))["cache"]["dir"] == str(cache)
+
+
 def test_an_array_that_slurm_refuses_ends_it_and_what_was_taken_is_written_down(study: Path) -> None:
     program = study.parent / "bin/sbatch"
     refusal = 'case "$*" in *=report-card*) echo "invalid partition" >&2; exit 1;; *) echo "5;tests";; esac'
@@ -99,11 +132,11 @@ def test_an_array_that_slurm_refuses_ends_it_and_what_was_taken_is_written_down(
     done = bash(script(study))
     assert done.returncode != 0
     assert "invalid partition" in done.stderr
-    assert (study.parent / "work/jobs").read_text() == "train: job 5\n"  # and not those after it either
+    assert (work_of(study) / "jobs").read_text() == "train: job 5\n"  # and not those after it either
 
 
 def task(study: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    work = study.parent / "work"
+    work = work_of(study)
     work.mkdir(exist_ok=True)
     (work / "dvc.lock").write_text("of the submission")
     return bash(script(study), *words, **environment)
@@ -122,10 +155,10 @@ def test_a_task_works_in_a_clone_of_the_commit_and_leaves_nothing_there(study: P
         "dvc [commit][--quiet][--force][report-card@a]",
     ]
     assert seen.read_text() == (
-        f'of the commitof the submission[cache]\n    dir = {study}/cache\n    type = "reflink,symlink,copy"\nweights'
+        f'of the commitof the submission[cache]\n    dir = "{study}/cache"\n    type = "reflink,symlink,copy"\nweights'
     )
     assert (study / "data/checkpoints/a").is_file()  # of the study, so that a requeued task finds it
-    assert list((study.parent / "work/clones").iterdir()) == []
+    assert list((work_of(study) / "clones").iterdir()) == []
     assert "report-card@a is in the cache" in done.stdout
 
 
@@ -136,11 +169,11 @@ def test_a_task_of_a_recorded_stage_is_not_committed_and_one_without_inputs_chec
 
 
 def test_a_requeued_task_starts_in_a_new_clone(study: Path) -> None:
-    left = study.parent / "work/clones/train@c"  # by its run that was killed
+    left = work_of(study) / "clones/train@c"  # by its run that was killed
     left.mkdir(parents=True)
     (left / "dvc.lock").touch()
     assert task(study, "train", "2").returncode == 0
-    assert list((study.parent / "work/clones").iterdir()) == [left]
+    assert list((work_of(study) / "clones").iterdir()) == [left]
 
 
 def test_a_task_that_fails_says_so_and_leaves_no_clone(study: Path) -> None:
@@ -149,7 +182,7 @@ def test_a_task_that_fails_says_so_and_leaves_no_clone(study: Path) -> None:
     done = task(study, "train", "0", FAIL=str(failing))
     assert done.returncode == 3
     assert "in the cache" not in done.stdout
-    assert list((study.parent / "work/clones").iterdir()) == []
+    assert list((work_of(study) / "clones").iterdir()) == []
 
 
 def test_a_task_that_is_not_in_the_table_is_refused(study: Path) -> None:

@@ -83,6 +83,17 @@ def test_all_files_that_differ_from_the_commit_are_named_at_once(study: Path) ->
     ]
 
 
+@has_dvc
+def test_a_file_whose_name_would_part_the_script_s_table_is_refused(study: Path) -> None:
+    (study / "dvc.yaml").write_text(DVC_YAML.replace("own/weights.pt", "'own/a:b.pt', 'own/c|d.pt'"))
+    for name in ("a:b.pt", "c|d.pt"):
+        (study / "own" / name).touch()
+    git(study, "commit", "-qam", "Other weights")
+    with pytest.raises(StudyError, match=r"have a colon or a bar in their names.*; rename them") as refused:
+        linked(study)
+    assert refused.value.cases == ["own/a:b.pt", "own/c|d.pt"]
+
+
 def test_a_study_without_a_repository_of_its_own_is_refused(study: Path, tmp_path: Path) -> None:
     assert len(head(study)) == 40
     with pytest.raises(StudyError, match="lies in the Git repository"):

@@ -151,13 +151,24 @@ def test_a_record_that_a_full_disk_cut_short_counts_for_nothing(study: Path) -> 
     (record,) = (path for path in records if "copy.py data/images.txt data/a.pt" in path.read_text())
     whole = record.read_text()
     assert states(study) == {"train@a": "cached", "card@a": "cached"}
-    for length in (0, len(whole) // 3, len(whole) - 60):  # the end is its only output
+    for length in (0, 3, len(whole) // 3, whole.index("outs:\n- ") + 8, len(whole) - 60):  # the end is its only output
         record.write_text(whole[:length])
         assert states(study) == {"train@a": "left", "card@a": "left"}, whole[:length]
     record.write_text("")
     (study / "ran").unlink()
     dvc(study, "repro", "--quiet", "train@a")
     assert (study / "ran").read_text().split() == ["data/a.pt"]  # which is what DVC finds too
+
+
+def test_a_record_that_another_task_renames_in_this_moment_counts_for_nothing(study: Path) -> None:
+    (study / "dvc.lock").unlink()
+    (record,) = (
+        path
+        for path in (study / ".dvc/cache/runs").rglob("*")
+        if path.is_file() and "copy.py data/images.txt data/a.pt" in path.read_text()
+    )
+    (record.parent / "tmp1234").symlink_to("renamed")  # listed, and gone when it is looked at
+    assert states(study) == {"train@a": "left", "card@a": "left"}
 
 
 def test_a_fingerprint_tells_what_a_task_runs_not_what_it_reads_of_other_tasks(study: Path) -> None:

@@ -21,9 +21,10 @@ minutes = pytest.mark.slow  # each task starts DVC, a second of CPU or two; .ci/
 
 
 def test_a_study_goes_through_slurm(tmp_path: Path) -> None:
-    study = tiny_study(tmp_path, keys=2, layers=("train",))
+    study = tiny_study(tmp_path / "studies, #1 50%n it's", keys=2, layers=("train",))
     submit(study.folder)
     wait_until(idle, "the tasks end")
+    assert len(study.logs()) == 2
     assert sorted(study.begun()) == ["prepare", "train@k000", "train@k001"]
     collect(study.folder)
     assert study.begun()[3:] == ["report"]  # the networks come from the cache

@@ -75,10 +75,13 @@ SUBMIT = """
 # --- without arguments: submit. One array job per stage; task n waits for task n of the stage before (aftercorr), so
 # that a task that fails stops its own network only
 if [ $# = 0 ]; then
+  if [ -e "$work/{name}" ] && ! cmp -s "$0" "$work/{name}"; then
+    echo "error: $work holds another submission; print this script again" >&2; exit 1
+  fi
   {shared}
   mkdir -p "$work/logs" && cp "$study/dvc.lock" "$work/dvc.lock"
   [ "$0" -ef "$work/{name}" ] || cp "$0" "$work/{name}"   # where `sightline cluster status` looks
-  array() {{ sbatch --parsable --kill-on-invalid-dep=yes --chdir="$work" --output="$work/logs/%x-%a.log" \\
+  array() {{ sbatch --parsable --kill-on-invalid-dep=yes --chdir="$work" --output="${{work//\\%/%%}}/logs/%x-%a.log" \\
     --job-name="$1" --array="$2" ${{3:+--dependency="$3"}} "$work/{name}" "$1" |
     cut -d ";" -f 1; }}   # the job's number, without the cluster's name
   taken() {{ echo "$1: job $2" | tee -a "$work/jobs"; }}
@@ -108,7 +111,7 @@ git clone --quiet --shared --no-checkout "$study" "$clone"
 cd "$clone"
 git checkout --quiet --detach "$commit"
 cp "$work/dvc.lock" dvc.lock
-printf '[cache]\\n    dir = %s\\n    type = "reflink,symlink,copy"\\n' "$cache" > .dvc/config.local
+printf '[cache]\\n    dir = %s\\n    type = "reflink,symlink,copy"\\n' MARK"$cache"MARK > .dvc/config.local
 
 # an interrupted training goes on from its checkpoint, which lies in the study's folder
 CHECKPOINTS
@@ -164,7 +167,13 @@ def batch_script(
         f"{row.number}|{row.task}|{':'.join(row.before)}|{':'.join(row.inputs)}|{':'.join(row.linked)}|{row.fingerprint}\n"
         for row in rows
     )
-    return head + submit + TASK.replace("CHECKPOINTS\n", checkpoints).replace("UNRECORDED\n", commit) + table
+    task = TASK.replace("MARK", _quotation_mark(places.cache))
+    return head + submit + task.replace("CHECKPOINTS\n", checkpoints).replace("UNRECORDED\n", commit) + table
+
+
+def _quotation_mark(cache: Path) -> str:
+    """What stands around the path in DVC's configuration, which ends a bare one at a # and splits it at a comma."""
+    return "'\"'" if '"' not in str(cache) else '"\'"'
 
 
 def rows_in(script: str) -> list[Row]:

@@ -12,6 +12,7 @@ from sightline.cluster.run_cache import Knowledge
 from sightline.study.errors import StudyError, collapsed
 from sightline.study.files import not_written, refuse_unwritable
 
+SEPARATORS = {":", "|", "\n"}  # of the batch script's table
 STUDY_FILES = ("dvc.yaml", ".dvc/config", ".dvcignore")  # and the files that stages read
 
 
@@ -53,7 +54,14 @@ def linked_files(root: Path, knowledge: Knowledge, tasks: Sequence[str]) -> dict
             "ones) and submit again",
             collapsed(changed),
         )
-    return {name: tuple(path for path in read[name] if path not in in_git) for name in tasks}
+    linked = {name: tuple(path for path in read[name] if path not in in_git) for name in tasks}
+    if unlisted := sorted({path for paths in linked.values() for path in paths if set(path) & SEPARATORS}):
+        raise StudyError(
+            "files that tasks read have a colon or a bar in their names, which the batch script's table parts by; "
+            "rename them",
+            unlisted,
+        )
+    return linked
 
 
 def refuse_incomplete_cache(knowledge: Knowledge, left: Sequence[str]) -> None:
@@ -94,5 +102,7 @@ def _own_files(stages: Mapping[str, Stage], name: str, tasks: Sequence[str]) -> 
 def _git(root: Path, *words: str) -> str:
     done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)
     if done.returncode not in (0, 1):
-        raise StudyError(f"{root}: Git cannot read it ({done.stderr.strip()}); tasks clone the study from Git")
+        raise StudyError(
+            f"{root}: Git cannot read it ({' '.join(done.stderr.split())}); tasks clone the study from Git"
+        )
     return done.stdout

@@ -16,12 +16,14 @@ from typing import Any, Literal
 from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.schema import COMPILED_LOCK_FILE_STAGE_SCHEMA
 from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import dict_sha256
 from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
+from voluptuous import Invalid
 
 from sightline.cluster.graph import Stage, tasks
 from sightline.study.errors import StudyError
@@ -162,15 +164,16 @@ class Knowledge:
         """The newest record of a run with these inputs, where it is whole and its outputs are all in the cache."""
         key = dict_sha256(inputs, exclude=[Meta.PARAM_SIZE, Meta.PARAM_NFILES])
         folder = self.cache / "runs" / key[:2] / key
-        entries = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
-        if not entries:
-            return None
         try:
-            record: Record = load_yaml(str(entries[-1]))
-        except YAMLFileCorruptedError:
+            newest = max(folder.iterdir(), key=lambda path: path.stat().st_mtime, default=None)
+            if newest is None:
+                return None
+            record: Record = COMPILED_LOCK_FILE_STAGE_SCHEMA(load_yaml(str(newest)))
+        except FileNotFoundError:  # no record, or one that a task is just renaming
             return None
-        # a full disk leaves empty and half-written records, which DVC deletes when it meets them
-        outs = [out for out in record.get("outs") or [] if {"path", "md5"} <= out.keys()]
+        except (YAMLFileCorruptedError, Invalid):  # as a full disk leaves it; DVC deletes it when it meets it
+            return None
+        outs = [out for out in record.get("outs", []) if {"path", "md5"} <= out.keys()]
         is_whole = [out["path"] for out in outs] == inputs["outs"]
         return record if is_whole and all(self._in_cache(out) for out in outs) else None
 
