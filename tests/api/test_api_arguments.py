@@ -98,7 +98,62 @@ def test_settings():
     assert refused(MAPS, MASKS, frame="lungs") == "frame lungs: needs lungs or, for the body in their place, images"
     assert "grid 9 9: the map of model on a1 has fewer cells, 8 x 12" in refused(MAPS, MASKS, grid=(9, 9))
     assert "finding effusion: is not in the files" in refused(MAPS, MASKS, finding="effusion")
-    assert "seed: 0 or more" in refused(MAPS, MASKS, seed=-1)
+    assert refused(MAPS, MASKS, seed=-1) == "seed: expected a whole number, 0 or more, got -1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"threshold": "0.5"}, "threshold: expected a number above 0 and at most 1, got '0.5'"),
+        ({"threshold": float("nan")}, "threshold: expected a number above 0 and at most 1, got nan"),
+        ({"margin": None}, "margin: expected a number between 0 and 1, got None"),
+        ({"seed": 1.5}, "seed: expected a whole number, 0 or more, got 1.5"),
+        ({"seed": "1"}, "seed: expected a whole number, 0 or more, got '1'"),
+        ({"grid": 4}, "grid: expected rows and columns, whole numbers of 1 or more, got 4"),
+        ({"grid": (4.5, 4)}, "grid: expected rows and columns, whole numbers of 1 or more, got (4.5, 4)"),
+        ({"grid": (4, 4, 4)}, "grid: expected rows and columns, whole numbers of 1 or more, got (4, 4, 4)"),
+        ({"grid": ()}, "grid: expected rows and columns, whole numbers of 1 or more, got ()"),
+        ({"size": "8x8"}, "size: expected rows and columns, whole numbers of 1 or more, got '8x8'"),
+        ({"image_size": 16}, "image_size: '16', expected ROWSxCOLS"),
+        ({"primary": None}, "primary None is unknown"),
+        ({"finding": 3}, "finding: expected a name or several, got 3"),
+        ({"patients": 3}, "patients: expected a list, a column or a dictionary by image, got int"),
+        ({"patients": {"p", "q"}}, "patients: expected a list, a column or a dictionary by image, got set"),
+        ({"patients": np.zeros((4, 2))}, "patients: expected a list, a column or a dictionary by image, got ndarray"),
+        ({"patients": pd.DataFrame({"a": range(4)})}, "a dictionary by image, got DataFrame"),
+        ({"images": 3}, "images: expected an array, a list or a dictionary by image, got int"),
+    ],
+)
+def test_settings_and_inputs_of_another_type(settings: dict[str, Any], part: str) -> None:
+    text = refused(MAPS, MASKS, **settings)
+    assert text.startswith(part) or part in text
+    assert "\n" not in text
+
+
+def test_maps_and_regions_of_another_type() -> None:
+    assert refused(None, TRUTH) == "maps: expected an array, a list or a dictionary by image, got NoneType"
+    assert "regions: expected an array, a list or a dictionary by image, got int" in refused(STACK, 5)
+    assert "names: '' cannot be an image's name" in refused(STACK, TRUTH, names=["", "b", "c", "d"])
+    assert "names: '..' cannot be an image's name" in refused(STACK, TRUTH, names=["..", "b", "c", "d"])
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    plain = sightline.score(MAPS, MASKS, seed=3, grid=(8, 12), threshold=0.5)
+    numpys = sightline.score(
+        MAPS, MASKS, seed=np.int64(3), grid=np.array([8, 12]), threshold=np.float64(0.5)  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert numpys.to_frame().equals(plain.to_frame())
+
+
+def test_a_column_of_a_table_is_in_the_order_of_the_rows_though_its_index_could_be_names() -> None:
+    table = pd.DataFrame({"image": [2, 0, 3, 1], "patient": ["a", "a", "b", "b"]})
+    by_column = sightline.score(STACK, TRUTH, names=table["image"], patients=table["patient"])
+    by_name = sightline.score(STACK, TRUTH, names=table["image"], patients=table.set_index("image")["patient"])
+    by_list = sightline.score(STACK, TRUTH, names=[2, 0, 3, 1], patients=["a", "a", "b", "b"])
+    assert by_column.summary().equals(by_list.summary())
+    assert by_name.summary().equals(by_list.summary())
+    other = sightline.score(STACK, TRUTH, names=[2, 0, 3, 1], patients=["b", "a", "a", "b"])
+    assert not other.summary().equals(by_list.summary())
 
 
 def test_everything_that_is_wrong_stands_in_one_error():

@@ -218,7 +218,7 @@ def test_lungs_are_the_patients_own_anatomy_and_may_be_the_frame(tmp_path):
     [
         (("--margin", "0"), "--margin: expected a number between 0 and 1, got 0.0"),
         (("--margin", "1"), "--margin: expected a number between 0 and 1, got 1.0"),
-        (("--grid", "0", "7"), "--size and --grid: 1 or more, twice"),
+        (("--grid", "0", "7"), "--grid: expected rows and columns, whole numbers of 1 or more, got [0, 7]"),
     ],
 )
 def test_refused_options(tmp_path, words, part):

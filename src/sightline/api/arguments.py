@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sightline.api.arrays import Names
 from sightline.api.written_cases import written_films, written_lungs, written_patients
 from sightline.api.written_maps import written_maps
@@ -50,6 +52,9 @@ class Call:
         known.check()
         candidates = [f"{name}={path}" if name else str(path) for path, name in maps_of.items()]
         finding = [given.finding] if isinstance(given.finding, str) else given.finding
+        if not (finding is None or (isinstance(finding, Sequence) and all(isinstance(name, str) for name in finding))):
+            problems.append(f"finding: expected a name or several, got {finding!r}")
+            finding = None
         self.request = Request(
             maps=candidates[0] if candidates else "",
             also=candidates[1:],
@@ -58,7 +63,7 @@ class Call:
             lungs=lungs,
             patients=written_patients(given.patients, known, folder, problems),
             finding=None if finding is None else list(finding),
-            **{field.name: getattr(settings, field.name) for field in fields(Settings)},
+            **{field.name: _own(getattr(settings, field.name)) for field in fields(Settings)},
         )
         problems += [self.in_words(problem) for problem in wrong_settings(self.request)]
         if problems:
@@ -83,6 +88,13 @@ class Call:
         except StudyError as error:
             problem = str(error).partition("\n  ")[0] if error.cases else str(error)
             raise StudyError(self.in_words(problem), list(map(self.in_words, error.cases))) from None
+
+
+def _own(value: Any) -> Any:
+    """A number of NumPy's as Python's own, which JSON can hold; also in a list, as a tuple."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(map(_own, value)) if np.ndim(value) else value.item()  # type: ignore[union-attr]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def as_text(given: Given, settings: Settings) -> str:

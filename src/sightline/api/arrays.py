@@ -60,6 +60,7 @@ class Names:
         self._order: list[str] | None = self.given
         if self.given is not None:
             problems += [f"names: {name} is there {n} times" for name, n in Counter(self.given).items() if n > 1]
+            problems += [f"names: {name!r} cannot be an image's name" for name in self.given if not name.strip(".")]
 
     @property
     def order(self) -> list[str] | None:
@@ -83,12 +84,16 @@ class Names:
         self._problems += [
             f"{argument}: {n} entries are of image {name or repr(name)}"
             for name, n in Counter(names).items()
-            if n > 1 or not name
+            if n > 1 or not name.strip(".")
         ]
         self._problems += [f"{argument}: an image cannot be called {RESERVED}" for name in names if name == RESERVED]
         self.of_files(argument)
         self._order = self._order if self._order is not None else names
         return names
+
+    def refuse(self, problem: str) -> None:
+        """Notes what is wrong with an argument."""
+        self._problems.append(problem)
 
     def of_files(self, argument: str) -> None:
         """Notes that an argument names its images itself."""
@@ -106,13 +111,20 @@ class Names:
             self._problems.append(f"different numbers of rows: {counts}; give names, or dictionaries by image")
 
 
-def by_image(argument: str, value: Mapping[Any, ArrayLike] | ArrayLike, names: Names) -> dict[str, np.ndarray]:
-    """The arrays by image of a dictionary or of a stack's rows."""
+def parts_of(argument: str, value: Any, names: Names) -> dict[str, Any]:
+    """By image the values of a dictionary, or the rows of a stack or list; {} where it is neither, which is noted."""
     if isinstance(value, Mapping):
-        keys = names.of_keys(argument, value)
-        return dict(zip(keys, map(array_of, value.values()), strict=True))
+        return dict(zip(names.of_keys(argument, value), value.values(), strict=True))
+    if is_path(value) or not (isinstance(value, Sequence) or array_of(value).ndim):
+        names.refuse(f"{argument}: expected an array, a list or a dictionary by image, got {type(value).__name__}")
+        return {}
     rows = rows_of(value)
     return dict(zip(names.of_rows(argument, len(rows)), rows, strict=True))
+
+
+def by_image(argument: str, value: Mapping[Any, ArrayLike] | ArrayLike, names: Names) -> dict[str, np.ndarray]:
+    """The arrays by image of a dictionary or of a stack's rows."""
+    return {image: array_of(part) for image, part in parts_of(argument, value, names).items()}
 
 
 def write_arrays(path: PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sightline.api.arrays import Names, array_of, rows_of
+from sightline.api.arrays import Names, array_of, parts_of, rows_of
 from sightline.formats.annotations import Drawing
 from sightline.formats.mask_values import inside
 
@@ -55,13 +55,8 @@ def marks_of(regions: Any, names: Names, problems: list[str]) -> Marks:
     """
     if isinstance(regions, Annotations):
         regions = regions.masks
-    if isinstance(regions, Mapping):
-        values = dict(zip(names.of_keys("regions", regions), regions.values(), strict=True))
-    else:
-        rows = rows_of(regions)
-        values = dict(zip(names.of_rows("regions", len(rows)), rows, strict=True))
     marks: Marks = {}
-    for image, value in values.items():
+    for image, value in parts_of("regions", regions, names).items():
         marks[image] = {}
         for reader, mask in _by_reader(value):
             if mask.ndim != 2 or mask.dtype.kind not in "biuf":

@@ -52,7 +52,7 @@ def score(
     uint8, uint16 (white is a film's largest value) or numbers in [0, 1]. Without them baselines and controls know less,
     and the page has no films.
 
-    `patients`: who each image is of: a list or column in the order of the images, a Series or dictionary by image, a
+    `patients`: who each image is of: a list or column in the order of the images, a dictionary or a Series indexed by image, a
     table of image and patient (a path that ends in .csv), or a pattern whose group, matched in the name, is the
     patient. None: each image is a patient of its own, and intervals are too short if it is not.
 
@@ -123,5 +123,5 @@ def verdict(
 
 
 def _by(size: tuple[int, int] | str | None) -> str | None:
-    """ROWSxCOLS."""
-    return size if size is None or isinstance(size, str) else "x".join(map(str, size))
+    """ROWSxCOLS; what is neither, as text, which reading it refuses."""
+    return "x".join(map(str, size)) if isinstance(size, tuple | list) else size if size is None else str(size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +67,20 @@ def _lungs(values: np.ndarray) -> Image.Image:
 def written_patients(patients: Any, names: Names, folder: Path, problems: list[str]) -> str:
     """A pattern, or the path of a table of image and patient; "" for None.
 
-    A list, a column or an array is in the order of the images (`Names.order`); a pandas Series whose index holds the
-    images' names, and a dictionary, are joined by these.
+    A list, a column or an array is in the order of the images (`Names.order`), and so is a pandas Series whose index
+    is the rows' numbers; one whose index holds the images' names, and a dictionary, are joined by these.
     """
     if patients is None:
         return ""
     if is_path(patients):
         return str(patients)
-    if isinstance(patients, pd.Series) and {canonical(key) for key in patients.index} >= set(names.order or [""]):
+    if isinstance(patients, pd.Series) and _is_by_name(patients, names):
         patients = patients.to_dict()
     if isinstance(patients, Mapping):
         images, own = [canonical(key) for key in patients], list(patients.values())
+    elif not _is_column(patients):
+        problems.append(f"patients: expected a list, a column or a dictionary by image, got {type(patients).__name__}")
+        return ""
     else:
         images, own = names.order or [], list(patients)
         if names.order is None:
@@ -90,3 +93,17 @@ def written_patients(patients: Any, names: Names, folder: Path, problems: list[s
         write_csv(path, pd.DataFrame({"image": images, "patient": cells}))
         return str(path)
     return ""
+
+
+def _is_by_name(patients: pd.Series, names: Names) -> bool:
+    """Whether a Series' index holds the images' names: one that counts the rows, as pandas makes it, does not."""
+    if isinstance(patients.index, pd.RangeIndex):
+        return False
+    return names.order is None or {canonical(key) for key in patients.index} >= set(names.order)
+
+
+def _is_column(patients: Any) -> bool:
+    """Whether it is one value after another, in an order."""
+    if not isinstance(patients, Iterable) or isinstance(patients, pd.DataFrame | Set):
+        return False
+    return getattr(patients, "ndim", 1) == 1

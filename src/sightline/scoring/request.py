@@ -59,17 +59,26 @@ def wrong_settings(request: Request) -> list[str]:
         ("cleanup", request.cleanup, get_args(Cleanup)),
         ("format", request.format, sorted(FORMATS)),
     ):
-        if value is not None and value not in choices:
+        if value not in choices and not (name == "format" and value is None):
             problems.append(f"--{name} {value!r} is unknown{nearest_name(str(value), choices)}")
-    if not 0 < request.threshold <= 1:
-        problems.append(f"--threshold: expected a number above 0 and at most 1, got {request.threshold}")
-    if not 0 < request.margin < 1:
-        problems.append(f"--margin: expected a number between 0 and 1, got {request.margin}")
-    if request.seed < 0 or min(*(request.size or (1,)), *(request.grid or (1,))) < 1:
-        problems.append("--seed: 0 or more; --size and --grid: 1 or more, twice")
+    if not (isinstance(request.threshold, float | int) and 0 < request.threshold <= 1):
+        problems.append(f"--threshold: expected a number above 0 and at most 1, got {request.threshold!r}")
+    if not (isinstance(request.margin, float | int) and 0 < request.margin < 1):
+        problems.append(f"--margin: expected a number between 0 and 1, got {request.margin!r}")
+    if not (isinstance(request.seed, int) and request.seed >= 0):
+        problems.append(f"--seed: expected a whole number, 0 or more, got {request.seed!r}")
+    for name, size in (("size", request.size), ("grid", request.grid)):
+        if size is not None and not _is_size(size):
+            problems.append(f"--{name}: expected rows and columns, whole numbers of 1 or more, got {size!r}")
     if request.frame == "lungs" and not (request.lungs or request.images):
         problems.append("--frame lungs: needs --lungs or, for the body in their place, --images")
     return problems
+
+
+def _is_size(value: object) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
+    return len(value) == 2 and all(isinstance(length, int) and length >= 1 for length in value)
 
 
 def one_error(problems: Sequence[str], what: str) -> StudyError:
