@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from contextlib import suppress
 
+import pytest
+
 from sightline import processes
 from sightline.processes import in_processes, main_hidden
+from sightline.study.errors import StudyError
 
 
 def test_the_callers_script_is_hidden_and_comes_back():
@@ -25,6 +30,18 @@ def test_processes_that_start_afresh_do_not_load_the_callers_script(monkeypatch)
     monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
     found = list(in_processes(_main_of, "state", [1, 2, 3]))
     assert found == [("state", 1, False), ("state", 2, False), ("state", 3, False)]
+
+
+def test_a_process_that_is_killed_is_said_in_one_line(monkeypatch):
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
+    with pytest.raises(StudyError, match=r"^one of 2 processes was ended from outside, .*: SIGHTLINE_WORKERS=1$"):
+        list(in_processes(_killed_at_two, None, [1, 2, 3, 4]))
+
+
+def _killed_at_two(_: None, item: int) -> int:
+    if item == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
 
 
 def _main_of(state: str, item: int) -> tuple[str, int, bool]:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
@@ -34,7 +35,7 @@ def in_processes(function: Callable[[State, Item], Result], state: State, items:
     """`function(state, item)` of each item, in order; in this process where there is one core or one item.
 
     On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
-    An exception of the function is raised here.
+    An exception of the function is raised here; StudyError where a process was ended from outside.
     """
     number = min(workers(), len(items))
     if number <= 1 or _work is not None:  # a process of the pool starts none of its own
@@ -44,7 +45,13 @@ def in_processes(function: Callable[[State, Item], Result], state: State, items:
     with ProcessPoolExecutor(number, context, _start, (function, state)) as pool:
         with main_hidden():
             results = pool.map(_run, items)
-        yield from results
+        try:
+            yield from results
+        except BrokenProcessPool:
+            raise StudyError(
+                f"one of {number} processes was ended from outside, as a rule for want of memory; run again with fewer "
+                "at a time: SIGHTLINE_WORKERS=1"
+            ) from None
 
 
 @contextmanager

@@ -52,9 +52,10 @@ def score(
     uint8, uint16 (white is a film's largest value) or numbers in [0, 1]. Without them baselines and controls know less,
     and the page has no films.
 
-    `patients`: who each image is of: a list or column in the order of the images, a dictionary or a Series indexed by image, a
-    table of image and patient (a path that ends in .csv), or a pattern whose group, matched in the name, is the
-    patient. None: each image is a patient of its own, and intervals are too short if it is not.
+    `patients`: who each image is of: a list or column in the order of the images, a dictionary by image or a Series
+    whose index names the images, a table of image and patient (a path that ends in .csv), or a pattern whose group,
+    matched in the name, is the patient. None: each image is a patient of its own, and intervals are too short if it is
+    not.
 
     `names`: of the rows of arrays, 0000, 0001, ... by default. All arguments are joined by the images' names, never by
     their order; .png and folders in a name do not count. Maps and masks show the whole image, whatever their size.
