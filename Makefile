@@ -47,6 +47,6 @@ tests/javascript/node_modules/.installed: tests/javascript/package-lock.json tes
 	touch $@
 
 lock: ## renew requirements.lock from pyproject.toml, the benchmarks' own and that of the site
-	uv pip compile --universal --python-version 3.11 --extra annotate --extra dicom --extra onnx --extra postgres --extra timm --extra test --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra all --extra dev --generate-hashes --no-header --output-file requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --no-deps --generate-hashes --no-header --output-file benchmarks/requirements.lock benchmarks/requirements.in
 	uv pip compile --universal --python-version 3.11 --constraint requirements.lock --generate-hashes --no-header --output-file docs/requirements.lock docs/requirements.in

@@ -153,7 +153,7 @@ def test_without_the_page_s_packages_the_rest_is_completed(tmp_path: Path, monke
     assert "--backup-every" not in done.stdout
     refused = sightline(tmp_path, "annotate", "status")
     assert refused.returncode == 1
-    assert refused.stderr == "error: annotate: the package uvicorn is missing; pip install 'sightline[annotate]'\n"
+    assert refused.stderr == "error: the package uvicorn is missing; pip install 'sightline[annotate]'\n"
 
 
 def test_a_missing_required_package_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,9 +167,7 @@ def test_a_missing_required_package_is_one_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "numpy", None)
     refused = sightline(tmp_path, "reliability", "a.csv")
     assert refused.returncode == 1
-    assert refused.stderr.startswith(
-        "error: reliability: the package numpy is missing; pip install --upgrade sightline;"
-    )
+    assert refused.stderr.startswith("error: the package numpy is missing; pip install --upgrade sightline;")
 
 
 def test_completion_is_for_three_shells(tmp_path: Path) -> None:

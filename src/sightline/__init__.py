@@ -58,7 +58,15 @@ if not TYPE_CHECKING:  # a type checker would take any name for a public one
             return version("sightline")
         if name not in _HOMES:
             raise AttributeError(f"module 'sightline' has no attribute {name!r}")
-        value = getattr(import_module(f"sightline.{_HOMES[name]}"), name)
+        try:
+            value = getattr(import_module(f"sightline.{_HOMES[name]}"), name)
+        except ModuleNotFoundError as error:
+            from sightline.study.extras import missing_in
+
+            missing = missing_in(error)
+            if missing is None:
+                raise
+            raise ModuleNotFoundError(f"sightline.{name}: {missing}", name=error.name) from None
         globals()[name] = value
         return value
 

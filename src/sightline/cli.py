@@ -15,7 +15,8 @@ from dataclasses import dataclass
 if sys.argv[1:2] == ["score"]:  # before NumPy loads: there is a process for each core, and linear algebra takes one
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from sightline.study.errors import StudyError, run_stage
+from sightline.study.errors import run_stage
+from sightline.study.extras import missing_in
 from sightline.study_commands import add_experiments, add_new, add_profiles, add_summary, add_sync, add_use
 from sightline.subcommands import add_subcommand, shown_examples
 
@@ -37,8 +38,6 @@ class Command:
     more: str = ""
     """Further sentences for its own help."""
     examples: tuple[str, ...]
-    install: str = "pip install --upgrade sightline; sightline doctor lists what else is missing"
-    """What to do where one of its packages is missing."""
     add: Callable[[argparse.ArgumentParser], None]
     """Adds the arguments and sets `run`, a function of the parsed arguments; loads what that needs."""
 
@@ -67,7 +66,7 @@ def _main() -> None:
 def parser_of(names: list[str] | None = None) -> argparse.ArgumentParser:
     """The parser, with the arguments of the subcommands `names` alone; None: of all, which loads every package.
 
-    StudyError where a named subcommand needs a package that is not installed; unnamed ones then stay without arguments.
+    Of all: those that need a package that is not installed stay without arguments, and a note says so.
     """
     parser = _Parser(prog="sightline")
     commands = parser.add_subparsers(
@@ -80,12 +79,10 @@ def parser_of(names: list[str] | None = None) -> argparse.ArgumentParser:
         try:
             command.add(own)
         except ModuleNotFoundError as error:
-            if (error.name or "sightline").startswith("sightline"):  # a fault of ours
+            missing = missing_in(error)
+            if missing is None or names is not None:
                 raise
-            problem = f"{name}: the package {error.name} is missing; {command.install}"
-            if names is not None:
-                raise StudyError(problem) from None
-            print(f"note: {problem}", file=sys.stderr)
+            print(f"note: {name}: {missing}", file=sys.stderr)
     return parser
 
 
@@ -228,7 +225,6 @@ COMMANDS = {
             "sightline annotate invite --count 3",
             "sightline annotate import job11.xml job12.xml",
         ),
-        install="pip install 'sightline[annotate]'",
         add=_annotate,
     ),
     "model": Command(

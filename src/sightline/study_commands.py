@@ -76,10 +76,15 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `sightline experiments` and its run."""
 
     def run(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+        import importlib.util
         import json
         import subprocess
 
         from sightline.report.experiments import table
+        from sightline.study.extras import missing_package
+
+        if importlib.util.find_spec("dvc") is None:
+            raise StudyError(missing_package("dvc"))
 
         command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)

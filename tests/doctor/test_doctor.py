@@ -50,17 +50,20 @@ def test_missing_and_old_packages_say_what_needs_them() -> None:
         "numpy>=2.0",
         "scipy>=1.14",
         "torch>=2.11",
+        "torchvision>=0.26; extra == 'train'",
         'timm>=1.0; extra == "timm"',
         'psycopg[binary]>=3.2; extra == "postgres"',
-        "pytest>=8; extra == 'test'",
+        "pytest>=8; extra == 'dev'",
+        "sightline[annotate,train]; extra == 'all'",
     ]
     versions = {"numpy": "2.4.6", "scipy": "1.9.3", "psycopg": "3.1"}
     found = by_name(packages.compared(asked, lambda name: versions.get(name, "")))
-    assert list(found) == ["numpy", "scipy", "torch", "timm", "psycopg"]
-    assert [one.state for one in found.values()] == ["ok", "broken", "broken", "missing", "missing"]
+    assert list(found) == ["numpy", "scipy", "torch", "torchvision", "timm", "psycopg"]
+    assert [one.state for one in found.values()] == ["ok", "broken", "broken", "missing", "missing", "missing"]
     assert found["scipy"].found == "1.9.3"
     assert found["scipy"].advice == "required, 1.14 or newer: pip install --upgrade sightline"
     assert "architectures of timm: pip install --upgrade 'sightline[timm]'" in found["timm"].advice
+    assert "networks and studies: pip install --upgrade 'sightline[train]'" in found["torchvision"].advice
     assert "PostgreSQL" in found["psycopg"].advice
 
 
@@ -70,10 +73,11 @@ def test_a_requirement_of_a_form_that_it_cannot_read_is_an_error() -> None:
 
 
 def test_every_requirement_of_the_project_is_looked_at_and_every_user_s_extra_has_words() -> None:
-    assert set(packages.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"test", "docs"}
+    assert set(packages.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"all", "dev", "docs"}
     asked = PROJECT["dependencies"] + [
         f'{one}; extra == "{extra}"' for extra in packages.EXTRAS for one in PROJECT["optional-dependencies"][extra]
     ]
+    assert PROJECT["optional-dependencies"]["all"] == [f"sightline[{','.join(sorted(packages.EXTRAS))}]"]
     found = packages.compared(asked, lambda _: "")
     assert len(found) == len(asked)
     assert [one.state for one in found].count("broken") == len(PROJECT["dependencies"])

@@ -170,7 +170,7 @@ def test_without_pydicom_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
         return really(name, *args, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(StudyError, match=r"DICOM needs pydicom; run pip install 'sightline\[dicom\]'"):
+    with pytest.raises(StudyError, match=r"the package pydicom is missing; pip install 'sightline\[dicom\]'"):
         FORMATS["dicom-seg"].read(path, ImportOptions())
 
 

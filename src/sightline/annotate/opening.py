@@ -20,6 +20,7 @@ from sightline.annotate.schema import VERSION
 from sightline.annotate.store import Store
 from sightline.annotate.versions import NoTables, OtherVersion
 from sightline.study.errors import StudyError
+from sightline.study.extras import missing_package
 from sightline.study.parameters import read_params
 
 
@@ -101,7 +102,7 @@ def store_problems(url: URL) -> Iterator[None]:
 def _no_answer(url: URL, error: DatabaseError | ModuleNotFoundError) -> StudyError:
     """Why the database cannot be used, in one line."""
     if isinstance(error, ModuleNotFoundError):
-        return StudyError(f"{place_of(url)}: the package {error.name} is missing; pip install 'sightline[postgres]'")
+        return StudyError(f"{place_of(url)}: {missing_package(error.name or 'psycopg')}")
     return StudyError(f"{place_of(url)}: the store does not answer ({error.orig}); see SIGHTLINE_STORE")
 
 

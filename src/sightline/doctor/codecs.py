@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sightline.doctor.finding import Finding
+from sightline.study.extras import install_command
 
 GROUP = "DICOM films"
-EXTRA = "pip install 'sightline[dicom]'"
+EXTRA = install_command("dicom")
 # transfer syntaxes by the names of docs/dicom.md; high-throughput JPEG 2000 has no decoder among the extra's packages
 COMPRESSIONS = {
     "uncompressed": ("1.2.840.10008.1.2.1",),

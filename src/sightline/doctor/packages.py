@@ -8,18 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sightline.doctor.finding import Finding
+from sightline.study.extras import EXTRAS
 from sightline.study.versions import installed_versions
 
 GROUP = "packages"
 LEAST_PYTHON = (3, 11)
-# what each extra is for; those for contributors alone are not looked at
-EXTRAS = {
-    "annotate": "the experts' page, and COCO files",
-    "dicom": "DICOM films",
-    "onnx": "own models that are ONNX files",
-    "postgres": "an experts' page whose store is PostgreSQL",
-    "timm": "architectures of timm",
-}
 _REQUIREMENT = re.compile(r"""^([\w.-]+)(?:\[[^]]*\])?\s*(?:>=\s*([\d.]+))?[^;]*(?:;.*extra\s*==\s*["'](\w+)["'])?""")
 
 
@@ -39,7 +32,7 @@ def compared(asked: Sequence[str], version_of: Callable[[str], str]) -> list[Fin
     """A finding for each requirement, such as `numpy>=2.0` or `timm>=1.0; extra == "timm"`, in their order.
 
     `version_of`: "" where a package is not installed. A required package that is missing or too old is broken.
-    Requirements of extras that EXTRAS does not name are left out.
+    Requirements of extras that EXTRAS does not name, those of contributors, are left out.
     """
     found = []
     for text in asked:
@@ -57,7 +50,7 @@ def compared(asked: Sequence[str], version_of: Callable[[str], str]) -> list[Fin
             advice = f"required, {least} or newer: pip install --upgrade sightline"
             found.append(Finding(group=GROUP, name=name, found=version, state="broken", advice=advice))
         else:
-            wish = f"needed, {least} or newer, for {EXTRAS[extra]}: pip install --upgrade 'sightline[{extra}]'"
+            wish = f"needed, {least} or newer, for {EXTRAS[extra].purpose}: pip install --upgrade 'sightline[{extra}]'"
             found.append(Finding(group=GROUP, name=name, found=version, state="missing", advice=wish))
     return found
 

@@ -26,6 +26,7 @@ from sightline.formats.annotations import FileContents, ImportOptions
 from sightline.formats.fields import shown, size_from
 from sightline.formats.gather import Gathering, Patch, cut_out
 from sightline.study.errors import StudyError
+from sightline.study.extras import missing_package
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -44,7 +45,7 @@ def read_dicom_seg(path: Path, options: ImportOptions) -> FileContents:
         from pydicom import dcmread
         from pydicom.errors import BytesLengthException, InvalidDicomError
     except ImportError:
-        raise StudyError(f"{path}: DICOM needs pydicom; run pip install 'sightline[dicom]'") from None
+        raise StudyError(f"{path}: {missing_package('pydicom')}") from None
     broken = (BytesLengthException, InvalidDicomError, *BROKEN, *BROKEN_TOO)
     gathering = Gathering(options)
     with _quiet():

@@ -17,6 +17,7 @@ from sightline.formats.peek import Peek
 from sightline.formats.unknown import unknown
 from sightline.names import SUFFIXES
 from sightline.study.errors import StudyError
+from sightline.study.extras import missing_in
 
 ACCEPTED = "; accepted are "
 MOST_SHOWN = 10  # files of no known format that an error lists
@@ -36,9 +37,16 @@ class Format:
     """(rows, columns) in which files count, where all films of the format have one size and no file states it."""
 
     def read(self, path: Path, options: ImportOptions) -> FileContents:
-        """What the file holds; StudyError if it is not of this format."""
+        """What the file holds; StudyError if it is not of this format, or needs a package that is not installed."""
         module, function = self.reader.split(":")
-        contents: FileContents = getattr(import_module(f"sightline.formats.{module}"), function)(path, options)
+        try:
+            reader = import_module(f"sightline.formats.{module}")
+        except ModuleNotFoundError as error:
+            missing = missing_in(error)
+            if missing is None:
+                raise
+            raise StudyError(f"{path}: {missing}") from None
+        contents: FileContents = getattr(reader, function)(path, options)
         return contents
 
 

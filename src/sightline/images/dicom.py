@@ -20,11 +20,12 @@ import numpy as np
 
 from sightline.images.dicom_header import FACT_TAGS, FilmFacts, facts_of
 from sightline.images.dicom_pixels import PIXEL_TAGS, Stored, Voi, gray_table
+from sightline.study.extras import install_command
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-EXTRA = "pip install 'sightline[dicom]'"
+EXTRA = install_command("dicom")
 LARGEST = 100_000_000  # pixels; the largest detectors have some 20 million
 
 # SOP classes, and modalities, that are no films, and what to do with them

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sightline.study.errors import StudyError
+from sightline.study.extras import install_command
 
 
 class TimmBackbone(nn.Module):
@@ -109,7 +110,7 @@ def _timm(name: str) -> ModuleType:
     try:
         import timm
     except ImportError as error:
-        raise StudyError(f"timm:{name}: needs the package timm ({error}); pip install 'sightline[timm]'") from None
+        raise StudyError(f"timm:{name}: needs the package timm ({error}); {install_command('timm')}") from None
     return timm
 
 

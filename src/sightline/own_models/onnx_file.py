@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sightline.networks.file_kinds import kind_of
 from sightline.own_models.card import Card
 from sightline.study.errors import StudyError
+from sightline.study.extras import missing_package
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 LOCATION = b"\x0a\x08location\x12"  # in protobuf, a tensor's key `location`; one byte of length and the value follow
@@ -45,7 +46,7 @@ def load_onnx(path: Path, card: Card) -> OnnxNetwork:
     try:
         import onnxruntime
     except ModuleNotFoundError:
-        raise StudyError(f"{path}: the package onnxruntime is missing; pip install 'sightline[onnx]'") from None
+        raise StudyError(f"{path}: {missing_package('onnxruntime')}") from None
     beside = _other_file(path)
     if beside:
         raise StudyError(

@@ -203,10 +203,7 @@ def _contents(path: Path, asked: Asked, reader: str) -> FileContents:
     options = ImportOptions(
         images=asked.sizes or asked.images, labels=asked.findings, annotator=reader, size=asked.image_size
     )
-    try:
-        return read_files([path], options, asked.format)
-    except ModuleNotFoundError as error:
-        raise StudyError(f"{path}: the package {error.name} is missing; pip install 'sightline[annotate]'") from None
+    return read_files([path], options, asked.format)
 
 
 def _finding_problems(contents: Sequence[FileContents], folder_labels: set[str], asked: Asked) -> list[str]:

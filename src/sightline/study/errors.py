@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from sightline.study.extras import missing_in
+
 # what a user can correct: no permission, a read-only disk, a file in a folder's place or the reverse, a full disk
 CORRECTABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC}
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -43,12 +45,19 @@ def disk_advice(error: OSError) -> str:
 def run_stage(main: Callable[[], None]) -> None:
     """Runs a stage's or a command's `main`; a StudyError becomes `error: ...` on stderr and exit code 1.
 
-    So does a file or folder that may not be read or written; any other error of the system keeps its traceback.
+    So does a file or folder that may not be read or written, and a package that is not installed; any other error of
+    the system keeps its traceback.
     """
     try:
         main()
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        missing = missing_in(error)
+        if missing is None:
+            raise
+        print(f"error: {missing}", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:
         if error.errno not in CORRECTABLE | FULL or error.filename is None:
