@@ -1,13 +1,17 @@
 # Everything a user types; study.mk has what any study's folder needs: repro, experiments, fresh, setup, clean.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-.PHONY: test test-slow bench docs lint lint-javascript lock
+.PHONY: test test-slow wheel bench docs lint lint-javascript lock
 
 test: setup lint ## lint, types and the fast tests, a process for each core up to four
 	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-slow: setup ## simulations and whole data sets
 	python -m pytest -m slow
+
+wheel: setup ## dist/: sdist and wheel, tried away from the checkout with the packages that they ask for, offline
+	rm -rf dist
+	SIGHTLINE_DIST=$(CURDIR)/dist python -m pytest -m slow tests/wheel
 
 bench: .venv/.bench ## speed against peers and limits, under 15 minutes on a CPU; writes benchmarks/results/<machine>.json
 	python benchmarks/bench.py

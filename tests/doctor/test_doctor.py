@@ -61,9 +61,9 @@ def test_missing_and_old_packages_say_what_needs_them() -> None:
     assert list(found) == ["numpy", "scipy", "torch", "torchvision", "timm", "psycopg"]
     assert [one.state for one in found.values()] == ["ok", "broken", "broken", "missing", "missing", "missing"]
     assert found["scipy"].found == "1.9.3"
-    assert found["scipy"].advice == "required, 1.14 or newer: pip install --upgrade sightline"
-    assert "architectures of timm: pip install --upgrade 'sightline[timm]'" in found["timm"].advice
-    assert "networks and studies: pip install --upgrade 'sightline[train]'" in found["torchvision"].advice
+    assert found["scipy"].advice == "required, 1.14 or newer: pip install 'scipy>=1.14'"
+    assert "architectures of timm: pip install 'sightline[timm]'" in found["timm"].advice
+    assert "networks and studies: pip install 'sightline[train]'" in found["torchvision"].advice
     assert "PostgreSQL" in found["psycopg"].advice
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sightline.doctor.finding import Finding
-from sightline.study.extras import EXTRAS
+from sightline.study.extras import EXTRAS, install_command
 from sightline.study.versions import installed_versions
 
 GROUP = "packages"
@@ -47,10 +47,10 @@ def compared(asked: Sequence[str], version_of: Callable[[str], str]) -> list[Fin
         if is_right:
             found.append(Finding(group=GROUP, name=name, found=version))
         elif extra is None:
-            advice = f"required, {least} or newer: pip install --upgrade sightline"
+            advice = f"required, {least} or newer: pip install '{name}>={least}'"
             found.append(Finding(group=GROUP, name=name, found=version, state="broken", advice=advice))
         else:
-            wish = f"needed, {least} or newer, for {EXTRAS[extra].purpose}: pip install --upgrade 'sightline[{extra}]'"
+            wish = f"needed, {least} or newer, for {EXTRAS[extra].purpose}: {install_command(extra)}"
             found.append(Finding(group=GROUP, name=name, found=version, state="missing", advice=wish))
     return found
 

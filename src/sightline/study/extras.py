@@ -1,4 +1,8 @@
-"""The extras of `pip install 'sightline[...]'`, and the words for a package that is not installed."""
+"""The extras of `pip install 'sightline[...]'`, and the words for a package that is not installed.
+
+No words say `--upgrade sightline`: the public registry has a project of another author under that name (2026-11). Where
+Sightline is installed, `pip install 'sightline[...]'` keeps it and adds the extra's packages.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,6 @@ EXTRAS = {
     "timm": Extra("architectures of timm", ("timm",)),
     "train": Extra("networks and studies", ("dvc", "dvc_data", "safetensors", "torch", "torchvision")),
 }
-REQUIRED = "pip install --upgrade sightline; sightline doctor lists what else is missing"
 
 
 def install_command(extra: str) -> str:
@@ -39,7 +42,8 @@ def missing_package(module: str) -> str:
     """`the package torch is missing; pip install 'sightline[train]'`, for a module such as torch or torch.nn."""
     package = module.partition(".")[0]
     extra = next((name for name, one in EXTRAS.items() if package in one.modules), None)
-    return f"the package {package} is missing; {REQUIRED if extra is None else install_command(extra)}"
+    remedy = "sightline doctor says what to install" if extra is None else install_command(extra)
+    return f"the package {package} is missing; {remedy}"
 
 
 def missing_in(error: ModuleNotFoundError) -> str | None:
