@@ -102,15 +102,17 @@ def in_chunks(
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
     few: int = 1,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Sequence[Arrays]:
     """The arrays of each item, in order: in memory, or, with `kept`, in its files, of which missing ones are computed.
 
     `told` is called with the number of each item as its result is there. `few`: so many are computed by this process.
+    `meanwhile`: of `in_processes`.
     """
     told = told or (lambda _: None)
     if kept is None:
         found = []
-        for number, arrays in enumerate(_results(function, state, items, few)):
+        for number, arrays in enumerate(_results(function, state, items, few, meanwhile)):
             found.append(arrays)
             told(number)
         return found
@@ -121,16 +123,20 @@ def in_chunks(
         else:
             missing.append(number)
     work: tuple[Any, ...] = (function, state, items, name, kept)
-    for number in _results(_kept, work, missing, few):
+    for number in _results(_kept, work, missing, few, meanwhile):
         told(number)
     return Made(partial(kept.stored, name), range(len(items)))
 
 
 def _results(
-    function: Callable[[State, Item], Result], state: State, items: Sequence[Item], few: int
+    function: Callable[[State, Item], Result],
+    state: State,
+    items: Sequence[Item],
+    few: int,
+    meanwhile: Callable[[], None] | None,
 ) -> Iterator[Result]:
     if len(items) > few:
-        return in_processes(function, state, items)
+        return in_processes(function, state, items, meanwhile)
     return (function(state, item) for item in items)
 
 

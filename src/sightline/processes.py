@@ -31,11 +31,18 @@ def workers() -> int:
     return int(wish or cores or 1)
 
 
-def in_processes(function: Callable[[State, Item], Result], state: State, items: Sequence[Item]) -> Iterator[Result]:
+def in_processes(
+    function: Callable[[State, Item], Result],
+    state: State,
+    items: Sequence[Item],
+    meanwhile: Callable[[], None] | None = None,
+) -> Iterator[Result]:
     """`function(state, item)` of each item, in order; in this process where there is one core or one item.
 
     On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
     An exception of the function is raised here; StudyError where a process was ended from outside.
+    `meanwhile`: what this process may do while others begin to work, such
+    as to load modules that are needed later; not called where there are no others.
     """
     number = min(workers(), len(items))
     if number <= 1 or _work is not None:  # a process of the pool starts none of its own
@@ -45,6 +52,8 @@ def in_processes(function: Callable[[State, Item], Result], state: State, items:
     with ProcessPoolExecutor(number, context, _start, (function, state)) as pool:
         with main_hidden():
             results = pool.map(_run, items)
+        if meanwhile is not None:
+            meanwhile()
         try:
             yield from results
         except BrokenProcessPool:

@@ -16,6 +16,7 @@ from sightline.statistics.otsu import otsu_thresholds
 
 Rule = Literal["fixed", "otsu", "top_share", "area_matched"]
 PERCENTILE = 95  # of HD95
+MANY = 0.08  # share of the image: from so many pixels on, the distances of all together take less time
 SAME = 1e-12  # mean IoUs closer than this are a tie: sums of the same numbers in another order
 
 
@@ -115,33 +116,52 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     scores = {"iou": iou_AR, "dice": 2 * iou_AR / (1 + iou_AR)}
     scores |= {metric: np.full((num_maps, num_masks), np.nan) for metric in ("hd95", "assd", "nsd")}
     scores["nsd"][:, pixels_R > 0] = 0
-    of_maps, of_masks = _boundaries(binary_AHW), _boundaries(masks_RHW)
-    map_trees, mask_trees = ([_tree(points) if len(points) else None for points in of_] for of_ in (of_maps, of_masks))
-    for col, mask_tree in enumerate(mask_trees):
-        if mask_tree is None:
+    of_maps, of_masks = ([np.flatnonzero(edge) for edge in inner_boundary(masks)] for masks in (binary_AHW, masks_RHW))
+    grid, num_points = binary_AHW.shape[1:], sum(len(places_B) for places_B in of_maps)
+    trees = [_tree(places_B, grid) if len(places_B) else None for places_B in of_maps]
+    for col, of_mask in enumerate(of_masks):
+        if not len(of_mask):
             continue
-        there_A = np.split(mask_tree.query(np.concatenate(of_maps))[0], np.cumsum([len(part) for part in of_maps])[:-1])
-        for row, map_tree in enumerate(map_trees):
+        away = _distances(of_mask, grid, np.concatenate(of_maps)) if num_points else np.zeros(0)
+        there_A = np.split(away, np.cumsum([len(places_B) for places_B in of_maps])[:-1])
+        for row, map_tree in enumerate(trees):
             if map_tree is None:
                 continue
-            there, back = there_A[row], map_tree.query(of_masks[col])[0]
+            there, back = there_A[row], map_tree.query(_points(of_mask, grid))[0]
             both = np.concatenate([there, back])
-            scores["hd95"][row, col] = max(np.percentile(there, PERCENTILE), np.percentile(back, PERCENTILE))
+            scores["hd95"][row, col] = max(_percentile(there), _percentile(back))
             scores["assd"][row, col] = both.mean()
-            scores["nsd"][row, col] = (both <= tolerance).mean()
+            scores["nsd"][row, col] = np.count_nonzero(both <= tolerance) / len(both)
     return scores
 
 
-def _boundaries(masks_RHW: np.ndarray) -> list[np.ndarray]:
-    """int, the pixels of each mask's boundary, as row and column."""
-    width = masks_RHW.shape[2]
-    places = (np.flatnonzero(edge_HW) for edge_HW in inner_boundary(masks_RHW))
-    return [np.stack(np.divmod(places_B, width), axis=1) for places_B in places]
+def _points(places_B: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    """int B x 2: row and column."""
+    return np.stack(np.divmod(places_B, grid[1]), axis=1)
 
 
-def _tree(points_B2: np.ndarray) -> scipy.spatial.KDTree:
+def _tree(places_B: np.ndarray, grid: tuple[int, ...]) -> scipy.spatial.KDTree:
     """A tree of a few hundred pixels takes a twentieth of the time of a distance transform of the image."""
-    return scipy.spatial.KDTree(points_B2, balanced_tree=False, compact_nodes=False)
+    return scipy.spatial.KDTree(_points(places_B, grid), balanced_tree=False, compact_nodes=False)
+
+
+def _distances(places_B: np.ndarray, grid: tuple[int, ...], asked_Q: np.ndarray) -> np.ndarray:
+    """float64 Q: from the pixels asked for to the nearest of `places_B`, exact either way."""
+    if len(asked_Q) < MANY * grid[0] * grid[1]:
+        return np.asarray(_tree(places_B, grid).query(_points(asked_Q, grid))[0])
+    others_HW = np.ones(grid, bool)
+    others_HW.ravel()[places_B] = False
+    return np.asarray(scipy.ndimage.distance_transform_edt(others_HW).ravel()[asked_Q])
+
+
+def _percentile(values: np.ndarray) -> float:
+    """`np.percentile(values, PERCENTILE)` to the last bit, in a tenth of its time."""
+    place = PERCENTILE / 100 * (len(values) - 1)
+    below = int(place)
+    above, share = min(below + 1, len(values) - 1), place - below
+    ordered = np.partition(values, (below, above))
+    low, step = ordered[below], ordered[above] - ordered[below]
+    return float(low + step * share if share < 0.5 else ordered[above] - step * (1 - share))
 
 
 def crossfit_threshold(

@@ -77,19 +77,23 @@ def score_images(
     threshold: float | None = None,
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Scores:
     """Scores all maps and baselines of each image; `rules` cut the maps to regions, `fixed` at `threshold`.
 
     An image's random draws depend on its name and the seed alone. A process holds one image's maps on the image grid.
     `kept`: where the results of chunks lie, to go on with after a run that was killed; `told`: called with the number
-    of images whose results have come. A study without an image has no baselines, and its scores have no columns.
+    of images whose results have come; `meanwhile`: of `in_processes`. A study without an image has no baselines, and
+    its scores have no columns.
     """
     if not study.images:
         return _no_scores(study, rules)
     _ = study.other_patients, study.other_readers, study.fields  # once, before processes copy the study
     chunks = [range(start, min(start + CHUNK, len(study.images))) for start in range(0, len(study.images), CHUNK)]
     report = (lambda number: told(len(chunks[number]))) if told else None
-    return gathered(in_chunks(_score_rows, (study, rules, threshold), chunks, "ladder", kept, report))
+    return gathered(
+        in_chunks(_score_rows, (study, rules, threshold), chunks, "ladder", kept, report, meanwhile=meanwhile)
+    )
 
 
 def _score_rows(work: tuple[MapsAndRegions, Sequence[Rule], float | None], rows: range) -> dict[str, np.ndarray]:

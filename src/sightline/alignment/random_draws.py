@@ -117,8 +117,13 @@ class Draws:
         """int, of each map, the image's pixels in its highest cell."""
         highest_D = np.argmax(self.size_DL > 0, axis=1)
         cells_D = np.take_along_axis(self.fields.order_DL, highest_D[:, None], axis=1)[:, 0]
-        of_cell = {cell: np.flatnonzero(self.cell_P == cell) for cell in np.unique(cells_D).tolist()}
-        return [of_cell[cell] for cell in cells_D.tolist()]
+        cells, place_D = np.unique(cells_D, return_inverse=True)
+        is_highest_C = np.zeros(self.fields.num_cells + 1, bool)
+        is_highest_C[cells] = True
+        pixels_Q = np.flatnonzero(is_highest_C[self.cell_P])
+        pixels_Q = pixels_Q[np.argsort(self.cell_P[pixels_Q], kind="stable")]
+        of_cell = np.split(pixels_Q, np.cumsum(self.size_C[cells])[:-1])
+        return [of_cell[place] for place in place_D.tolist()]
 
     def maps(self) -> np.ndarray:
         """All maps in full, float64 D x P."""

@@ -128,18 +128,27 @@ class SortedMap:
     def _first_L(self) -> np.ndarray:
         """int, by distinct value from the highest down: the first place of its run in the order."""
         sorted_P = self.values_P[self.order_P]
-        return np.flatnonzero(np.concatenate([[True], sorted_P[1:] != sorted_P[:-1]]))
+        is_first_P = np.ones(len(sorted_P), bool)
+        np.not_equal(sorted_P[1:], sorted_P[:-1], out=is_first_P[1:])
+        return np.flatnonzero(is_first_P)
+
+    @cached_property
+    def _tied_L(self) -> np.ndarray:
+        """int32, by distinct value: how many pixels have it."""
+        tied_L = np.empty(len(self._first_L), np.int32)
+        np.subtract(self._first_L[1:], self._first_L[:-1], out=tied_L[:-1], casting="same_kind")
+        tied_L[-1:] = len(self.values_P) - self._first_L[-1:]
+        return tied_L
 
     @cached_property
     def first_S(self) -> np.ndarray:
         """int32, by place from the highest value down: the first place of its run of equal values."""
-        return np.repeat(self._first_L.astype(np.int32), np.diff(self._first_L, append=len(self.values_P)))
+        return np.repeat(self._first_L.astype(np.int32), self._tied_L)
 
     @cached_property
     def length_S(self) -> np.ndarray:
         """int32, the length of that run."""
-        tied_L = np.diff(self._first_L, append=len(self.values_P))
-        return np.repeat(tied_L.astype(np.int32), tied_L)
+        return np.repeat(self._tied_L, self._tied_L)
 
     @cached_property
     def above_P(self) -> np.ndarray:

@@ -93,7 +93,7 @@ def map_scores(
         if is_flat_A.any():
             chance = _united([family.of_flat(targets, tolerance) for family in families])
             rows = np.flatnonzero(is_flat_A)
-            parts.append((rows, {name: np.broadcast_to(of_R, (len(rows), len(of_R))) for name, of_R in chance.items()}))
+            parts.append((rows, {name: np.repeat(of_R[None], len(rows), axis=0) for name, of_R in chance.items()}))
         if is_binary_A.any():
             binary_XP = maps_AP if is_binary_A.all() else maps_AP[is_binary_A]
             parts.append((np.flatnonzero(is_binary_A), _of_binary(binary_XP, targets, tolerance, families)))
@@ -101,7 +101,10 @@ def map_scores(
             by_order = sorted_map(maps_AP[row]) if sorted_maps is None else sorted_maps[row]
             of_map = _united([family.of_map(by_order, targets, tolerance) for family in families])
             parts.append((np.array([row]), {name: of_R[None] for name, of_R in of_map.items()}))
-    scores = {name: np.empty((len(maps_AP), len(targets.size_R))) for name in metrics or METRICS}
+    names = METRICS if metrics is None else metrics
+    if len(parts) == 1:  # maps of one kind, in their order
+        return _with_nan({name: parts[0][1][name] for name in names}, targets)
+    scores = {name: np.empty((len(maps_AP), len(targets.size_R))) for name in names}
     for rows, computed in parts:
         for name, values in scores.items():
             values[rows] = computed[name]
@@ -149,10 +152,11 @@ def _united(parts: Sequence[Computed]) -> Computed:
 def _with_nan(scores: Computed, targets: Targets) -> dict[str, np.ndarray]:
     """In the order of `METRICS`; NaN where there is no region, or no share, to find."""
     known = {"region": targets.has_mask_R, "share": targets.has_share_R}
-    ordered = {metric: known[METRICS[metric].against] for metric in METRICS if metric in scores}
+    lacking = {against for against, known_R in known.items() if not known_R.all()}
     return {
-        metric: scores[metric] if known_R.all() else np.where(known_R, scores[metric], np.nan)
-        for metric, known_R in ordered.items()
+        name: np.where(known[metric.against], scores[name], np.nan) if metric.against in lacking else scores[name]
+        for name, metric in METRICS.items()
+        if name in scores
     }
 
 

@@ -112,9 +112,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise one_error(problems, "setting")
     refuse_unwritable(arguments.out)
     with resumed(arguments) as kept:
-        found = score_study(request, shlex.join(["sightline", *sys.argv[1:]]), kept, progress)
+        found = score_study(request, shlex.join(["sightline", *sys.argv[1:]]), kept, progress, _load_page)
         write_tables(arguments.out, found)
-        # matplotlib loads with these, which neither reading nor scoring needs
         from sightline.scoring.printed import printed_table
         from sightline.scoring.scored_page import write_page
 
@@ -122,6 +121,11 @@ def run(arguments: argparse.Namespace) -> None:
     for note in found.origin.notes:
         print(f"note: {note}", file=sys.stderr)
     print(printed_table(found.summary, arguments.out))
+
+
+def _load_page() -> None:
+    """Loads what writes the page, matplotlib with it: half a second that this process would only wait otherwise."""
+    from sightline.scoring import printed, scored_page  # noqa: F401
 
 
 def _request(arguments: argparse.Namespace) -> Request:

@@ -6,6 +6,7 @@ A candidates, M images, R readers, H W common grid.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ import pandas as pd
 from sightline.alignment.ladder import MapsAndRegions, Scores
 from sightline.alignment.metrics import METRICS
 from sightline.experts.agreement import iou_matrix
+from sightline.processes import in_processes
 from sightline.report.contents import Strip
 from sightline.report.gallery import film_rows, spread_images
 from sightline.report.strip import quartile_images, strip_of
-from sightline.report.viewer import Film, Mark, Viewer, viewer
+from sightline.report.viewer import Encoded, Film, Mark, Viewer, encoded, viewer_of
 from sightline.scoring.results import Origin
 
 STRIP = 4  # films of the strip for print and for browsers without scripts
@@ -38,14 +40,29 @@ def score_viewer(
     rows = shown_rows(means)
     is_chosen = len(rows) < len(study.images)
     marks = _marks(study, scores, contrasts[contrasts["score"] == primary])
-    shown = viewer(
-        films(study, marks, origin, rows), models=dict.fromkeys(study.maps, ""), scores=words, threshold=threshold,
+    encoding = _Encoding(study, marks, origin, list(words))
+    shown = viewer_of(
+        in_processes(_encoded, encoding, rows), models=dict.fromkeys(study.maps, ""), scores=words, threshold=threshold,
         lungs="body" if origin.anatomy == "body" else "lungs",
         note=_chosen_words(len(rows), len(study.images)) if is_chosen else "",
         most_bytes=MOST_BYTES if is_chosen else None,
     )  # fmt: skip
     few = [study.images.index(image) for image in spread_images(means, STRIP)]
     return shown, film_rows(films(study, marks, origin, few), dict.fromkeys(study.maps, "map"), threshold)
+
+
+class _Encoding(NamedTuple):
+    study: MapsAndRegions
+    marks: dict[str, dict[str, Mark]]
+    origin: Origin
+    scores: list[str]
+
+
+def _encoded(encoding: _Encoding, row: int) -> Encoded:
+    """The film of a row, as the page holds it."""
+    study, marks, origin, scores = encoding
+    (film,) = films(study, marks, origin, [row])
+    return encoded(film, list(study.maps), scores)
 
 
 def shown_rows(means: pd.DataFrame) -> list[int]:

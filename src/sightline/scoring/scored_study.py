@@ -47,14 +47,21 @@ class ScoredStudy:
         return image_table(self.study, self.scores)
 
 
-def score_study(request: Request, command: str, kept: Kept | None = None, bar: Bar = no_bar) -> ScoredStudy:
+def score_study(
+    request: Request,
+    command: str,
+    kept: Kept | None = None,
+    bar: Bar = no_bar,
+    meanwhile: Callable[[], None] | None = None,
+) -> ScoredStudy:
     """Reads, scores and judges what the request names; StudyError with all problems of its inputs.
 
-    `command`: how it was asked, for the page. `kept`: the folder of an earlier run that goes on.
+    `command`: how it was asked, for the page. `kept`: the folder of an earlier run that goes on. `meanwhile`: what this
+    process may do while others score.
     """
     study, origin = gather(request, kept)
     with bar("scores", len(study.images)) as told:
-        scores = score_images(study, RULES, request.threshold, kept, told)
+        scores = score_images(study, RULES, request.threshold, kept, told, meanwhile)
     verdict = judge_study(study, request, kept, bar)
     summary = results(study, scores, verdict, origin)
     summary["command"] = command

@@ -57,44 +57,53 @@ class Work:
 
         The function and the items must be picklable, such as functions of a module and paths.
         """
-        return self._results(what, _Step(function, items, 0, self.folder / f"{self.name(what)}.rows"))
+        return self._results(what, _Step(self.name(what), function, items))
 
     def rows(
         self, what: str, function: Callable[[Item], tuple[bytes, Any]], items: Sequence[Item], length: int
     ) -> tuple[RowFile, list[Any]]:
         """A file with a row of `length` bytes for each item, and what else `function` gives of it; else as `each`."""
-        step = _Step(function, items, length, self.file(what))
-        step.path.touch()
-        self._forget_lost(step)
-        return RowFile(step.path, length, keeps=self), self._results(what, step)
+        name = self.name(what)
+        file = _File(self.folder / f"{name}.rows", length)
+        file.path.touch()
+        step = _Step(name, function, items, file)
+        self._forget_lost(step, file)
+        return RowFile(file.path, length, keeps=self), self._results(what, step)
 
     def _results(self, what: str, step: _Step[Any]) -> list[Any]:
         with progress(what, len(step.items), "files") as told:
             chunks = in_chunks(
-                _chunk, step, step.starts, step.path.stem, self.kept, lambda number: told(len(step.rows(number))), FEW
+                _chunk, step, step.starts, step.name, self.kept, lambda number: told(len(step.rows(number))), FEW
             )
             return [of_item for arrays in chunks for of_item in json.loads(arrays["known"].tobytes())]
 
-    def _forget_lost(self, step: _Step[Any]) -> None:
+    def _forget_lost(self, step: _Step[Any], rows: _File) -> None:
         """Removes the chunks whose rows are not what was written: a machine that went down may have lost them."""
-        with open(step.path, "rb") as file:
-            for number in range(len(step.starts)):
-                if not self.kept.has(step.path.stem, number):
+        with open(rows.path, "rb") as file:
+            for number, start in enumerate(step.starts):
+                if not self.kept.has(step.name, number):
                     continue
-                file.seek(step.starts[number] * step.length)
-                rows = file.read(len(step.rows(number)) * step.length)
-                if zlib.crc32(rows) != int(self.kept.stored(step.path.stem, number)["checksum"]):
-                    self.kept.path(step.path.stem, number).unlink()
+                file.seek(start * rows.length)
+                content = file.read(len(step.rows(number)) * rows.length)
+                if zlib.crc32(content) != int(self.kept.stored(step.name, number)["checksum"]):
+                    self.kept.path(step.name, number).unlink()
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    length: int
+    """Bytes of a row."""
 
 
 @dataclass(frozen=True)
 class _Step(Generic[Item]):
+    name: str
+    """Of its results in the folder."""
     function: Callable[[Item], Any]
     items: Sequence[Item]
-    length: int
-    """Bytes of an item's row; 0: it has none."""
-    path: Path
-    """Of the rows."""
+    file: _File | None = None
+    """Of the items' rows; None: they have none."""
 
     @property
     def starts(self) -> range:
@@ -109,14 +118,14 @@ class _Step(Generic[Item]):
 def _chunk(step: _Step[Any], start: int) -> dict[str, np.ndarray]:
     """What is known of the items of a chunk; their rows go to the file."""
     results = [step.function(item) for item in step.items[start : start + CHUNK]]
-    if not step.length:
+    if step.file is None:
         return {"known": _as_json(results)}
-    rows = [row for row, _ in results]
-    if any(len(row) != step.length for row in rows):
-        raise ValueError(f"a row of another length than {step.length} bytes")
+    rows, length = [row for row, _ in results], step.file.length
+    if any(len(row) != length for row in rows):
+        raise ValueError(f"a row of another length than {length} bytes")
     together = b"".join(rows)
-    with open(step.path, "r+b") as file:
-        file.seek(start * step.length)
+    with open(step.file.path, "r+b") as file:
+        file.seek(start * length)
         file.write(together)
     return {"known": _as_json([known for _, known in results]), "checksum": np.array(zlib.crc32(together), np.uint32)}
 
