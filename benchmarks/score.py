@@ -5,7 +5,8 @@ memory that processes share counts once. CPU seconds are those of the command an
 Peers that the interpreter at `--peers-python` cannot import are named and left out; `pip install torchmetrics quantus
 pysaliency opencv-python-headless scikit-learn "setuptools<81"` in an environment of their own has them all.
 Run: python benchmarks/score.py [--base 50] [--full] [--peers-python .venv/bin/python] [--only one growth peers]
-`--full` scores 15,000 images x 2 maps x 3 readers as well: some 4 GB of disk.
+`--full` scores 15,000 images x 2 maps x 3 readers as well: some 4 GB of disk. `--huge`: 25,000 and 100,000 small images
+x 1 map x 1 reader, for the growth of memory: some 4 GB, and half an hour.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from score_inputs import COARSE, SIDE, write_inputs
 ONE_MS = 17  # an image of the issue's case: 100 images x 1 map, with X-rays
 FULL_IMAGES, FULL_MINUTES, FULL_MB = 15_000, 10, 2_000
 GROWTH, LARGER = 1.5, (1, 4, 16)
+HUGE, HUGE_SIDE = (25_000, 100_000), 64
 PARTS = ("one", "growth", "peers")
 
 
@@ -44,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=int, default=50, help="images of the smallest input of the growth")
     parser.add_argument("--full", action="store_true", help=f"score {FULL_IMAGES:,} images as well")
+    parser.add_argument("--huge", action="store_true", help=f"score {HUGE[-1]:,} images of {HUGE_SIDE} pixels as well")
     parser.add_argument("--peers-python", type=Path, default=Path(sys.executable), help="interpreter with the peers")
     parser.add_argument("--peer-images", type=int, default=20, help="images that the peers score")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
@@ -55,6 +58,8 @@ def main() -> None:
         rows += growth_rows(chosen.base)
     if chosen.full:
         rows += full_rows()
+    if chosen.huge:
+        rows += huge_rows()
     if "peers" in chosen.only:
         rows += peer_rows(chosen.peers_python, chosen.peer_images)
     finish(rows)
@@ -112,11 +117,28 @@ def growth_rows(base: int) -> list[Row]:
     ]  # fmt: skip
 
 
-def scored(num_images: int, sides: list[int], num_readers: int) -> Spent:
+def huge_rows() -> list[Row]:
+    """As `growth_rows`, of small images: what one image more costs there, beside the mean of the fewer ones."""
+    fewer, more = (scored(count, [HUGE_SIDE], 1, HUGE_SIDE) for count in HUGE)
+    mean, added = fewer.cpu_seconds / HUGE[0], (more.cpu_seconds - fewer.cpu_seconds) / (HUGE[1] - HUGE[0])
+    what = f"score, {HUGE[1]:,} images of {HUGE_SIDE} pixels x 1 map x 1 reader ({more.seconds / 60:.0f} minutes)"
+    return [
+        Row(
+            what=what, unit="CPU ms for one image more", ours=1000 * added, against=f"the mean of {HUGE[0]:,}",
+            other=1000 * mean, ratio=mean / added, must=f"<= {GROWTH:g} times", met=added <= GROWTH * mean,
+        ),
+        Row(
+            what=f"{what}: peak of all its processes", unit="MB", ours=more.megabytes, against=f"{HUGE[0]:,} images",
+            other=fewer.megabytes, ratio=fewer.megabytes / more.megabytes,
+        ),
+    ]  # fmt: skip
+
+
+def scored(num_images: int, sides: list[int], num_readers: int, image_side: int = SIDE) -> Spent:
     """`sightline score` of a made-up input in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        written = write_inputs(folder, num_images, sides, num_readers)
+        written = write_inputs(folder, num_images, sides, num_readers, image_side=image_side)
         command = [sys.executable, "-m", "sightline.cli", "score", *written.arguments(folder / "out")]
         return spent_by(command, folder / "log")
 

@@ -7,10 +7,24 @@ pneumonia show the same lobe.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from sightline.processes import in_processes
+
+TOGETHER = 64  # images summed up in one process, always the same ones, so that the sums do not depend on the processes
 HALF = 0.5  # share of the readers that puts a pixel into the image's region when no consensus is given
+
+
+class _Sums(NamedTuple):
+    """Of some of the images, in their order."""
+
+    has_region_m: np.ndarray
+    share_HW: np.ndarray
+    density_HW: np.ndarray
+    marks_HW: np.ndarray
+    regions_HW: np.ndarray
 
 
 class OtherPatients:
@@ -32,18 +46,32 @@ class OtherPatients:
         self._shares_MHW = shares_MHW
         self._regions_MHW = regions_MHW
         self._patient_M: np.ndarray = np.unique(np.asarray(patients), return_inverse=True)[1]
-        self.grid = grid = np.shape(shares_MHW[0]) if len(shares_MHW) else np.shape(shares_MHW)[1:]
+        height, width = np.shape(shares_MHW[0]) if len(shares_MHW) else np.shape(shares_MHW)[1:]
+        self.grid: tuple[int, int] = (height, width)
         """Rows and columns."""
-        self._has_region_M = np.zeros(len(shares_MHW), bool)
-        self._total_HW, self._densities_HW = np.zeros((2, *grid))  # the total is exact: whole shares of a few readers
-        self._marks_HW, self._regions_HW = np.zeros((2, *grid), np.int64)
-        for index in range(len(shares_MHW)):
-            share_HW, region_HW = shares_MHW[index], self._region(index)
-            self._has_region_M[index] = region_HW.any()
-            self._total_HW += share_HW
-            self._marks_HW += share_HW > 0
-            self._regions_HW += region_HW
-            self._densities_HW += _density(region_HW)
+        has_region = [np.zeros(0, bool)]
+        self._total_HW, self._densities_HW = np.zeros((2, *self.grid))
+        self._marks_HW, self._regions_HW = np.zeros((2, *self.grid), np.int64)
+        for part in in_processes(OtherPatients._summed, self, range(0, len(shares_MHW), TOGETHER)):
+            has_region.append(part.has_region_m)
+            self._total_HW += part.share_HW  # exact: whole shares of a few readers
+            self._densities_HW += part.density_HW
+            self._marks_HW += part.marks_HW
+            self._regions_HW += part.regions_HW
+        self._has_region_M: np.ndarray = np.concatenate(has_region)
+
+    def _summed(self, start: int) -> _Sums:
+        """Over the images from `start` on."""
+        images = range(start, min(start + TOGETHER, len(self._shares_MHW)))
+        sums = _Sums(np.zeros(len(images), bool), *np.zeros((2, *self.grid)), *np.zeros((2, *self.grid), np.int64))
+        for place, index in enumerate(images):
+            share_HW, region_HW = self._shares_MHW[index], self._region(index)
+            sums.has_region_m[place] = region_HW.any()
+            np.add(sums.share_HW, share_HW, out=sums.share_HW)
+            np.add(sums.density_HW, _density(region_HW), out=sums.density_HW)
+            np.add(sums.marks_HW, share_HW > 0, out=sums.marks_HW)
+            np.add(sums.regions_HW, region_HW, out=sums.regions_HW)
+        return sums
 
     def others(self, index: int) -> np.ndarray:
         """Indices, int, of the images of patients other than that of image `index`, in order; may be none."""
