@@ -1,7 +1,8 @@
 """Where a map's relevance lies that has no business there: outside the lungs, in corners, along the border.
 
-M maps (one per image), H W image grid. All shares are of a map's relevance, the sum of the scaled map. `shortcut` makes
-the signs of a shortcut of them. Definitions: docs/metrics.md#shortcut.
+M maps (one per image), H W image grid, B bands of an axis. All shares are of a map's relevance, the sum of the scaled
+map. `on_feature_grid` computes them without making the maps; `shortcut` makes the signs of a shortcut of them.
+Definitions: docs/metrics.md#shortcut.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ MARGIN = 0.03  # of the side: pixels this near to the lungs are not outside; the
 CORNER = 0.15  # of each side: the four corners' squares
 BORDER = 0.05  # of each side: the strip along the image's edge
 CELLS = 7  # along each axis: the feature grid of a 224-pixel network; "one place" is as large as one of its cells
+EDGE, CELL = 2, 4  # where the bands of the border and of the cells begin among `bands`
+NAMES = ("outside", "corners", "border", "hottest")
 
 
 def near_lungs(lungs_MHW: np.ndarray) -> np.ndarray:
@@ -43,11 +46,31 @@ def relevance_shares(
     uniform = uniform_shares(near_MHW) if uniform is None else uniform
     if not len(maps_MHW):
         return uniform
-    flat_M = is_flat(maps_MHW)
-    sums = _sums(maps_MHW, near_MHW)
-    total_M = np.where(flat_M, 1, sums.pop("total"))
-    sums["outside"][np.isnan(uniform["outside"])] = np.nan
-    return {name: np.where(flat_M, uniform[name], sum_M / total_M) for name, sum_M in sums.items()}
+    rows = bands(maps_MHW.shape[1])
+    cols = bands(maps_MHW.shape[2]).T
+    held_MBB, outside_M = np.empty((len(maps_MHW), len(rows), cols.shape[1])), np.empty(len(maps_MHW))
+    for row, (map_HW, near_HW) in enumerate(zip(maps_MHW, near_MHW, strict=True)):
+        wide_HW = map_HW.astype(np.float64)
+        held_MBB[row], outside_M[row] = rows @ wide_HW @ cols, wide_HW.ravel() @ ~near_HW.ravel()
+    return band_shares(held_MBB, outside_M, is_flat(maps_MHW), uniform)
+
+
+def band_shares(
+    held_MBB: np.ndarray, outside_M: np.ndarray, is_flat_M: np.ndarray, uniform: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """`relevance_shares` from each map's sums over pairs of `bands`, its sum outside, and which maps are flat."""
+    sums = _placed(held_MBB)
+    sums["outside"] = np.where(np.isnan(uniform["outside"]), np.nan, outside_M)
+    total_M = np.where(is_flat_M, 1, held_MBB[:, CELL:, CELL:].sum(axis=(1, 2)))
+    return {name: np.where(is_flat_M, uniform[name], sums[name] / total_M) for name in NAMES}
+
+
+def _placed(held_MBB: np.ndarray) -> dict[str, np.ndarray]:
+    """Sums over the corners, the border and the hottest cell, float64 M each."""
+    edges, cells = slice(EDGE, CELL), slice(CELL, None)
+    both_M, corner_M = (held_MBB[:, band, band].sum(axis=(1, 2)) for band in (edges, slice(0, EDGE)))
+    border_M = held_MBB[:, edges, cells].sum(axis=(1, 2)) + held_MBB[:, cells, edges].sum(axis=(1, 2)) - both_M
+    return {"corners": corner_M, "border": border_M, "hottest": held_MBB[:, cells, cells].max(axis=(1, 2))}
 
 
 def uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,8 +78,8 @@ def uniform_shares(near_MHW: np.ndarray) -> dict[str, np.ndarray]:
     num_maps, height, width = near_MHW.shape
     num_near_M = np.count_nonzero(near_MHW, axis=(1, 2))
     outside_M = np.where(num_near_M > 0, (height * width - num_near_M) / (height * width), np.nan)
-    areas = _sums(np.ones((1, height, width)), np.zeros((1, height, width), bool))
-    fixed = {name: np.repeat(areas[name] / (height * width), num_maps) for name in ("corners", "border", "hottest")}
+    areas_BB = np.outer(bands(height).sum(axis=1), bands(width).sum(axis=1))
+    fixed = {name: np.repeat(area_1 / (height * width), num_maps) for name, area_1 in _placed(areas_BB[None]).items()}
     return {"outside": outside_M, **fixed}
 
 
@@ -66,34 +89,13 @@ def require_relevance(maps_MHW: np.ndarray) -> None:
         raise ValueError("maps: expected values of 0 and above, found others or NaN")
 
 
-def _sums(maps_MHW: np.ndarray, near_MHW: np.ndarray) -> dict[str, np.ndarray]:
-    """Sum of each map over each place, and `total`, float64 M by name."""
-    num_maps, height, width = maps_MHW.shape
-    corner_2R, edge_2R, cell_7R = _bands(height)
-    corner_2C, edge_2C, cell_7C = _bands(width)
-    rows, cols = np.concatenate([corner_2R, edge_2R, cell_7R]), np.concatenate([corner_2C, edge_2C, cell_7C]).T
-    sums = {name: np.empty(num_maps) for name in ("outside", "corners", "border", "hottest", "total")}
-    for row, (map_HW, near_HW) in enumerate(zip(maps_MHW, near_MHW, strict=True)):
-        wide_HW = map_HW.astype(np.float64)
-        held = rows @ wide_HW @ cols  # bands of rows by bands of columns: corners, edges, cells
-        edges = held[2:4, 4:].sum() + held[4:, 2:4].sum() - held[2:4, 2:4].sum()
-        total = held[4:, 4:].sum()
-        sums["corners"][row], sums["border"][row] = held[:2, :2].sum(), edges
-        sums["hottest"][row], sums["total"][row] = held[4:, 4:].max(), total
-        sums["outside"][row] = wide_HW.ravel() @ ~near_HW.ravel()
-    return sums
-
-
-def _bands(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which places along an axis are in each band, float64, 0 or 1: 2 corners, 2 edges and up to 7 cells, x size."""
+def bands(size: int) -> np.ndarray:
+    """Which places along an axis are in each band, float64 B x size, 0 or 1: 2 corners, 2 edges and up to 7 cells."""
     cell_S = np.searchsorted(np.unique(np.arange(CELLS) * size // CELLS), np.arange(size), side="right") - 1
-    bands = []
-    for share in (CORNER, BORDER):
-        ends_2S = np.zeros((2, size))
-        for row, end in enumerate(_ends(size, share)):
-            ends_2S[row, end] = 1
-        bands.append(ends_2S)
-    return bands[0], bands[1], (np.arange(cell_S.max() + 1)[:, None] == cell_S).astype(float)
+    ends_4S = np.zeros((CELL, size))
+    for row, end in enumerate([*_ends(size, CORNER), *_ends(size, BORDER)]):
+        ends_4S[row, end] = 1
+    return np.concatenate([ends_4S, np.arange(cell_S.max() + 1)[:, None] == cell_S])
 
 
 def _ends(size: int, share: float) -> tuple[slice, slice]:

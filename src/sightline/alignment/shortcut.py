@@ -11,6 +11,7 @@ place; tests that remove it can. Definitions: docs/metrics.md#shortcut.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,14 +106,34 @@ def suspicion(
     ValueError.
     """
     require_relevance(maps_MHW)
-    has_lungs_M = near_MHW.any(axis=(1, 2))
     highest_M = maps_MHW.max(axis=(1, 2)) if len(maps_MHW) else np.zeros(0)
-    flat_M = highest_M == 0
+    peaks = [
+        np.flatnonzero((map_HW == highest) & (highest > 0)) for map_HW, highest in zip(maps_MHW, highest_M, strict=True)
+    ]
+    return suspicion_of_peaks(peaks, near_MHW, excess_M, patients_M, is_called_M, draws, rng)
+
+
+def suspicion_of_peaks(
+    peaks: Sequence[np.ndarray],
+    near_MHW: np.ndarray,
+    excess_M: np.ndarray,
+    patients_M: np.ndarray,
+    is_called_M: np.ndarray,
+    draws: int,
+    rng: np.random.Generator,
+) -> Suspicion:
+    """`suspicion` of maps of which only the peaks' pixels are known, M int arrays, as `on_feature_grid.Looks` has them.
+
+    The pixels are places in the flattened image; a flat map has none. `excess_M` is NaN without lungs.
+    """
+    has_lungs_M = ~np.isnan(excess_M)
+    flat_M = np.array([not len(peak) for peak in peaks], bool)
     counts_M = has_lungs_M & ~flat_M
     called_m, patients_m = np.asarray(is_called_M, dtype=bool)[counts_M], np.asarray(patients_M)[counts_M]
     tie_rng, exchange_rng = rng.spawn(2)
     rows_m = np.flatnonzero(counts_M)
-    peaks_m2 = _peaks(maps_MHW, highest_M, rows_m, tie_rng)
+    places_m = np.array([tie_rng.choice(peaks[row]) for row in rows_m.tolist()], int)  # of tied pixels one at random
+    peaks_m2 = np.stack(np.divmod(places_m, near_MHW.shape[2]), axis=1)
     is_outside_m = ~near_MHW[rows_m, peaks_m2[:, 0], peaks_m2[:, 1]]
     values_mV = np.column_stack([excess_M[counts_M], _windows(peaks_m2, is_outside_m, near_MHW.shape[1:])])
     positive_V, negative_V = (means_along(values_mV[chosen_m], axis=0) for chosen_m in (called_m, ~called_m))
@@ -134,13 +155,6 @@ def suspicion(
         concentration_negative=float(negative_V[best]),
         concentration_p=concentration_p,
     )
-
-
-def _peaks(maps_MHW: np.ndarray, highest_M: np.ndarray, rows_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Row and column of the peak of these maps, int m x 2; of tied pixels one at random."""
-    tied = [np.flatnonzero(maps_MHW[row] == highest_M[row]) for row in rows_m]
-    places_m = np.array([rng.choice(tied_T) for tied_T in tied], dtype=int)
-    return np.stack(np.divmod(places_m, maps_MHW.shape[2]), axis=1)
 
 
 def _windows(peaks_m2: np.ndarray, is_outside_m: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from sightline import inputs
-from sightline.alignment.outside_lungs import by_outcome, near_lungs, relevance_shares, uniform_shares
-from sightline.alignment.shortcut import suspicion
-from sightline.maps import scaled_maps
+from sightline.alignment.on_feature_grid import Outside, looks
+from sightline.alignment.outside_lungs import by_outcome, near_lungs, uniform_shares
+from sightline.alignment.shortcut import suspicion_of_peaks
 from sightline.processes import in_processes
 from sightline.statistics.means import mean_known
 from sightline.statistics.streams import stream
@@ -55,8 +55,8 @@ class Places:
     """What all models share."""
 
     test: inputs.SplitFilms
-    near_NHW: np.ndarray
-    """bool, the lungs and what is near them (`near_lungs`)."""
+    outside: Outside
+    """What is neither lungs nor near them (`near_lungs`)."""
     uniform: dict[str, np.ndarray]
     """`uniform_shares`, N each."""
     kind: inputs.LungKind
@@ -67,7 +67,7 @@ def main() -> None:
     test = inputs.read_test_images(inputs.INDEX)
     lungs_NHW, kind = inputs.stored_lungs(test.images, inputs.LUNGS, inputs.INDEX)
     near_NHW, runs = near_lungs(lungs_NHW), runs_of(params.models)
-    places = Places(test=test, near_NHW=near_NHW, uniform=uniform_shares(near_NHW), kind=kind)
+    places = Places(test=test, outside=Outside(near_NHW), uniform=uniform_shares(near_NHW), kind=kind)
     models = dict(zip(runs, in_processes(model_signs, (places, params), list(runs.items())), strict=True))
     write_json("metrics/shortcut.json", {"models": models, **inputs.lungs_facts(lungs_NHW, kind)})
     flagged = [
@@ -82,22 +82,21 @@ def main() -> None:
 def model_signs(work: tuple[Places, Params], run: tuple[str, Entry]) -> dict[str, Any]:
     """Of each method: where the model's maps look, and the signs of a shortcut."""
     (places, params), (model, entry) = work, run
-    test, near_NHW = places.test, places.near_NHW
+    test = places.test
     images = test.images if isinstance(entry, Classifying) else mapped_images(model, test)
     rows = inputs.rows_of(images, test.images, inputs.INDEX, inputs.INDEX)
     is_whole = len(images) == len(test.images)
-    near_MHW = near_NHW if is_whole else near_NHW[rows]
+    near_MHW = places.outside.near_NHW if is_whole else places.outside.near_NHW[rows]
     uniform = places.uniform if is_whole else {name: share_N[rows] for name, share_N in places.uniform.items()}
     predicted = inputs.read_probabilities([model], test, inputs.PREDICTIONS) if isinstance(entry, Classifying) else {}
     labels_M, patients_M = test.labels_N[rows], test.patients_N[rows]
     is_called_M = predicted[model] >= CUT if predicted else labels_M == 1
     results: dict[str, Any] = {}
     for (_, method), raw in inputs.read_maps([model], images, inputs.SALIENCY).items():
-        maps_MHW = scaled_maps(raw, *near_MHW.shape[1:])
-        shares = relevance_shares(maps_MHW, near_MHW, uniform)
+        shares, peaks = looks(raw, places.outside, np.array(rows, int), uniform)
         excess_M = shares["outside"] - uniform["outside"]
         rng = stream(params.seed, "shortcut", "draws")  # the same for every model
-        signs = suspicion(maps_MHW, near_MHW, excess_M, patients_M, is_called_M, params.shortcut.draws, rng)
+        signs = suspicion_of_peaks(peaks, near_MHW, excess_M, patients_M, is_called_M, params.shortcut.draws, rng)
         results[method] = {
             "images": len(images),
             "shares": {name: mean_known(values) for name, values in shares.items()},
