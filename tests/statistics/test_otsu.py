@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sightline.statistics.otsu import BINS, otsu_cut, otsu_thresholds
+from sightline.statistics.otsu import BINS, otsu_cut, otsu_threshold, otsu_thresholds
 
 
 def test_otsu_equals_a_loop_over_all_cuts() -> None:
@@ -38,3 +38,14 @@ def test_both_definitions_separate_the_same_values() -> None:
     values = np.random.default_rng(1).integers(0, BINS, 200).astype(float)
     values[:2] = 0, BINS
     np.testing.assert_array_equal(values > otsu_cut(values), values > otsu_thresholds(values[None, None])[0])
+
+
+def test_a_sorted_map_has_the_same_threshold_to_the_last_bit() -> None:
+    rng = np.random.default_rng(2)
+    maps = [
+        *rng.random((20, 30, 30)).astype(np.float32),
+        *(rng.integers(0, high, (30, 30)).astype(np.float32) / high for high in range(2, 300, 7)),
+        np.full((30, 30), 0.5, np.float32),
+    ]
+    for map_HW in maps:
+        assert otsu_threshold(np.sort(map_HW, axis=None)) == otsu_thresholds(map_HW[None])[0]

@@ -89,15 +89,18 @@ def by_value(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarr
     }
 
 
-def at_peak(maps: BinaryMaps, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
-    """The metrics of the peak, which is all of S, float64 X x R each."""
+def at_peak(maps: BinaryMaps, targets: Targets, _: float) -> dict[str, np.ndarray]:
+    """The metrics of what lies at the peak, which is all of S, float64 X x R each."""
+    return {"pointing": maps.shared_XR / maps.size_X1, "vote": maps.sums(targets.shares_RP) / maps.size_X1}
+
+
+def from_peak(maps: BinaryMaps, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
+    """The metrics of the peak's distance, float64 X x R each."""
     distance_RK = targets.distances(maps.sets.pixels_K)
     near, distance = (
         [maps.sets.sums(of_mask_K) for of_mask_K in by_K] for by_K in (distance_RK < tolerance, distance_RK)
     )
     return {
-        "pointing": maps.shared_XR / maps.size_X1,
         "pointing_near": np.stack(near, axis=1) / maps.size_X1,
-        "vote": maps.sums(targets.shares_RP) / maps.size_X1,
         "distance": np.stack(distance, axis=1) / maps.size_X1,
     }

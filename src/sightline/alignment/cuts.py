@@ -16,7 +16,7 @@ class Cuts:
 
     def __init__(self, of_map: SortedMap, regions: Regions) -> None:
         self.of_map, self.regions = of_map, regions
-        self.ascending_P = of_map.values_P[of_map.order_P[::-1]]
+        self.ascending_P = np.ascontiguousarray(of_map.descending_P[::-1])
         self.above_K = of_map.above_P[regions.pixels_K]
 
     def at_least(self, thresholds_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

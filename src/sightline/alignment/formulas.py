@@ -136,23 +136,30 @@ def _densities(density_P: np.ndarray, targets: Targets) -> tuple[np.ndarray, np.
     return np.minimum(targets.density_RC, density_C).sum(axis=1), divergence_R
 
 
-def _at_peak(of_map: SortedMap, targets: Targets, tolerance: float) -> Computed:
-    """The metrics of the peak: means over the pixels that share it."""
-    peak = of_map.order_P[: of_map.length_S[0]]
-    distance_RK = targets.distances(peak)
-    return {
-        "pointing": targets.masks_RP[:, peak].mean(axis=1),
-        "pointing_near": (distance_RK < tolerance).mean(axis=1),
-        "vote": targets.shares_RP[:, peak].mean(axis=1),
-        "distance": distance_RK.mean(axis=1),
-    }
+def _at_peak(of_map: SortedMap, targets: Targets, _: float) -> Computed:
+    """The metrics of what lies at the peak: means over the pixels that share it."""
+    peak = _peak(of_map)
+    return {"pointing": targets.masks_RP[:, peak].mean(axis=1), "vote": targets.shares_RP[:, peak].mean(axis=1)}
 
 
-def _flat_at_peak(targets: Targets, tolerance: float) -> Computed:
+def _peak(of_map: SortedMap) -> np.ndarray:
+    """int, the pixels of the highest value."""
+    return of_map.order_P[: of_map.length_S[0]]
+
+
+def _flat_at_peak(targets: Targets, _: float) -> Computed:
+    return {"pointing": _region_shares(targets), "vote": targets.shares_RP.mean(axis=1)}
+
+
+def _from_peak(of_map: SortedMap, targets: Targets, tolerance: float) -> Computed:
+    """The metrics of the peak's distance: means over the pixels that share it."""
+    distance_RK = targets.distances(_peak(of_map))
+    return {"pointing_near": (distance_RK < tolerance).mean(axis=1), "distance": distance_RK.mean(axis=1)}
+
+
+def _flat_from_peak(targets: Targets, tolerance: float) -> Computed:
     return {
-        "pointing": _region_shares(targets),
         "pointing_near": (targets.distance_RP < tolerance).mean(axis=1),
-        "vote": targets.shares_RP.mean(axis=1),
         "distance": targets.distance_RP.mean(axis=1),
     }
 
@@ -177,6 +184,10 @@ FAMILIES = [
     ),
     Family(
         of_map=_at_peak, of_flat=_flat_at_peak, of_binary=binary_maps.at_peak, of_draws=random_draws.at_peak,
-        metrics=frozenset(("pointing", "pointing_near", "vote", "distance")),
+        metrics=frozenset(("pointing", "vote")),
+    ),
+    Family(
+        of_map=_from_peak, of_flat=_flat_from_peak, of_binary=binary_maps.from_peak, of_draws=random_draws.from_peak,
+        metrics=frozenset(("pointing_near", "distance")),
     ),
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from sightline.alignment.threshold_free import map_scores
 from sightline.experts.consensus import consensus_mask, pixel_share
 from sightline.maps import is_flat, scaled_of_image
 from sightline.processes import in_processes
-from sightline.statistics.otsu import otsu_thresholds
+from sightline.statistics.otsu import otsu_threshold
 
 OVERLAP = ("iou", "dice")  # need a threshold rule
 METRICS = (*OVERLAP, "mass", "rank", "ap", "auroc", "pointing", "nss", "cc", "sim", "vote")  # higher is better
@@ -55,16 +55,24 @@ class Choices:
 
 def merged_regions(images: list[str], images_A: np.ndarray, masks_AHW: np.ndarray, rules: list[str]) -> Regions:
     """The regions that each image's annotations make by every rule; `images_A` names each annotation's image."""
-    by_image = [masks_AHW[images_A == image] for image in images]
+    merged = list(in_processes(_merged, (images_A, masks_AHW, rules), images))
     grid = masks_AHW.shape[1:]
-    masks = [consensus_mask(masks_RHW, rule) for masks_RHW in by_image for rule in rules]  # type: ignore[arg-type]
+    masks, shares = [masks for masks, _ in merged], [share for _, share in merged]
     return Regions(
         images,
         rules,
         SOFT,
         np.reshape(masks, (len(images), len(rules), *grid)).astype(bool),
-        np.reshape([pixel_share(masks_RHW) for masks_RHW in by_image], (len(images), *grid)),
+        np.reshape(shares, (len(images), *grid)),
     )
+
+
+def _merged(work: tuple[np.ndarray, np.ndarray, list[str]], image: str) -> tuple[np.ndarray, np.ndarray]:
+    """The region of one image by each rule, bool R x H x W, and the share of its readers."""
+    images_A, masks_AHW, rules = work
+    masks_RHW = masks_AHW[images_A == image]
+    by_rule = [consensus_mask(masks_RHW, rule) for rule in rules]  # type: ignore[arg-type]
+    return np.reshape(by_rule, (len(rules), *masks_AHW.shape[1:])), pixel_share(masks_RHW)
 
 
 def fixed_rule(threshold: float) -> str:
@@ -89,16 +97,20 @@ def image_choices(
     sorted_maps = [sorted_map(map_HW) for map_HW in maps_AHW]  # once, for the metrics and for all cuts
     without_rule = [name for name in METRICS if name not in OVERLAP]
     plain = map_scores(maps_AHW, targets, 1.0, (*without_rule, "area_iou"), sorted_maps)
-    scores = {(NO_THRESHOLD, metric): plain[metric] for metric in without_rule}
+    size = (num_maps, len(targets.size_R))
+    scores = {(NO_THRESHOLD, metric): np.broadcast_to(plain[metric], size) for metric in without_rule}
     thresholds_T = np.concatenate([SWEEP, np.asarray(fixed, float)])
     num_highest = int(np.floor(top_share * targets.regions.num_pixels + 0.5))
-    iou_ART = np.empty((num_maps, len(targets.size_R), len(thresholds_T)))
-    otsu_AR, top_AR = np.empty((2, num_maps, len(targets.size_R)))
-    for row, (of_map, otsu) in enumerate(zip(sorted_maps, otsu_thresholds(maps_AHW).tolist(), strict=True)):
+    iou_ART = np.empty((*size, len(thresholds_T)))
+    otsu_AR, top_AR = np.empty((2, *size))
+    for row, of_map in enumerate(sorted_maps):
         cuts = Cuts(of_map, targets.regions)
         pixels_T, shared_RT = cuts.at_least(thresholds_T)
         iou_ART[row] = iou(shared_RT, pixels_T, targets.size_R[:, None])
-        for iou_AR, (pixels, shared_R) in ((otsu_AR, cuts.above(otsu)), (top_AR, cuts.highest(num_highest))):
+        for iou_AR, (pixels, shared_R) in (
+            (otsu_AR, cuts.above(otsu_threshold(cuts.ascending_P))),
+            (top_AR, cuts.highest(num_highest)),
+        ):
             iou_AR[row] = iou(shared_R, np.array(pixels), targets.size_R)
     by_rule = {fixed_rule(value): iou_ART[:, :, len(SWEEP) + place] for place, value in enumerate(fixed)}
     by_rule |= {"otsu": otsu_AR, "top_share": top_AR, "area_matched": plain["area_iou"]}
@@ -108,8 +120,11 @@ def image_choices(
 
 
 def image_targets(masks_RHW: np.ndarray, share_HW: np.ndarray) -> Targets:
-    """What the maps of one image are compared with: `masks_RHW` bool, by each rule; `share_HW` in [0, 1]."""
-    return targets_of(masks_RHW, np.broadcast_to(share_HW, masks_RHW.shape), np.zeros(share_HW.shape))
+    """What the maps of one image are compared with: `masks_RHW` bool, by each rule; `share_HW` in [0, 1].
+
+    The share is one row for all rules: metrics against it are computed once.
+    """
+    return targets_of(masks_RHW, share_HW[None], np.zeros(share_HW.shape))
 
 
 def raw_image_choices(

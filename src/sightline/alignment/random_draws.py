@@ -138,6 +138,11 @@ class DrawsOnTargets:
     targets: Targets
 
     @cached_property
+    def peaks(self) -> list[np.ndarray]:
+        """int, of each map, the image's pixels in its highest cell."""
+        return self.draws.peaks()
+
+    @cached_property
     def found_RC(self) -> np.ndarray:
         """float64, pixels of each mask in each cell."""
         regions, num_cells = self.targets.regions, self.draws.fields.num_cells + 1
@@ -233,18 +238,23 @@ def _common(draws: Draws, density_DC: np.ndarray, pixels_K: np.ndarray, share_K:
     return np.minimum(density_DC[:, cells], values[of_values]) @ counts
 
 
-def at_peak(seen: DrawsOnTargets, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
-    """The metrics of the peak: means over the pixels of the highest cell, float64 D x R each."""
-    peaks = seen.draws.peaks()
-    pixels_Q, starts_D = np.concatenate(peaks), np.cumsum([0, *(len(peak) for peak in peaks[:-1])])
-    distance_RQ = targets.distances(pixels_Q)
-    by_metric = {
-        "pointing": targets.masks_RP[:, pixels_Q],
-        "pointing_near": (distance_RQ < tolerance).astype(np.float64),
-        "vote": targets.shares_RP[:, pixels_Q],
-        "distance": distance_RQ,
-    }
-    sizes_D1 = np.array([[len(peak)] for peak in peaks])
+def at_peak(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.ndarray]:
+    """The metrics of what lies at the peak: means over the pixels of the highest cell, float64 D x R each."""
+    pixels_Q = np.concatenate(seen.peaks)
     return {
-        metric: np.add.reduceat(values_RQ, starts_D, axis=1).T / sizes_D1 for metric, values_RQ in by_metric.items()
+        "pointing": _means(seen, targets.masks_RP[:, pixels_Q]),
+        "vote": _means(seen, targets.shares_RP[:, pixels_Q]),
     }
+
+
+def from_peak(seen: DrawsOnTargets, targets: Targets, tolerance: float) -> dict[str, np.ndarray]:
+    """The metrics of the peak's distance: means over the pixels of the highest cell, float64 D x R each."""
+    distance_RQ = targets.distances(np.concatenate(seen.peaks))
+    is_near_RQ = (distance_RQ < tolerance).astype(np.float64)
+    return {"pointing_near": _means(seen, is_near_RQ), "distance": _means(seen, distance_RQ)}
+
+
+def _means(seen: DrawsOnTargets, values_RQ: np.ndarray) -> np.ndarray:
+    """float64 D x R: the mean over the pixels of each map's highest cell; `values_RQ`: there, map after map."""
+    sizes_D = np.array([len(peak) for peak in seen.peaks])
+    return np.asarray(np.add.reduceat(values_RQ, np.cumsum(sizes_D) - sizes_D, axis=1).T / sizes_D[:, None])

@@ -125,9 +125,14 @@ class SortedMap:
         return "order_P" in vars(self)
 
     @cached_property
+    def descending_P(self) -> np.ndarray:
+        """The values from the highest down."""
+        return self.values_P.take(self.order_P)
+
+    @cached_property
     def _first_L(self) -> np.ndarray:
         """int, by distinct value from the highest down: the first place of its run in the order."""
-        sorted_P = self.values_P[self.order_P]
+        sorted_P = self.descending_P
         is_first_P = np.ones(len(sorted_P), bool)
         np.not_equal(sorted_P[1:], sorted_P[:-1], out=is_first_P[1:])
         return np.flatnonzero(is_first_P)

@@ -101,11 +101,14 @@ class Targets:
 
 
 def targets_of(masks_RHW: np.ndarray, shares_RHW: np.ndarray, elsewhere_HW: np.ndarray) -> Targets:
-    """`masks_RHW`: bool; `shares_RHW`: in [0, 1]; `elsewhere_HW`: 0 or above; as in `threshold_free.image_scores`."""
+    """`masks_RHW`: bool; `shares_RHW`: in [0, 1]; `elsewhere_HW`: 0 or above; as in `threshold_free.image_scores`.
+
+    Where the shares are one row for all masks, so are the scores against them.
+    """
     num_masks, height, width = masks_RHW.shape
     num_pixels = height * width
     masks_RP = masks_RHW.reshape(num_masks, num_pixels).astype(bool)
-    shares_RP = shares_RHW.reshape(num_masks, num_pixels).astype(np.float64)
+    shares_RP = shares_RHW.reshape(len(shares_RHW), num_pixels).astype(np.float64)
     elsewhere_P = np.asarray(elsewhere_HW, dtype=np.float64).ravel()
     elsewhere_E = np.flatnonzero(elsewhere_P)
     support_C = np.flatnonzero(shares_RP.any(axis=0))

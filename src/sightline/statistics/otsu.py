@@ -6,7 +6,8 @@
   and the threshold rule `otsu` promises to equal it. Bins also make the sums whole numbers, so that ties are exact.
 
 The two differ by up to half a bin, and more where the optimum is flat; neither can stand in for the other without a
-change of results. M maps, P pixels, S bins.
+change of results. `otsu_threshold` is the same of one map whose values are sorted already, in a fifth of the
+time. M maps, P pixels, S bins.
 """
 
 from __future__ import annotations
@@ -45,12 +46,31 @@ def otsu_thresholds(maps_MHW: np.ndarray) -> np.ndarray:
     bin_MP = np.minimum((maps_MP - low_M[:, None]) / width_M[:, None], BINS - 1).astype(np.int64)
     bin_MP += BINS * np.arange(num_maps)[:, None]
     counts_MS = np.bincount(bin_MP.ravel(), minlength=num_maps * BINS).reshape(num_maps, BINS)
+    threshold_M = low_M + (_best_bin(counts_MS) + 0.5) * width_M
+    return np.where(span_M > 0, threshold_M, np.inf)
+
+
+def otsu_threshold(ascending_P: np.ndarray) -> float:
+    """`otsu_thresholds` of one map, whose values are given from the lowest up."""
+    low, span = float(ascending_P[0]), float(ascending_P[-1]) - float(ascending_P[0])
+    if not span > 0:
+        return float("inf")
+    wide_P, width, bins_S = ascending_P.astype(np.float64), span / BINS, np.arange(1, BINS)
+    first_S = np.searchsorted(wide_P, low + bins_S * width)
+    # The edge of a bin may be rounded past a value: the quotient decides, as in `otsu_thresholds`.
+    before_S, here_S = (((wide_P[place_S] - low) / width) >= bins_S for place_S in (first_S - 1, first_S))
+    first_S = np.where(before_S, np.searchsorted(wide_P, wide_P[first_S - 1]), first_S)
+    first_S = np.where(here_S, first_S, np.searchsorted(wide_P, wide_P[first_S], side="right"))
+    counts_S = np.diff(first_S, prepend=0, append=len(wide_P))
+    return low + (float(_best_bin(counts_S[None])[0]) + 0.5) * width
+
+
+def _best_bin(counts_MS: np.ndarray) -> np.ndarray:
+    """int M: the last bin below the best cut, from the pixels in each bin; the lowest of equally good ones."""
     places_S = np.arange(BINS)  # in whole bins, all sums are exact: equal variances are equal
     below_MS, sum_MS = np.cumsum(counts_MS, axis=1), np.cumsum(counts_MS * places_S, axis=1)
     above_MS = below_MS[:, -1:] - below_MS
     with np.errstate(invalid="ignore", divide="ignore"):
         gap_MS = sum_MS / below_MS - (sum_MS[:, -1:] - sum_MS) / above_MS
     # all pixels in one class at the last bin: no split
-    variance_MS = np.where(above_MS > 0, below_MS * above_MS * gap_MS**2, -1.0)
-    threshold_M = low_M + (np.argmax(variance_MS, axis=1) + 0.5) * width_M
-    return np.where(span_M > 0, threshold_M, np.inf)
+    return np.argmax(np.where(above_MS > 0, below_MS * above_MS * gap_MS**2, -1.0), axis=1)
