@@ -41,26 +41,32 @@ def in_processes(
 
     On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
     An exception of the function is raised here; StudyError where a process was ended from outside.
-    `meanwhile`: what this process may do while others begin to work, such
-    as to load modules that are needed later; not called where there are no others.
+    `meanwhile`: what this process may do while others begin to work, such as to load modules that are needed later; not
+    called where there are no others.
     """
     number = min(workers(), len(items))
     if number <= 1 or _work is not None:  # a process of the pool starts none of its own
         yield from (function(state, item) for item in items)
         return
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(number, context, _start, (function, state)) as pool:
+    with killing_told(number), ProcessPoolExecutor(number, context, _start, (function, state)) as pool:
         with main_hidden():
             results = pool.map(_run, items)
         if meanwhile is not None:
             meanwhile()
-        try:
-            yield from results
-        except BrokenProcessPool:
-            raise StudyError(
-                f"one of {number} processes was ended from outside, as a rule for want of memory; run again with fewer "
-                "at a time: SIGHTLINE_WORKERS=1"
-            ) from None
+        yield from results
+
+
+@contextmanager
+def killing_told(number: int) -> Iterator[None]:
+    """StudyError where one of so many processes of a pool within it is ended from outside."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise StudyError(
+            f"one of {number} processes was ended from outside, as a rule for want of memory; run again with fewer "
+            "at a time: SIGHTLINE_WORKERS=1"
+        ) from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from sightline.images.folder import ImageFile
 from sightline.images.phantom import PhantomImage, phantom_image
 from sightline.images.pixel_file import write_images
 from sightline.images.source import Data
-from sightline.processes import workers
+from sightline.processes import killing_told, workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,8 @@ def write_phantoms(
     def images() -> Iterator[np.ndarray]:
         draw = partial(_drawn, seed=seed, height=data.height, width=data.width)
         shortcuts = [0.0 if file.part == "external" else phantom.shortcut for file in files]
-        with ProcessPoolExecutor(workers()) as pool:
+        num_processes = workers()
+        with killing_told(num_processes), ProcessPoolExecutor(num_processes) as pool:
             drawn = pool.map(draw, range(len(files)), [file.label for file in files], shortcuts, chunksize=16)
             for row, (file, item) in enumerate(zip(files, drawn, strict=True)):
                 lungs_NHW[row] = item.lungs

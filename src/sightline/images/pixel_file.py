@@ -19,7 +19,7 @@ from sightline.images.dicom_header import FilmFacts
 from sightline.images.folder import ImageFile
 from sightline.images.salt import film_salt
 from sightline.images.source import Data
-from sightline.processes import workers
+from sightline.processes import killing_told, workers
 from sightline.study.errors import StudyError
 from sightline.study.files import written_whole
 
@@ -49,7 +49,8 @@ def write_decoded(path: Path, files: list[ImageFile], data: Data) -> list[ReadFi
         read = partial(_write_rows, data=data, path=beside, start_of_rows=start_of_rows)
         starts = range(0, len(files), CHUNK)
         results: list[ReadFilm | ValueError] = []
-        with ProcessPoolExecutor(workers()) as pool, open(beside, "rb") as written:
+        num_processes = workers()
+        with killing_told(num_processes), ProcessPoolExecutor(num_processes) as pool, open(beside, "rb") as written:
             chunks = pool.map(read, starts, [files[start : start + CHUNK] for start in starts])
             for number, chunk in enumerate(chunks, 1):
                 results += chunk
