@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sightline.experts.cleanup import (
-    _ellipse,
     _kernel_side,
     clean_annotation,
     contour_area,
@@ -15,6 +15,7 @@ from sightline.experts.cleanup import (
     nearest,
     outer_contours,
 )
+from sightline.experts.morphology import closed, dilated, ellipse, eroded
 from sightline.images.annotators import simulated_annotations
 from sightline.images.phantom import phantom_image
 
@@ -72,6 +73,18 @@ def random_strokes(rng: np.random.Generator, height: int, width: int) -> np.ndar
     return sheet
 
 
+@pytest.mark.parametrize("side", [3, 5, 7, 11])
+def test_morphology_as_scipy(side: int) -> None:
+    rng, kernel = np.random.default_rng(side), ellipse(side)
+    for shape in ((40, 30), (5, 60), (1, 1), (3, 3)):
+        for share in (0, 0.01, 0.3, 0.9, 1):
+            mask = rng.random(shape) < share
+            grown = ndimage.binary_dilation(mask, kernel)
+            np.testing.assert_array_equal(dilated(mask, kernel), grown)
+            np.testing.assert_array_equal(eroded(mask, kernel), ndimage.binary_erosion(mask, kernel, border_value=1))
+            np.testing.assert_array_equal(closed(mask, kernel), ndimage.binary_erosion(grown, kernel, border_value=1))
+
+
 def test_random_strokes_as_opencv() -> None:
     rng = np.random.default_rng(0)
     areas = []
@@ -124,7 +137,7 @@ def test_areas_by_hand() -> None:
 
 @pytest.mark.parametrize("side", [3, 5, 7, 9, 13, 17])
 def test_kernel_as_opencv(side: int) -> None:
-    np.testing.assert_array_equal(_ellipse(side), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) > 0)
+    np.testing.assert_array_equal(ellipse(side), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) > 0)
 
 
 def test_kernels_scale_with_the_grid() -> None:

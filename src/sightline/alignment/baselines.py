@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.other_patients import OtherPatients
@@ -128,7 +128,9 @@ def edge_strength(image_HW: np.ndarray) -> np.ndarray:
     What a method that ignores the network and outlines the picture would show (Adebayo et al. 2018).
     Borders are mirrored, so that the film's border is not an edge.
     """
-    smooth_HW = ndimage.gaussian_filter(image_HW.astype(np.float64), EDGE_SIGMA * min(image_HW.shape), mode="mirror")
+    smooth_HW = scipy.ndimage.gaussian_filter(
+        image_HW.astype(np.float64), EDGE_SIGMA * min(image_HW.shape), mode="mirror"
+    )
     near_HW = np.pad(smooth_HW, 1, mode="reflect")
     down_HW, across_HW = near_HW[2:] - near_HW[:-2], near_HW[:, 2:] - near_HW[:, :-2]
     strength_HW = np.sqrt(

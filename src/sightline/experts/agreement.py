@@ -5,7 +5,7 @@ Letters: R annotations of one image, T random masks, H W image grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,17 +61,25 @@ def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, wid
     border somewhat more often than the middle, because interpolation evens out the noise between cells.
     """
     masks_TP = np.zeros((len(areas_T), height * width), bool)
-    for mask_P, pixels in zip(masks_TP, random_pixels(rng, areas_T, height, width), strict=True):
-        mask_P[pixels] = True
+    grids_Thw = rng.random((len(areas_T), CELLS, CELLS))
+    for mask_P, grid_hw, area in zip(masks_TP, grids_Thw, np.asarray(areas_T).tolist(), strict=True):
+        noise_P = upsampled(grid_hw[None], height, width).ravel()
+        if area:
+            mask_P[np.argpartition(noise_P, -area)[-area:]] = True
     return masks_TP.reshape(len(areas_T), height, width)
 
 
-def random_pixels(rng: np.random.Generator, areas_T: np.ndarray, height: int, width: int) -> Iterator[np.ndarray]:
-    """The pixels of each random mask of `random_masks`, int places in the flattened image, in no order."""
-    grids_Thw = rng.random((len(areas_T), CELLS, CELLS))
-    for grid_hw, area in zip(grids_Thw, np.asarray(areas_T).tolist(), strict=True):
-        noise_P = upsampled(grid_hw[None], height, width).ravel()
-        yield np.argpartition(noise_P, -area)[-area:] if area else np.zeros(0, int)
+def shared_pixels(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
+    """How many pixels each of R bool masks shares with each of T others, float64 R x T: 64 of them at a time."""
+    words_RW, words_TW = _words(masks_RHW), _words(others_THW)
+    shared = [np.bitwise_count(words_W & words_TW).sum(axis=1, dtype=np.int64) for words_W in words_RW]
+    return np.reshape(shared, (len(words_RW), len(words_TW))).astype(np.float64)
+
+
+def _words(masks_NHW: np.ndarray) -> np.ndarray:
+    """The masks' bits, uint64."""
+    bits = np.packbits(masks_NHW.reshape(len(masks_NHW), -1), axis=1)
+    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
 
 
 def image_agreement(
@@ -95,9 +103,8 @@ def image_agreement(
         )  # fmt: skip
     areas = masks_RHW.sum(axis=(1, 2))
     model = np.arange(max(num_random, len(masks_RHW))) % len(masks_RHW)
-    masks_RP = masks_RHW.reshape(len(masks_RHW), -1)
-    shared = [masks_RP[:, pixels].sum(axis=1) for pixels in random_pixels(rng, areas[model], *masks_RHW.shape[1:])]
-    chance = _iou(np.stack(shared, axis=1).astype(np.float64), areas, areas[model])
+    drawn = random_masks(rng, areas[model], *masks_RHW.shape[1:])
+    chance = _iou(shared_pixels(masks_RHW, drawn), areas, areas[model])
     iou = iou_matrix(masks_RHW, masks_RHW)[first, second]
     distinct_RT = names[:, None] != names[model][None, :]
     both_marked_RT = (areas > 0)[:, None] & (areas[model] > 0)[None, :]

@@ -13,6 +13,8 @@ from itertools import pairwise
 import numpy as np
 import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
+from sightline.experts.morphology import closed, ellipse, eroded
+
 PAPER_SIDE = 224  # pixels
 MIN_AREA = 20.0  # pixels of contour area on the paper's grid; smaller contours are slips of the pen
 OUTLINE_SOLIDITY = 0.6  # contour area / area of its convex hull; below it the contour is a drawn line
@@ -39,20 +41,20 @@ def region_of(strokes: np.ndarray) -> np.ndarray:
     region = np.zeros((height, width), bool)
     if not strokes.any():
         return region
-    line, holes = _ellipse(_kernel_side(7, height, width)), _ellipse(_kernel_side(5, height, width))
+    line, holes = ellipse(_kernel_side(7, height, width)), ellipse(_kernel_side(5, height, width))
     # Closing reaches as far as a kernel and looks as far again: farther from the strokes nothing happens.
     box = _box(strokes, 2 * max(len(line), len(holes)))
-    strokes = _closed(strokes[box], _ellipse(_kernel_side(3, height, width)))
+    strokes = closed(strokes[box], ellipse(_kernel_side(3, height, width)))
     min_area = least_area(height, width)
     for contour in outer_contours(strokes, min_area):
         area = contour_area(contour)
         if area < min_area:
             continue
         if area < OUTLINE_SOLIDITY * hull_area(contour):
-            inside = scipy.ndimage.binary_fill_holes(_closed(contour, line))
-            region[box] |= scipy.ndimage.binary_erosion(inside, line, border_value=1)
+            inside = scipy.ndimage.binary_fill_holes(closed(contour, line))
+            region[box] |= eroded(inside, line)
         else:
-            region[box] |= _closed(contour, holes)
+            region[box] |= closed(contour, holes)
     return region
 
 
@@ -102,14 +104,13 @@ def hull_area(contour: np.ndarray) -> float:
     rows = np.flatnonzero(contour.any(axis=1))
     inside = contour[rows]
     first, last = inside.argmax(axis=1), contour.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
-    left, right = _twice_under(rows.tolist(), first.tolist()), _twice_under(rows.tolist(), (-last).tolist())
-    return -(left + right) / 2
+    return -(_twice_under(rows, first) + _twice_under(rows, -last)) / 2
 
 
-def _twice_under(places: list[int], values: list[int]) -> int:
+def _twice_under(places_N: np.ndarray, values_N: np.ndarray) -> int:
     """Twice the area under the lower convex hull of the points, whose places ascend (Andrew's chain)."""
     chain: list[tuple[int, int]] = []
-    for x, y in zip(places, values, strict=True):
+    for x, y in _corners(places_N, values_N):
         while len(chain) > 1:
             (x0, y0), (x1, y1) = chain[-2:]
             if (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0):
@@ -117,6 +118,16 @@ def _twice_under(places: list[int], values: list[int]) -> int:
             chain.pop()
         chain.append((x, y))
     return sum((x1 - x0) * (y0 + y1) for (x0, y0), (x1, y1) in pairwise(chain))
+
+
+def _corners(places_N: np.ndarray, values_N: np.ndarray) -> list[tuple[int, int]]:
+    """The points without most of those on or above the line between their neighbours, which are no corners."""
+    for _ in range(3):  # each time fewer are left; the chain takes care of the rest
+        run_N, rise_N = np.diff(places_N), np.diff(values_N)
+        is_corner_N = np.ones(len(places_N), bool)
+        is_corner_N[1:-1] = rise_N[:-1] * run_N[1:] < rise_N[1:] * run_N[:-1]
+        places_N, values_N = places_N[is_corner_N], values_N[is_corner_N]
+    return list(zip(places_N.tolist(), values_N.tolist(), strict=True))
 
 
 def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
@@ -130,16 +141,3 @@ def _kernel_side(side: int, height: int, width: int) -> int:
     """The odd side, at least 3, nearest to `side` pixels of the paper's grid."""
     scaled = side * math.sqrt(height * width) / PAPER_SIDE
     return max(3, 2 * round((scaled - 1) / 2) + 1)
-
-
-def _ellipse(side: int) -> np.ndarray:
-    """OpenCV's elliptic kernel, bool `side` x `side`, side odd; the 3 x 3 one is a cross."""
-    radius = side // 2
-    offsets = np.arange(-radius, radius + 1)
-    reach = np.rint(np.sqrt(radius**2 - offsets**2)).astype(int)
-    return np.abs(offsets)[None, :] <= reach[:, None]
-
-
-def _closed(mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Dilation, then erosion; beyond the border nothing is drawn and nothing erodes inwards, as in OpenCV."""
-    return scipy.ndimage.binary_erosion(scipy.ndimage.binary_dilation(mask, kernel), kernel, border_value=1)
