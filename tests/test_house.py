@@ -47,8 +47,8 @@ ALLOWED = {
     "consistency": ("maps", "networks", "saliency", "statistics"),
     "report": ("alignment", "counts", "model_check", "processes", "statistics", "study"),
     "scoring": (
-        *("alignment", "aspect", "chunks", "counts", "experts", "formats", "images", "judging", "lungs", "map_files"),
-        *("names", "packed_masks", "processes", "report", "rows", "rows_on_disk", "study"),
+        *("alignment", "aspect", "chunks", "columns", "counts", "experts", "formats", "images", "judging", "lungs"),
+        *("map_files", "names", "packed_masks", "processes", "report", "rows", "rows_on_disk", "study"),
     ),
     "explaining": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
     "api": (

@@ -75,9 +75,9 @@ def _shuffled(of_map: SortedMap, targets: Targets, _: float) -> Computed:
     regions, weight_P = targets.regions, targets.elsewhere_P
     if not len(targets.elsewhere_E):
         return {"shuffled_auroc": np.full(len(regions), np.nan)}
-    reached_S = np.concatenate([[0], np.cumsum(weight_P[of_map.order_P])])  # by the place of the last pixel
-    first_K = of_map.above_P[regions.pixels_K]
-    higher_K, as_high_K = reached_S[first_K], reached_S[first_K + of_map.tied_P[regions.pixels_K]]
+    reached_S = np.concatenate([[0], np.cumsum(weight_P.take(of_map.order_P))])  # by the place of the last pixel
+    first_K = of_map.above_P.take(regions.pixels_K)
+    higher_K, as_high_K = reached_S.take(first_K), reached_S.take(first_K + of_map.length_S.take(first_K))
     score_R = 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])
     return {"shuffled_auroc": np.clip(score_R, 0, 1)}  # sums of weights round
 

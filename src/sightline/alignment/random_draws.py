@@ -49,6 +49,16 @@ class RandomFields:
         """Those of the fields, without the one outside."""
         return self.values_DC.shape[1] - 1
 
+    @cached_property
+    def scaled_DC(self) -> np.ndarray:
+        """float64 in [0, 1], the values scaled by min-max over all cells but the one outside."""
+        return self.scaled(np.arange(self.num_cells + 1) < self.num_cells)
+
+    def scaled(self, held_C: np.ndarray) -> np.ndarray:
+        """float64 in [0, 1], the values scaled by min-max over these cells, bool; those of others do not matter."""
+        low_D1, high_D1 = (end(self.values_DC[:, held_C], axis=1, keepdims=True) for end in (np.min, np.max))
+        return np.clip((self.values_DC - low_D1) / np.where(high_D1 > low_D1, high_D1 - low_D1, 1), 0, 1)
+
 
 def sorted_fields(draws: int, height: int, width: int, rng: np.random.Generator) -> RandomFields:
     """`draws`: at least 1, else ValueError."""
@@ -105,9 +115,8 @@ class Draws:
     @cached_property
     def values_DC(self) -> np.ndarray:
         """float64 in [0, 1], the maps in each cell; cells without a pixel do not matter."""
-        values_DC, held_C = self.fields.values_DC, self.size_C > 0
-        low_D1, high_D1 = (end(values_DC[:, held_C], axis=1, keepdims=True) for end in (np.min, np.max))
-        return np.clip((values_DC - low_D1) / np.where(high_D1 > low_D1, high_D1 - low_D1, 1), 0, 1)
+        held_C = self.size_C > 0
+        return self.fields.scaled_DC if held_C[:-1].all() and not held_C[-1] else self.fields.scaled(held_C)
 
     def sums(self, pixels_K: np.ndarray, values_K: np.ndarray) -> np.ndarray:
         """float64 C: the sum of these pixels' values in each cell."""
@@ -160,10 +169,14 @@ class DrawsOnTargets:
         return np.sort(self.draws.fields.rank_DC[:, self.cells_J], axis=1)
 
     @cached_property
+    def cells_DJ(self) -> np.ndarray:
+        """int, these cells in that order."""
+        return np.take_along_axis(self.draws.fields.order_DL, self.ranks_DJ, axis=1)
+
+    @cached_property
     def found_DRJ(self) -> np.ndarray:
         """float64, pixels of each mask in these cells, in that order."""
-        cells_DJ = np.take_along_axis(self.draws.fields.order_DL, self.ranks_DJ, axis=1)
-        return self.found_RC[:, cells_DJ].transpose(1, 0, 2)
+        return self.found_RC[:, self.cells_DJ].transpose(1, 0, 2)
 
     def products(self, values_DRJ: np.ndarray) -> np.ndarray:
         """float64 D x R: sums over the pixels of each mask; `values_DRJ`: in the shape of `found_DRJ` or D x 1 x J."""
@@ -172,10 +185,10 @@ class DrawsOnTargets:
 
 def by_order(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.ndarray]:
     """The metrics that depend on the order of the pixels alone, float64 D x R each; ties by expectation."""
-    draws, ranks_DJ = seen.draws, seen.ranks_DJ
+    draws = seen.draws
     num_pixels, size_R = len(draws.inside_P), targets.regions.size_R.astype(np.float64)
-    size_D1J = np.take_along_axis(draws.size_DL, ranks_DJ, axis=1)[:, None]
-    reached_D1J = np.take_along_axis(np.cumsum(draws.size_DL, axis=1), ranks_DJ, axis=1)[:, None]
+    size_D1J = draws.size_C[seen.cells_DJ][:, None]
+    reached_D1J = np.take_along_axis(np.cumsum(draws.size_DL, axis=1), seen.ranks_DJ, axis=1)[:, None]
     above_D1J = reached_D1J - size_D1J
     pairs_DR = seen.products(num_pixels - above_D1J - size_D1J / 2) - size_R**2 / 2
     outside_R = num_pixels - size_R
@@ -194,9 +207,9 @@ def shuffled(seen: DrawsOnTargets, targets: Targets, _: float) -> dict[str, np.n
     if not len(targets.elsewhere_E):
         return {"shuffled_auroc": np.full(seen.found_DRJ.shape[:2], np.nan)}
     weight_C = seen.draws.sums(targets.elsewhere_E, targets.weight_E)
-    total, weight_DL = weight_C.sum(), weight_C[seen.draws.fields.order_DL]
-    lower_DL = total - np.cumsum(weight_DL, axis=1) + weight_DL / 2
-    lower_DJ = np.take_along_axis(lower_DL, seen.ranks_DJ, axis=1)
+    total, reached_DL = weight_C.sum(), np.cumsum(weight_C[seen.draws.fields.order_DL], axis=1)
+    reached_DJ = np.take_along_axis(reached_DL, seen.ranks_DJ, axis=1)
+    lower_DJ = total - reached_DJ + weight_C[seen.cells_DJ] / 2
     score_DR = seen.products(lower_DJ[:, None]) / (targets.regions.size_R * total)
     return {"shuffled_auroc": np.clip(score_DR, 0, 1)}  # sums of weights round
 

@@ -158,17 +158,9 @@ class SortedMap:
     @cached_property
     def above_P(self) -> np.ndarray:
         """int32, pixels with a higher value."""
-        return self._by_pixel(self.first_S)
-
-    @cached_property
-    def tied_P(self) -> np.ndarray:
-        """int32, pixels with the same value, itself counted."""
-        return self._by_pixel(self.length_S)
-
-    def _by_pixel(self, values_S: np.ndarray) -> np.ndarray:
-        values_P = np.empty_like(values_S)
-        values_P[self.order_P] = values_S
-        return values_P
+        above_P = np.empty_like(self.first_S)
+        above_P[self.order_P] = self.first_S
+        return above_P
 
     @cached_property
     def is_binary(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from sightline.counts import counted
 from sightline.experts.findings import finding_groups
 from sightline.experts.masks import shrunk_and_saved
-from sightline.experts.repeats import ROUND, is_repeat, repeats_in
+from sightline.experts.repeats import ROUND, Table, is_repeat, repeats_in
 from sightline.experts.sheets import OnGrid, Sheet, checked_mask, reading_on_grid, refuse_wrong
 from sightline.formats.mask_values import mixed_whites
 from sightline.names import image_name, stem_of
@@ -239,26 +239,28 @@ def _times(texts: pd.Series) -> pd.Series:
     return pd.to_datetime(dashed, format="ISO8601", utc=True, errors="coerce")
 
 
-def reading_order(table: pd.DataFrame) -> np.ndarray:
+def reading_order(table: Table) -> np.ndarray:
     """Row numbers of the table in order of time, int: by created_at (ISO 8601), then by the annotation's name.
 
     Rows whose created_at is empty come last; what is not a time counts as empty, and `read_annotations` refuses it.
     """
+    times, names = list(table["created_at"]), list(table["annotation"])
+    if not any(times):
+        return np.array(sorted(range(len(names)), key=names.__getitem__), int)
     import pandas as pd
 
-    at = _times(table.created_at)
-    order = pd.DataFrame({"at": at.to_numpy(), "annotation": table.annotation.to_numpy()})
+    order = pd.DataFrame({"at": _times(pd.Series(times)).to_numpy(), "annotation": names})
     return order.sort_values(["at", "annotation"], kind="stable", na_position="last").index.to_numpy()
 
 
-def first_readings(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[int, int]]]:
+def first_readings(table: Table) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Rows of each annotator's first annotation of each image, and pairs of first and later row; both sorted.
 
     A hidden second reading (`repeats.is_repeat`) is never the first: where the first one is not in the table, such as
     "cannot judge", it is in neither. Of other rows the first is that by `reading_order`. A row is its number in the
     table, whatever the table's index.
     """
-    images, annotators, is_later = table.image.tolist(), table.annotator.tolist(), is_repeat(table).tolist()
+    images, annotators, is_later = list(table["image"]), list(table["annotator"]), is_repeat(table).tolist()
     in_time = reading_order(table).tolist()
     first: dict[tuple[str, str], int] = {}
     again = []

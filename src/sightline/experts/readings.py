@@ -64,7 +64,7 @@ def readings_of(table: pd.DataFrame, masks_AHW: np.ndarray, is_answer_A: np.ndar
     is_marked_A = np.array([mask_HW.any() for mask_HW in masks_AHW], bool)
     pairs = list(zip(table.image, table.annotator, strict=True))
     answered = np.flatnonzero(is_marked_A | is_answer_A)
-    is_later_A = is_repeat(table).to_numpy(bool)
+    is_later_A = is_repeat(table)
     has_answer = {pairs[row] for row in answered.tolist() if not is_later_A[row]}
     silent = np.array([pair not in has_answer for pair in pairs], bool)
     first_silent = np.flatnonzero(silent)[first_readings(table[silent])[0]]

@@ -7,8 +7,9 @@ Other tools do not write it; there the time decides (`annotation_reader.reading_
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from sightline.study.files import csv_columns, read_csv
 
 if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads where a table is made
     import pandas as pd
+
+Table: TypeAlias = Union["pd.DataFrame", Mapping[str, Sequence[str]]]
+"""Columns by name."""
 
 ROUND = "2"  # the `repeat` of an answer of a second round
 
@@ -48,12 +52,12 @@ def counts_now(table: pd.DataFrame, adjudicated: bool) -> np.ndarray:
     return is_round | ~np.array([pair in again for pair in pairs], bool)
 
 
-def is_repeat(table: pd.DataFrame) -> pd.Series:
+def is_repeat(table: Table) -> np.ndarray:
     """Which rows are hidden second readings, bool, by the column `repeat` (text); none where the table lacks it."""
-    import pandas as pd
-
-    repeat = table.get("repeat", pd.Series("", index=table.index))
-    return ~repeat.fillna("").isin(["", "0"])
+    repeat = table.get("repeat")
+    if repeat is None:
+        return np.zeros(len(table["image"]), bool)
+    return np.array([text == text and text not in ("", "0") for text in repeat], bool)  # NaN says nothing
 
 
 def is_alone(table: pd.DataFrame) -> np.ndarray:
@@ -61,7 +65,7 @@ def is_alone(table: pd.DataFrame) -> np.ndarray:
 
     They are no votes, no repeats (there is nothing to compare them with) and no false starts.
     """
-    is_later = is_repeat(table).to_numpy(bool)
+    is_later = is_repeat(table)
     pairs = list(zip(table.image, table.annotator, strict=True))
     has_first = {pair for pair, later in zip(pairs, is_later.tolist(), strict=True) if not later}
     return is_later & ~np.array([pair in has_first for pair in pairs], bool)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import MAX_SIDE
@@ -20,6 +20,9 @@ from sightline.formats.shapes import box_pixels, overshoot, within_image
 from sightline.names import stem_of
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
+
+if TYPE_CHECKING:  # it loads where a table is read
+    import pandas as pd
 
 SIDES = ["x0", "y0", "x1", "y1"]
 FrameOf = Callable[[str, tuple[float, float]], tuple[int, int]]
@@ -54,7 +57,7 @@ def read_columns(path: Path, text: Iterable[str], numbers: Iterable[str], option
     kinds |= {name: str for name in optional if name.lower() in spelled}
     columns = {name: spelled.get(name.lower(), name) for name in kinds}
     frame = read_csv(path, {columns[name]: kind for name, kind in kinds.items()})
-    chosen = pd.DataFrame({name: frame[column] for name, column in columns.items()})
+    chosen = frame[[*columns.values()]].set_axis([*columns], axis=1)
     for name in optional:
         if name not in chosen:
             chosen[name] = ""

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import MAX_SIDE
@@ -25,6 +25,9 @@ from sightline.formats.shapes import within_image
 from sightline.names import stem_of
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, read_csv
+
+if TYPE_CHECKING:  # it loads where a table is read
+    import pandas as pd
 
 FILE = "anomaly_location_ellipses.csv"
 METADATA = "metadata_phase_*.csv"

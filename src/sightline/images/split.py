@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from sightline.study.errors import StudyError
 
@@ -66,6 +64,9 @@ def validation_mask(
 
 def _groups(patients: Sequence[str], hashes: Sequence[str]) -> np.ndarray:
     """int N: one number per group of images that a common patient or equal bytes link."""
+    from scipy.sparse import coo_array  # `sightline score` asks this file for patients alone
+    from scipy.sparse.csgraph import connected_components
+
     n = len(patients)
     _, patient_N = np.unique(np.asarray(patients), return_inverse=True)
     _, hash_N = np.unique(np.asarray(hashes), return_inverse=True)

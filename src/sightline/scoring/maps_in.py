@@ -21,7 +21,7 @@ from sightline.aspect import Size
 from sightline.map_files import SUFFIXES, checked_map, read_map
 from sightline.names import image_name, stem_of
 from sightline.rows_on_disk import StoredRows
-from sightline.scoring.npz_rows import Npz
+from sightline.scoring.npz_rows import Npz, Stack
 from sightline.scoring.progress import progress
 from sightline.scoring.work import Work
 from sightline.study.errors import StudyError
@@ -166,10 +166,18 @@ def _by_method(npz: Npz, problems: list[str], work: Work) -> dict[str, MapSet]:
             continue
         maps = by_method[method] = MapSet(stack)
         with progress(f"maps of {method}", len(images)) as told:
-            for place, (image, map_hw) in enumerate(zip(images, stack, strict=True)):
-                told(1)
-                try:
-                    maps.add(image, place, _size(checked_map(map_hw)))
-                except ValueError as error:
-                    problems.append(f"{path}, {method} of {image}: {error}")
+            stack.store(told)
+        looked_at = work.each("maps", partial(_row_looked_at, stack=stack), range(len(images)))
+        for place, (image, found) in enumerate(zip(images, looked_at, strict=True)):
+            if isinstance(found, str):
+                problems.append(f"{path}, {method} of {image}: {found}")
+            else:
+                maps.add(image, place, _as_size(found))
     return by_method
+
+
+def _row_looked_at(row: int, stack: Stack) -> Size | str:
+    try:
+        return _size(checked_map(stack(row)))
+    except ValueError as error:
+        return str(error)

@@ -6,7 +6,7 @@ M rows of a stack, such as the maps of M images, h x w each.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -97,7 +97,7 @@ class Npz:
 
 
 class Stack:
-    """M rows of an array, h x w each. Iterate over all of them once, in order; from then on `stack(row)` reads one.
+    """M rows of an array, h x w each: `store` goes over all of them once; from then on `stack(row)` reads one.
 
     It can be sent to other processes after that.
     """
@@ -112,7 +112,7 @@ class Stack:
     ) -> None:
         """`within`: the file in which the rows lie as they are, and where the first begins; None: they go to `work`."""
         self.shape, self.dtype = shape, dtype
-        self._rows: Iterator[np.ndarray] | None = rows
+        self._rows = rows
         self._within = within
         path, start = within or (work.file("maps"), 0)
         self._file = RowFile(path, self._length, start, keeps=work)
@@ -121,20 +121,26 @@ class Stack:
     def _length(self) -> int:
         return int(np.prod(self.shape[1:], dtype=int)) * self.dtype.itemsize
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        assert self._rows is not None, "all rows can be asked for once"
-        rows, self._rows = self._rows, None
+    def store(self, told: Callable[[int], None]) -> None:
+        """Reads all rows, in order, to compare the checksum or to write those that do not lie in the file as they are.
+
+        `told` is called after each row, with 1.
+        """
         if self._within is not None:
-            yield from rows
+            for _ in self._rows:
+                told(1)
             return
         with RowWriter(self._file.path, self._length) as file:
-            for row in rows:
+            for row in self._rows:
                 file.add(row.tobytes())
-                yield row
+                told(1)
 
     def __call__(self, row: int) -> np.ndarray:
         """A row, h x w, of the array's type."""
         return np.frombuffer(self._file.read(row), self.dtype).reshape(self.shape[1:])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_rows": iter(())}
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]] | None:

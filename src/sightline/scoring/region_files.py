@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from sightline.aspect import Size
+from sightline.columns import from_rows
 from sightline.experts.annotation_reader import Cleanup, readings_in
 from sightline.experts.findings import finding_groups, united_drawings
 from sightline.experts.masks import shrunk
@@ -27,6 +26,9 @@ from sightline.names import image_name
 from sightline.packed_masks import packed, row_bytes
 from sightline.scoring.work import Work
 
+if TYPE_CHECKING:  # pandas takes most of the start-up: it loads where a table is read
+    import pandas as pd
+
 COLUMNS = ["image", "annotator", "created_at", "annotation", "repeat"]
 
 
@@ -34,8 +36,8 @@ COLUMNS = ["image", "annotator", "created_at", "annotation", "repeat"]
 class Part:
     """The annotations at one of the paths."""
 
-    table: pd.DataFrame
-    """`COLUMNS`, of which repeat is "" where it is not stated."""
+    table: dict[str, list[str]]
+    """`COLUMNS` by name, of which repeat is "" where it is not stated."""
     sizes: list[tuple[Size | None, str]]
     """(rows, columns) of each row's mask as it was made, None where it cannot be read, and where it is."""
     readings: Callable[[], Sequence[Any]]
@@ -51,7 +53,7 @@ def drawn_part(path: Path, drawings: Sequence[Drawing]) -> Part:
     drawings = united_drawings(drawings)
     rows = [(d.image, d.annotator, d.created_at, f"{place:09}", d.repeat) for place, d in enumerate(drawings)]
     sizes: list[tuple[Size | None, str]] = [(drawing.size, f"{path}: {drawing.source}") for drawing in drawings]
-    return Part(pd.DataFrame(rows, columns=COLUMNS, dtype=str), sizes, lambda: drawings, _drawing)
+    return Part(from_rows(rows, COLUMNS), sizes, lambda: drawings, _drawing)
 
 
 def _drawing(drawing: Drawing, grid: Size) -> tuple[bytes, None]:
@@ -95,7 +97,7 @@ def png_part(path: Path, reader: str, work: Work) -> tuple[Part, FileContents]:
             gathering.wrong(*problem.split(": ", 1))
         return gathering.finished().problems
 
-    part = Part(pd.DataFrame(rows, columns=COLUMNS, dtype=str), sizes, lambda: named, _png, check)
+    part = Part(from_rows(rows, COLUMNS), sizes, lambda: named, _png, check)
     return part, FileContents(images=gathering.contents.images, notes=notes)
 
 
@@ -123,6 +125,8 @@ def folder_part(folder: Path, table: pd.DataFrame, cleanup: Cleanup, findings: S
     sizes = [(size, str(path)) for path, size in zip(paths, _sizes(film_size, paths, work), strict=True)]
 
     def readings() -> list[list[Sheet]]:
+        import pandas as pd
+
         # the sizes of films are checked for all masks alike, so that the reader has no sources to check
         index = pd.DataFrame({"image": sorted(set(table["image"])), "split": "test", "source": None})
         return readings_in(folder, index, cleanup, findings)[1]
@@ -132,7 +136,7 @@ def folder_part(folder: Path, table: pd.DataFrame, cleanup: Cleanup, findings: S
         refuse_wrong(folder, problems, {name: white for one in known for name, white in one["whites"].items()})
         return []
 
-    return Part(table[COLUMNS], sizes, readings, _reading, check)
+    return Part({name: table[name].tolist() for name in COLUMNS}, sizes, readings, _reading, check)
 
 
 def _reading(sheets: list[Sheet], grid: Size) -> tuple[bytes, dict[str, Any]]:

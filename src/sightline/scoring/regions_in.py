@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from sightline.aspect import Size
+from sightline.columns import joined
 from sightline.experts.annotation_reader import Cleanup, annotation_table, first_readings, reading_order
 from sightline.experts.findings import findings_in
 from sightline.formats.annotations import FileContents, ImportOptions
@@ -24,7 +24,7 @@ from sightline.formats.fields import nearest_name
 from sightline.formats.readers import files_at, read_files
 from sightline.packed_masks import PackedGroups, PackedMasks, is_empty, row_bytes
 from sightline.rows_on_disk import RowFile
-from sightline.scoring.region_files import Part, drawn_part, folder_part, png_part
+from sightline.scoring.region_files import COLUMNS, Part, drawn_part, folder_part, png_part
 from sightline.scoring.work import Work
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns
@@ -101,12 +101,12 @@ def read_regions(paths: Sequence[Path], asked: Asked, problems: list[str], work:
             parts.append(drawn_part(path, contents[-1].drawings))
     problems += _finding_problems(contents, folder_labels, asked)
     problems += [problem for one in contents for problem in one.problems]
-    table = pd.concat([part.table for part in parts], ignore_index=True)
+    whole = joined((part.table for part in parts), COLUMNS)
     sizes = [size for part in parts for size in part.sizes]
-    is_asked_A = table["image"].isin(asked.images).to_numpy(bool)
+    image_of = whole["image"]
+    is_asked_A = np.array([image in asked.images for image in image_of], bool)
     rows = np.flatnonzero(is_asked_A).tolist()
     grid = asked.grid or common_size(size for row in rows or range(len(sizes)) if (size := sizes[row][0]))
-    image_of = table["image"].tolist()
     sizes_of: dict[str, list[tuple[Size, str]]] = {}
     for row in rows:
         size, where = sizes[row]
@@ -120,7 +120,7 @@ def read_regions(paths: Sequence[Path], asked: Asked, problems: list[str], work:
         nothing = PackedGroups(PackedMasks(RowFile(work.file("drawn"), row_bytes(grid)), grid, []), [])
         return Regions(grid=grid, asked=[], readers=nothing, images=images, sizes=sizes_of, is_single=True)
     problems += wrong
-    rows_of, names, left_out = _by_image(table.iloc[rows], has_region)
+    rows_of, names, left_out = _by_image(_picked(whole, rows), has_region)
     asked_images = sorted(rows_of)
     by_image = [rows_of[image] for image in asked_images]
     readers = PackedGroups(masks.of([row for rows in by_image for row in rows]), [len(rows) for rows in by_image])
@@ -149,8 +149,8 @@ def _masks_on_grid(
     asked: list[bool] = []
     start = 0
     for part in parts:
-        asked_a = is_asked_A[start : start + len(part.table)].tolist()
-        start += len(part.table)
+        end = start + len(part.table["image"])
+        asked_a, start = is_asked_A[start:end].tolist(), end
         for is_asked, reading in zip(asked_a, part.readings(), strict=True):
             if is_asked or part.check is not None:
                 asked.append(is_asked)
@@ -215,14 +215,19 @@ def _finding_problems(contents: Sequence[FileContents], folder_labels: set[str],
     return [f"--finding {name}: is not in the files{nearest_name(name, labels)}" for name in unknown]
 
 
+def _picked(table: Mapping[str, list[str]], rows: Iterable[int]) -> dict[str, list[str]]:
+    rows = list(rows)
+    return {name: [column[row] for row in rows] for name, column in table.items()}
+
+
 def _by_image(
-    table: pd.DataFrame, has_region: Sequence[bool]
+    table: Mapping[str, list[str]], has_region: Sequence[bool]
 ) -> tuple[dict[str, list[int]], dict[str, list[str]], dict[str, list[str]]]:
     """Rows by image, each reader's first one with a region; who drew them; and what is left out, by reason."""
     in_time = reading_order(table).tolist()
     valid = [row for row in in_time if has_region[row]]
-    images, annotators = table["image"].tolist(), table["annotator"].tolist()
-    first, again = first_readings(table.iloc[valid])
+    images, annotators = table["image"], table["annotator"]
+    first, again = first_readings(_picked(table, valid))
     alone = sorted({*range(len(valid))} - {*first.tolist()} - {later for _, later in again})
     rows: dict[str, list[int]] = {image: [] for image in images}
     names: dict[str, list[str]] = {image: [] for image in images}

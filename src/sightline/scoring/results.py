@@ -8,10 +8,9 @@ A candidates (model, or model.method), K baselines, M images, R readers, H W com
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from sightline.alignment.binarised import Rule
 from sightline.alignment.ladder import MapsAndRegions, Scores, score_table
@@ -19,6 +18,9 @@ from sightline.alignment.ladder_summary import ladder_summary, minus_first, resa
 from sightline.alignment.metrics import METRICS
 from sightline.alignment.settings import Ladder
 from sightline.scoring.verdict import Judged
+
+if TYPE_CHECKING:  # pandas takes most of the start-up: it loads while other processes score
+    import pandas as pd
 
 RULES: tuple[Rule, ...] = ("fixed", "otsu", "area_matched")
 TOLERANCE = 15 / 224  # share of the shorter side, of Pointing Game with tolerance (Zhang et al. 2018: 15 pixels)
@@ -48,6 +50,8 @@ def settings(primary: str) -> Ladder:
 
 def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
     """A row for each candidate or baseline and image; binary metrics as `<rule>_<metric>`, for candidates only."""
+    import pandas as pd
+
     table = pd.DataFrame(score_table(study, scores)).drop(columns=SAME)
     table.insert(1, "patient", np.tile(study.patients_M, len(table) // len(study.images)))
     for rule, by_metric in scores.binary.items():

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
 from sightline.chunks import Kept
@@ -18,6 +16,9 @@ from sightline.scoring.results import RULES, Origin, image_table, results
 from sightline.scoring.verdict import Judged, judged
 from sightline.scoring.verdict import settings as verdict_settings
 from sightline.study.files import write_csv, write_json
+
+if TYPE_CHECKING:  # pandas takes most of the start-up: it loads while other processes score
+    import pandas as pd
 
 Told = Callable[[int], None]
 Bar = Callable[[str, int], AbstractContextManager[Told]]

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from sightline.alignment.ladder import MapsAndRegions
 from sightline.chunks import Kept
@@ -20,6 +18,9 @@ from sightline.judging.settings import Verdict
 from sightline.judging.survey import Cells
 from sightline.judging.tables import contrast_table
 from sightline.rows import Picked
+
+if TYPE_CHECKING:  # pandas takes most of the start-up: it loads while other processes score
+    import pandas as pd
 
 SETTINGS = ("level", "power", "resamples", "permutations")
 
@@ -77,6 +78,8 @@ def judged(
 
     `kept`, `told`: as of `score_films`.
     """
+    import pandas as pd
+
     films, names = films_of(study), list(study.maps)
     scored = score_films(films, chosen, None if cells is None else dict.fromkeys(names, cells), kept, told)
     results = verdicts(films, scored, chosen, names)
