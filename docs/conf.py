@@ -7,18 +7,29 @@ navigation is docs/index.md, whose lists of links become the tables of contents.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from notebook_pages import markdown_of
 from pygments.lexers.special import TextLexer
 
 project = "Sightline"
 author = "the Sightline authors"
 project_copyright = "the Sightline authors; Apache-2.0"
 extensions = ["myst_parser"]
+source_suffix = {".md": "markdown", ".ipynb": "markdown"}  # a notebook is made Markdown when it is read
 root_doc = "docs/index"
 include_patterns = [
-    *("docs/**.md", "data/*/README.md", "benchmarks/NOTES.md", "benchmarks/results/README.md"),
+    *(
+        "docs/**.md",
+        "docs/notebooks/*.ipynb",
+        "data/*/README.md",
+        "benchmarks/NOTES.md",
+        "benchmarks/results/README.md",
+    ),
     *("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md", "SUPPORT.md"),
 ]
 # searched for pages otherwise, which takes time in an environment and in DVC's cache
@@ -60,7 +71,7 @@ def with_contents(text: str) -> str:
     for heading, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
         names = [
             Path("docs", link).as_posix()
-            for link in re.findall(r"^- \[[^\]]+\]\(([^)#]+\.md)\)", section, re.MULTILINE)
+            for link in re.findall(r"^- \[[^\]]+\]\(([^)#]+\.(?:md|ipynb))\)", section, re.MULTILINE)
         ]
         if names:
             lines = "\n".join("/" + re.sub(r"^docs/\.\./", "", name) for name in names)
@@ -79,6 +90,8 @@ def with_readmes(text: str, folder: Path) -> str:
 
 
 def read_source(app: Any, name: str, source: list[str]) -> None:
+    if app.env.doc2path(name).suffix == ".ipynb":
+        source[0] = markdown_of(source[0])
     if name == root_doc:
         source[0] = with_contents(source[0])
     source[0] = with_readmes(source[0], Path(app.env.doc2path(name)).parent)

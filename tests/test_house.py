@@ -52,8 +52,8 @@ ALLOWED = {
     ),
     "explaining": ("counts", "images", "networks", "own_models", "saliency", "statistics", "study"),
     "api": (
-        *("alignment", "counts", "experts", "explaining", "formats", "images", "names", "networks", "report"),
-        *("saliency", "scoring", "study"),
+        *("alignment", "counts", "experts", "explaining", "formats", "images", "model_check", "model_command", "names"),
+        *("networks", "own_models", "report", "saliency", "scoring", "study"),
     ),
     "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study", "subcommands"),
     "judging": ("alignment", "chunks", "columns", "maps", "processes", "rows", "statistics"),

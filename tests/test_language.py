@@ -11,7 +11,7 @@ import pytest
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 GLOSSARY = ROOT / "docs/glossary.md"
 CHECKED = (
-    *("*.md", "docs/**/*.md", "data/*/README.md", ".github/ISSUE_TEMPLATE/*.md", "CITATION.cff"),
+    *("*.md", "docs/**/*.md", "docs/**/*.ipynb", "data/*/README.md", ".github/ISSUE_TEMPLATE/*.md", "CITATION.cff"),
     *("params.yaml", "profiles/*.yaml", "dvc.yaml"),
     *("src/**/*.py", "src/**/*.js", "src/**/*.html", "src/**/en.json"),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sightline.api.annotations import agreement, consensus, read_annotations
+    from sightline.api.checks import ModelCheck, check_model
     from sightline.api.films import PhantomStudy, phantom, read_film
     from sightline.api.marks import Annotations
     from sightline.api.models import explain, load_model
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annotations",
+    "ModelCheck",
     "PhantomStudy",
     "Scores",
     "StudyError",
     "Verdict",
     "agreement",
+    "check_model",
     "consensus",
     "explain",
     "load_model",
@@ -37,6 +40,7 @@ __all__ = [
 # Each name is loaded when it is first asked for: `import sightline`, which every stage and command runs, loads nothing.
 _MODULES = {
     "api.annotations": ("agreement", "consensus", "read_annotations"),
+    "api.checks": ("ModelCheck", "check_model"),
     "api.films": ("PhantomStudy", "phantom", "read_film"),
     "api.marks": ("Annotations",),
     "api.models": ("explain", "load_model"),

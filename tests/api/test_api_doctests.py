@@ -24,9 +24,10 @@ def test_examples_of_docstrings(name):
 def test_the_page_has_all_names_and_its_example_runs(tmp_path, monkeypatch):
     page = (ROOT / "docs/api.md").read_text()
     told = {name for row in page.splitlines() if row.startswith("| `") for name in re.findall(r"`(\w+)", row)[:1]}
-    assert told == {*sightline.__all__} - {"Annotations", "PhantomStudy"}
+    assert told == {*sightline.__all__} - {"Annotations", "ModelCheck", "PhantomStudy"}
     assert "`Annotations`" in page
     assert "`PhantomStudy`" in page
+    assert "`ModelCheck`" in page
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(page.split("```python\n")[1].split("```")[0], names)

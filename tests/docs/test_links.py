@@ -50,10 +50,10 @@ def test_every_relative_link_leads_to_a_file_and_an_anchor(path: Path) -> None:
 
 def test_the_first_page_names_every_page_once() -> None:
     index = ROOT / "docs/index.md"
-    links = re.findall(r"^- \[[^\]]+\]\(([^)#]+\.md)\)", index.read_text(encoding="utf-8"), re.MULTILINE)
+    links = re.findall(r"^- \[[^\]]+\]\(([^)#]+\.(?:md|ipynb))\)", index.read_text(encoding="utf-8"), re.MULTILINE)
     named = [(index.parent / link).resolve() for link in links]
     assert len(named) == len(set(named))
-    assert {*ROOT.glob("docs/**/*.md")} - {index} <= set(named)
+    assert {*ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/**/*.ipynb")} - {index} <= set(named)
 
 
 def test_the_extra_is_what_the_lock_is_made_from() -> None:

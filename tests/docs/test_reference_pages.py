@@ -1,4 +1,4 @@
-"""docs/commands.md and docs/parameters.md are those that their scripts write, and hold every argument and every key."""
+"""docs/commands.md, parameters.md and api-reference.md are those that their scripts write, and leave nothing out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Literal
 import pytest
 from ruamel.yaml import YAML
 
+import sightline
 from sightline.study.parameters import SECTIONS
 from studies import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
 
+import api_reference
 import command_reference
 import parameter_reference
 
@@ -28,6 +30,33 @@ def test_the_commands_are_those_of_the_parsers() -> None:
 def test_the_parameters_are_those_of_the_dataclasses() -> None:
     written = parameter_reference.PAGE.read_text(encoding="utf-8")
     assert written == parameter_reference.page(), "run python docs/parameter_reference.py"
+
+
+def test_the_api_is_that_of_the_code() -> None:
+    written = api_reference.PAGE.read_text(encoding="utf-8")
+    assert written == api_reference.page(), "run python docs/api_reference.py"
+    headings = re.findall(r"^### (?:sightline\.)?(\w+)$", written, re.MULTILINE)
+    assert set(headings) == {*sightline.__all__, *(kind.__name__ for kind in api_reference.RETURNED)}
+    assert [line for line in written.splitlines() if line.startswith("|") and re.search(r"\|\s*\|", line)] == []
+
+
+Frame = Literal["image", "lungs"]
+
+
+def test_a_function_has_its_signature_choices_and_example() -> None:
+    def drawn(path: str, *, kind: Frame = "image", scale: float = 1.0) -> None:
+        """What [0, 1] is; docs/api.md.
+
+        >>> drawn("x")
+        """
+
+    assert api_reference.function("drawn", drawn).split("\n\n") == [
+        "### drawn",
+        "```python\ndrawn(path: str, *, kind: Frame = 'image', scale: float = 1.0) -> None\n```",
+        "What \\[0, 1] is; [api.md](api.md).",
+        "- `kind`, Frame: `image`, `lungs`",
+        '```pycon\n>>> drawn("x")\n```',
+    ]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda path: path.stem)

@@ -87,18 +87,29 @@ def explain(
     """
     method_named(method)
     opened = model if isinstance(model, Model) else load_model(model)
+    order, films_N, own_order = films_for(opened, images, names)
+    maps, _ = explained(opened, films_N, order, [method], False, seed, saliency_machine())
+    by_image = dict(zip(order, maps[method], strict=True))
+    if is_path(images) or isinstance(images, Mapping) or names is not None:
+        return by_image if is_path(images) else {name: by_image[name] for name in own_order or order}
+    return np.stack([by_image[name] for name in own_order or order])
+
+
+def films_for(
+    model: Model, images: Any, names: Sequence[object] | None
+) -> tuple[list[str], np.ndarray, list[str] | None]:
+    """The films' names, sorted; the films as the model saw such, uint8 N x H x W; the names as the caller orders them.
+
+    The last is None of a folder. StudyError with all that is wrong with the arguments.
+    """
     problems: list[str] = []
     work, known = Work(), Names(names, problems)
     folder = written_films(images, known, work.folder, problems)
     known.check()
     if problems or folder is None:
         raise one_error(problems or ["images: None; expected a folder, a dictionary by image or an array"], "argument")
-    order, films_N = films_in(folder, opened.size or _common_size(folder), bool(opened.color))
-    maps, _ = explained(opened, films_N, order, [method], False, seed, saliency_machine())
-    by_image = dict(zip(order, maps[method], strict=True))
-    if is_path(images) or isinstance(images, Mapping) or names is not None:
-        return by_image if is_path(images) else {name: by_image[name] for name in known.order or order}
-    return np.stack([by_image[name] for name in known.order or order])
+    order, films_N = films_in(folder, model.size or _common_size(folder), bool(model.color))
+    return order, films_N, known.order
 
 
 def _common_size(folder: Path) -> tuple[int, int]:

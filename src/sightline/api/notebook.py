@@ -44,4 +44,5 @@ def _row(kind: str, cells: list[str]) -> str:
 
 
 def _films(films: list[tuple[str, str]]) -> str:
-    return "".join(f'<img src="{escaped(uri)}" alt="{escaped(alt)}" style="{FILM}">' for uri, alt in films)
+    images = (f'<img src="{escaped(uri)}" alt="{escaped(alt)}" style="{FILM}">' for uri, alt in films)
+    return f'<span style="white-space:nowrap">{"".join(images)}</span>'

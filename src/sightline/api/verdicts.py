@@ -31,14 +31,17 @@ class Verdict:
     contrast: float
     """D: how much better the maps score on their own patient's region than maps and regions of other patients do."""
     low: float
+    """Lower end of the contrast's 95% interval, patients and readers resampled."""
     high: float
-    """Ends of its 95% interval, patients and readers resampled."""
+    """Upper end."""
     p: float
     """Of no contrast, one-sided, regions permuted among patients; adjusted by Holm for several models."""
     place: float
     """D over that of a left-out expert, or without several readers over the region's own: 0 blind, 1 an expert."""
     place_low: float
+    """Lower end of its 95% interval."""
     place_high: float
+    """Upper end."""
     images_needed: int | None
     """How many images would decide; None where something is decided, or no number would."""
 

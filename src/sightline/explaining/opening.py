@@ -37,6 +37,8 @@ class Model:
     """Whether it saw films in colour; None where its file does not say."""
     notes: list[str]
     """What a reader of its maps has to know, one line each."""
+    parts: Parts | None = None
+    """What `open` opens of a classifier trained elsewhere; None of one that Sightline trained."""
 
 
 def model_at(path: Path, card: Path | None) -> Model:
@@ -88,18 +90,24 @@ def model_in_memory(
         to_logit=(lambda output: score(output).float()) if score else (lambda out: single_logits(out, "the network")),
         gradients="input" if isinstance(ready, torch.jit.ScriptModule) else "features",
         evidence=evidence,
-        facts={"kind": "code", **wanted.facts, **facts, "size": list(shown.size) if shown else None},
+        facts={"kind": "memory", **wanted.facts, **facts, "size": list(shown.size) if shown else None},
     )
     return _own(parts)
 
 
 def _own(parts: Parts) -> Model:
     size = parts.facts.get("size")
+
+    def open_on_cpu(images_B3HW: Tensor) -> OwnNetwork:
+        parts.network.to("cpu")  # where the last use took it to a GPU
+        return opened(parts, images_B3HW)
+
     return Model(
-        open=lambda images_B3HW: opened(parts, images_B3HW),
+        open=open_on_cpu,
         size=None if size is None else (size[0], size[1]),
         color=None,
         notes=[],
+        parts=parts,
     )
 
 

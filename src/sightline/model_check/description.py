@@ -13,6 +13,7 @@ Result = Mapping[str, Any]
 
 KINDS = {
     "code": "a network from code",
+    "memory": "a network in memory",
     "pt2": "an exported program (.pt2)",
     "torchscript": "a TorchScript file",
     "onnx": "an ONNX file",
@@ -29,7 +30,7 @@ def model_words(result: Result) -> list[str]:
     looked = counted(films["checked"], "labelled film")
     of = f" of {films['of']:,}" if films["checked"] < films["of"] else ""
     return [
-        f"{capitalised(kind)}{size}: {named}.",
+        f"{capitalised(kind)}{size}{': ' if named else ''}{named}.",
         *_load_words(facts),
         input_words(facts),
         f"{fed_words(result)} Looked at {looked}{of}, {films['positives']:,} of them positive.",

@@ -55,10 +55,21 @@ class Chart(NamedTuple):
     alt: str
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows, also where pyplot was never imported."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """PNG, and its width and height in a page's pixels, 96 to the inch."""
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", metadata={"Software": None})
+        width, height = (round(96 * float(inches)) for inches in self.get_size_inches())
+        return picture.getvalue(), {"width": width, "height": height}
+
+
 def figure_of(chart: Chart) -> Figure:
     """The chart as a matplotlib figure on white paper, of no pyplot state."""
     with mpl.rc_context({**STYLE, "figure.facecolor": "white", "axes.facecolor": "white"}):
-        figure = Figure(figsize=(WIDTH, chart.height), dpi=144)
+        figure = ShownFigure(figsize=(WIDTH, chart.height), dpi=144)
         chart.draw(figure)
     return figure
 
