@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from measure import ROOT, Row, finish
-from sightline.dvc_yaml import SCRIPTS
+from sightline.stage_code import SCRIPTS
 
 NEEDED = {  # torch and torchvision; all other stages need neither
     "augment_preview": {"torch"},

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from sightline.dvc_yaml import FOLDERS, SCRIPTS, sync
+from sightline.dvc_yaml import sync
 from sightline.films import FILMS
+from sightline.stage_code import FOLDERS, SCRIPTS, fingerprints
 from sightline.study.models import CodeModel, Entry, ExportedModel, Models, Network
 from sightline.study.parameters import SECTIONS, read_params
 from studies import sightline
@@ -149,6 +150,28 @@ def test_a_light_stage_loads_nothing_heavy_that_it_does_not_use() -> None:
     stages = {name: [SCRIPTS[name].removesuffix(".py")] for name in LIGHT}
     modules_of = {name: modules for name, (modules, _) in loaded("numpy, pandas", stages).items()}
     assert {name: sorted(modules & heavy) for name, modules in modules_of.items()} == {name: [] for name in LIGHT}
+
+
+def test_a_fingerprint_follows_the_files_that_dvc_yaml_names(tmp_path: Path) -> None:
+    """One of each: of a folder that stages name, of a file that they name, a data file, and what no stage loads."""
+    source = tmp_path / "src"
+    shutil.copytree(ROOT / "src/sightline", source / "sightline", ignore=shutil.ignore_patterns("__pycache__"))
+    before = fingerprints(source)
+    assert before == fingerprints()
+    assert len(set(before.values())) == len(SCRIPTS)
+    for name in ("statistics/delong.py", "saliency/cam.py", "report/paper.json", "stages/train.py", "cli.py"):
+        path = source / "sightline" / name
+        kept = path.read_bytes()
+        path.write_bytes(kept + b"\n")
+        changed = {stage for stage, digest in fingerprints(source).items() if digest != before[stage]}
+        path.write_bytes(kept)
+        named = (f"src/sightline/{name}", f"src/sightline/{name.partition('/')[0]}")
+        assert changed == {stage for stage in SCRIPTS if {*named} & {*stage_of(stage)["deps"]}}, name
+        assert (changed == set()) == (name == "cli.py")
+    (source / "sightline/study/__pycache__").mkdir()
+    (source / "sightline/study/__pycache__/files.pyc").touch()
+    (source / "sightline/study/.files.py.swp").touch()
+    assert fingerprints(source) == before
 
 
 def test_dvc_yaml_is_in_step() -> None:

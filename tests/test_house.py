@@ -57,8 +57,10 @@ ALLOWED = {
     ),
     "annotate": ("aspect", "counts", "experts", "formats", "images", "inputs", "statistics", "study", "subcommands"),
     "judging": ("alignment", "chunks", "columns", "maps", "processes", "rows", "statistics"),
-    "dvc_yaml": ("films", "study"),
-    "study_folder": ("dvc_yaml", "study"),
+    "stage_code": ("study",),
+    "dvc_yaml": ("films", "stage_code", "study"),
+    "study_template": (),
+    "study_folder": ("dvc_yaml", "stage_code", "study", "study_template"),
     "cluster": ("counts", "study", "subcommands"),
     "doctor": ("networks", "study"),
     "stages": (

@@ -1,40 +1,35 @@
-"""`sightline use` and `sightline new`: what they refuse to overwrite, and a study in a folder of its own."""
+"""`sightline new`, `use` and `sync`: a study in a folder of its own, without code; what they refuse to overwrite."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from studies import ROOT, change, dvc, has_dvc, sightline, stages_run
+from sightline.stage_code import SCRIPTS
+from studies import ROOT, change, sightline, stage
 
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What `sightline new` copies, committed, and something of a finished study."""
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new study of the profile phantom, and something of its results."""
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "t")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "t@example.org")
-    folder = tmp_path / "checkout"
-    for name in ("src", "profiles", ".dvc/plots"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("params.yaml", "dvc.yaml", "study.mk", "pyproject.toml", "requirements.lock", "LICENSE", ".gitignore",
-                 ".dvcignore", ".dvc/config", ".dvc/.gitignore", "data/raw/README.md", "data/annotations/README.md",
-                 "data/lungs/README.md"):  # fmt: skip
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    shutil.copy(folder / "profiles/phantom.yaml", folder / "params.yaml")
+    folder = tmp_path / "mine"
+    done = sightline(tmp_path, "new", "mine", "--profile", "phantom")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{folder} is a study of its own, from profile `phantom`; next: cd {folder} && dvc repro\n"
     (folder / "metrics").mkdir()
     (folder / "metrics/summary.json").write_text("{}")
-    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
-        git(folder, *words)
     return folder
 
 
@@ -46,100 +41,184 @@ def params(folder: Path) -> str:
     return (folder / "params.yaml").read_text()
 
 
-def test_use_overwrites_a_profile(checkout: Path) -> None:
-    done = sightline(checkout, "use", "smoke")
+def profile(name: str) -> str:
+    return (ROOT / f"profiles/{name}.yaml").read_text()
+
+
+def graph_of(folder: Path) -> dict:
+    return YAML(typ="safe").load(folder / "dvc.yaml")
+
+
+def stage_of(folder: Path, name: str) -> dict:
+    found = graph_of(folder)["stages"][name]
+    return found.get("do", found)
+
+
+def code_of(folder: Path) -> dict[str, str]:
+    return YAML(typ="safe").load(folder / "code.yaml")
+
+
+def test_use_overwrites_a_profile_and_knows_those_of_the_folder_too(mine: Path) -> None:
+    done = sightline(mine, "use", "smoke")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("params.yaml is now profiles/smoke.yaml; git checkout params.yaml dvc.yaml brings")
-    assert params(checkout) == (checkout / "profiles/smoke.yaml").read_text()
+    assert done.stdout.startswith("params.yaml is now profile smoke; git checkout params.yaml dvc.yaml brings")
+    assert params(mine) == profile("smoke")
+    (mine / "profiles").mkdir()
+    (mine / "profiles/ours.yaml").write_text(profile("smoke").replace("threshold: 0.5", "threshold: 0.25"))
+    assert sightline(mine, "profiles").stdout.split() == ["demo", "ours", "paper", "phantom", "population", "smoke"]
+    assert sightline(mine, "use", "ours").returncode == 0
+    assert "threshold: 0.25" in params(mine)
 
 
-def test_use_refuses_to_overwrite_what_is_nowhere_else(checkout: Path) -> None:
+def test_use_refuses_to_overwrite_what_is_nowhere_else(mine: Path) -> None:
     """Changed and not committed: an error of one line that names the three ways on; --force is one of them."""
-    change(checkout, threshold=0.123)
-    before = params(checkout), (checkout / "dvc.yaml").read_text()
-    done = sightline(checkout, "use", "smoke")
+    change(mine, threshold=0.123)
+    before = params(mine), (mine / "dvc.yaml").read_text()
+    done = sightline(mine, "use", "smoke")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     for way in ("commit it", "sightline new FOLDER --profile smoke", "sightline use smoke --force"):
         assert way in done.stderr
-    assert (params(checkout), (checkout / "dvc.yaml").read_text()) == before
-    assert sightline(checkout, "use", "smoke", "--force").returncode == 0
-    assert params(checkout) == (checkout / "profiles/smoke.yaml").read_text()
+    assert (params(mine), (mine / "dvc.yaml").read_text()) == before
+    assert sightline(mine, "use", "smoke", "--force").returncode == 0
+    assert params(mine) == profile("smoke")
 
 
-def test_use_overwrites_a_commit_of_ones_own_but_without_git_nothing_but_profiles(checkout: Path) -> None:
-    change(checkout, threshold=0.123)
-    git(checkout, "commit", "-qam", "mine")
-    (checkout / "dvc.yaml").unlink()
-    assert "dvc.yaml: not found" in sightline(checkout, "use", "smoke").stderr  # so params.yaml was no obstacle
-    git(checkout, "checkout", "params.yaml")
-    shutil.rmtree(checkout / ".git")
-    assert "--force" in sightline(checkout, "use", "smoke").stderr
+def test_use_overwrites_a_commit_of_ones_own_but_without_git_nothing_but_profiles(mine: Path) -> None:
+    change(mine, threshold=0.123)
+    git(mine, "commit", "-qam", "mine")
+    (mine / "dvc.yaml").unlink()
+    assert "dvc.yaml: not found" in sightline(mine, "use", "smoke").stderr  # so params.yaml was no obstacle
+    git(mine, "checkout", "params.yaml")
+    shutil.rmtree(mine / ".git")
+    assert "--force" in sightline(mine, "use", "smoke").stderr
 
 
-def test_a_new_study_has_the_code_and_none_of_the_results(checkout: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
-    (checkout / "data/raw/train").mkdir()
-    done = sightline(checkout, "new", str(mine), "--profile", "paper")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{mine} is a study of its own, from profile `paper`; next: cd {mine} && dvc repro\n"
-    assert git(checkout, "status", "--porcelain") == ""
-    assert git(mine, "status", "--porcelain") == ""
-    assert git(mine, "log", "--format=%s") == "Study started from profile `paper`\n"
-    assert params(mine) == (checkout / "profiles/paper.yaml").read_text()
-    graph = YAML(typ="safe").load(mine / "dvc.yaml")
-    assert "resnet50-imagenet-gap" in graph["stages"]["train"]["foreach"]
-    assert not (mine / "metrics").exists()
-    assert [path.name for path in (mine / "data/raw").iterdir()] == ["README.md"]
-    assert not list(tmp_path.glob(".*.partial"))
-    recipe = subprocess.run(
-        ["make", "--no-print-directory", "-n", "repro"], cwd=mine, capture_output=True, text=True
-    ).stdout
-    assert recipe.rstrip().endswith("sightline summary")
+def test_a_new_study_is_committed_whole_and_has_no_code_and_no_results(mine: Path) -> None:
+    assert git(mine, "ls-files").split() == [
+        ".dvc/.gitignore", ".dvc/config", ".dvc/plots/threshold_sweep.json", ".dvcignore", ".gitignore", "Makefile",
+        "README.md", "code.yaml", "data/annotations/README.md", "data/lungs/README.md", "data/raw/README.md",
+        "dvc.yaml", "params.yaml", "study.mk",
+    ]  # fmt: skip
+    assert git(mine, "status", "--porcelain") == "?? metrics/\n"
+    assert git(mine, "log", "--format=%s") == "Study started from profile `phantom`\n"
+    assert params(mine) == profile("phantom")
+    assert "googlenet-scratch-gap" in graph_of(mine)["stages"]["train"]["foreach"]
+    assert not list(mine.parent.glob(".*.partial"))
+    for page in mine.glob("data/*/README.md"):
+        assert "](" not in page.read_text(), "a link to a page that the study does not have"
+
+
+def test_stages_run_the_installed_package_and_depend_on_its_code(mine: Path) -> None:
+    """Each stage is that of the checkout, but for its command and its code."""
+    ours = YAML(typ="safe").load(ROOT / "dvc.yaml")
+    assert list(graph_of(mine)["stages"]) == list(ours["stages"])
+    code = code_of(mine)
+    assert set(code) == {"sightline", "package", *SCRIPTS}
+    for name, file in SCRIPTS.items():
+        own, there = stage_of(mine, name), ours["stages"][name].get("do", ours["stages"][name])
+        assert own["cmd"] == there["cmd"].replace(f"src/{file}", f"-m sightline.stages.{file[:-3]}")
+        assert own["params"] == [*there.get("params", []), {"code.yaml": [name]}]
+        assert [own.get(kind) for kind in ("outs", "metrics", "plots")] == [
+            there.get(kind) for kind in ("outs", "metrics", "plots")
+        ]
+        assert not any(dep.startswith("src/") for dep in own["deps"])
+    before = (mine / "dvc.yaml").read_bytes(), (mine / "code.yaml").read_bytes()
+    assert sightline(mine, "sync").returncode == 0
+    assert ((mine / "dvc.yaml").read_bytes(), (mine / "code.yaml").read_bytes()) == before
+
+
+def test_sync_keeps_what_a_user_adds_and_renews_what_an_earlier_version_wrote(mine: Path) -> None:
+    yaml = YAML()
+    graph = yaml.load(mine / "dvc.yaml")
+    stages = graph["stages"]
+    stages["mine"] = {"cmd": "wc data/alignment.csv > lines.txt", "deps": ["data/alignment.csv"], "outs": ["lines.txt"]}
+    stages["prepare"]["outs"][0] = {"data/prepared/images.npy": {"push": False}}
+    stages["lungs"]["frozen"] = True
+    del stages["multiverse"]
+    stages["compare"]["outs"] = ["metrics/of-old.json"]
+    stages["of-old"] = {"cmd": "python -m sightline.stages.of_old"}
+    yaml.dump(graph, mine / "dvc.yaml")
+    assert sightline(mine, "sync").returncode == 0
+    ours = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    found = graph_of(mine)["stages"]
+    assert found["mine"] == stages["mine"]
+    assert found["prepare"]["outs"] == [{"data/prepared/images.npy": {"push": False}}, *ours["prepare"]["outs"][1:]]
+    assert found["lungs"]["frozen"] is True
+    assert found["compare"]["outs"] == ours["compare"]["outs"]
+    assert set(found) == {*ours, "mine"}
+
+
+def test_a_stage_refuses_to_run_with_other_code_than_the_study_names(mine: Path) -> None:
+    """Else DVC would write down that the named code made the results."""
+    code = (mine / "code.yaml").read_text()
+    (mine / "code.yaml").write_text(re.sub(r"^package: .*", "package: '0'", code, flags=re.MULTILINE))
+    done = stage("align", mine)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: code.yaml: written by another Sightline")
+    assert done.stderr.count("\n") == 1
+    (mine / "metrics/summary.json").write_text('{"study": {}}')
+    assert sightline(mine, "summary").stderr == done.stderr.replace("error: ", "note: ")
+    submitted = sightline(mine, "cluster", "submit", "--engine", "local")
+    assert submitted.stderr == done.stderr.replace("code.yaml", str(mine / "code.yaml"), 1)
+    assert sightline(mine, "sync").returncode == 0
+    assert (mine / "code.yaml").read_text() == code
+    assert sightline(mine, "summary").stderr == ""
+    assert stage("align", mine).stderr.startswith("error: data/consensus.npz")
 
 
 def test_a_new_study_starts_from_params_as_they_stand(
-    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So a change made here can move out; and from a new study starts another. Without a name Git cannot commit."""
-    change(checkout, threshold=0.123)
-    assert sightline(checkout, "new", str(tmp_path / "one")).returncode == 0
+    """So a change made here can move out. Without a name Git cannot commit."""
+    change(mine, threshold=0.123)
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "")
-    done = sightline(tmp_path / "one", "new", str(tmp_path / "two"))
+    done = sightline(mine, "new", str(tmp_path / "two"))
     assert done.returncode == 0, done.stderr
+    assert "from params.yaml as it stood" in done.stdout
     assert "not committed, as Git does not know you yet" in done.stdout
     assert "A  params.yaml" in git(tmp_path / "two", "status", "--porcelain")
-    assert params(tmp_path / "two") == params(checkout)
-    names = {path.relative_to(tmp_path / "one") for path in (tmp_path / "one/src").rglob("*")}
-    assert names == {path.relative_to(tmp_path / "two") for path in (tmp_path / "two/src").rglob("*")}
+    assert params(tmp_path / "two") == params(mine)
 
 
-def test_new_refuses_a_folder_that_is_taken_or_inside_and_a_wrong_profile(checkout: Path, tmp_path: Path) -> None:
+def test_where_no_params_lie_a_new_study_is_the_demonstration(tmp_path: Path) -> None:
+    done = sightline(tmp_path, "new", "mine")
+    assert done.returncode == 0, done.stderr
+    assert params(tmp_path / "mine") == profile("demo")
+
+
+def test_new_refuses_a_folder_that_is_taken_or_in_a_study_and_a_wrong_profile(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").touch()
     for words, reason in (
-        ([str(tmp_path / "taken")], "exists already; name a new folder"),
-        ([str(checkout / "studies/mine")], "lies in this study"),
-        ([str(tmp_path / "mine"), "--profile", "papr"], "did you mean paper?"),
+        (["taken"], "exists already; name a new folder"),
+        (["mine/studies/one"], f"lies in a study, whose Git and DVC would see it; name a folder outside {mine}"),
+        (["one", "--profile", "papr"], "did you mean paper?"),
     ):
-        done = sightline(checkout, "new", *words)
+        done = sightline(tmp_path, "new", *words)
         assert done.returncode == 1
         assert reason in done.stderr
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] in (["checkout", "taken"], ["taken", "checkout"])
-    done = sightline(tmp_path, "new", str(tmp_path / "mine"))
-    assert "run from the root" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "taken"}
 
 
-@has_dvc
-def test_dvc_runs_a_new_study(checkout: Path, tmp_path: Path) -> None:
-    """With the study's own code; the first stage, in seconds."""
-    mine = tmp_path / "mine"
-    assert sightline(checkout, "new", str(mine), "--profile", "smoke").returncode == 0
-    assert stages_run(dvc(mine, "repro", "prepare")) == ["prepare"]
-    assert (mine / "data/prepared/images.npy").is_file()
-    assert git(mine, "status", "--porcelain").split() == ["??", "dvc.lock"]
-    assert str(mine / "src") in subprocess.run(
-        [sys.executable, "-c", "import sys; sys.path.insert(0, 'src'); import sightline; print(sightline.__file__)"],
-        cwd=mine, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_runs_the_sightline_that_is_active_or_named(mine: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+    def make(*words: str, path: str) -> subprocess.CompletedProcess[str]:
+        command = [str(shutil.which("make")), "--no-print-directory", *words]
+        return subprocess.run(command, cwd=mine, env=environment | {"PATH": path}, capture_output=True, text=True)
+
+    programs = mine / "programs"
+    programs.mkdir()
+    for name in ("sightline", "dvc"):
+        (programs / name).write_text(f"#!/bin/sh\necho {name} $*\n")
+        (programs / name).chmod(0o755)
+    assert make("repro", path=f"{programs}:/usr/bin:/bin").stdout == "dvc repro\nsightline summary\n"
+    (programs / "sightline").unlink()
+    refused = make("repro", path="/usr/bin:/bin")
+    assert refused.returncode != 0
+    assert "error: no sightline here; activate the environment that has it, or: make setup SIGHTLINE=" in refused.stderr
+    recipe = make("-n", "setup", "SIGHTLINE=sightline.whl", path="/usr/bin:/bin").stdout
+    assert '.venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check "sightline.whl"' in recipe

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 if sys.argv[1:2] == ["score"]:  # before NumPy loads: there is a process for each core, and linear algebra takes one
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from sightline.study.errors import run_stage
+from sightline.study.errors import run_command
 from sightline.study.extras import missing_in
 from sightline.study_commands import add_experiments, add_new, add_profiles, add_summary, add_sync, add_use
 from sightline.subcommands import add_subcommand, shown_examples
@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> None:
     """Runs the command line."""
-    run_stage(_main)
+    run_command(_main)
 
 
 def _main() -> None:

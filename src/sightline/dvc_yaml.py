@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-from functools import cache
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from sightline.films import FILMS
+from sightline.stage_code import SCRIPTS, code_deps
+from sightline.study.code_file import CODE
 from sightline.study.models import (
     Entry,
     ExternalMaps,
@@ -22,76 +23,18 @@ from sightline.study.models import (
     trained_here,
 )
 
-# dvc stage -> its script; the stages that run once per model included
-SCRIPTS = {
-    "prepare": "prepare.py",
-    "augment-preview": "augment_preview.py",
-    "train": "train.py",
-    "predict": "predict.py",
-    "saliency": "saliency.py",
-    "import-maps": "import_maps.py",
-    "lungs": "lungs.py",
-    "lung-films": "lung_films.py",
-    "consensus": "consensus.py",
-    "reliability": "reliability.py",
-    "align": "align.py",
-    "bootstrap": "bootstrap.py",
-    "ladder": "ladder.py",
-    "verdict": "verdict.py",
-    "subgroups": "subgroups.py",
-    "compare": "compare.py",
-    "families": "families.py",
-    "population": "population.py",
-    "shortcut": "shortcut.py",
-    "faithfulness": "faithfulness.py",
-    "regions": "regions.py",
-    "consistency": "consistency.py",
-    "multiverse": "multiverse.py",
-    "report": "report.py",
-}
-
-# dvc stage -> the packages that it names as a folder: of which it uses most, or at least four files. Of others it names
-# files. Written down, not computed: a stage's dependencies change only where somebody says so. A new file in a folder
-# makes a stage stale that may not import it. That costs most stages seconds, but trains a network again: train names
-# no line that it does not import, and the stages of a trained network none that does not train it again, which a test
-# counts. Files are named of faithfulness, since neither of the stages faithfulness and regions is to run for a change
-# that concerns the other.
-FOLDERS = {
-    "prepare": ("images", "study"),
-    "augment-preview": ("study",),
-    "train": ("networks", "study"),
-    "predict": ("networks", "own_models", "study"),
-    "saliency": ("networks", "own_models", "saliency", "study"),
-    "import-maps": ("study",),
-    "lungs": ("study",),
-    "lung-films": ("study",),
-    "consensus": ("experts", "statistics", "study"),
-    "reliability": ("experts", "statistics", "study"),
-    "align": ("statistics", "study"),
-    "bootstrap": ("statistics", "study"),
-    "ladder": ("alignment", "statistics", "study"),
-    "verdict": ("judging", "statistics", "study"),
-    "subgroups": ("statistics", "study"),
-    "compare": ("statistics", "study"),
-    "families": ("statistics", "study"),
-    "population": ("statistics", "study"),
-    "shortcut": ("study",),
-    "faithfulness": ("networks", "own_models", "study"),
-    "regions": ("networks", "own_models", "study"),
-    "consistency": ("consistency", "networks", "own_models", "study"),
-    "multiverse": ("alignment", "statistics", "study"),
-    "report": ("report", "statistics", "study"),
-}
-
 FAMILY_TABLES = ("data/alignment.csv", "data/ladder.csv", "data/prepared/index.csv")  # what stage families reads
+KEPT = ("frozen", "always_changed", "meta")  # what `dvc freeze` and users add to a stage
 
 
-def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
-    """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the imports below `source`.
+def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path | None) -> None:
+    """Changes `graph`, a loaded dvc.yaml, in place so that it fits the models and the code.
 
-    Stage deps become: the stage's code in sorted order, then the data deps that stand there, then the files of each
-    model for the stages that gather them. The stages of one network run once per seed: `${key}` is the run and `item`
-    what `_trained`, `_own` and `_shown` return. Everything else of the file stays.
+    `source`: the folder src/ of a checkout, whose files the stages run and depend on; None where they run the installed
+    package and depend on their line in code.yaml. Stage deps become: the stage's code in sorted order, then the data
+    deps that stand there, then the files of each model for the stages that gather them. The stages of one network run
+    once per seed: `${key}` is the run and `item` what `_trained`, `_own` and `_shown` return. Everything else of the
+    file stays.
     """
     runs, entry_of_run = runs_of(models), entries_of_runs(models)
     networks, trained = classifying(runs), trained_here(runs)
@@ -145,8 +88,54 @@ def sync(graph: dict[str, Any], models: dict[str, Entry], source: Path) -> None:
         gone = (*listed, *FAMILY_TABLES) if name == "families" else listed
         kept = [dep for dep in stage["deps"] if not str(dep).startswith(gone)]
         keyed = [dep for dep in stage["deps"] if "${" in str(dep) and str(dep).startswith("data/saliency/")]
-        stage["deps"] = [*code_deps(source / script, FOLDERS[name]), *kept, *keyed, *gathered.get(name, [])]
-    graph["plots"][0]["training"]["y"] = dict.fromkeys(histories, "val_auroc")
+        code = code_deps(name, source) if source else []
+        stage["deps"] = [*code, *kept, *keyed, *gathered.get(name, [])]
+        _, *words = str(stage["cmd"]).split()
+        arguments = words[2:] if words[0] == "-m" else words[1:]
+        module = f"-m sightline.stages.{Path(script).stem}"
+        stage["cmd"] = " ".join(["python", f"src/{script}" if source else module, *arguments])
+        if source is None:
+            params = [
+                param for param in stage.get("params", []) if not (isinstance(param, dict) and CODE.name in param)
+            ]
+            stage["params"] = _inline(CommentedSeq([*params, _inline(CommentedMap({CODE.name: [name]}))]))
+    _training_plot(graph)["y"] = dict.fromkeys(histories, "val_auroc")
+
+
+def renew(graph: dict[str, Any], shipped: dict[str, Any]) -> None:
+    """Gives `graph`, a study's dvc.yaml, Sightline's stages as the dvc.yaml `shipped` has them, in place.
+
+    Stages, plots and metrics of the user's own stay. So does what a user or DVC adds to a stage of ours: `KEPT`, and
+    options of its outputs, such as `push: false`.
+    """
+    stages = graph["stages"]
+    for name in [name for name, stage in stages.items() if _is_ours(stage) and name not in SCRIPTS]:
+        del stages[name]  # of an earlier version
+    for name in SCRIPTS:
+        ours = deepcopy(shipped["stages"][name])
+        now, new = (stage.get("do", stage) for stage in (stages.get(name, {}), ours))
+        new |= {key: now[key] for key in KEPT if key in now}
+        for kind in ("outs", "metrics", "plots"):
+            options = {
+                path: chosen for out in now.get(kind, []) if isinstance(out, dict) for path, chosen in out.items()
+            }
+            for place, out in enumerate(new.get(kind, [])):
+                path, own = (out, {}) if isinstance(out, str) else next(iter(out.items()))
+                if set(options.get(path, {})) - set(own):
+                    new[kind][place] = {path: {**options[path], **own}}
+        stages[name] = ours
+    plots = graph.setdefault("plots", [])
+    if not any("training" in plot for plot in plots):
+        plots.insert(0, deepcopy(_training_plot(shipped, whole=True)))
+
+
+def _is_ours(stage: dict[str, Any]) -> bool:
+    return str(stage.get("do", stage).get("cmd", "")).startswith("python -m sightline.stages.")
+
+
+def _training_plot(graph: dict[str, Any], whole: bool = False) -> dict[str, Any]:
+    plot: dict[str, Any] = next(plot for plot in graph["plots"] if "training" in plot)
+    return plot if whole else plot["training"]
 
 
 def _trained(name: str, entry: Entry) -> dict[str, str]:
@@ -178,62 +167,10 @@ def _shown(key: str, name: str, entry: Entry) -> dict[str, str]:
 
 def _lines(items: dict[str, dict[str, str]]) -> dict[str, CommentedMap]:
     """Copies that YAML writes in braces; copies, since one mapping written twice would be an anchor."""
-    lines = {key: CommentedMap(item) for key, item in items.items()}
-    for line in lines.values():
-        line.fa.set_flow_style()
-    return lines
+    return {key: _inline(CommentedMap(item)) for key, item in items.items()}
 
 
-def code_deps(script: Path, folders: tuple[str, ...]) -> list[str]:
-    """The code that a stage depends on, as dvc.yaml writes it, sorted: the packages `folders` whole, else files."""
-    whole = {f"{script.parent.name}/sightline/{package}" for package in folders}
-    files = [file for file in imported_files(script) if not any(file.startswith(f"{folder}/") for folder in whole)]
-    return sorted([*whole, *files])
-
-
-def imported_files(script: Path) -> list[str]:
-    """The files below `script`'s folder that it imports, transitively, itself among them, and their data files.
-
-    Paths as dvc.yaml writes them (`src/...`), sorted. A data file counts where a module names it as a text that ends
-    in .json, by its path below `sightline`.
-    """
-    root = script.parent
-    seen: set[Path] = set()
-    waiting = [script]
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        if path.suffix == ".py":
-            waiting += [found for found in _local_names(path.read_text(), root) if found not in seen]
-    return sorted(f"{root.name}/{path.relative_to(root).as_posix()}" for path in seen)
-
-
-def _local_names(text: str, root: Path) -> list[Path]:
-    modules, data = _named(text)
-    found = [root / "sightline" / name for name in data if (root / "sightline" / name).is_file()]
-    for name in modules:
-        path = root.joinpath(*name.split("."))
-        files = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
-        found += files
-        if files:  # importing a module runs the packages that hold it
-            packages = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(root)]
-            found += [package for package in packages if package.is_file()]
-    # sightline/__init__.py holds the names of the API, which load no code of a stage: a new name retrains nothing
-    return [file for file in found if file != root / "sightline" / "__init__.py"]
-
-
-@cache  # most files are imported by many stages
-def _named(text: str) -> tuple[list[str], list[str]]:
-    """Modules that a module may import, and data files that it may read."""
-    modules: list[str] = []
-    data: list[str] = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules += [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".json"):
-            data.append(node.value)
-    return modules, data
+def _inline(value: Any) -> Any:
+    """A CommentedMap or CommentedSeq that YAML writes in braces or brackets."""
+    value.fa.set_flow_style()
+    return value

@@ -11,8 +11,10 @@ from sightline.study.errors import StudyError
 
 def add_new(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `sightline new` and its run."""
-    parser.add_argument("folder", type=Path, help="new folder outside this one; becomes a Git and DVC repository")
-    parser.add_argument("--profile", help="its params.yaml (default: this folder's params.yaml as it stands)")
+    parser.add_argument("folder", type=Path, help="new folder outside of any study; becomes a Git and DVC repository")
+    parser.add_argument(
+        "--profile", help="its params.yaml (default: this folder's params.yaml as it stands, else demo)"
+    )
 
     def run(arguments: argparse.Namespace) -> None:
         from sightline.study_folder import new
@@ -42,7 +44,7 @@ def add_sync(parser: argparse.ArgumentParser) -> None:
         from sightline.study_folder import sync_file
 
         sync_file(Path())
-        print("dvc.yaml fits params.yaml")
+        print("dvc.yaml fits params.yaml and the code")
 
     parser.set_defaults(run=run)
 
@@ -51,7 +53,9 @@ def add_profiles(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `sightline profiles` and its run."""
 
     def run(arguments: argparse.Namespace) -> None:  # noqa: ARG001
-        print("\n".join(sorted(path.stem for path in Path("profiles").glob("*.yaml"))))
+        from sightline.study_folder import profiles
+
+        print("\n".join(sorted(profiles())))
 
     parser.set_defaults(run=run)
 
@@ -61,6 +65,7 @@ def add_summary(parser: argparse.ArgumentParser) -> None:
 
     def run(arguments: argparse.Namespace) -> None:  # noqa: ARG001
         from sightline.report.summary import ending
+        from sightline.study.code_file import other_code
         from sightline.study.files import read_json
         from sightline.study.models import Models, runs_of
         from sightline.study.parameters import read_params
@@ -68,6 +73,8 @@ def add_summary(parser: argparse.ArgumentParser) -> None:
         stored = read_json("metrics/summary.json")
         models = [model for model in runs_of(read_params(Models).models) if model in stored]  # as in params.yaml
         print(ending({model: stored[model] for model in models} | stored))
+        if problem := other_code():
+            print(f"note: {problem}", file=sys.stderr)
 
     parser.set_defaults(run=run)
 

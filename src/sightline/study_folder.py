@@ -1,54 +1,76 @@
-"""The folder of a study: the profile in its params.yaml, its dvc.yaml, and a new folder beside this one."""
+"""The folder of a study: the profile in its params.yaml, its dvc.yaml and code.yaml, and a new study in a folder."""
 
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
-from sightline.dvc_yaml import sync
+from sightline.dvc_yaml import renew, sync
+from sightline.stage_code import fingerprints
+from sightline.study.code_file import CODE, own_version, package_digest
 from sightline.study.errors import StudyError
 from sightline.study.files import not_written, write_text, written_whole
 from sightline.study.models import Models, runs_of
 from sightline.study.parameters import read_params
+from sightline.study_template import FILES, PROFILES, files_in, template
 
-# what a study needs to run, to be published and to start another; no results, and none of the user's data
-COPIED = (
-    *("src", "profiles", "params.yaml", "dvc.yaml", "study.mk", "pyproject.toml", "requirements.lock", "LICENSE"),
-    *(".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config", ".dvc/plots"),
-    *("data/annotations/README.md", "data/lungs/README.md", "data/raw/README.md"),
-)
-NOT_COPIED = ("__pycache__", "*.egg-info", "*.partial")
+HEADER = """\
+# The graph of the study. `sightline sync`, which `sightline use <profile>` calls too, fits Sightline's own stages to
+# params.yaml's models and to the installed Sightline; stages, plots and metrics of your own stay as you write them.
+"""
+CODE_HEADER = """\
+# Written by `sightline new` and `sightline sync`, not to be edited: the Sightline of this study, and the fingerprint of
+# the code of each stage, which its stage in dvc.yaml depends on. After an upgrade of Sightline: sightline sync, then
+# dvc repro, which repeats the stages whose code is another.
+"""
 README = """# {name}
 
-A study of Sightline, started from {origin}. `params.yaml` has every choice, each with its meaning.
+A study of Sightline {version}, started from {origin}. `params.yaml` has every choice, each with its meaning.
 
 ```
-dvc repro     # runs what is stale; in an environment that has Sightline
-make repro    # the same, in an environment of its own, .venv
+dvc repro     # runs what is stale, with the Sightline of the active environment
+make repro    # the same, and prints the verdict at the end
 ```
 
-Then open `plots/report.html`. Commit `params.yaml`, `dvc.yaml`, `dvc.lock`, `metrics/` and `plots/` together.
+Then open `plots/report.html`. Commit `params.yaml`, `dvc.yaml`, `dvc.lock`, `code.yaml`, `metrics/` and `plots/`
+together.
+
+The code of the stages is not here: it is that of the installed Sightline, and `code.yaml` says which. After an upgrade:
+`sightline sync`, then `dvc repro`, which repeats the stages whose code has changed.
+
+For an environment of the study's own, .venv, say where Sightline comes from, a wheel, a checkout or an address:
+`make setup SIGHTLINE=<folder>/sightline-{version}-py3-none-any.whl`. There is no default: a package index may have
+another package under this name.
 """
+BY_DEFAULT = "demo"
+"""The profile of a study that is started where no params.yaml lies."""
+
+
+def profiles() -> dict[str, Path]:
+    """The file of each profile by its name: those that Sightline ships, and those in this folder's profiles/."""
+    folders = (template(), Path())
+    return {path.stem: folder / path for folder in folders for path in files_in(folder, PROFILES)}
 
 
 def profile_path(profile: str) -> Path:
-    """profiles/<profile>.yaml; StudyError with the nearest name where there is none, or where it is wrong."""
-    path = Path("profiles") / f"{profile}.yaml"
-    if not path.is_file():
-        names = sorted(file.stem for file in Path("profiles").glob("*.yaml"))
-        close = difflib.get_close_matches(profile, names, n=1)
+    """The file of a profile; StudyError with the nearest name where there is none, or where it is wrong."""
+    found = profiles()
+    if profile not in found:
+        close = difflib.get_close_matches(profile, found, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise StudyError(f"profiles: no profile {profile!r}{hint}; available: {', '.join(names) or 'none'}")
-    runs_of(read_params(Models, path).models)
-    return path
+        raise StudyError(f"profiles: no profile {profile!r}{hint}; available: {', '.join(sorted(found))}")
+    runs_of(read_params(Models, found[profile]).models)
+    return found[profile]
 
 
 def use(profile: str, force: bool) -> None:
-    """Copies profiles/<profile>.yaml over params.yaml and syncs dvc.yaml; a wrong profile changes nothing.
+    """Copies the profile over params.yaml and syncs dvc.yaml; a wrong profile changes nothing.
 
     StudyError, and nothing changed, where params.yaml has content that no commit and no profile holds, unless `force`.
     """
@@ -61,39 +83,58 @@ def use(profile: str, force: bool) -> None:
     with written_whole(params) as beside:
         beside.write_bytes(path.read_bytes())
     sync_file(Path())
-    print(f"params.yaml is now {path}; git checkout params.yaml dvc.yaml brings the committed study back")
+    print(f"params.yaml is now profile {profile}; git checkout params.yaml dvc.yaml brings the committed study back")
 
 
 def sync_file(root: Path) -> None:
-    """Rewrites dvc.yaml to fit params.yaml and the stages' imports."""
-    path = root / "dvc.yaml"
+    """Rewrites dvc.yaml to fit params.yaml and the code: the stages' imports in src/, else the installed package.
+
+    The latter gives the study Sightline's stages as this version has them, and its code.yaml.
+    """
+    path, source = root / "dvc.yaml", root / "src"
     if not path.is_file():
-        raise StudyError("dvc.yaml: not found; run from the project's root")
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
+        raise StudyError("dvc.yaml: not found; run from the study's folder (sightline new FOLDER starts one)")
+    has_code = (source / "sightline/stages").is_dir()
+    yaml = _yaml()
     graph = yaml.load(path)
-    sync(graph, read_params(Models, root / "params.yaml").models, root / "src")
+    models = read_params(Models, root / "params.yaml").models
+    if not has_code:
+        renew(graph, _yaml().load(template() / "dvc.yaml"))
+    sync(graph, models, source if has_code else None)
+    if not has_code:
+        _write_code(root / CODE)
     with written_whole(path) as beside, open(beside, "w") as file:
         yaml.dump(graph, file)
 
 
-def new(folder: Path, profile: str | None) -> None:
-    """Makes `folder` a study of its own: this folder's code, with a params.yaml, a DVC and a Git repository of its own.
+def _yaml() -> Any:
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
 
-    params.yaml is that of `profile`, else this folder's as it stands. Nothing else of this study comes along: no data,
-    no results. This folder stays as it is. StudyError, and nothing written, where `folder` holds files or lies in this
-    folder, or without Git.
+
+def _write_code(path: Path) -> None:
+    values = {"sightline": own_version(), "package": package_digest(), **fingerprints()}
+    write_text(path, CODE_HEADER + "".join(f"{name}: {value!r}\n" for name, value in values.items()))
+
+
+def new(folder: Path, profile: str | None) -> None:
+    """Makes `folder` a study: params.yaml, dvc.yaml and what goes with them, a DVC and a Git repository of its own.
+
+    params.yaml is that of `profile`, else this folder's as it stands, else that of the profile `demo`. Nothing else of
+    this folder comes along, and no code: stages are run by the installed Sightline. StudyError, and nothing written,
+    where `folder` holds files or lies in a study, or without Git.
     """
-    here = Path.cwd().resolve()
-    if missing := [name for name in ("dvc.yaml", "study.mk", "src", "profiles") if not Path(name).exists()]:
-        raise StudyError(
-            f"{here}: has no {', '.join(missing)}; run from the root of Sightline's checkout or of a study"
-        )
-    params = Path("params.yaml") if profile is None else profile_path(profile)
+    origin = "params.yaml as it stood"
+    if profile is None and not Path("params.yaml").is_file():
+        profile = BY_DEFAULT
+    params = Path("params.yaml")
+    if profile is not None:
+        params, origin = profile_path(profile), f"profile `{profile}`"
     folder = folder.resolve()
-    if folder.is_relative_to(here):
-        raise StudyError(f"{folder}: lies in this study, whose Git and DVC would see it; name a folder outside {here}")
+    if holder := next((parent for parent in folder.parents if (parent / ".dvc").is_dir()), None):
+        raise StudyError(f"{folder}: lies in a study, whose Git and DVC would see it; name a folder outside {holder}")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise StudyError(f"{folder}: exists already; name a new folder")
     if shutil.which("git") is None:
@@ -101,10 +142,9 @@ def new(folder: Path, profile: str | None) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
     try:
-        _copy(here, partial)
+        _copy(template(), partial)
         shutil.copyfile(params, partial / "params.yaml")
-        origin = "params.yaml as it stood" if profile is None else f"profile `{profile}`"
-        write_text(partial / "README.md", README.format(name=folder.name, origin=origin))
+        write_text(partial / "README.md", README.format(name=folder.name, origin=origin, version=own_version()))
         write_text(partial / "Makefile", "include study.mk\n")
         sync_file(partial)
         is_committed = _begin_repository(partial, f"Study started from {origin}")
@@ -118,14 +158,14 @@ def new(folder: Path, profile: str | None) -> None:
         print(f"its files are not committed, as Git does not know you yet: git -C {folder} commit -m 'Study started'")
 
 
-def _copy(here: Path, to: Path) -> None:
-    for name in COPIED:
-        source, target = here / name, to / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED))
-        elif source.is_file():
-            shutil.copy2(source, target)
+def _copy(source: Path, to: Path) -> None:
+    """The template's files: dvc.yaml with a study's header, and pages without links to pages that a study lacks."""
+    for name in files_in(source, FILES):
+        text = (source / name).read_text(encoding="utf-8")
+        if name.name == "dvc.yaml":
+            text = HEADER + re.sub(r"\A(#.*\n)+", "", text)
+        text = re.sub(r"\[([^]]+)\]\(\.\./[^)]+\)", r"\1", text) if name.suffix == ".md" else text
+        write_text(to / name, text)
 
 
 def _begin_repository(folder: Path, message: str) -> bool:
@@ -139,7 +179,7 @@ def _begin_repository(folder: Path, message: str) -> bool:
 def _is_kept_elsewhere(params: Path) -> bool:
     """Whether the last commit or a profile has the same bytes."""
     content = params.read_bytes()
-    if any(content == path.read_bytes() for path in Path("profiles").glob("*.yaml")):
+    if any(content == path.read_bytes() for path in profiles().values()):
         return True
     if shutil.which("git") is None:
         return False

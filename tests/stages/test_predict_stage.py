@@ -129,7 +129,7 @@ def test_what_cannot_be_checked_says_so(prepared: Path, tmp_path: Path) -> None:
     done = sightline(prepared, "model", "check", "our")
     assert "did you mean ours?" in done.stderr
     done = stage("predict", prepared)
-    assert done.stderr == "error: name one model of params.yaml: python src/predict.py <key>\n"
+    assert done.stderr == "error: name one model of params.yaml: python -m sightline.stages.predict <key>\n"
     empty = study(tmp_path / "empty")
     change(empty, models={"ours": {"code": "models/ours.py"}})
     done = sightline(empty, "model", "check", "ours")

@@ -35,6 +35,7 @@ from sightline.cluster.status import (
 )
 from sightline.cluster.submission import is_submitting, last_problem, log_of, new_submission, only_one, submissions
 from sightline.counts import counted
+from sightline.study.code_file import CODE, other_code
 from sightline.study.errors import StudyError
 from sightline.study.files import write_text
 from sightline.subcommands import add_subcommand
@@ -88,6 +89,8 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
     With --dry-run prints the script instead, for the shared stages as they are.
     """
     _refuse_options(arguments)
+    if problem := other_code(root / CODE):
+        raise StudyError(problem)
     folder = root / FOLDER
     if arguments.dry_run:
         knowledge, todo, _ = _planned(root, folder, runs_shared=False)

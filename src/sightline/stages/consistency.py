@@ -62,7 +62,7 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml: python src/consistency.py <key>")
+        raise StudyError("name one model of params.yaml: python -m sightline.stages.consistency <key>")
     key = sys.argv[1]
     params = read_params(Params)
     read_classifying(key)  # refuses an unknown key, also where nothing is measured

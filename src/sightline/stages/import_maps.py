@@ -27,7 +27,7 @@ from sightline.study.parameters import read_entry
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one external model of params.yaml: python src/import_maps.py <key>")
+        raise StudyError("name one external model of params.yaml: python -m sightline.stages.import_maps <key>")
     key = sys.argv[1]
     entry: ExternalMaps = read_entry(ExternalMaps, "models", key)
     index = read_csv(INDEX, {"image": str, "split": str, "source": str})

@@ -37,12 +37,12 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml: python src/predict.py <key>")
+        raise StudyError("name one model of params.yaml: python -m sightline.stages.predict <key>")
     key = sys.argv[1]
     params = read_params(Params)
     entry, _ = read_classifying(key)
     if isinstance(entry, Network):
-        raise StudyError(f"models.{key}: is trained by this study: python src/train.py {key}")
+        raise StudyError(f"models.{key}: is trained by this study: python -m sightline.stages.train {key}")
     index = read_csv(INDEX, {"image": str, "split": str, "label": int, "patient": str})
     others = index[index["split"] != "train"].reset_index(names="row")
     images_N = np.load(FILMS[entry.input], mmap_mode="r", allow_pickle=False)[others["row"].to_numpy()]

@@ -58,7 +58,7 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml: python src/regions.py <key>")
+        raise StudyError("name one model of params.yaml: python -m sightline.stages.regions <key>")
     key = sys.argv[1]
     params = read_params(Params)
     entry, number = read_classifying(key)

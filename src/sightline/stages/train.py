@@ -45,7 +45,9 @@ class Params:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        raise StudyError("name one model of params.yaml, or a further seed of one: python src/train.py <key>[-seed2]")
+        raise StudyError(
+            "name one model of params.yaml, or a further seed: python -m sightline.stages.train <key>[-seed2]"
+        )
     key = sys.argv[1]
     params = read_params(Params)
     entry, number = read_network(key)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from sightline.study.code_file import other_code
 from sightline.study.extras import missing_in
 
 # what a user can correct: no permission, a read-only disk, a file in a folder's place or the reverse, a full disk
@@ -43,7 +44,21 @@ def disk_advice(error: OSError) -> str:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Runs a stage's or a command's `main`; a StudyError becomes `error: ...` on stderr and exit code 1.
+    """Runs a stage's `main` as `run_command` does, unless the study was written for another Sightline.
+
+    DVC would write down that the code of code.yaml made the results.
+    """
+
+    def checked() -> None:
+        if problem := other_code():
+            raise StudyError(problem)
+        main()
+
+    run_command(checked)
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Runs a command's `main`; a StudyError becomes `error: ...` on stderr and exit code 1.
 
     So does a file or folder that may not be read or written, and a package that is not installed; any other error of
     the system keeps its traceback.
