@@ -1,8 +1,9 @@
 # What make does in any study's folder: the checkout's Makefile includes it, and so does that of `sightline new`.
-# PYTHON is any Python 3.11 or newer. SIGHTLINE is what pip installs into .venv in a study that is no checkout: a wheel, a
-# checkout's folder, an address. Without it, and without .venv, make uses the Sightline of the active environment. It is
-# no name by default: the package index may have another package under ours.
+# PYTHON is any Python 3.11 or newer. SIGHTLINE is what pip installs into .venv in a study that is no checkout, a wheel or
+# a checkout's folder, with EXTRAS (EXTRAS=train,dicom). Without it, and without .venv, make uses the Sightline of the
+# active environment. There is no default: package indexes have a project of another author under this name.
 PYTHON ?= python3
+EXTRAS ?= train
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # NumPy's small products are not worth its threads, which spin while they wait: stage consensus at 128 pixels took 12.5 s
@@ -51,7 +52,7 @@ else ifdef SIGHTLINE
 .PHONY: .venv/.installed
 .venv/.installed:
 	$(ENVIRONMENT)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check "$(SIGHTLINE)"
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check "$(SIGHTLINE)[$(EXTRAS)]"
 	touch $@
 else
 .PHONY: .venv/.installed

@@ -221,4 +221,7 @@ def test_make_runs_the_sightline_that_is_active_or_named(mine: Path) -> None:
     assert refused.returncode != 0
     assert "error: no sightline here; activate the environment that has it, or: make setup SIGHTLINE=" in refused.stderr
     recipe = make("-n", "setup", "SIGHTLINE=sightline.whl", path="/usr/bin:/bin").stdout
-    assert '.venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check "sightline.whl"' in recipe
+    assert (
+        '.venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check "sightline.whl[train]"'
+        in recipe
+    )

@@ -6,6 +6,7 @@ import difflib
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sightline.dvc_yaml import renew, sync
 from sightline.stage_code import fingerprints
 from sightline.study.code_file import CODE, own_version, package_digest
 from sightline.study.errors import StudyError
+from sightline.study.extras import missing_package
 from sightline.study.files import not_written, write_text, written_whole
 from sightline.study.models import Models, runs_of
 from sightline.study.parameters import read_params
@@ -44,9 +46,9 @@ together.
 The code of the stages is not here: it is that of the installed Sightline, and `code.yaml` says which. After an upgrade:
 `sightline sync`, then `dvc repro`, which repeats the stages whose code has changed.
 
-For an environment of the study's own, .venv, say where Sightline comes from, a wheel, a checkout or an address:
-`make setup SIGHTLINE=<folder>/sightline-{version}-py3-none-any.whl`. There is no default: a package index may have
-another package under this name.
+For an environment of the study's own, .venv, say where Sightline comes from, a wheel or a checkout:
+`make setup SIGHTLINE=<folder>/sightline-{version}-py3-none-any.whl`. There is no default: package indexes have
+a project of another author under this name.
 """
 BY_DEFAULT = "demo"
 """The profile of a study that is started where no params.yaml lies."""
@@ -154,6 +156,8 @@ def new(folder: Path, profile: str | None) -> None:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     print(f"{folder} is a study of its own, from {origin}; next: cd {folder} && dvc repro")
+    if find_spec("dvc") is None:
+        print(f"first, {missing_package('dvc')}")
     if not is_committed:
         print(f"its files are not committed, as Git does not know you yet: git -C {folder} commit -m 'Study started'")
 
