@@ -16,20 +16,17 @@ class Extra:
     purpose: str
     """What needs them, in words."""
     modules: tuple[str, ...]
-    """Their names in an import statement."""
+    """Their names in an import statement, and those that come with them."""
 
 
 # those for users; pyproject.toml has their packages, and the extras of contributors
 EXTRAS = {
-    "annotate": Extra(
-        "the experts' page, and COCO files",
-        ("fastapi", "pycocotools", "pydantic", "sqlalchemy", "starlette", "uvicorn"),
-    ),
+    "annotate": Extra("the experts' page", ("fastapi", "pydantic", "sqlalchemy", "starlette", "uvicorn")),
     "dicom": Extra("DICOM films", ("gdcm", "jpeg_ls", "pydicom")),
     "onnx": Extra("own models that are ONNX files", ("onnxruntime",)),
     "postgres": Extra("an experts' page whose store is PostgreSQL", ("psycopg",)),
     "timm": Extra("architectures of timm", ("timm",)),
-    "train": Extra("networks and studies", ("dvc", "dvc_data", "safetensors", "torch", "torchvision")),
+    "train": Extra("networks and studies", ("dvc", "dvc_data", "safetensors", "torch", "torchvision", "voluptuous")),
 }
 
 
