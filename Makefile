@@ -1,7 +1,7 @@
 # Everything a user types; study.mk has what any study's folder needs: repro, experiments, fresh, setup, clean.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-.PHONY: test test-slow wheel bench docs lint lint-javascript lock
+.PHONY: test test-slow wheel bench docs notebooks lint lint-javascript lock
 
 test: setup lint ## lint, types and the fast tests, a process for each core up to four
 	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
@@ -20,6 +20,9 @@ docs: .venv/.docs ## the site of the documentation, build/docs/index.html; fails
 	rm -rf build/docs
 	python -m sphinx --quiet --fail-on-warning --keep-going --builder html --conf-dir docs . build/docs
 	python docs/check_site.py build/docs
+
+notebooks: setup ## runs docs/notebooks and writes into them what their cells show
+	python docs/run_notebooks.py
 
 .venv/.docs: .venv/.installed docs/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r docs/requirements.lock
