@@ -23,6 +23,7 @@ from sightline.own_models.network import OwnNetwork
 from sightline.scoring.request import one_error
 from sightline.study.errors import StudyError
 
+WIDTH = 78  # of the printed lines, in characters: about a page of the site
 BINS = 10  # of the calibration error: classification.bins of the profiles
 
 
@@ -44,7 +45,7 @@ class ModelCheck:
         return findings(self.results)
 
     def __repr__(self) -> str:
-        return "\n".join(printed("the model", self.results))
+        return "\n".join(printed("the model", self.results, WIDTH))
 
 
 def check_model(

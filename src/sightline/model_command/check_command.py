@@ -81,14 +81,17 @@ def own_entry(key: str) -> OwnModel:
     return entry
 
 
-def printed(key: str, result: Result) -> list[str]:
-    """The lines of the terminal: what the model is, a line or two per check, the methods, and whether it is ready."""
+def printed(key: str, result: Result, width: int = WIDTH) -> list[str]:
+    """The lines of the terminal: what the model is, a line or two per check, the methods, and whether it is ready.
+
+    `width`: characters of a line, at most.
+    """
     lines = [key]
     for words in model_words(result):
-        lines += wrap(words, WIDTH, initial_indent="  ", subsequent_indent="    ")
+        lines += wrap(words, width, initial_indent="  ", subsequent_indent="    ")
     for finding in findings(result):
         text = f"{finding.words} {finding.remedy}".strip()
-        lines += wrap(text, WIDTH, initial_indent=f"  {finding.status:9}", subsequent_indent=" " * 11)
+        lines += wrap(text, width, initial_indent=f"  {finding.status:9}", subsequent_indent=" " * 11)
     for words in methods_words(result):
-        lines += wrap(words, WIDTH, initial_indent="  ", subsequent_indent="    ")
+        lines += wrap(words, width, initial_indent="  ", subsequent_indent="    ")
     return [*lines, conclusion(result)]
