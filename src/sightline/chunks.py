@@ -6,6 +6,7 @@ that is cut short, damaged or of another run counts as missing.
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -101,18 +102,18 @@ def in_chunks(
     name: str,
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
-    few: int = 1,
+    patience: float = 0,
     meanwhile: Callable[[], None] | None = None,
 ) -> Sequence[Arrays]:
     """The arrays of each item, in order: in memory, or, with `kept`, in its files, of which missing ones are computed.
 
-    `told` is called with the number of each item as its result is there. `few`: so many are computed by this process.
-    `meanwhile`: of `in_processes`.
+    `told` is called with the number of each item as its result is there. `patience`: seconds in which this
+    process works by itself, before others start for what is left then; `meanwhile`: of `in_processes`.
     """
     told = told or (lambda _: None)
     if kept is None:
         found = []
-        for number, arrays in enumerate(_results(function, state, items, few, meanwhile)):
+        for number, arrays in enumerate(_results(function, state, items, patience, meanwhile)):
             found.append(arrays)
             told(number)
         return found
@@ -123,7 +124,7 @@ def in_chunks(
         else:
             missing.append(number)
     work: tuple[Any, ...] = (function, state, items, name, kept)
-    for number in _results(_kept, work, missing, few, meanwhile):
+    for number in _results(_kept, work, missing, patience, meanwhile):
         told(number)
     return Made(partial(kept.stored, name), range(len(items)))
 
@@ -132,12 +133,14 @@ def _results(
     function: Callable[[State, Item], Result],
     state: State,
     items: Sequence[Item],
-    few: int,
+    patience: float,
     meanwhile: Callable[[], None] | None,
 ) -> Iterator[Result]:
-    if len(items) > few:
-        return in_processes(function, state, items, meanwhile)
-    return (function(state, item) for item in items)
+    done, begun = 0, time.monotonic()
+    while done < len(items) and time.monotonic() - begun < patience:
+        yield function(state, items[done])
+        done += 1
+    yield from in_processes(function, state, items[done:], meanwhile)
 
 
 def _kept(work: tuple[Any, ...], number: int) -> int:

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from sightline.chunks import KEY, Kept
-from sightline.scoring import command
+from sightline.scoring import command, work
 from sightline.scoring.gather import gather
-from sightline.scoring.work import CHUNK, FEW, Work
+from sightline.scoring.work import CHUNK, Work
 
-IMAGES = FEW * CHUNK + 40  # read by processes of their own where there is more than one core
+IMAGES = 2 * CHUNK + 40
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +130,10 @@ def test_rows_that_were_lost_are_made_again(tmp_path: Path) -> None:
 
 
 def test_steps_give_one_result_for_each_item_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    for workers in ("1", "2"):
+    for workers, patience in (("1", 0), ("2", 0), ("2", 1e-6), ("2", 9)):
         monkeypatch.setenv("SIGHTLINE_WORKERS", workers)
-        for num_items in (0, 1, CHUNK, FEW * CHUNK + 1, 5 * CHUNK):
+        monkeypatch.setattr(work, "PATIENCE", patience)
+        for num_items in (0, 1, CHUNK, 2 * CHUNK + 1, 5 * CHUNK):
             assert Work().each("numbers", abs, range(-num_items, 0)) == [*range(num_items, 0, -1)]
             with pytest.raises(TypeError, match="has no len"):
                 Work().each("numbers", len, [*range(num_items + 1)])

@@ -23,8 +23,8 @@ from sightline.chunks import Kept, in_chunks
 from sightline.rows_on_disk import RowFile
 from sightline.scoring.progress import progress
 
-CHUNK = 64  # items whose results come together: some ten seconds' work for the largest films
-FEW = 2  # chunks that this process works on by itself: others start a process for each core, which takes longer
+CHUNK = 32  # items whose results come together: some five seconds' work for the largest films
+PATIENCE = 0.2  # seconds in which this process works by itself: to start one for each core takes 0.05
 Item = TypeVar("Item")
 
 
@@ -73,7 +73,7 @@ class Work:
     def _results(self, what: str, step: _Step[Any]) -> list[Any]:
         with progress(what, len(step.items), "files") as told:
             chunks = in_chunks(
-                _chunk, step, step.starts, step.name, self.kept, lambda number: told(len(step.rows(number))), FEW
+                _chunk, step, step.starts, step.name, self.kept, lambda number: told(len(step.rows(number))), PATIENCE
             )
             return [of_item for arrays in chunks for of_item in json.loads(arrays["known"].tobytes())]
 
