@@ -21,6 +21,7 @@ from pathlib import Path
 
 from sightline.alignment.region_scores import SCORES
 from sightline.formats.readers import FORMATS
+from sightline.processes import keep_freed_memory
 from sightline.scoring.progress import progress
 from sightline.scoring.request import Request, one_error, wrong_settings
 from sightline.scoring.resuming import resumed
@@ -107,6 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Scores and writes everything; StudyError lists all problems with the inputs."""
+    keep_freed_memory()
     request = _request(arguments)
     if problems := wrong_settings(request):
         raise one_error(problems, "setting")
