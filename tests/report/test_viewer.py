@@ -8,6 +8,7 @@ import io
 import json
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,11 @@ def test_films_on_two_grids_are_refused() -> None:
         shown_of([*films(1), other])
 
 
+def without_predictions(film: Film) -> Film:
+    marks = {model: replace(mark, outcome="", probability=float("nan")) for model, mark in film.marks.items()}
+    return replace(film, finding="", marks=marks)
+
+
 def test_the_tables_say_what_the_viewer_shows() -> None:
     shown = shown_of(films(2))
     frame = films_frame(shown)
@@ -136,6 +142,10 @@ def test_the_tables_say_what_the_viewer_shows() -> None:
     table = films_table(shown)
     assert table.count("<tr>") == 3
     assert "TP<br><small>0.250</small>" in table
+    assert "Label" not in table  # of films without one
+    assert "Label" in films_table(shown_of([replace(film, finding="pneumonia") for film in films(2)]))
+    bare = shown_of([without_predictions(film) for film in films(2)])
+    assert "outcome" not in films_table(bare)
     assert list(films_frame(None).columns) == ["image", "model", "label", "agreement", "outcome", "probability"]
 
 

@@ -72,8 +72,9 @@ def profession_figure(professions: pd.DataFrame) -> str:
         axes.barh(np.arange(len(frame)), frame["annotators"], color=SERIES[0], height=0.62)
         for row, record in enumerate(frame.to_dict("records")):
             iou = "" if np.isnan(record["iou"]) else f", IoU {record['iou']:.2f}"
-            note = f" {record['annotators']:.0f} ({counted(record['annotations'], 'annotation')}{iou})"
-            axes.text(record["annotators"], row, note, va="center", fontsize=9)
+            note = f"{record['annotators']:.0f} ({counted(record['annotations'], 'annotation')}{iou})"
+            place = (record["annotators"], row)  # the gap in points: a page drops a blank at a text's beginning
+            axes.annotate(note, place, xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
         axes.set_yticks(np.arange(len(frame)), list(frame["profession"]))
         axes.set_ylim(len(frame) - 0.5, -0.5)
         # Room for the notes, which are longer than the bars.

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 
 from sightline.study.models import Entry, Network
 
@@ -33,6 +34,8 @@ ARCHITECTURES = {
 OTHER = (5, "h")  # an architecture that is not listed
 FURTHER = ("X", "*", "p", "H")  # markers where an architecture's colour is taken
 WIDTH = 4.8  # inches; about a phone's width at 72 units an inch, so 9-unit text stays readable there
+LETTER = 0.0158  # share of a figure's width that a letter takes, rather more than less
+MOST_LETTERS = 29  # of a row's name on one line, which then takes half of the width
 STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "sightline", "text.parse_math": False,
     "font.family": "DejaVu Sans", "font.size": 9.5,
@@ -71,6 +74,7 @@ def figure_of(chart: Chart) -> Figure:
     with mpl.rc_context({**STYLE, "figure.facecolor": "white", "axes.facecolor": "white"}):
         figure = ShownFigure(figsize=(WIDTH, chart.height), dpi=144)
         chart.draw(figure)
+        _keep_inside(figure)
     return figure
 
 
@@ -79,6 +83,7 @@ def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> s
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         draw(figure)
+        _keep_inside(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawn = text.getvalue()
@@ -88,6 +93,7 @@ def svg(draw: Callable[[Figure], None], height: float, name: str, alt: str) -> s
     drawn = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', drawn)
     drawn = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{name}-\2", drawn)
     drawn = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui,sans-serif", drawn)
+    drawn = re.sub(r"font-family: [^;\"]*", "font-family: system-ui,sans-serif", drawn)
     for colour, variable in CSS_COLOURS.items():
         drawn = drawn.replace(colour, variable)
     size = f'viewBox="0 0 {WIDTH * 72:g} {height * 72:g}"'
@@ -154,8 +160,32 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> n
 
 
 def label_margin(labels: Sequence[str]) -> float:
-    """Share of the figure's width that the longest label takes."""
-    return min(0.5, 0.04 + 0.0158 * max((len(label) for label in labels), default=0))
+    """Share of the figure's width that the longest label takes, half of it at most."""
+    return min(0.5, 0.04 + LETTER * max((len(label) for label in labels), default=0))
+
+
+def _keep_inside(figure: Figure) -> None:
+    """Puts long names of rows on two lines, and the name of an axis, where it would leave the figure, flush right."""
+    for axes in figure.axes:
+        box = axes.get_position()
+        if isinstance(axes.yaxis.get_major_locator(), FixedLocator):
+            names = [label.get_text() for label in axes.get_yticklabels()]
+            if max(map(len, names), default=0) > MOST_LETTERS:
+                axes.set_yticks(axes.get_yticks(), [_on_two_lines(name) for name in names], linespacing=0.9)
+                for label in axes.get_yticklabels():
+                    label.set_fontsize(8 if "\n" in label.get_text() else STYLE["font.size"])
+        if box.x0 + box.width / 2 + LETTER * len(axes.get_xlabel()) / 2 > 1:
+            axes.set_xlabel(axes.get_xlabel(), loc="right")
+
+
+def _on_two_lines(name: str) -> str:
+    """The name in two lines of MOST_LETTERS at most, parted after a mark where there is one; cut where it is longer."""
+    if len(name) <= MOST_LETTERS:
+        return name
+    least = max(1, len(name) - MOST_LETTERS) if len(name) <= 2 * MOST_LETTERS else MOST_LETTERS // 2
+    place = max((name.rfind(mark, least - 1, MOST_LETTERS) + 1 for mark in " _-./"), default=0) or MOST_LETTERS
+    first, rest = name[:place].rstrip(), name[place:].lstrip()
+    return f"{first}\n{rest if len(rest) <= MOST_LETTERS else rest[: MOST_LETTERS - 1] + '…'}"
 
 
 def dots(axes: Axes, frame: pd.DataFrame, columns: tuple[str, str, str], look: Mapping[str, Mapping[str, Any]]) -> None:

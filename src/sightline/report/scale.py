@@ -20,6 +20,8 @@ MARKS = {  # by the answer; colour is never the only difference
     "open": '<circle r="5.2" class="hollow"/>',
     "control": '<circle r="3.4"/>',
 }
+CUT_LOW, CUT_HIGH = ("0%", "M-7-5-12 0-7 5z"), ("100%", "M7-5 12 0 7 5z")
+"""Arrowheads at the ends of the axis, beyond a mark: the interval goes on."""
 LEAST, MOST = -0.6, 2.4  # the axis is no wider, whatever the intervals
 ROOM = 0.25  # share of the axis beyond 1 that holds the name of 1; where there is less, it stands before 1
 
@@ -125,12 +127,17 @@ def _bar(axis: Axis, answer: str, place: Place, offset: int, is_numbered: bool) 
     if not (math.isnan(place.low) or math.isnan(place.high)):
         ends = f'x1="{axis.at(place.low)}" x2="{axis.at(place.high)}" y1="{offset}" y2="{offset}"'
         parts.append(f'<line class="reach" {ends}/>')
+        cut = [CUT_LOW] * (place.low < axis.low) + [CUT_HIGH] * (place.high > axis.high)
+        parts += [
+            f'<svg class="mark" aria-hidden="true" x="{x}" y="{offset}"><path d="{path}"/></svg>' for x, path in cut
+        ]
     parts.append(f'<svg class="mark" aria-hidden="true" x="{axis.at(place.value)}" y="{offset}">{MARKS[answer]}</svg>')
     if is_numbered and answer != "control":
         share = float(axis.at(place.value)[:-1])
         anchor = "start" if share < 25 else "end" if share > 80 else "middle"
         words = escaped(number_words(place))
-        parts.append(f'<text class="number" x="{axis.at(place.value)}" y="25" text-anchor="{anchor}">{words}</text>')
+        at = f'x="{axis.at(place.value)}" y="25"' + ' dx="4"' * (anchor == "start")  # beside the line of 0
+        parts.append(f'<text class="number" {at} text-anchor="{anchor}">{words}</text>')
     return "".join(parts)
 
 

@@ -43,7 +43,8 @@ gap:2.5rem;align-items:start}
 figcaption{margin-top:.4rem;max-width:68ch}
 .wide{overflow-x:auto;margin:1rem 0;-webkit-overflow-scrolling:touch}
 table{border-collapse:separate;border-spacing:0;font-size:.9rem;line-height:1.35;font-variant-numeric:tabular-nums}
-caption{text-align:left;padding-bottom:.5rem;max-width:min(68ch,calc(100vw - 2*clamp(1rem,4vw,2.5rem)))}
+caption{text-align:left;padding-bottom:.5rem;min-width:min(44ch,calc(100vw - 2*clamp(1rem,4vw,2.5rem)));
+ max-width:min(68ch,calc(100vw - 2*clamp(1rem,4vw,2.5rem)))}
 th,td{padding:.38rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule);vertical-align:top}
 thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bottom}
 thead th[colspan]{text-align:center;border-bottom:1px solid var(--rule)}

@@ -244,19 +244,21 @@ def _own_controls(candidates: Mapping[str, Metrics]) -> str:
 
 def _scores(entries: Mapping[str, Metrics]) -> str:
     scores = list(next(iter(entries.values()))["contrast"])
+    has_positives = any(entry.get("true_positives") for entry in entries.values())  # not of maps without predictions
     rows = []
     for name, entry in entries.items():
         cells = [
             f"{_points(entry['contrast'][s])}\np {shown(number_at(entry['contrast'][s], 'p'), -1)}" for s in scores
         ]
-        positives = entry.get("true_positives")
-        cells.append("–" if not positives else f"{_points(positives)}\n{counted(positives['images'], 'image')}")
+        if has_positives:
+            positives = entry.get("true_positives")
+            cells.append("–" if not positives else f"{_points(positives)}\n{counted(positives['images'], 'image')}")
         rows.append([name, *cells])
-    caption = (
-        "The contrast by each score, exploratory, p not adjusted; last, by the primary score on the images that the "
-        "network calls positive."
+    caption = "The contrast by each score, exploratory, p not adjusted" + (
+        "; last, by the primary score on the images that the network calls positive." if has_positives else "."
     )
-    return table(["Model", *(measure(score).words for score in scores), "True positives"], rows, caption)
+    header = ["Model", *(measure(score).words for score in scores), *["True positives"] * has_positives]
+    return table(header, rows, caption)
 
 
 def _meanings(verdicts: Metrics) -> list[str]:

@@ -253,15 +253,22 @@ def script() -> str:
 
 
 def films_table(shown: Viewer) -> str:
-    """Every film with its label, the readers' agreement and, of each model, outcome and IoU."""
-    header = ["Film", "Label", f"Agreement of\n{shown.experts}", *(f"{model}\nIoU" for model in shown.models)]
+    """Every film with the readers' agreement and each model's IoU; label and outcome where any film has them."""
+    has_labels = any(film["finding"] for film in shown.films)
+    has_outcomes = any(mark["outcome"] for film in shown.films for mark in film["marks"])
+    models = [f"{model}\nIoU" if has_outcomes else model for model in shown.models]
+    header = ["Film", *["Label"] * has_labels, f"Agreement of\n{shown.experts}", *models]
     rows = []
     for film in shown.films:
-        cells = ["\n".join([mark["outcome"] or "–", _number(mark["scores"].get(IOU))]) for mark in film["marks"]]
-        rows.append([film["name"], film["finding"] or "–", _number(film["agreement"]), *cells])
+        cells = [_number(mark["scores"].get(IOU)) for mark in film["marks"]]
+        if has_outcomes:
+            cells = [f"{mark['outcome'] or '–'}\n{iou}" for mark, iou in zip(film["marks"], cells, strict=True)]
+        label = [film["finding"] or "–"] * has_labels
+        rows.append([film["name"], *label, _number(film["agreement"]), *cells])
     caption = (
-        f"Films of the viewer. Agreement: mean IoU of the annotations. Of each model: outcome of the prediction; "
-        f"below, the IoU of map and consensus at {shown.threshold:g}."
+        "Films of the viewer. Agreement: mean IoU of the annotations. Of each model: "
+        f"{'outcome of the prediction; below, ' if has_outcomes else ''}the IoU of map and consensus at "
+        f"{shown.threshold:g}."
     )
     return table(header, rows, caption, text_columns=("Label",))
 
