@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sightline.alignment.region_scores import descending_order
+from sightline.processes import in_processes
+
 SWEEP = np.round(np.arange(1, 46) * 0.02, 2)  # thresholds from 0.02 to 0.90 (Paper: Figures 6 and 7)
 RANDOM_GRID = 10  # cells of a random map along each axis, as in the paper
 BLOCK = 4_000_000  # pixels of random fields held at once
+FIELDS = 25  # random fields that a process takes at once, at most
 CELLS = 1024  # of [0, 1], in which pixels are counted; a power of two: value * CELLS is exact
 
 
@@ -149,7 +153,16 @@ def random_fields(num_fields: int, height: int, width: int, rng: np.random.Gener
 
 def periodic_fields(num_fields: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """`random_fields` before they are rounded, float64: practically without ties."""
-    noise = rng.random((num_fields, RANDOM_GRID**2 + 2))  # one draw per field: its values do not depend on D
+    return _fields_of(_noise(num_fields, rng), height, width)
+
+
+def _noise(num_fields: int, rng: np.random.Generator) -> np.ndarray:
+    """float64 in [0, 1), a row for each field, the two steps at its end: its values do not depend on their number."""
+    return rng.random((num_fields, RANDOM_GRID**2 + 2))
+
+
+def _fields_of(noise: np.ndarray, height: int, width: int) -> np.ndarray:
+    num_fields = len(noise)
     grid = noise[:, :-2].reshape(num_fields, RANDOM_GRID, RANDOM_GRID)
     rows, cols = (_periodic_weights(noise[:, -axis], size) for axis, size in ((2, height), (1, width)))
     return rows @ grid @ cols.transpose(0, 2, 1)
@@ -181,23 +194,13 @@ def random_alignment(
     steps_M2 = shift_rng.integers(0, [height, width], size=(num_images, 2))
     # Shifting the mask back equals shifting all fields.
     shifted = [np.roll(mask_HW, -step_2, axis=(0, 1)) for mask_HW, step_2 in zip(masks_MHW, steps_M2, strict=True)]
-    masks_MP = np.reshape(shifted, (num_images, -1)).astype(bool)
-    masks_PM = masks_MP.T.astype(np.float32)
-    mask_pixels_M = masks_MP.sum(axis=1)
-    iou_DAM = np.empty((num_fields, num_kinds, num_images))
-    pointing_DM = np.empty((num_fields, num_images))
-    block = max(1, BLOCK // (height * width))
-    for start in range(0, num_fields, block):
-        size = min(block, num_fields - start)
-        fields_DP = random_fields(size, height, width, field_rng).reshape(size, -1)
-        peak_DP = fields_DP == fields_DP.max(axis=1, keepdims=True)
-        inside_DM = peak_DP.astype(np.float32) @ masks_PM  # exact: counts far below 2**24
-        pointing_DM[start : start + size] = inside_DM / peak_DP.sum(axis=1)[:, None]
-        ranks_DP = _ranks(fields_DP)
-        for image in range(num_images):
-            shared_DA = _ranked_below(ranks_DP[:, masks_MP[image]], areas_AM[:, image], height * width)
-            iou_DAM[start : start + size, :, image] = iou(shared_DA, areas_AM[:, image], mask_pixels_M[image])
-    pointing_DM[:, mask_pixels_M == 0] = np.nan
+    masks_MHW = np.reshape(shifted, masks_MHW.shape).astype(bool)
+    noise, block = _noise(num_fields, field_rng), max(1, min(FIELDS, BLOCK // (height * width)))
+    parts = [noise[start : start + block] for start in range(0, num_fields, block)]
+    scored = list(in_processes(_random_scores, (areas_AM, masks_MHW), parts))
+    iou_DAM = np.concatenate([np.empty((0, num_kinds, num_images)), *(iou_dAM for iou_dAM, _ in scored)])
+    pointing_DM = np.concatenate([np.empty((0, num_images)), *(pointing_dM for _, pointing_dM in scored)])
+    pointing_DM[:, ~masks_MHW.any(axis=(1, 2))] = np.nan
     images = np.arange(num_images)
     own = images % num_fields
     return RandomAlignment(
@@ -208,16 +211,29 @@ def random_alignment(
     )
 
 
+def _random_scores(work: tuple[np.ndarray, np.ndarray], noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """IoU of some fields, float64 d x A x M, and the Pointing Game scores of their peaks, d x M."""
+    areas_AM, masks_MHW = work
+    num_images, height, width = masks_MHW.shape
+    masks_MP = masks_MHW.reshape(num_images, -1)
+    mask_pixels_M = masks_MP.sum(axis=1)
+    fields_DP = _fields_of(noise, height, width).astype(np.float32).reshape(len(noise), -1)
+    peak_DP = fields_DP == fields_DP.max(axis=1, keepdims=True)
+    inside_DM = peak_DP.astype(np.float32) @ masks_MP.T.astype(np.float32)  # exact: counts far below 2**24
+    ranks_DP = _ranks(fields_DP)
+    iou_DAM = np.empty((len(noise), *areas_AM.shape))
+    for image in range(num_images):
+        shared_DA = _ranked_below(ranks_DP[:, masks_MP[image]], areas_AM[:, image], height * width)
+        iou_DAM[:, :, image] = iou(shared_DA, areas_AM[:, image], mask_pixels_M[image])
+    return iou_DAM, inside_DM / peak_DP.sum(axis=1)[:, None]
+
+
 def _ranks(fields_DP: np.ndarray) -> np.ndarray:
     """int32 D x P: each pixel's place in its float32 field, 0 the highest, ties in raster order; no value below 0."""
     ranks_DP = np.empty(fields_DP.shape, dtype=np.int32)
-    places_P = np.arange(fields_DP.shape[1])
-    # The bits of a non-negative float32 rise with its value: value and place in one integer sort as a stable argsort
-    # does, in a fifth of its time, if one field at a time stays in cache.
-    for bits_P, ranks_P in zip(fields_DP.view(np.int32), ranks_DP, strict=True):
-        keys_P = (2**31 - 1 - bits_P.astype(np.int64) << 32) | places_P
-        keys_P.sort()
-        ranks_P[keys_P & 0xFFFFFFFF] = places_P
+    places_P = np.arange(fields_DP.shape[1], dtype=np.int32)
+    for field_P, ranks_P in zip(fields_DP, ranks_DP, strict=True):
+        ranks_P[descending_order(field_P)] = places_P
     return ranks_DP
 
 

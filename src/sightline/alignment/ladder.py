@@ -35,7 +35,7 @@ from sightline.maps import is_flat, scaled_of_image
 from sightline.rows import Rows
 from sightline.statistics.streams import stream
 
-CHUNK = 16  # images whose results come together: a second's work or less
+CHUNK = 16  # images whose results come together, at most, and a small study's least number of chunks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,8 @@ def score_images(
     if not study.images:
         return _no_scores(study, rules)
     _ = study.other_patients, study.other_readers, study.fields  # once, before processes copy the study
-    chunks = [range(start, min(start + CHUNK, len(study.images))) for start in range(0, len(study.images), CHUNK)]
+    size = max(1, min(CHUNK, len(study.images) // CHUNK))  # of 50 images in chunks of 16 one core would have 32
+    chunks = [range(start, min(start + size, len(study.images))) for start in range(0, len(study.images), size)]
     report = (lambda number: told(len(chunks[number]))) if told else None
     return gathered(
         in_chunks(_score_rows, (study, rules, threshold), chunks, "ladder", kept, report, meanwhile=meanwhile)

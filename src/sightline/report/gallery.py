@@ -114,8 +114,12 @@ def edge(mask_hw: np.ndarray, pixels: int) -> np.ndarray:
     """The inner border of a mask, `pixels` wide (4-neighbours); the image's own border does not count as an edge."""
     inside = mask_hw
     for _ in range(pixels):
-        padded = np.pad(inside, 1, mode="edge")
-        inside = inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+        all_hw = inside.copy()
+        all_hw[1:] &= inside[:-1]
+        all_hw[:-1] &= inside[1:]
+        all_hw[:, 1:] &= inside[:, :-1]
+        all_hw[:, :-1] &= inside[:, 1:]
+        inside = all_hw
     return mask_hw & ~inside
 
 

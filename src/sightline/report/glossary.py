@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from sightline.report.html import terms
 
@@ -46,9 +47,17 @@ TERMS = {
 }
 
 
+def _outside_scripts(page_html: str) -> Iterator[str]:
+    """The page in pieces, without its scripts: the films are megabytes that nobody reads."""
+    end = 0
+    while (start := page_html.find("<script", end)) >= 0 and (stop := page_html.find("</script>", start)) >= 0:
+        yield page_html[end:start]
+        end = stop + len("</script>")
+    yield page_html[end:]
+
+
 def glossary(page_html: str) -> str:
     """The terms that occur in the text of `page_html`, in alphabetical order; empty where none does."""
-    shown = re.sub(r"<script\b.*?</script>", " ", page_html, flags=re.DOTALL)  # films: megabytes that nobody reads
-    text = re.sub(r"<[^>]+>", " ", shown).replace("&#x27;", "'")
+    text = re.sub(r"<[^>]+>", " ", " ".join(_outside_scripts(page_html))).replace("&#x27;", "'")
     used = [term for term in TERMS if re.search(rf"\b{re.escape(term)}", text, re.IGNORECASE)]
     return terms([(term, TERMS[term]) for term in sorted(used, key=str.lower)])
