@@ -8,7 +8,10 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 TEMPLATE = runpy.run_path(str(ROOT / "src/sightline/study_template.py"))
-FILES = TEMPLATE["files_in"](ROOT, TEMPLATE["FILES"] + TEMPLATE["PROFILES"])
+PATTERNS = TEMPLATE["FILES"] + TEMPLATE["PROFILES"]
+FILES = TEMPLATE["files_in"](ROOT, PATTERNS)
+if missing := [pattern for pattern in PATTERNS if not TEMPLATE["files_in"](ROOT, (pattern,))]:
+    raise SystemExit(f"error: {ROOT} has no {', '.join(missing)}; build from the whole checkout, or from an sdist")
 
 
 class Build(build_py):

@@ -186,13 +186,25 @@ def test_where_no_params_lie_a_new_study_is_the_demonstration(tmp_path: Path) ->
     done = sightline(tmp_path, "new", "mine")
     assert done.returncode == 0, done.stderr
     assert params(tmp_path / "mine") == profile("demo")
+    (tmp_path / "here/.new-study.partial").mkdir(parents=True)  # what a killed run left
+    assert sightline(tmp_path / "here", "new", ".").returncode == 0
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        path.name for path in (tmp_path / "mine").iterdir()
+    }
+    assert git(tmp_path / "here", "status", "--porcelain") == git(tmp_path / "mine", "status", "--porcelain")
+
+
+def test_a_study_can_begin_before_dvc_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.study_folder.find_spec", lambda _: None)
+    said = sightline(tmp_path, "new", "mine").stdout
+    assert "first, the package dvc is missing; pip install 'sightline[train]'\n" in said
 
 
 def test_new_refuses_a_folder_that_is_taken_or_in_a_study_and_a_wrong_profile(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").touch()
     for words, reason in (
-        (["taken"], "exists already; name a new folder"),
+        (["taken"], "exists already and is not empty; name a new folder"),
         (["mine/studies/one"], f"lies in a study, whose Git and DVC would see it; name a folder outside {mine}"),
         (["one", "--profile", "papr"], "did you mean paper?"),
     ):

@@ -50,6 +50,7 @@ For an environment of the study's own, .venv, say where Sightline comes from, a 
 `make setup SIGHTLINE=<folder>/sightline-{version}-py3-none-any.whl`. There is no default: package indexes have
 a project of another author under this name.
 """
+PARTIAL = ".new-study.partial"
 BY_DEFAULT = "demo"
 """The profile of a study that is started where no params.yaml lies."""
 
@@ -137,11 +138,12 @@ def new(folder: Path, profile: str | None) -> None:
     folder = folder.resolve()
     if holder := next((parent for parent in folder.parents if (parent / ".dvc").is_dir()), None):
         raise StudyError(f"{folder}: lies in a study, whose Git and DVC would see it; name a folder outside {holder}")
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise StudyError(f"{folder}: exists already; name a new folder")
+    is_there = folder.exists()
+    partial = folder / PARTIAL if is_there else folder.with_name(f".{folder.name}.partial")
+    if is_there and not (folder.is_dir() and all(path == partial for path in folder.iterdir())):
+        raise StudyError(f"{folder}: exists already and is not empty; name a new folder")
     if shutil.which("git") is None:
         raise StudyError("git: not found; a study is a Git repository, so install it first")
-    partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
     try:
         _copy(template(), partial)
@@ -150,7 +152,11 @@ def new(folder: Path, profile: str | None) -> None:
         write_text(partial / "Makefile", "include study.mk\n")
         sync_file(partial)
         is_committed = _begin_repository(partial, f"Study started from {origin}")
-        partial.replace(folder)
+        if is_there:  # it may be the folder in which the user's shell is
+            for path in sorted(partial.iterdir()):
+                path.replace(folder / path.name)
+        else:
+            partial.replace(folder)
     except OSError as error:
         raise not_written(folder, error) from error
     finally:

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from sightline.study_template import FILES, PROFILES, files_in
 from studies import ROOT
 
 IMAGES = ("Dockerfile", "docs/cluster/Dockerfile", "docs/hospital/Dockerfile")
@@ -20,6 +21,12 @@ def test_images_install_extras_that_there_are_with_the_pinned_versions(name: str
     assert "PIP_CONSTRAINT=/tmp/constraints.txt" in text
     assert text.count("--mount=type=bind,target=/build,rw") == 1
     assert not re.findall(r"^(?:COPY|ADD)\b", text, re.MULTILINE)
+
+
+def test_the_build_sees_the_files_of_a_new_study() -> None:
+    study = {str(path) for path in files_in(ROOT, FILES + PROFILES)}
+    assert [file for file in study if not any(file == name or file.startswith(f"{name}/") for name in ALLOWED)] == []
+    assert {"setup.py", "MANIFEST.in", "pyproject.toml", "src"} <= {*ALLOWED}
 
 
 def test_the_build_sees_no_films_and_no_annotations() -> None:

