@@ -8,25 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from environments import Environment, built
+from environments import Environment
 from sightline.stage_code import SCRIPTS
 from sightline.study_template import FILES, PROFILES, files_in
 from studies import ROOT, stages_run
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if subprocess.run(["git", "rev-parse", "--git-dir"], cwd=ROOT, capture_output=True).returncode != 0:
-        pytest.skip("no Git repository, so nothing says which files are the project's")
-    return built(tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("dist"))[1]
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The wheel with the extra train, in an environment that knows no checkout."""
-    environment = Environment(tmp_path_factory.mktemp("installed"), wheel, ("train",))
-    (environment.folder / ".gitconfig").write_text("[user]\n    name = t\n    email = t@example.org\n")
-    return environment
 
 
 def called(environment: Environment, *words: str, cwd: Path | None = None) -> str:
@@ -43,12 +28,12 @@ def new_study(environment: Environment, name: str) -> Path:
     return study
 
 
-def test_it_has_all_files_of_the_package_and_one_copy_of_those_of_a_new_study(wheel: Path) -> None:
+def test_it_has_all_files_of_the_package_and_one_copy_of_those_of_a_new_study(dist: tuple[Path, Path]) -> None:
     tracked = subprocess.run(["git", "ls-files", "src/sightline"], cwd=ROOT, capture_output=True, text=True, check=True)
     package = {name.removeprefix("src/"): name for name in tracked.stdout.splitlines() if (ROOT / name).is_file()}
     study = {f"sightline/study_files/{path}": str(path) for path in files_in(ROOT, FILES + PROFILES)}
     assert {"dvc.yaml", "study.mk", ".dvc/config", "data/raw/README.md", "profiles/demo.yaml"} <= {*study.values()}
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(dist[1]) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
     assert held.keys() == {**package, **study}.keys()
     for name, source in {**package, **study}.items():
