@@ -17,9 +17,12 @@ def add_new(parser: argparse.ArgumentParser) -> None:
     )
 
     def run(arguments: argparse.Namespace) -> None:
+        from sightline.study.extras import not_installed
         from sightline.study_folder import new
 
         new(arguments.folder, arguments.profile)
+        if missing := not_installed("train"):
+            print(f"note: before dvc repro: {missing}", file=sys.stderr)
 
     parser.set_defaults(run=run)
 
@@ -83,15 +86,14 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `sightline experiments` and its run."""
 
     def run(arguments: argparse.Namespace) -> None:  # noqa: ARG001
-        import importlib.util
         import json
         import subprocess
 
         from sightline.report.experiments import table
-        from sightline.study.extras import missing_package
+        from sightline.study.extras import not_installed
 
-        if importlib.util.find_spec("dvc") is None:
-            raise StudyError(missing_package("dvc"))
+        if missing := not_installed("train"):
+            raise StudyError(missing)
 
         command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)

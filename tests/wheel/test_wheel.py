@@ -62,6 +62,13 @@ def test_help_doctor_and_completion(plain: Environment) -> None:
     assert done.stderr.count("; pip install 'sightline[") == len(done.stderr.splitlines()) == 2, done.stderr
 
 
+def test_a_study_begins_and_says_what_its_stages_need(plain: Environment) -> None:
+    done = plain.run("sightline", "new", "study")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "note: before dvc repro: the package dvc is missing; pip install 'sightline[train]'\n"
+    assert (plain.folder / "study/dvc.yaml").is_file()
+
+
 def test_maps_are_scored(plain: Environment) -> None:
     assert plain.run("python", "-c", PHANTOM).stderr == ""
     done = plain.run("sightline", "score", "maps", "masks", "--images", "films", "--lungs", "lungs")

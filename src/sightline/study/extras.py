@@ -6,6 +6,7 @@ Sightline is installed, `pip install 'sightline[...]'` keeps it and adds the ext
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 
 
@@ -41,6 +42,12 @@ def missing_package(module: str) -> str:
     extra = next((name for name, one in EXTRAS.items() if package in one.modules), None)
     remedy = "sightline doctor says what to install" if extra is None else install_command(extra)
     return f"the package {package} is missing; {remedy}"
+
+
+def not_installed(extra: str) -> str | None:
+    """`missing_package` of the first package of an extra that is not installed; none of them is loaded."""
+    absent = (module for module in EXTRAS[extra].modules if importlib.util.find_spec(module) is None)
+    return next(map(missing_package, absent), None)
 
 
 def missing_in(error: ModuleNotFoundError) -> str | None:
