@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,18 @@ def test_files_hold_what_memory_does(tmp_path: Path) -> None:
     assert told == [0, 1, 2]
     assert [*kept[0]] == ["squares", 'a "name" / of any kind']
     assert values(kept[1:]) == [18, 32, 50, 72, 98, 128]
+
+
+def test_a_process_works_by_itself_for_as_long_as_it_is_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
+    for patience, is_alone in ((0, [False] * 4), (0.5, [True, *[False] * 3]), (60, [True] * 4)):
+        found = in_chunks(process, None, range(4), "work", patience=patience)
+        assert [bool(of_item["process"] == os.getpid()) for of_item in found] == is_alone
+
+
+def process(_: None, item: int) -> dict[str, np.ndarray]:
+    time.sleep(0.6 if item == 0 else 0)
+    return {"process": np.array(os.getpid())}
 
 
 def test_a_run_goes_on_where_the_last_one_was_killed(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -36,6 +38,37 @@ def test_a_process_that_is_killed_is_said_in_one_line(monkeypatch):
     monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
     with pytest.raises(StudyError, match=r"^one of 2 processes was ended from outside, .*: SIGHTLINE_WORKERS=1$"):
         list(in_processes(_killed_at_two, None, [1, 2, 3, 4]))
+
+
+def test_this_process_may_do_something_while_others_work(monkeypatch):
+    for number, expected in (("2", ["meanwhile"]), ("1", [])):
+        monkeypatch.setenv("SIGHTLINE_WORKERS", number)
+        done: list[str] = []
+        assert list(in_processes(pow, 2, range(4), partial(done.append, "meanwhile"))) == [1, 2, 4, 8]
+        assert done == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is asked to keep memory")
+def test_kept_memory_is_not_mapped_again():
+    """An array of a megabyte, made and freed a hundred times in a process of its own."""
+    code = """
+import resource, sys
+import numpy as np
+from sightline.processes import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+np.ones(2**17)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    arrays = [np.ones(2**17) for _ in range(40)]
+    del arrays
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {
+        word: int(subprocess.run([sys.executable, "-c", code, word], capture_output=True, check=True).stdout)
+        for word in ("keep", "give back")
+    }
+    assert faults["keep"] < 0.1 * faults["give back"]
 
 
 def _killed_at_two(_: None, item: int) -> int:
