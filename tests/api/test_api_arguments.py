@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
 from dataclasses import MISSING, fields
@@ -184,3 +185,10 @@ def test_score_and_verdict_have_the_defaults_of_the_command() -> None:
         assert {name: value for name, value in own.items() if value is not inspect.Parameter.empty} == {
             name: defaults[name] for name in own if defaults[name] is not MISSING
         }
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_file_stays_open() -> None:
+    for _ in range(3):
+        sightline.verdict(STACK, TRUTH)
+    gc.collect()

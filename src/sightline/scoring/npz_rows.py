@@ -6,6 +6,7 @@ M rows of a stack, such as the maps of M images, h x w each.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,7 @@ class Npz:
     def _archive(self) -> Any:
         if self._opened is None or self._process != os.getpid():  # a fork would share its parent's place in the file
             self._opened, self._process = np.load(self.path, allow_pickle=False), os.getpid()
+            weakref.finalize(self, self._opened.close)
         return self._opened
 
     @contextmanager
