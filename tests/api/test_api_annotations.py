@@ -112,3 +112,30 @@ def test_the_phantom_is_the_same_for_the_same_seed_and_has_its_truth():
     assert all(len(readers) == 3 for readers in study.regions.values())
     with pytest.raises(sightline.StudyError, match="expected 1 or more films"):
         sightline.phantom(0)
+
+
+def test_settings_without_a_meaning_are_named_as_the_caller_named_them() -> None:
+    for settings, words in (
+        ({"rule": "maen"}, "rule: expected one of mean, .* got 'maen'"),
+        ({"rule": "weighted"}, "^weights: rule weighted needs the readers' weights"),
+        ({"rule": "weighted", "weights": [1, 2]}, "^weights: expected 5 weights of 0 or more"),
+        ({"min_share": 2}, "min_share: expected in"),
+    ):
+        with pytest.raises(sightline.StudyError, match=words):
+            sightline.consensus(MASKS_RHW, **settings)  # type: ignore[arg-type]
+    with pytest.raises(
+        sightline.StudyError, match="differ in size; give it with image_size of read_annotations"
+    ) as sizes:
+        sightline.agreement({"film": {"ann": MASKS_RHW[0], "bob": MASKS_RHW[0, :3]}})
+    assert len(sizes.value.cases) == 1
+
+
+def test_sizes_and_numbers_of_films() -> None:
+    for arguments in ({"n": 0}, {"n": 1, "seed": -1}, {"n": 1, "size": (0, 64)}):
+        with pytest.raises(sightline.StudyError, match="films, readers, rows and columns, and a seed"):
+            sightline.phantom(**arguments)  # type: ignore[arg-type]
+    for size in ((0, 3), (3,)):
+        with pytest.raises(sightline.StudyError, match=r"^size: expected rows and columns"):
+            sightline.read_film("film.png", size)  # type: ignore[arg-type]
+    ours, numpys = sightline.phantom(1, 2, size=(64, 64)), sightline.phantom(np.int64(1), np.int64(2), size=(64, 64))
+    assert (ours.images["phantom00000"] == numpys.images["phantom00000"]).all()

@@ -86,3 +86,18 @@ def test_what_is_refused():
         explain(load_model(network(), channels=1), two_sizes)
     with pytest.raises(sightline.StudyError, match="images: a: int64"):
         explain(load_model(network(), channels=1), {"a": np.zeros((64, 64), np.int64)})
+
+
+def test_what_does_not_fit_is_said_in_one_line() -> None:
+    film = {"a": np.zeros((8, 8))}
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 1))
+    words = r"^the network fails on images of 3x8x8 \(.*expected input.*1 channels.*\); declare the size and channels"
+    with pytest.raises(sightline.StudyError, match=words):
+        sightline.explain(sightline.load_model(network, size=8), film)
+    with pytest.raises(sightline.StudyError, match=r"^model: expected a path or a torch.nn.Module, got NoneType$"):
+        sightline.load_model(None)  # type: ignore[arg-type]
+    with pytest.raises(sightline.StudyError, match=r"^card: belongs to an exported file"):
+        sightline.load_model(network, "card.yaml", channels=1)
+    for nothing in ({}, []):
+        with pytest.raises(sightline.StudyError, match=r"^images: there is none$"):
+            sightline.explain(sightline.load_model(network, channels=1, size=8), nothing)

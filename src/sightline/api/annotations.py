@@ -105,7 +105,11 @@ def agreement(annotations: Annotations | Mapping[Any, Any] | str | PathLike[str]
     if not isinstance(annotations, Annotations):
         annotations = Annotations(drawings=_drawings(annotations), findings=())  # type: ignore[arg-type]
     finding = annotations.findings[0] if len(annotations.findings) == 1 else "any finding"
-    return drawn_reliability(finding, annotations.drawings)
+    try:
+        return drawn_reliability(finding, annotations.drawings)
+    except StudyError as error:
+        problem = str(error).partition("\n")[0].replace("--image-size", "image_size of read_annotations")
+        raise StudyError(problem, error.cases) from None
 
 
 def _drawings(by_image: Mapping[Any, Any]) -> list[Drawing]:
@@ -155,7 +159,10 @@ def consensus(
     if problems:
         raise StudyError("masks without a consensus", problems)
     weights_R = None if weights is None else np.asarray(weights, float)
-    return consensus_mask(np.stack(list(of_image.values())), rule, min_share, min_count, weights_R)
+    try:
+        return consensus_mask(np.stack(list(of_image.values())), rule, min_share, min_count, weights_R)
+    except ValueError as error:
+        raise StudyError(str(error).replace("weights_R", "weights")) from None
 
 
 def _is_stack(value: Any) -> bool:

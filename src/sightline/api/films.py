@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 from os import PathLike
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def read_film(path: str | PathLike[str], size: tuple[int, int] | None = None, *,
     >>> film.shape, int(film.max())
     ((20, 30), 128)
     """
+    if size is not None and (len(size) != 2 or min(map(index, size)) < 1):
+        raise StudyError(f"size: expected rows and columns, whole numbers of 1 or more, got {size!r}")
     try:
         shape = size or film_size(Path(path))
         if shape is None:
@@ -73,10 +76,13 @@ def phantom(
     >>> list(study.images), len(study.regions["phantom00001"])
     (['phantom00000', 'phantom00001'], 3)
     """
-    if n < 1 or healthy < 0 or readers < 1:
+    n, seed, readers, healthy, rows, cols = map(index, (n, seed, readers, healthy, *size))
+    if n < 1 or healthy < 0 or readers < 1 or seed < 0 or min(rows, cols) < 1:
         raise StudyError(
-            f"phantom: expected 1 or more films and readers, got {n}, {readers} and {healthy} healthy ones"
+            f"phantom: expected 1 or more films, readers, rows and columns, and a seed of 0 or more, got {n}, "
+            f"{readers}, {rows} x {cols}, seed {seed} and {healthy} healthy ones"
         )
+    size = rows, cols
     names = [f"phantom{number:05d}" for number in range(n + healthy)]
     labels = {name: int(number < n) for number, name in enumerate(names)}
     films = {name: phantom_image(seed, number, labels[name], *size, 0.0) for number, name in enumerate(names)}

@@ -54,7 +54,11 @@ def load_model(
     (64, 64)
     """
     if not isinstance(model, nn.Module):
+        if not is_path(model):
+            raise StudyError(f"model: expected a path or a torch.nn.Module, got {type(model).__name__}")
         return model_at(Path(model), None if card is None else Path(card))
+    if card is not None:
+        raise StudyError("card: belongs to an exported file; of a network in memory give size, channels, mean and std")
     declared = {"channels": channels, "mean": mean, "std": std, "value_range": value_range}
     return model_in_memory(model, size, declared, score, evidence)
 
@@ -106,6 +110,8 @@ def films_for(
     work, known = Work(), Names(names, problems)
     folder = written_films(images, known, work.folder, problems)
     known.check()
+    if not (problems or is_path(images) or known.order):
+        problems.append("images: there is none")
     if problems or folder is None:
         raise one_error(problems or ["images: None; expected a folder, a dictionary by image or an array"], "argument")
     order, films_N = films_in(folder, model.size or _common_size(folder), bool(model.color))

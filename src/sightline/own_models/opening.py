@@ -42,6 +42,12 @@ def opened(parts: Parts, images_B3HW: Tensor) -> OwnNetwork:
     probes = _probes(images_B3HW)
     try:
         return _with_evidence(parts, probes, no_gradient)
+    except RuntimeError as error:  # torch's, of a network that takes other images
+        shape = "x".join(map(str, parts.to_input(probes).shape[1:]))
+        raise StudyError(
+            f"the network fails on images of {shape} ({(str(error).splitlines() or ['no reason'])[0]}); declare the "
+            "size and channels that it was trained on"
+        ) from error
     except StudyError as error:
         if parts.facts.get("kind") != "pt2":
             raise
