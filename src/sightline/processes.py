@@ -23,6 +23,10 @@ Result = TypeVar("Result")
 _work: tuple[Callable[[Any, Any], Any], Any] | None = None  # of this process: the function, and what all items need
 
 
+class ProcessKilled(StudyError):
+    """Nothing is wrong with the inputs: what was computed so far may be gone on with."""
+
+
 def workers() -> int:
     """Processes at once: SIGHTLINE_WORKERS, else the cores that this process may use."""
     wish = os.environ.get("SIGHTLINE_WORKERS") or ""
@@ -41,7 +45,7 @@ def in_processes(
     """`function(state, item)` of each item, in order; in this process where there is one core or one item.
 
     On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
-    An exception of the function is raised here; StudyError where a process was ended from outside.
+    An exception of the function is raised here; ProcessKilled where a process was ended from outside.
     `meanwhile`: what this process may do while others begin to work, such as to load modules that are needed later; not
     called where there are no others.
     """
@@ -60,11 +64,11 @@ def in_processes(
 
 @contextmanager
 def killing_told(number: int) -> Iterator[None]:
-    """StudyError where one of so many processes of a pool within it is ended from outside."""
+    """ProcessKilled where one of so many processes of a pool within it is ended from outside."""
     try:
         yield
     except BrokenProcessPool:
-        raise StudyError(
+        raise ProcessKilled(
             f"one of {number} processes was ended from outside, as a rule for want of memory; run again with fewer "
             "at a time: SIGHTLINE_WORKERS=1"
         ) from None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import fcntl
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,10 @@ import pytest
 from PIL import Image
 
 import sightline.alignment.ladder
+from sightline.processes import ProcessKilled
 from sightline.scoring import command
-from sightline.scoring.resuming import run_key
+from sightline.scoring.resuming import resumed, run_key
+from sightline.study.errors import StudyError
 
 FILES = ("scores.csv", "verdict.csv")
 
@@ -82,3 +87,32 @@ def test_another_file_or_setting_is_another_run(inputs: Path) -> None:
     shutil.copy(inputs / "one/p1.png", inputs / "one/q1.png")
     keys.add(run_key(arguments(inputs, "out")))
     assert len(keys) == 5
+
+
+def test_two_runs_do_not_work_in_one_folder(inputs: Path) -> None:
+    asked = arguments(inputs, "out")
+    with resumed(asked) as kept, pytest.raises(StudyError, match="out: another sightline score is at work in it; wait"):
+        command.run(asked)
+    assert not kept.folder.exists()
+    command.run(asked)  # after the first has ended
+    assert (inputs / "out/scores.csv").is_file()
+
+
+def test_without_locks_it_works_as_before(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with resumed(arguments(inputs, "out")) as kept:
+        assert kept.folder.is_dir()
+
+
+def test_what_was_computed_stays_where_a_process_was_killed_and_goes_where_inputs_are_refused(inputs: Path) -> None:
+    asked = arguments(inputs, "out")
+    with suppress(ProcessKilled), resumed(asked) as kept:
+        (kept.folder / "chunk").touch()
+        raise ProcessKilled("one of 2 processes was ended from outside")
+    assert (kept.folder / "chunk").is_file()
+    with suppress(StudyError), resumed(asked):
+        raise StudyError("maps, p0: NaN")
+    assert not (inputs / "out/partial").exists()

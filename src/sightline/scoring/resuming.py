@@ -17,8 +17,14 @@ from pathlib import Path
 
 import sightline
 from sightline.chunks import Kept
+from sightline.processes import ProcessKilled
 from sightline.scoring.gather import named_path
 from sightline.study.errors import StudyError
+
+try:
+    import fcntl
+except ImportError:  # not a system of Unix
+    fcntl = None  # type: ignore[assignment]
 
 FOLDER = "partial"
 
@@ -28,20 +34,47 @@ def resumed(arguments: argparse.Namespace) -> Iterator[Kept]:
     """The results of an earlier run with the same key, in OUT/partial; those of other runs are removed.
 
     The folder is removed at the end, and where the inputs are refused; after any other error it stays for the next run.
+    StudyError where another run is at work in OUT.
     """
     folder: Path = arguments.out / FOLDER
-    was_there, key = arguments.out.exists(), run_key(arguments)
-    for other in folder.glob("*"):
-        if other.name != key[:16]:
-            shutil.rmtree(other)
-    try:
-        yield Kept(folder / key[:16], key)
-    except StudyError:
+    was_there = arguments.out.exists()
+    with _alone_in(arguments.out):
+        key = run_key(arguments)
+        for other in folder.glob("*"):
+            if other.name != key[:16]:
+                shutil.rmtree(other)
+        try:
+            yield Kept(folder / key[:16], key)
+        except ProcessKilled:
+            raise
+        except StudyError:
+            shutil.rmtree(folder)
+            if not was_there:
+                arguments.out.rmdir()
+            raise
         shutil.rmtree(folder)
-        if not was_there:
-            arguments.out.rmdir()
-        raise
-    shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Locks the folder, which is made where it is missing; nothing is locked where the system or disk has no locks."""
+    out.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StudyError(
+                f"{out}: another sightline score is at work in it; wait until it has ended, or name another --out"
+            ) from None
+        except OSError:  # a disk that does not lock
+            pass
+        yield
+    finally:
+        os.close(descriptor)  # which ends the lock, as the end of the process does
 
 
 def run_key(arguments: argparse.Namespace) -> str:
