@@ -37,6 +37,17 @@ def test_every_subcommand_has_examples_that_parse(prog: str) -> None:
         assert callable(arguments.run)
 
 
+def test_ctrl_c_ends_with_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
 def test_an_example_with_a_wrong_option_would_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         WHOLE.parse_args(["score", "maps/", "masks/", "--images", "films/", "--thresh", "x"])

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -69,6 +70,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         for word in ("keep", "give back")
     }
     assert faults["keep"] < 0.1 * faults["give back"]
+
+
+def test_a_process_that_ctrl_c_reaches_prints_no_traceback(monkeypatch, capfd):
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
+    with pytest.raises(StudyError):
+        list(in_processes(_interrupted_at_two, None, [1, 2, 3, 4]))
+    assert capfd.readouterr().err == ""
+
+
+def _interrupted_at_two(_: None, item: int) -> int:
+    if item == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    return item
 
 
 def _killed_at_two(_: None, item: int) -> int:

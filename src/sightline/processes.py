@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -106,6 +107,7 @@ def keep_freed_memory() -> None:
 def _start(function: Callable[[Any, Any], Any], state: Any) -> None:
     global _work
     _work = function, state
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches this process too, and its caller says what happened
     keep_freed_memory()
     threadpool_limits(1, user_api="blas")  # the processes have the cores: threads of each would wait for the others'
 

@@ -61,10 +61,13 @@ def run_command(main: Callable[[], None]) -> None:
     """Runs a command's `main`; a StudyError becomes `error: ...` on stderr and exit code 1.
 
     So does a file or folder that may not be read or written, and a package that is not installed; any other error of
-    the system keeps its traceback.
+    the system keeps its traceback. Ctrl-C ends it with a line and, as programs do, the exit code 130.
     """
     try:
         main()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise SystemExit(130) from None
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
