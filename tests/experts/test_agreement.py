@@ -8,6 +8,7 @@ from scipy import stats
 
 from sightline.experts.agreement import (
     Agreement,
+    highest,
     image_agreement,
     iou_matrix,
     profession_pairs,
@@ -71,6 +72,14 @@ def test_random_masks_have_the_area_asked_for() -> None:
     masks = random_masks(np.random.default_rng(0), areas, 30, 40)
     assert masks.shape == (6, 30, 40)
     assert masks.sum(axis=(1, 2)).tolist() == areas.tolist()
+
+
+def test_the_highest_pixels_are_those_of_a_sort() -> None:
+    rng = np.random.default_rng(3)
+    for values in (rng.random(500), rng.integers(0, 4, 500) / 4, np.full(500, 1.0), np.zeros(500)):
+        for area in (0, 1, 77, 499, 500):
+            expected = np.argsort(-values, kind="stable")[:area]
+            assert np.flatnonzero(highest(values, area)).tolist() == sorted(expected.tolist())
 
 
 def test_random_masks_are_blobs_and_lie_anywhere() -> None:

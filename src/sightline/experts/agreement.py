@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # pandas takes most of a light stage's start-up: it loads whe
     import pandas as pd
 
 CELLS = 5  # the random masks' grid is 5 x 5, as published
+BINS = 1024  # a power of two: value * BINS is exact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +58,32 @@ def random_masks(rng: np.random.Generator, areas_T: np.ndarray, height: int, wid
     """One random mask for each of T areas (pixels, whole, 0 to H * W), bool T x H x W with exactly that area.
 
     Paper: a 5 x 5 grid of random cells, bilinearly upsampled and rounded; its area is smaller than requested. Ours:
-    5 x 5 uniform noise, bilinearly upsampled, its highest `area` pixels. Like the published masks, they cover the
-    border somewhat more often than the middle, because interpolation evens out the noise between cells.
+    5 x 5 uniform noise, bilinearly upsampled, its highest `area` pixels, ties in raster order. As the published masks,
+    they cover the border somewhat more often than the middle, as interpolation evens out the noise between cells.
     """
     masks_TP = np.zeros((len(areas_T), height * width), bool)
     grids_Thw = rng.random((len(areas_T), CELLS, CELLS))
     for mask_P, grid_hw, area in zip(masks_TP, grids_Thw, np.asarray(areas_T).tolist(), strict=True):
-        noise_P = upsampled(grid_hw[None], height, width).ravel()
-        if area:
-            mask_P[np.argpartition(noise_P, -area)[-area:]] = True
+        mask_P[:] = highest(upsampled(grid_hw[None], height, width).ravel(), area)
     return masks_TP.reshape(len(areas_T), height, width)
+
+
+def highest(noise_P: np.ndarray, area: int) -> np.ndarray:
+    """Bool P: exactly `area` of the highest values, ties in raster order; `noise_P`: float64 in [0, 1].
+
+    Counted in bins first, so that only the values of the bin at the cut are sorted: a quarter of the time of
+    `np.argpartition`, which moreover takes other ones of tied pixels on other processors.
+    """
+    if not area:
+        return np.zeros(len(noise_P), bool)
+    bin_P = (noise_P * BINS).astype(np.int16)
+    reached_S = np.cumsum(np.bincount(bin_P, minlength=BINS + 1)[::-1])  # from the highest bin down
+    place = int(np.searchsorted(reached_S, area))
+    pixels_N = np.flatnonzero(bin_P == BINS - place)
+    missing = area - (int(reached_S[place]) - len(pixels_N))
+    highest_P: np.ndarray = bin_P > BINS - place
+    highest_P[pixels_N[np.argsort(-noise_P[pixels_N], kind="stable")[:missing]]] = True
+    return highest_P
 
 
 def shared_pixels(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
