@@ -17,6 +17,7 @@ from sightline.alignment.region_scores import Regions, SortedMap, region_scores
 
 TOGETHER = 2**23  # ranks that are held at once, of 2 bytes on images of up to 2**16 pixels, else of 4
 BYTE = 255  # rows that are counted in one byte
+FOLD = 16  # rows that are taken as one longer row: rows of fifty bytes take five times as long to add up
 
 
 class RankMatrix:
@@ -98,8 +99,12 @@ def highest_pixels(values_P: np.ndarray, count: int) -> np.ndarray:
 
 
 def counts(is_Km: np.ndarray) -> np.ndarray:
-    """How many rows of each column are true, int m: added up in bytes, a tenth of the time of a sum of integers."""
+    """How many rows of each column are true, int m: added up in bytes, by long rows, in an eighth of a sum's time."""
     bytes_Km = is_Km.view(np.uint8)
-    whole = len(bytes_Km) // BYTE * BYTE
-    in_bytes = bytes_Km[:whole].reshape(-1, BYTE, bytes_Km.shape[1]).sum(axis=1, dtype=np.uint8)
-    return np.asarray(in_bytes.sum(axis=0, dtype=np.int64) + bytes_Km[whole:].sum(axis=0, dtype=np.int64))
+    num_maps, whole = bytes_Km.shape[1], len(bytes_Km) // FOLD * FOLD
+    folded = bytes_Km[:whole].reshape(-1, FOLD * num_maps)
+    total_m: np.ndarray = bytes_Km[whole:].sum(axis=0, dtype=np.int64)
+    for start in range(0, len(folded), BYTE):
+        in_bytes = folded[start : start + BYTE].sum(axis=0, dtype=np.uint8)
+        total_m += in_bytes.reshape(FOLD, num_maps).sum(axis=0, dtype=np.int64)
+    return total_m
