@@ -1,7 +1,9 @@
 """Tables that stages write and read again, as columns: arrays of one length by name.
 
-pandas takes most of a light stage's start-up to import, so what needs no pandas does not load it. Tables that people
-write have many forms and are read by `study.files.read_csv`.
+Why not a library: pandas adds 0.28 s to a stage that reads data/ladder.csv of 2,400 rows, Python's csv module with the
+checks below 0.03 s (CPU, best of five, 2026-11-27). Eleven stages that load no pandas otherwise would take 2.8 s more.
+NumPy's genfromtxt takes 0.05 s, but knows no quotes and names no wrong cell. Tables that people write have many forms
+and are read by `study.files.read_csv`, with pandas.
 """
 
 from __future__ import annotations
