@@ -75,7 +75,8 @@ def _shuffled(of_map: SortedMap, targets: Targets, _: float) -> Computed:
     regions, weight_P = targets.regions, targets.elsewhere_P
     if not len(targets.elsewhere_E):
         return {"shuffled_auroc": np.full(len(regions), np.nan)}
-    reached_S = np.concatenate([[0], np.cumsum(weight_P.take(of_map.order_P))])  # by the place of the last pixel
+    reached_S = np.zeros(len(weight_P) + 1)  # by the place of the last pixel
+    np.cumsum(weight_P.take(of_map.order_P), out=reached_S[1:])
     first_K = of_map.above_P.take(regions.pixels_K)
     higher_K, as_high_K = reached_S.take(first_K), reached_S.take(first_K + of_map.length_S.take(first_K))
     score_R = 1 - regions.sums(higher_K + as_high_K) / (2 * regions.size_R * reached_S[-1])
@@ -96,18 +97,19 @@ def _flat_mass(targets: Targets, _: float) -> Computed:
 
 def _inside(of_map: SortedMap, targets: Targets) -> np.ndarray:
     """The map's sum over each mask, float64 R."""
-    return targets.regions.sums(of_map.values_P[targets.regions.pixels_K])
+    return targets.regions.sums(of_map.values_P.take(targets.regions.pixels_K))
 
 
 def _by_value(of_map: SortedMap, targets: Targets, _: float) -> Computed:
     """The metrics that compare the map's values with the shares, or in units of their spread; in float64."""
     values_P = of_map.values_P.astype(np.float64)
-    total, mean = values_P.sum(), values_P.mean()
+    total = values_P.sum()
+    mean = total / len(values_P)
     centred_P = values_P - mean
     spread = np.sqrt(centred_P @ centred_P / len(values_P))
     # shares are 0 beyond the support: the sum over all pixels of share * (value - mean) needs no others
     products_R = targets.shares_RC @ centred_P[targets.support_C] / len(values_P)
-    similarity_R, divergence_R = _densities(values_P / total, targets)
+    similarity_R, divergence_R = _densities(values_P[targets.support_C] / total, targets)
     return {
         "nss": (_inside(of_map, targets) / targets.size_R - mean) / spread,
         "cc": np.clip(products_R / (spread * targets.spread_R), -1, 1),
@@ -118,7 +120,7 @@ def _by_value(of_map: SortedMap, targets: Targets, _: float) -> Computed:
 
 def _flat_by_value(targets: Targets, _: float) -> Computed:
     num_masks, num_pixels = targets.masks_RP.shape
-    similarity_R, divergence_R = _densities(np.full(num_pixels, 1 / num_pixels), targets)
+    similarity_R, divergence_R = _densities(np.full(len(targets.support_C), 1 / num_pixels), targets)
     return {
         "nss": np.zeros(num_masks),
         "cc": np.where(np.isnan(targets.spread_R), np.nan, 0.0),
@@ -127,11 +129,13 @@ def _flat_by_value(targets: Targets, _: float) -> Computed:
     }
 
 
-def _densities(density_P: np.ndarray, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
-    """Common mass and Kullback-Leibler divergence from the shares' densities; pixels with a share of 0 add nothing."""
+def _densities(density_C: np.ndarray, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
+    """Common mass and Kullback-Leibler divergence from the shares' densities; pixels with a share of 0 add nothing.
+
+    `density_C`: the map's, at the pixels of `targets.support_C`.
+    """
     # Of KL's two epsilons the outer one is left out: where the share is 0 it adds 0 * log(eps) = 0, and elsewhere it
     # moves the logarithm by eps * S / Q.
-    density_C = density_P[targets.support_C]
     divergence_R = targets.negentropy_R - targets.density_RC @ np.log(density_C + EPSILON)
     return np.minimum(targets.density_RC, density_C).sum(axis=1), divergence_R
 
