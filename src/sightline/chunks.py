@@ -6,7 +6,6 @@ that is cut short, damaged or of another run counts as missing.
 
 from __future__ import annotations
 
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -107,13 +106,12 @@ def in_chunks(
 ) -> Sequence[Arrays]:
     """The arrays of each item, in order: in memory, or, with `kept`, in its files, of which missing ones are computed.
 
-    `told` is called with the number of each item as its result is there. `patience`: seconds in which this
-    process works by itself, before others start for what is left then; `meanwhile`: of `in_processes`.
+    `told` is called with the number of each item as its result is there. `patience`, `meanwhile`: of `in_processes`.
     """
     told = told or (lambda _: None)
     if kept is None:
         found = []
-        for number, arrays in enumerate(_results(function, state, items, patience, meanwhile)):
+        for number, arrays in enumerate(in_processes(function, state, items, meanwhile, patience)):
             found.append(arrays)
             told(number)
         return found
@@ -124,23 +122,9 @@ def in_chunks(
         else:
             missing.append(number)
     work: tuple[Any, ...] = (function, state, items, name, kept)
-    for number in _results(_kept, work, missing, patience, meanwhile):
+    for number in in_processes(_kept, work, missing, meanwhile, patience):
         told(number)
     return Made(partial(kept.stored, name), range(len(items)))
-
-
-def _results(
-    function: Callable[[State, Item], Result],
-    state: State,
-    items: Sequence[Item],
-    patience: float,
-    meanwhile: Callable[[], None] | None,
-) -> Iterator[Result]:
-    done, begun = 0, time.monotonic()
-    while done < len(items) and time.monotonic() - begun < patience:
-        yield function(state, items[done])
-        done += 1
-    yield from in_processes(function, state, items[done:], meanwhile)
 
 
 def _kept(work: tuple[Any, ...], number: int) -> int:

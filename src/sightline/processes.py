@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,7 @@ from sightline.study.errors import StudyError
 State = TypeVar("State")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+PATIENCE = 0.2  # seconds, for work that is often short: to start a process for each core takes 0.05
 _work: tuple[Callable[[Any, Any], Any], Any] | None = None  # of this process: the function, and what all items need
 
 
@@ -42,14 +44,21 @@ def in_processes(
     state: State,
     items: Sequence[Item],
     meanwhile: Callable[[], None] | None = None,
+    patience: float = 0,
 ) -> Iterator[Result]:
     """`function(state, item)` of each item, in order; in this process where there is one core or one item.
 
     On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
     An exception of the function is raised here; ProcessKilled where a process was ended from outside.
-    `meanwhile`: what this process may do while others begin to work, such as to load modules that are needed later; not
-    called where there are no others.
+    `patience`: seconds in which this process works by itself, before others start for what is left then. `meanwhile`:
+    what this process may do while others begin to work, such as to load modules that are needed later; not called where
+    there are no others.
     """
+    done, begun = 0, time.monotonic()
+    while done < len(items) and time.monotonic() - begun < patience:
+        yield function(state, items[done])
+        done += 1
+    items = items[done:]
     number = min(workers(), len(items))
     if number <= 1 or _work is not None:  # a process of the pool starts none of its own
         yield from (function(state, item) for item in items)
@@ -92,8 +101,7 @@ def main_hidden() -> Iterator[None]:
 def keep_freed_memory() -> None:
     """Makes glibc keep up to 128 MB of freed memory in this process and its forks, blocks of up to 32 MB among them.
 
-    Else each array of an image is mapped, cleared and given back: a tenth of all page faults and a sixth less time for
-    the scores of one image (benchmarks/NOTES.md). Elsewhere it does nothing.
+    Else many an array of an image is mapped, cleared and given back (benchmarks/NOTES.md). Elsewhere it does nothing.
     """
     if sys.platform != "linux":
         return

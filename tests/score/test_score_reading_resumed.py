@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightline import processes
 from sightline.chunks import KEY, Kept
-from sightline.scoring import command, work
+from sightline.scoring import command
 from sightline.scoring.gather import gather
 from sightline.scoring.work import CHUNK, Work
 
@@ -132,7 +133,7 @@ def test_rows_that_were_lost_are_made_again(tmp_path: Path) -> None:
 def test_steps_give_one_result_for_each_item_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     for workers, patience in (("1", 0), ("2", 0), ("2", 1e-6), ("2", 9)):
         monkeypatch.setenv("SIGHTLINE_WORKERS", workers)
-        monkeypatch.setattr(work, "PATIENCE", patience)
+        monkeypatch.setattr(processes, "PATIENCE", patience)
         for num_items in (0, 1, CHUNK, 2 * CHUNK + 1, 5 * CHUNK):
             assert Work().each("numbers", abs, range(-num_items, 0)) == [*range(num_items, 0, -1)]
             with pytest.raises(TypeError, match="has no len"):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sightline.processes import in_processes
+from sightline.processes import PATIENCE, in_processes
 
 TOGETHER = 64  # images summed up in one process, always the same ones, so that the sums do not depend on the processes
 HALF = 0.5  # share of the readers that puts a pixel into the image's region when no consensus is given
@@ -52,7 +52,8 @@ class OtherPatients:
         has_region = [np.zeros(0, bool)]
         self._total_HW, self._densities_HW = np.zeros((2, *self.grid))
         self._marks_HW, self._regions_HW = np.zeros((2, *self.grid), np.int64)
-        for part in in_processes(OtherPatients._summed, self, range(0, len(shares_MHW), TOGETHER)):
+        starts = range(0, len(shares_MHW), TOGETHER)
+        for part in in_processes(OtherPatients._summed, self, starts, patience=PATIENCE):
             has_region.append(part.has_region_m)
             self._total_HW += part.share_HW  # exact: whole shares of a few readers
             self._densities_HW += part.density_HW

@@ -15,7 +15,7 @@ import numpy as np
 from sightline.alignment.other_patients import atlas_without
 from sightline.judging.films import Films
 from sightline.maps import scaled_of_image
-from sightline.processes import in_processes
+from sightline.processes import PATIENCE, in_processes
 
 Cells = tuple[int, int]
 TOGETHER = 64  # images summed up in one process, always the same ones, so that the sums do not depend on the processes
@@ -71,7 +71,7 @@ class _Sums:
 def survey(films: Films) -> Survey:
     """By all cores; `films` may have no image."""
     whole = _no_sums(films)
-    for part in in_processes(_summed, films, range(0, len(films.images), TOGETHER)):
+    for part in in_processes(_summed, films, range(0, len(films.images), TOGETHER), patience=PATIENCE):
         for name, counted in part.shapes.items():
             whole.shapes[name] += counted
         whole.maps_AHW += part.maps_AHW

@@ -19,12 +19,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from sightline import processes
 from sightline.chunks import Kept, in_chunks
 from sightline.rows_on_disk import RowFile
 from sightline.scoring.progress import progress
 
 CHUNK = 32  # items whose results come together: some five seconds' work for the largest films
-PATIENCE = 0.2  # seconds in which this process works by itself: to start one for each core takes 0.05
 Item = TypeVar("Item")
 
 
@@ -72,8 +72,9 @@ class Work:
 
     def _results(self, what: str, step: _Step[Any]) -> list[Any]:
         with progress(what, len(step.items), "files") as told:
+            patience = processes.PATIENCE
             chunks = in_chunks(
-                _chunk, step, step.starts, step.name, self.kept, lambda number: told(len(step.rows(number))), PATIENCE
+                _chunk, step, step.starts, step.name, self.kept, lambda number: told(len(step.rows(number))), patience
             )
             return [of_item for arrays in chunks for of_item in json.loads(arrays["known"].tobytes())]
 
