@@ -33,7 +33,6 @@ fresh: setup ## do metrics/ and plots/ belong to this code and params.yaml? are 
 	else echo "metrics/ and plots/ belong to code or params.yaml that are not committed yet: commit them together"; fi
 
 setup: .venv/.installed
-	@command -v sightline > /dev/null || { echo "error: no sightline here; activate the environment that has it, or: make setup SIGHTLINE=<a wheel of Sightline, or its checkout>" >&2; exit 1; }
 
 # The stamp is written last, so a broken installation is done again. Python compiles what it imports when it first does:
 # compiling all that is installed takes a minute of CPU.
@@ -56,7 +55,8 @@ else ifdef SIGHTLINE
 	touch $@
 else
 .PHONY: .venv/.installed
-.venv/.installed: ;
+.venv/.installed:
+	@command -v sightline > /dev/null || { echo "error: no sightline here; activate the environment that has it, or: make setup SIGHTLINE=<a wheel of Sightline, or its checkout>" >&2; exit 1; }
 endif
 
 clean: ## what the stages made, not the environment
