@@ -11,7 +11,7 @@ test-slow: setup ## simulations and whole data sets
 
 wheel: setup ## dist/: sdist and wheel, tried away from the checkout with the packages that they ask for, offline
 	rm -rf dist
-	SIGHTLINE_DIST=$(CURDIR)/dist python -m pytest -m slow tests/wheel
+	SIGHTLINE_DIST=$(CURDIR)/dist python -m pytest -m slow tests/wheel --numprocesses logical --maxprocesses 2 --dist loadfile
 
 bench: .venv/.bench ## speed against peers and limits, under 15 minutes on a CPU; writes benchmarks/results/<machine>.json
 	python benchmarks/bench.py

@@ -20,12 +20,9 @@ PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))"
 
 
-def built(folder: Path, dist: Path) -> tuple[Path, Path]:
-    """The sdist of the files that Git knows, as they stand, and the wheel made from that sdist, in the folder `dist`.
-
-    `folder`: an empty one for the work.
-    """
-    source = folder / "source"
+def built(folder: Path) -> tuple[Path, Path]:
+    """The sdist of the files that Git knows, as they stand, and the wheel made from it; `folder`: an empty one."""
+    source, dist = folder / "source", folder / "dist"
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     names = [name for name in tracked.decode().split("\0") if name and (ROOT / name).is_file()]
     for name in names:

@@ -1,6 +1,7 @@
 """The wheel, and environments with it: made once for all tests here. `make wheel` keeps the files in dist/."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,8 +16,11 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The sdist and the wheel."""
     if subprocess.run(["git", "rev-parse", "--git-dir"], cwd=ROOT, capture_output=True).returncode != 0:
         pytest.skip("no Git repository, so nothing says which files are the project's")
+    sdist, wheel = built(tmp_path_factory.mktemp("built"))
     kept = os.environ.get("SIGHTLINE_DIST")
-    return built(tmp_path_factory.mktemp("built"), Path(kept) if kept else tmp_path_factory.mktemp("dist"))
+    if kept and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":  # one of the processes side by side
+        shutil.copytree(wheel.parent, kept, dirs_exist_ok=True)
+    return sdist, wheel
 
 
 @pytest.fixture(scope="session")

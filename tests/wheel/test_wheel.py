@@ -1,6 +1,6 @@
 """The wheel as its users have it: away from the checkout, with the packages that it asks for and no others, offline.
 
-`make wheel` runs it. Marked slow, since it takes a minute; CI runs it by itself.
+`make wheel` runs it. Marked slow, since it takes half a minute; CI runs it by itself.
 """
 
 import json
