@@ -1,4 +1,4 @@
-"""The wheel carries the pipeline: a study begins and runs where no checkout is."""
+"""The wheel carries the pipeline: a study begins and runs where no checkout is. Slow, as in test_wheel.py."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from environments import Environment
 from sightline.stage_code import SCRIPTS
 from sightline.study_template import FILES, PROFILES, files_in
 from studies import ROOT, stages_run
+
+pytestmark = pytest.mark.slow
 
 
 def called(environment: Environment, *words: str, cwd: Path | None = None) -> str:
@@ -53,7 +55,6 @@ def test_a_study_begins_and_every_stage_can_be_imported(installed: Environment) 
     assert called(installed, "sightline", "profiles").split() == ["demo", "paper", "phantom", "population", "smoke"]
 
 
-@pytest.mark.slow  # 40 s of CPU: twenty stages, each a process, by DVC
 def test_a_study_runs_to_the_report_and_again_after_an_upgrade(installed: Environment) -> None:
     """After the upgrade `sync` repeats the one stage that loads the changed file."""
     mine = new_study(installed, "whole")

@@ -110,7 +110,7 @@ def films_for(
     work, known = Work(), Names(names, problems)
     folder = written_films(images, known, work.folder, problems)
     known.check()
-    if not (problems or is_path(images) or known.order):
+    if not (problems or images is None or is_path(images) or known.order):
         problems.append("images: there is none")
     if problems or folder is None:
         raise one_error(problems or ["images: None; expected a folder, a dictionary by image or an array"], "argument")
