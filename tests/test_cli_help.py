@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from sightline import cli
 from sightline.completion import SHELLS, script
 from sightline.subcommands import WIDTH, add_subcommand, examples_in, parsers_of
-from studies import sightline
+from studies import ROOT, sightline
 
 WHOLE = cli.parser_of()
 PARSERS = {parser.prog: parser for parser in list(parsers_of(WHOLE))[1:]}
@@ -35,6 +36,16 @@ def test_every_subcommand_has_examples_that_parse(prog: str) -> None:
         assert " ".join(words).startswith(prog)
         arguments = WHOLE.parse_args(words[1:])
         assert callable(arguments.run)
+
+
+def test_who_stops_reading_sees_no_traceback() -> None:
+    """As in `sightline profiles | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "sightline.cli", "profiles"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_ctrl_c_ends_with_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,8 +54,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main() -> None:
-    """Runs the command line."""
-    run_command(_main)
+    """Runs the command line; whoever stops reading what it prints, as `sightline doctor | head` does, ends it."""
+    try:
+        run_command(_main)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush at the end succeeds
+        raise SystemExit(1) from None
 
 
 def _main() -> None:
