@@ -1,6 +1,6 @@
 # The default study on a CPU, by a user without rights and without a network; see docs/install.md
 # docker build --tag sightline .
-# docker run --name study --network none sightline && docker cp study:/work/study/plots/report.html .
+# docker run --name study --network none sightline && docker cp study:/studies/study/plots/report.html .
 FROM python:3.12-slim
 
 # git: a study is a repository
@@ -17,11 +17,11 @@ RUN --mount=type=bind,target=/build,rw \
     && pip install $PIP_ARGUMENTS --no-build-isolation "/build[train]" \
     && rm /tmp/constraints.txt \
     && useradd --uid 10001 --create-home sightline \
-    && install --directory --owner sightline /work
+    && install --directory --owner sightline /studies
 
 USER sightline
 # for the study's first commit
 ENV GIT_AUTHOR_NAME=sightline GIT_AUTHOR_EMAIL=sightline@localhost \
     GIT_COMMITTER_NAME=sightline GIT_COMMITTER_EMAIL=sightline@localhost
-WORKDIR /work
+WORKDIR /studies
 CMD ["sh", "-c", "sightline new study && cd study && dvc repro && sightline summary"]

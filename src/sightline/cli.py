@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main() -> None:
-    """Runs the command line; whoever stops reading what it prints, as `sightline doctor | head` does, ends it."""
+    """Runs the command line; ends quietly where its output is read no further, as by `sightline doctor | head`."""
     try:
         run_command(_main)
         sys.stdout.flush()
