@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from sightline.study import files
 from sightline.study.errors import StudyError, run_stage
@@ -23,6 +25,7 @@ from sightline.study.files import (
     write_npz,
     written_whole,
 )
+from studies import sightline
 
 
 def write_and_fail(path: Path, error: Exception) -> None:
@@ -178,3 +181,12 @@ def test_read_json_takes_an_object_and_nothing_else(tmp_path):
         path.write_text(text)
         with pytest.raises(StudyError, match=words):
             read_json(path)
+
+
+@pytest.mark.parametrize("words", ["score NAME masks", "score maps NAME", "reliability NAME", "new NAME"])
+def test_a_name_longer_than_the_system_takes_is_one_line(words: str, tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "maps/film.png")
+    done = sightline(tmp_path, *words.replace("NAME", "x" * 300).split())
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: .*x{300}.*: File name too long\n", done.stderr)

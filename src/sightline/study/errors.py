@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from sightline.study.code_file import other_code
 from sightline.study.extras import missing_in
 
-# what a user can correct: no permission, a read-only disk, a file in a folder's place or the reverse, a full disk
-CORRECTABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC}
+# what a user can correct: no permission or a read-only disk; a file in a folder's place or the reverse, a name that is
+# too long, links that lead to each other; a full disk
+PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+PATH = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -78,7 +80,7 @@ def run_command(main: Callable[[], None]) -> None:
         print(f"error: {missing}", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:
-        if error.errno not in CORRECTABLE | FULL or error.filename is None:
+        if error.errno not in PERMISSION | PATH | FULL or error.filename is None:
             raise
         print(f"error: {error.filename}: {error.strerror}{disk_advice(error)}", file=sys.stderr)
         raise SystemExit(1) from None
