@@ -19,7 +19,7 @@ from PIL import Image
 from sightline.maps import scaled_maps
 from sightline.report import viewer as viewer_module
 from sightline.report.film_data import film_json, map_levels, packed_levels, packed_mask, picture_uri, script_json
-from sightline.report.films import Sources, chosen_images, outcome, study_films, study_viewer
+from sightline.report.films import Sources, chosen_images, outcome, pictures, study_films
 from sightline.report.viewer import Film, Mark, films_frame, films_table, parts, script, viewer, write_beside
 
 
@@ -204,7 +204,7 @@ def test_a_film_has_its_own_maps_marks_and_readers() -> None:
     assert (last.finding, last.marks["net"].outcome, list(last.maps)) == ("normal", "FP", ["net"])
     assert last.consensus_HW is None
     assert np.isnan(last.agreement)
-    shown = study_viewer(dataclasses.replace(given, primary=""), 6)
+    shown = pictures(dataclasses.replace(given, primary=""), 6).viewer
     assert shown is not None
     assert (list(shown.scores), shown.lungs) == (["iou"], "body")
 

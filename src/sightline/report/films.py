@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,8 @@ CONTRAST, OWN, IOU = "contrast", "own", "iou"  # keys of the scores
 TOGETHER = 8  # films of the viewer that a process encodes one after the other
 STRIP = 4  # films of the strip for print and for browsers without scripts
 Arrays = Mapping[str, np.ndarray]
+Work = tuple[Callable[["Sources", Sequence[str]], Any], Sequence[str]]
+"""What is made of some of the films, in one process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,11 @@ class Sources:
         """By model and image: the prediction on test images, the scores on images with a region."""
         return _marks(self)
 
+    @cached_property
+    def map_rows(self) -> dict[str, dict[str, list[int]]]:
+        """By model and image: its rows in `maps`."""
+        return {model: rows_by_image(arrays["images"]) for model, arrays in self.maps.items()}
+
     @property
     def scores(self) -> dict[str, str]:
         """Words of the scores by key, those that order the films first."""
@@ -81,23 +88,57 @@ class Sources:
         return {**decided, IOU: f"IoU at {self.threshold:g}"}
 
 
-def study_viewer(sources: Sources, most: int) -> Viewer | None:
-    """The viewer of the films that `chosen_images` names; None without a film."""
+class Pictures(NamedTuple):
+    """What the page shows of the films."""
+
+    gallery: list[tuple[str, list[Tile]]]
+    """Of a few films, evenly spaced from the best to the worst mean IoU of all models."""
+    strip: Strip
+    """The first screen's films, with every model's map."""
+    viewer: Viewer | None
+    """Of the films that `chosen_images` names; None without a film."""
+
+
+def pictures(sources: Sources, most: int) -> Pictures:
+    """All pictures, made by all cores."""
     require_scored(sources)
+    _ = sources.marks, sources.map_rows  # once, before processes copy the sources
     images = chosen_images(sources, most)
+    work: list[Work] = [
+        (_gallery, spread_images(sources.alignment, STRIP)),
+        (_first_strip, quartile_images(sources.alignment)),
+        *((_encoded, images[start : start + TOGETHER]) for start in range(0, len(images), TOGETHER)),
+    ]
+    gallery, first, *parts = in_processes(_made, sources, work)
     methods = {model: method_words(method) for model, method in sources.methods.items()}
     kind = str(sources.lungs["kind"]) if "kind" in sources.lungs else ""
-    parts = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
-    found = in_processes(_encoded, sources, parts)
-    return viewer_of(
-        (film for part in found for film in part), models=methods, scores=sources.scores, threshold=sources.threshold,
+    viewer = viewer_of(
+        (film for part in parts for film in part), models=methods, scores=sources.scores, threshold=sources.threshold,
         experts="simulated readers" if sources.data.get("source") == "phantom" else "experts",
         lungs="body" if kind == "body" else "lungs",
     )  # fmt: skip
+    return Pictures(gallery, first, viewer)
+
+
+def _made(sources: Sources, work: Work) -> Any:
+    make, images = work
+    return make(sources, images)
 
 
 def _encoded(sources: Sources, images: Sequence[str]) -> list[Encoded]:
     return [encoded(film, list(sources.methods), list(sources.scores)) for film in study_films(sources, images)]
+
+
+def _gallery(sources: Sources, images: Sequence[str]) -> list[tuple[str, list[Tile]]]:
+    return film_rows(study_films(sources, images), sources.methods, sources.threshold)
+
+
+def _first_strip(sources: Sources, images: Sequence[str]) -> Strip:
+    return strip_of(
+        (film.name, film.pixels, film.consensus_HW, film.maps)
+        for film in study_films(sources, images)
+        if film.pixels is not None and film.consensus_HW is not None
+    )
 
 
 def require_scored(sources: Sources) -> None:
@@ -114,23 +155,6 @@ def require_scored(sources: Sources) -> None:
     ]
     if absent:
         raise StudyError("images were scored that other files lack; run dvc repro", absent)
-
-
-def strip(sources: Sources) -> list[tuple[str, list[Tile]]]:
-    """Tiles of a few films, evenly spaced from the best to the worst mean IoU of all models."""
-    require_scored(sources)
-    images = spread_images(sources.alignment, STRIP)
-    return film_rows(study_films(sources, images), sources.methods, sources.threshold)
-
-
-def first_strip(sources: Sources) -> Strip:
-    """The first screen's films, with every model's map."""
-    few = study_films(sources, quartile_images(sources.alignment))
-    return strip_of(
-        (film.name, film.pixels, film.consensus_HW, film.maps)
-        for film in few
-        if film.pixels is not None and film.consensus_HW is not None
-    )
 
 
 def random_pair(sources: Sources, random_mask: Callable[[int, int, int], np.ndarray]) -> list[Tile]:
@@ -169,8 +193,7 @@ def study_films(sources: Sources, images: Sequence[str]) -> Iterator[Film]:
     """The films, one at a time. A model may lack maps of some."""
     consensus, lungs = rows_by_image(sources.consensus["images"]), rows_by_image(sources.lungs["images"])
     readers = rows_by_image(sources.annotations["images"])
-    maps = {model: rows_by_image(arrays["images"]) for model, arrays in sources.maps.items()}
-    methods, marks = sources.methods, sources.marks
+    methods, maps, marks = sources.methods, sources.map_rows, sources.marks
     labels = {0: str(sources.data.get("negative", "")).lower(), 1: str(sources.data.get("positive", "")).lower()}
     agreement = dict(zip(sources.agreement["image"], sources.agreement["iou"], strict=True))
     for image, pixels in zip(images, sources.pixels(images) if images else (), strict=True):

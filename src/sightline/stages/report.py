@@ -86,6 +86,7 @@ def main() -> None:
     values = YAML(typ="safe").load(Path("params.yaml"))
     known = {"consensus": consensus, "data": values["data"], "primary": measured.get("verdict", {}).get("primary", "")}
     sources = film_sources(params, networks, measured, **known)
+    shown = films.pictures(sources, params.report.films)
     rng = stream(params.seed, "report", "random mask")
     study = Study(
         title=params.report.title, threshold=params.threshold, models=params.models, params=values, **measured,
@@ -93,8 +94,7 @@ def main() -> None:
         index=read_csv(inputs.INDEX, {"image": str, "split": str, "label": int, "patient": str}),
         index_sha256=sha256_of(inputs.INDEX), specifications=read_specifications("plots/multiverse.csv"),
         histories={key: read_csv(f"data/models/{key}.history.csv", HISTORY) for key in trained_here(params.models)},
-        gallery=films.strip(sources), strip=films.first_strip(sources),
-        films=films.study_viewer(sources, params.report.films), versions=installed_versions(made.PACKAGES),
+        gallery=shown.gallery, strip=shown.strip, films=shown.viewer, versions=installed_versions(made.PACKAGES),
         random_pair=films.random_pair(sources, lambda area, *grid: random_masks(rng, np.array([area]), *grid)[0]),
     )  # fmt: skip
     numbers = study_tables(study)
