@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import scipy  # its packages load where they are used: a stage that needs none starts sooner
 
-from sightline.experts.morphology import closed, ellipse, eroded
+from sightline.experts.morphology import closed, ellipse, eroded, filled
 
 PAPER_SIDE = 224  # pixels
 MIN_AREA = 20.0  # pixels of contour area on the paper's grid; smaller contours are slips of the pen
@@ -51,7 +51,7 @@ def region_of(strokes: np.ndarray) -> np.ndarray:
         if area < min_area:
             continue
         if area < OUTLINE_SOLIDITY * hull_area(contour):
-            inside = scipy.ndimage.binary_fill_holes(closed(contour, line))
+            inside = filled(closed(contour, line))
             region[box] |= eroded(inside, line)
         else:
             region[box] |= closed(contour, holes)
@@ -80,7 +80,7 @@ def outer_contours(mask: np.ndarray, min_pixels: float = 0) -> list[np.ndarray]:
     Pixels join by any of 8 neighbours; whatever lies in a contour's hole belongs to the contour. Contours of fewer than
     `min_pixels` pixels, whose area is smaller still, are left out: a speckled sheet has thousands.
     """
-    labels, _ = scipy.ndimage.label(scipy.ndimage.binary_fill_holes(mask), EIGHT)
+    labels, _ = scipy.ndimage.label(filled(mask), EIGHT)
     pixels = np.bincount(labels.ravel())
     return [labels == label for label in range(1, len(pixels)) if pixels[label] >= min_pixels]
 

@@ -13,6 +13,7 @@ import scipy  # its packages load where they are used: a stage that needs none s
 
 from sightline.experts.cleanup import least_area, nearest, region_of
 from sightline.experts.masks import EIGHT, shares
+from sightline.experts.morphology import filled
 
 HALF = 0.5  # of what an outline encloses: with less than this in the region, sampling has lost the outline
 
@@ -61,12 +62,7 @@ def _is_lost(drawn_HW: np.ndarray, sampled: np.ndarray, piece: np.ndarray, box: 
     if num_sampled == 0 or num_sampled > scipy.ndimage.label(lines, EIGHT)[1]:
         return True
     holes_HW = np.zeros(drawn_HW.shape, bool)
-    holes_HW[rows, cols] = _holes(lines)
+    holes_HW[rows, cols] = filled(lines) & ~lines
     holes = shares(holes_HW, *piece.shape) == holes_HW.size  # grid pixels wholly inside one
-    return bool((holes & ~_holes(sampled & piece)).any())
-
-
-def _holes(lines: np.ndarray) -> np.ndarray:
-    """What lines enclose, bool: background without a way to the border by the sides of its pixels."""
-    labels, _ = scipy.ndimage.label(np.pad(~lines, 1, constant_values=True))
-    return ((labels > 0) & (labels != labels[0, 0]))[1:-1, 1:-1]
+    kept = sampled & piece
+    return bool((holes & ~(filled(kept) & ~kept)).any())
