@@ -186,3 +186,87 @@ def test_a_page_that_closes_before_the_network_comes_back_loses_nothing(browser:
         one.go_on()
         notices(one, 1)
         one.complaints = [told for told in one.complaints if "409" not in told]
+
+
+BOXES = """() => Object.fromEntries([...document.querySelectorAll(".level input, .answer, .step")].map((node) => {
+  const { x, y } = node.getBoundingClientRect();
+  return [node.id, [Math.round(x), Math.round(y)]];
+}))"""
+
+
+def held(desk: Desk, address: str) -> list[Any]:
+    """Requests to an address, which the server does not get before the test continues them."""
+    waiting: list[Any] = []
+    desk.page.route(address, lambda route: waiting.append(route))  # a bound method is none to Playwright
+    return waiting
+
+
+def until_one_waits(desk: Desk, waiting: list[Any]) -> None:
+    for _ in range(200):
+        if waiting:
+            return
+        desk.page.wait_for_timeout(20)
+    raise AssertionError("no request came")
+
+
+def test_what_is_given_while_a_conflict_is_settled_stays(browser: Any, site: Site) -> None:  # noqa: F811
+    """A stroke in progress, and a tick: no answer of the server takes them away or moves what is pressed next."""
+    reader, link = site.invite()
+    with reading(browser, site) as one, reading(browser, site) as other:
+        one.enrol(link)
+        outline(one)
+        other.page.goto(link)
+        other.go_on()
+        outline(other)
+        expected = other.rectangle(200, 200, 260, 240)
+        other.saved()
+
+        events, branch = held(one, "**/events"), held(one, "**/branches")
+        one.rectangle(300, 350, 330, 380)  # overtaken
+        until_one_waits(one, events)
+        one.drag([(400, 100), (420, 100), (420, 130), (400, 130)], lift=False)
+        expected |= rectangle(400, 100, 420, 130)
+        one.page.unroute("**/events")
+        events[0].continue_()
+        playwright.expect(one.page.locator("#notice")).to_contain_text(one.words("sync.overtaken"))
+        until_one_waits(one, branch)
+        one.page.mouse.up()
+        one.saved()
+        before = one.page.evaluate(BOXES)
+        one.page.check("#confidence-4", force=True)
+        for route in branch:
+            route.continue_()
+        notices(one, 1)
+        assert one.page.evaluate(BOXES) == before  # a click on its way meets what the reader saw
+        assert one.page.is_checked("#confidence-4")
+
+        answer = held(one, "**/submission")
+        one.page.click("#answer-region")
+        until_one_waits(one, answer)
+        one.press("Shift+1", "Control+z")
+        one.rectangle(20, 500, 40, 520)
+        assert one.page.locator(".confidence").evaluate("(node) => node.inert")
+        one.answer(answer[0].continue_)
+        (given,) = site.answers(reader)
+        np.testing.assert_array_equal(mask_of_answer(given), expected)
+        assert given.confidence == 4
+        assert len(site.first_log(reader)) == 2
+        one.complaints = [told for told in one.complaints if "409" not in told]
+
+
+@pytest.mark.slow  # two pages in a browser, 6 s
+def test_a_conflict_of_two_answers_keeps_what_the_reader_chose(browser: Any, site: Site) -> None:  # noqa: F811
+    """The other device's answer is in; what this one has chosen stays on the page, to be sent again or changed."""
+    _, link = site.invite()
+    with reading(browser, site) as one, reading(browser, site) as other:
+        one.enrol(link)
+        other.page.goto(link)
+        other.go_on()
+        one.page.check("#confidence-2", force=True)
+        other.page.check("#confidence-5", force=True)
+        other.answer(lambda: other.page.click("#answer-none"))
+        one.page.click("#answer-none")
+        playwright.expect(one.page.locator("#notice")).to_contain_text(one.words("sync.conflict"))
+        playwright.expect(one.page.locator("#answer-none")).to_have_attribute("aria-disabled", "false")
+        assert one.page.is_checked("#confidence-2")
+        one.complaints = [told for told in one.complaints if "409" not in told]

@@ -14,10 +14,11 @@ import { locale, t } from "./words.js";
 export function deskBar(api, refresh) {
   const name = element("input", { id: "invite-name", type: "text", maxlength: "200", autocomplete: "off" });
   const outcome = element("div", { id: "desk-outcome", role: "status" });
+  const link = element("div", { id: "desk-link", role: "status" }); // of its own: an export that ends takes none away
 
-  async function attempt(work) {
+  async function attempt(work, place = outcome) {
     try {
-      outcome.replaceChildren(...(await work()));
+      place.replaceChildren(...(await work()));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const text = t(error.problem, { message: error.message });
@@ -28,10 +29,15 @@ export function deskBar(api, refresh) {
 
   const invite = () =>
     attempt(async () => {
-      const invited = await api.post("/api/admin/readers", { name: name.value.trim() || null });
-      name.value = "";
-      return linkOf(invited);
-    });
+      const asked = name.value;
+      name.value = ""; // before the answer: the next name may be typed by then
+      try {
+        return linkOf(await api.post("/api/admin/readers", { name: asked.trim() || null }));
+      } catch (error) {
+        name.value ||= asked;
+        throw error;
+      }
+    }, link);
   const download = (what) =>
     attempt(async () => {
       save(await api.download(`/api/admin/${what}`));
@@ -69,15 +75,18 @@ export function deskBar(api, refresh) {
       button(t("admin.round"), beginRound, { id: "round" }),
     ),
     element("p", { class: "note", text: t("admin.backup.note") }),
+    link,
     outcome,
   );
   bar.act = (action, reader) => {
     if (action.question && !window.confirm(t(action.question, { reader }))) return;
-    attempt(async () => {
+    const isLink = action.path === "link";
+    const work = async () => {
       const answer = await api.post(`/api/admin/readers/${encodeURIComponent(reader)}/${action.path}`);
-      if (action.path === "link") return linkOf(answer);
+      if (isLink) return linkOf(answer);
       return [element("p", { class: "note", text: t(action.done, { reader, sessions: answer.sessions }) })];
-    });
+    };
+    attempt(work, isLink ? link : outcome);
   };
   return bar;
 }

@@ -6,6 +6,11 @@ import { ask } from "./dialogs.js";
 import { coverageText, submission } from "./submission.js";
 import { t } from "./words.js";
 
+/** What the reader has chosen on an image beside the drawing, in the form of a task's fields. */
+export function chosenIn({ task, findings, comment }) {
+  return { given: findings?.kept ?? task.given, comment: comment ? comment.text : task.comment };
+}
+
 export class Answering {
   /**
    * @param {object} app
@@ -16,7 +21,7 @@ export class Answering {
    */
   constructor(app, bar, { isShown, showServerLog }) {
     Object.assign(this, { app, bar, isShown, showServerLog });
-    /** Whether an answer is on its way, or a question about it open. */
+    /** Whether an answer or a decision is on its way, or a question about it open. */
     this.isBusy = false;
   }
 
@@ -26,19 +31,42 @@ export class Answering {
    * @param {{task: object, desk: import("./desk.js").Desk, queue: object, clock: object, forgetPolygon: () => void}} open
    */
   async give(given, open) {
-    const { bar } = this;
     if (this.isBusy || this.#isMissing(given, open)) return;
+    this.bar.say("");
+    await this.#alone(open, async () => {
+      if (await this.#discardsMarks(given, open)) await this.#submit(given, open);
+    });
+  }
+
+  /** Brings set-aside strokes back or discards them. @param {"brought_back"|"discarded"} decision */
+  async decide(id, decision, open) {
+    if (this.isBusy) return;
+    const { branches, desk, findings, queue, task } = open;
+    await this.#alone(open, async () => {
+      await queue.settled();
+      const events = await branches.decide(id, decision, desk.events.length);
+      if (!this.isShown()) return;
+      if (!task.final) desk.replaceEvents(events);
+      findings?.refresh();
+      this.bar.say(t(`branch.${decision}`));
+    });
+  }
+
+  /** Until the work ends, nothing is drawn or answered, and the page shows it: what came in between would be lost. */
+  async #alone(open, work) {
+    const { bar } = this;
     this.isBusy = true;
     bar.setBusy(true);
-    bar.say("");
+    open.desk.lock();
     try {
-      if (await this.#discardsMarks(given, open)) await this.#submit(given, open);
+      await work();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.refused(error, open.task.task);
+      this.#refused(error, open);
     } finally {
       this.isBusy = false;
       bar.setBusy(false);
+      if (this.isShown()) open.desk.lock(open.task.final);
     }
   }
 
@@ -102,15 +130,18 @@ export class Answering {
     else go.reading({ id: next.task, notice: recorded });
   }
 
-  /** Says why the server has not taken what was sent about the task `id`. */
-  refused(error, id) {
+  /** Says why the server has not taken what was sent about a task. */
+  #refused(error, open) {
     const { app, bar } = this;
+    const id = open.task.task;
+    const again = { id, confidence: bar.confidence, chosen: chosenIn(open) };
     if (!this.isShown()) return;
     if (error.status === 401) app.signedOut();
     else if (error.code === "out_of_step") {
-      if (error.details.events) this.showServerLog(error.details.events); // the queue's callback does the same
-    } else if (error.code === "conflict") app.go.reading({ id, notice: t("sync.conflict") });
-    else if (error.code === "final" || error.code === "no_branch") app.go.reading({ id });
+      if (error.details.events) this.showServerLog(error.details.events); // the queue has shown its own
+    } else if (error.code === "conflict") app.go.reading({ ...again, notice: t("sync.conflict") });
+    else if (error.code === "no_branch") app.go.reading(again);
+    else if (error.code === "final") app.go.reading({ id });
     else if (error.code === "disk_full") bar.say(t("reading.disk_full"), "problem");
     else if (error.isTemporary) bar.say(t("reading.not_sent"), "problem");
     else bar.say(t(error.problem, { message: error.message }), "problem");

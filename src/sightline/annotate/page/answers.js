@@ -10,6 +10,8 @@ const KEYS = { region: "Enter", none: "N", cannot: "C" }; // of each answer, in 
 
 export class AnswerBar {
   #saved = null; // the state of the task's strokes, once known
+  #isBusy = false;
+  #focused = null; // what had the focus when the bar became busy
 
   /**
    * @param {object} options
@@ -123,10 +125,15 @@ export class AnswerBar {
     this.saved.title = this.saved.textContent; // a phone shows only its beginning
   }
 
+  /** While it is busy, nothing in the bar can be chosen or typed. The buttons keep the focus, other parts get it back. */
   setBusy(isBusy) {
     const buttons = [...Object.values(this.answers), this.back, this.forth];
     for (const node of buttons) node.setAttribute("aria-disabled", String(isBusy));
     this.bar.classList.toggle("busy", isBusy);
+    this.#isBusy = isBusy;
+    if (isBusy) this.#focused = this.bar.contains(document.activeElement) ? document.activeElement : null;
+    for (const part of this.bar.children) if (!part.matches(".answers, .steps")) part.inert = isBusy;
+    if (!isBusy && document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
   }
 
   /** The bar's keys. A listener of its own identity, for the caller to add and remove. */
@@ -140,6 +147,7 @@ export class AnswerBar {
   /** @returns {boolean} whether the key means something here. */
   #act(event) {
     const level = levelOf(event);
+    if (level && this.#isBusy) return true;
     if (level) {
       this.confidence = level;
       this.#rated();

@@ -115,10 +115,9 @@ export class Desk {
     this.view.repaintLive();
   }
 
-  /** Shows another log in place of this one; an open polygon stays open. */
+  /** Shows another log in place of this one; a stroke or polygon in progress goes on. */
   replaceEvents(events) {
     const { height, width } = this.drawing;
-    if (!this.sketch.isPolygonOpen) this.dropPen();
     this.drawing.replace(events);
     this.sketch.showMask({ top: 0, bottom: height, left: 0, right: width });
     this.update();

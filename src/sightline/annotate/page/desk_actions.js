@@ -5,6 +5,7 @@ import { positionOf, radiusOf } from "./brush_size.js";
 const PAN_STEP = 80; // CSS pixels by which an arrow key moves the image
 const ZOOM_STEP = 1.25;
 const CHANGES = ["undo", "redo", "clear"]; // the drawing, and so not of a locked one
+const CORNERS = ["back", "cancel", "close"]; // change an open polygon
 
 export class DeskActions {
   #actions;
@@ -18,7 +19,8 @@ export class DeskActions {
   /** Performs an action. @returns {boolean} false if it has no meaning now */
   perform(action) {
     const { desk } = this;
-    if (desk.isLocked && CHANGES.includes(action)) return true;
+    const isChange = CHANGES.includes(action) || (desk.sketch.isPolygonOpen && CORNERS.includes(action));
+    if (desk.isLocked && isChange) return true;
     if (action in this.#actions) this.#actions[action]();
     else if (!this.#onPen(action)) return false;
     desk.update();

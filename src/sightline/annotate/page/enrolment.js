@@ -99,7 +99,7 @@ function showProblem({ control, problem }, key) {
 
 async function enrol(app, { name, profession, years, email, pin }, refusal, submit) {
   refusal.hidden = true;
-  submit.disabled = true;
+  submit.disabled = submit.form.inert = true; // what is typed from now on would not be sent
   try {
     app.session = app.api.adopt(
       await app.api.post("/api/enrolment", {
@@ -119,7 +119,7 @@ async function enrol(app, { name, profession, years, email, pin }, refusal, subm
     if (error.code === "already_enrolled") return app.begin(); // the answer to an earlier attempt was lost
     refusal.textContent = t(error.problem, { message: error.message });
     refusal.hidden = false;
-    submit.disabled = false;
+    submit.disabled = submit.form.inert = false;
     return submit.focus();
   }
   app.draft = {};

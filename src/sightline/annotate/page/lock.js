@@ -136,12 +136,14 @@ function pinForm(app, back) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!/^\d{4,12}$/.test(pin.value)) return refuse("locked.malformed");
+    form.inert = true; // one attempt at a time; and a refusal empties the field
     try {
       app.session = app.api.adopt(await app.api.post("/api/session/unlock", { pin: pin.value }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) return app.signedOut();
       if (error.code === "no_pin" || error.details.pin === false) return app.go.locked({ back: withoutPin(app, back) });
+      form.inert = false;
       return refuse(error.code === "wrong_pin" ? "locked.wrong" : error.problem, { message: error.message });
     }
     return back ? app.show(back.maker, back.parameters) : app.resume();

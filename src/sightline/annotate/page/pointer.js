@@ -14,6 +14,7 @@ export class Pointers {
   #penSeenAt = -Infinity;
   #penIsDown = false;
   #listeners;
+  #waiting = []; // for the end of the gesture
 
   /**
    * @param {HTMLElement} surface
@@ -50,6 +51,12 @@ export class Pointers {
     if (this.#gesture) this.#stop(true);
   }
 
+  /** Calls `work` at once, or when the gesture in progress has ended: for what moves the image under the pen. */
+  whenFree(work) {
+    if (this.#gesture) this.#waiting.push(work);
+    else work();
+  }
+
   /** Cancels the gesture in progress and follows no longer. */
   close() {
     this.drop();
@@ -70,6 +77,7 @@ export class Pointers {
     if (kind === "draw" && isDropped) this.#on.cancel();
     else if (kind === "draw") this.#on.end();
     this.#on.busy(null);
+    for (const work of this.#waiting.splice(0)) work();
   }
 
   #down(event) {

@@ -1,7 +1,7 @@
 /** The reading screen: one task's image on the desk, its events on their way to the server, and its answer. */
 
 import { openClock } from "./activity.js";
-import { Answering } from "./answering.js";
+import { Answering, chosenIn } from "./answering.js";
 import { AnswerBar } from "./answers.js";
 import { ApiError } from "./api.js";
 import { BranchNotice } from "./branch_notice.js";
@@ -21,6 +21,7 @@ import { t } from "./words.js";
  * @param {object} parameters
  * @param {string|null} [parameters.id] of the task; without it, the first unfinished one.
  * @param {number|null} [parameters.confidence] chosen before the screen was made again.
+ * @param {{given: object[], comment: string|null}|null} [parameters.chosen] besides, in place of what the server has.
  * @param {string} [parameters.notice] shown beside the answers, such as what was recorded last.
  * @param {object|null} [parameters.carried] what the same screen had open before the language changed: see `keep`.
  * @returns {import("./screens.js").Screen}
@@ -33,6 +34,7 @@ class Reading {
   #app;
   #id;
   #confidence;
+  #chosen;
   #notice;
   #room;
   #bar;
@@ -42,10 +44,11 @@ class Reading {
   #stopListening;
   #open = null; // {task, desk, queue, clock, openedAt} once the image has loaded
 
-  constructor(app, { id = null, confidence = null, notice = "", carried = null } = {}) {
+  constructor(app, { id = null, confidence = null, chosen = null, notice = "", carried = null } = {}) {
     this.#app = app;
     this.#id = id;
     this.#confidence = confidence;
+    this.#chosen = chosen;
     this.#notice = notice;
     this.#carried = carried;
     this.name = "reading";
@@ -70,14 +73,15 @@ class Reading {
 
   /** What is open moves to the screen in the other language as it is: without a connection, it could not be loaded. */
   keep() {
-    const kept = { id: this.#open?.task.task ?? this.#id, confidence: this.#bar.confidence, notice: "", carried: null };
+    const kept = { id: this.#id, confidence: this.#confidence, chosen: this.#chosen, carried: this.#carried, notice: "" };
     if (!this.#open) return kept;
-    const { task, desk, queue, branches, findings, comment } = this.#open;
+    const { task, desk, queue, branches } = this.#open;
     const { events } = desk;
     const local = queue.pending;
-    const chosen = { given: findings?.kept ?? task.given, comment: comment ? comment.text : task.comment };
+    const chosen = chosenIn(this.#open);
     const saved = { ...task, ...chosen, branches: branches.waiting, events: events.slice(0, events.length - local.length) };
-    return { ...kept, carried: { task: saved, local } }; // the film is still in memory: see films.js
+    const carried = { task: saved, local }; // the film is still in memory: see films.js
+    return { ...kept, id: task.task, confidence: this.#bar.confidence, chosen: null, carried };
   }
 
   close() {
@@ -118,7 +122,7 @@ class Reading {
   #onConnection(isUp) {
     this.#bar.showSaved();
     if (this.#open) return;
-    if (isUp) this.#app.go.reading({ id: this.#id, notice: this.#notice });
+    if (isUp) this.#app.go.reading({ ...this.keep(), notice: this.#notice });
     else this.#room.replaceChildren(element("p", { class: "loading", role: "alert", text: t("reading.offline") }));
   }
 
@@ -136,7 +140,7 @@ class Reading {
     } catch (error) {
       if (!(error instanceof FilmError)) throw error;
       if (error.status === 401 && this.#isShown) this.#app.signedOut();
-      const again = () => this.#app.go.reading({ id: this.#id });
+      const again = () => this.#app.go.reading(this.keep());
       const retry = button(t("button.retry"), again, { class: "primary", id: "retry" });
       const list = button(t("menu.images"), () => this.#app.go.images());
       const failure = element("p", { role: "alert", text: t("reading.image_failed") });
@@ -145,7 +149,8 @@ class Reading {
     }
   }
 
-  async #start(task, film, local) {
+  async #start(sent, film, local) {
+    const task = sent.final ? sent : { ...sent, ...this.#chosen };
     const { api, session, signedOut, vault } = this.#app;
     const bar = this.#bar;
     const merged = mergeEvents(task.events, local, task.final);
@@ -186,7 +191,7 @@ class Reading {
   #openBranches(task, whose) {
     const hooks = {
       onShow: (strokes) => this.#open?.desk.showBranch(strokes),
-      onDecide: (id, decision) => this.#decide(id, decision),
+      onDecide: (id, decision) => this.#open && this.#answering.decide(id, decision, this.#open),
     };
     const notice = new BranchNotice(hooks, task.final);
     this.#bar.bar.prepend(notice.node);
@@ -194,28 +199,11 @@ class Reading {
     const onChange = (waiting, name) => {
       const place = this.#app.progress.tasks.find((one) => one.task === name);
       if (place) place.set_aside = waiting.length; // for the list of images
-      if (name === task.task) notice.fill(waiting);
+      if (name !== task.task) return;
+      if (this.#open) this.#open.desk.pointers.whenFree(() => notice.fill(waiting));
+      else notice.fill(waiting);
     };
     return new Branches({ ...whose, waiting: task.branches, onChange });
-  }
-
-  /** Brings set-aside strokes back or discards them; meanwhile nothing is drawn. */
-  async #decide(id, decision) {
-    const { branches, desk, findings, queue, task } = this.#open;
-    desk.lock();
-    try {
-      await queue.settled();
-      const events = await branches.decide(id, decision, desk.events.length);
-      if (!this.#isShown) return;
-      if (!task.final) desk.replaceEvents(events);
-      findings?.refresh();
-      this.#bar.say(t(`branch.${decision}`));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.#answering.refused(error, task.task);
-    } finally {
-      if (this.#isShown) desk.lock(task.final);
-    }
   }
 
   /** A polygon that was open when the reader last left this image. */

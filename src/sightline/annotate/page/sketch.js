@@ -111,12 +111,16 @@ export class Sketch {
     this.showMask(this.#box(pen));
   }
 
-  /** Shows the recorded mask in a box. @param {import("./boxes.js").Box} box */
+  /** Shows the recorded mask in a box, and the brush stroke in progress. @param {import("./boxes.js").Box} box */
   showMask(box) {
     const { mask, width } = this.drawing;
     for (let row = box.top; row < box.bottom; row += 1) {
       const start = row * width + box.left;
       this.shown.set(mask.subarray(start, start + Math.max(0, box.right - box.left)), start);
+    }
+    if (this.pen?.tool === "brush" && this.pen.numPoints > 0) {
+      const { mode, points, radius } = this.pen;
+      applyStroke(this.shown, { tool: "brush", mode, radius, points }, this.drawing.height, width);
     }
     this.marks.update(this.shown, box);
     this.marks.updateOthers?.(this.drawing, box);

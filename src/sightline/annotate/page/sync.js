@@ -151,8 +151,11 @@ export class Queue {
       return null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.code === "out_of_step") await this.#overtaken(error.details.events);
-      else if (error.status === 401) this.#signedOut(error);
+      if (error.code === "out_of_step") {
+        await this.#overtaken(error.details.events);
+        return new ApiError(error.status, error.code, error.message); // without the log: it has been shown
+      }
+      if (error.status === 401) this.#signedOut(error);
       else if (error.code === "disk_full") this.#say("full");
       else this.#say(error.isTemporary ? "offline" : "refused");
       return error;
