@@ -15,7 +15,9 @@ import pytest
 from sightline.doctor import codecs, machine, packages, programs
 from sightline.doctor.command import examined
 from sightline.doctor.finding import Finding, at_home, broken_names, printed
+from sightline.doctor.study_code import study_code
 from sightline.networks.device import this_machine
+from sightline.study.code_file import package_digest
 from studies import ROOT, sightline
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -296,3 +298,20 @@ def test_the_command_prints_a_table_or_json_and_its_code_says_whether_it_runs(ba
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["broken"] == ["device"]
     assert list(bare.iterdir()) == []
+
+
+# --------------------------------------------------------------------------------------------------------- study's code
+
+
+def test_a_study_written_by_another_sightline_is_told(tmp_path: Path) -> None:
+    assert study_code(tmp_path) == []
+    code = tmp_path / "code.yaml"
+    code.write_text(f"sightline: '0.0.1'\npackage: '{package_digest()}'\n")
+    (found,) = study_code(tmp_path)
+    assert (found.state, found.advice) == ("ok", "")
+    code.write_text("sightline: '0.0.1'\npackage: '0123'\n")
+    (found,) = study_code(tmp_path)
+    assert found.state == "broken"
+    assert found.advice.startswith("no stage runs: written by Sightline 0.0.1, and this is ")
+    assert "run sightline sync" in found.advice
+    assert found in examined(tmp_path)

@@ -18,6 +18,7 @@ from sightline.doctor.machine import machine
 from sightline.doctor.packages import packages
 from sightline.doctor.places import places
 from sightline.doctor.programs import programs
+from sightline.doctor.study_code import study_code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,4 +41,4 @@ def run(arguments: argparse.Namespace) -> None:
 
 def examined(folder: Path) -> list[Finding]:
     """Everything that is looked at, for the study or any other folder."""
-    return [*packages(), *machine(), *codecs(), *programs(), *places(folder)]
+    return [*packages(), *machine(), *codecs(), *programs(), *study_code(folder), *places(folder)]
