@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from sightline.api.arrays import ArrayLike, Names, array_of, is_path
+from sightline.api.expected import a_name, a_number, a_path, a_size, a_whole_number, names, numbers, one_of, refuse
 from sightline.api.marks import Annotations, marks_of
 from sightline.experts.annotation_reader import annotation_table, readings_in
 from sightline.experts.consensus import ConsensusRule, consensus_mask
@@ -19,7 +20,7 @@ from sightline.experts.findings import findings_in, united_drawings
 from sightline.experts.sheets import reading_on_grid, refuse_wrong
 from sightline.formats.annotations import Drawing, FileContents, ImportOptions
 from sightline.formats.fields import nearest_name
-from sightline.formats.readers import read_files
+from sightline.formats.readers import FORMATS, read_files
 from sightline.images.film_size import film_size
 from sightline.names import image_name
 from sightline.scoring.regions_in import is_annotation_folder
@@ -49,6 +50,13 @@ def read_annotations(
     ...     sightline.read_annotations(path).to_frame()[["image", "pixels"]].values.tolist()
     [['film1', 4], ['film2', 0]]
     """
+    refuse(
+        a_path("path", path),
+        "" if format is None else one_of("format", format, sorted(FORMATS)),
+        names("finding", finding),
+        a_name("reader", reader),
+        "" if image_size is None else a_size("image_size", image_size),
+    )
     chosen = [finding] if isinstance(finding, str) else None if finding is None else list(finding)
     if is_annotation_folder(Path(path)) and format is None:
         return _own_folder(Path(path), chosen)
@@ -101,6 +109,7 @@ def agreement(annotations: Annotations | Mapping[Any, Any] | str | PathLike[str]
     0.8
     """
     if is_path(annotations):
+        refuse(a_path("annotations", annotations))
         annotations = read_annotations(annotations)  # type: ignore[arg-type]
     if not isinstance(annotations, Annotations):
         annotations = Annotations(drawings=_drawings(annotations), findings=())  # type: ignore[arg-type]
@@ -143,6 +152,12 @@ def consensus(
     >>> sightline.consensus([np.tri(3), np.eye(3), np.eye(3)]).astype(int).tolist()
     [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     """
+    refuse(
+        one_of("rule", rule, get_args(ConsensusRule)),
+        a_number("min_share", min_share),
+        a_whole_number("min_count", min_count),
+        "" if weights is None else numbers("weights", weights),
+    )
     if isinstance(masks, Annotations):
         masks = masks.masks
     if isinstance(masks, Mapping) and any(_is_stack(value) for value in masks.values()):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sightline.api.arrays import Names
+from sightline.api.expected import names
 from sightline.api.written_cases import written_films, written_lungs, written_patients
 from sightline.api.written_maps import written_maps
 from sightline.api.written_regions import written_regions
@@ -52,8 +53,8 @@ class Call:
         known.check()
         candidates = [f"{name}={path}" if name else str(path) for path, name in maps_of.items()]
         finding = [given.finding] if isinstance(given.finding, str) else given.finding
-        if not (finding is None or (isinstance(finding, Sequence) and all(isinstance(name, str) for name in finding))):
-            problems.append(f"finding: expected a name or several, got {finding!r}")
+        if problem := names("finding", finding):
+            problems.append(problem)
             finding = None
         self.request = Request(
             maps=candidates[0] if candidates else "",

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 
+from sightline.api.expected import LONGEST, a_path, shown
 from sightline.names import stem_of
 
 ArrayLike = Any
 """A NumPy array, a torch tensor on any device, or nested lists of numbers."""
 RESERVED = "images"  # the array of an NPZ that holds names
+MOST = LONGEST - len(".heatmap.png")  # bytes of an image's name
 
 
 def is_path(value: object) -> bool:
@@ -48,19 +51,32 @@ def canonical(name: object) -> str:
     return stem_of(str(name).removesuffix(".npy"))
 
 
+def _no_name(name: str) -> str:
+    """Why it cannot be an image's name, "" where it can: files have this name and an ending."""
+    if not name.strip(".") or "\0" in name:
+        return f"{name!r} cannot be an image's name"
+    size = len(name.encode(errors="surrogateescape"))
+    return f"{shown(name)} has {size} bytes; an image's name has at most {MOST}" if size > MOST else ""
+
+
 class Names:
     """The images' names, by which all arguments are joined; of arrays, one for each row."""
 
     def __init__(self, given: Iterable[object] | None, problems: list[str]) -> None:
         """`given`: the argument `names`; what is wrong goes into `problems`."""
+        if given is not None and (is_path(given) or isinstance(given, bytes) or not isinstance(given, Iterable)):
+            problems.append(f"names: expected a list of names, got {shown(given)}")
+            given = None
         self.given = None if given is None else [canonical(name) for name in given]
         self._problems = problems
         self._unnamed: dict[str, int] = {}
         self._named: list[str] = []
         self._order: list[str] | None = self.given
+        if self.given == []:
+            problems.append("names: expected one name or more, got none")
         if self.given is not None:
             problems += [f"names: {name} is there {n} times" for name, n in Counter(self.given).items() if n > 1]
-            problems += [f"names: {name!r} cannot be an image's name" for name in self.given if not name.strip(".")]
+            problems += [f"names: {problem}" for problem in map(_no_name, self.given) if problem]
 
     @property
     def order(self) -> list[str] | None:
@@ -87,6 +103,7 @@ class Names:
             if n > 1 or not name.strip(".")
         ]
         self._problems += [f"{argument}: an image cannot be called {RESERVED}" for name in names if name == RESERVED]
+        self._problems += [f"{argument}: {_no_name(name)}" for name in names if name.strip(".") and _no_name(name)]
         self.of_files(argument)
         self._order = self._order if self._order is not None else names
         return names
@@ -94,6 +111,13 @@ class Names:
     def refuse(self, problem: str) -> None:
         """Notes what is wrong with an argument."""
         self._problems.append(problem)
+
+    def path(self, argument: str, value: str | PathLike[str]) -> Path:
+        """The path of an argument that names its images itself; what no path can be is noted."""
+        if problem := a_path(argument, value):
+            self._problems.append(problem)
+            return Path(".")
+        return Path(value)
 
     def of_files(self, argument: str) -> None:
         """Notes that an argument names its images itself."""
@@ -115,7 +139,7 @@ def parts_of(argument: str, value: Any, names: Names) -> dict[str, Any]:
     """By image the values of a dictionary, or the rows of a stack or list; {} where it is neither, which is noted."""
     if isinstance(value, Mapping):
         return dict(zip(names.of_keys(argument, value), value.values(), strict=True))
-    if is_path(value) or not (isinstance(value, Sequence) or array_of(value).ndim):
+    if is_path(value) or isinstance(value, bytes) or not (isinstance(value, Sequence) or array_of(value).ndim):
         names.refuse(f"{argument}: expected an array, a list or a dictionary by image, got {type(value).__name__}")
         return {}
     rows = rows_of(value)

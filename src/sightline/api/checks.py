@@ -114,6 +114,11 @@ def _by_image(
         return {}
     else:
         listed = array_of(given).tolist() if given is not None else []
+        if not isinstance(listed, list):
+            problems.append(
+                f"{argument}: expected a list, a column or a dictionary by image, got {type(given).__name__}"
+            )
+            return {}
         if len(listed) != len(order):
             problems.append(f"{argument}: {len(listed)} for {len(order)} images; expected one for each, in their order")
             return {}

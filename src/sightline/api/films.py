@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sightline.api.expected import a_path, a_size, a_whole_number, refuse
 from sightline.api.marks import Marks
 from sightline.experts.outlines import clean_drawing
 from sightline.images.annotators import simulated_annotations
@@ -33,8 +34,7 @@ def read_film(path: str | PathLike[str], size: tuple[int, int] | None = None, *,
     >>> film.shape, int(film.max())
     ((20, 30), 128)
     """
-    if size is not None and (len(size) != 2 or min(map(index, size)) < 1):
-        raise StudyError(f"size: expected rows and columns, whole numbers of 1 or more, got {size!r}")
+    refuse(a_path("path", path), "" if size is None else a_size("size", size))
     try:
         shape = size or film_size(Path(path))
         if shape is None:
@@ -76,12 +76,14 @@ def phantom(
     >>> list(study.images), len(study.regions["phantom00001"])
     (['phantom00000', 'phantom00001'], 3)
     """
+    refuse(
+        a_whole_number("n", n, 1),
+        a_whole_number("seed", seed),
+        a_size("size", size),
+        a_whole_number("readers", readers, 1),
+        a_whole_number("healthy", healthy),
+    )
     n, seed, readers, healthy, rows, cols = map(index, (n, seed, readers, healthy, *size))
-    if n < 1 or healthy < 0 or readers < 1 or seed < 0 or min(rows, cols) < 1:
-        raise StudyError(
-            f"phantom: expected 1 or more films, readers, rows and columns, and a seed of 0 or more, got {n}, "
-            f"{readers}, {rows} x {cols}, seed {seed} and {healthy} healthy ones"
-        )
     size = rows, cols
     names = [f"phantom{number:05d}" for number in range(n + healthy)]
     labels = {name: int(number < n) for number, name in enumerate(names)}

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from sightline.api.arrays import Names, is_path
+from sightline.api.expected import a_name, a_path, a_whole_number, refuse
 from sightline.api.written_cases import written_films
 from sightline.explaining.command import explained
 from sightline.explaining.films import films_in
@@ -56,6 +57,7 @@ def load_model(
     if not isinstance(model, nn.Module):
         if not is_path(model):
             raise StudyError(f"model: expected a path or a torch.nn.Module, got {type(model).__name__}")
+        refuse(a_path("model", model), "" if card is None else a_path("card", card))
         return model_at(Path(model), None if card is None else Path(card))
     if card is not None:
         raise StudyError("card: belongs to an exported file; of a network in memory give size, channels, mean and std")
@@ -89,6 +91,7 @@ def explain(
     >>> sorted(maps), maps["phantom00000"].shape
     (['phantom00000', 'phantom00001'], (62, 62))
     """
+    refuse(a_name("method", method), a_whole_number("seed", seed))
     method_named(method)
     opened = model if isinstance(model, Model) else load_model(model)
     order, films_N, own_order = films_for(opened, images, names)
@@ -115,6 +118,8 @@ def films_for(
     if problems or folder is None:
         raise one_error(problems or ["images: None; expected a folder, a dictionary by image or an array"], "argument")
     order, films_N = films_in(folder, model.size or _common_size(folder), bool(model.color))
+    if known.order is not None and set(known.order) != set(order):
+        raise StudyError("names: they are of an array's rows, and other images were given by name; leave names out")
     return order, films_N, known.order
 
 

@@ -56,8 +56,11 @@ class Scores:
         return {self._call.in_words(reason): list(names) for reason, names in self._found.origin.left_out.items()}
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows of scores.csv (docs/scores.md): one for each model or baseline and image, its metrics in columns."""
-        return self._found.table()
+        """The rows of scores.csv (docs/scores.md): one for each model or baseline and image, its metrics in columns.
+
+        Column `model` has the name, as in `summary`; the file calls it candidate.
+        """
+        return self._found.table().rename(columns={"candidate": "model"})
 
     def summary(self) -> pd.DataFrame:
         """Means over images by model and metric (the index), with the ends of 95% intervals by patient.

@@ -29,13 +29,17 @@ def _written(argument: str, value: Any, drawn: Any, names: Names, folder: Path, 
     if value is None:
         return None
     if is_path(value):
-        return Path(value)
+        return names.path(argument, value)
     folder.mkdir()
-    for image, values in by_image(argument, value, names).items():
+    films, before = by_image(argument, value, names), len(problems)
+    for image, values in films.items():
         try:
-            drawn(values).save(folder / f"{image}.png", compress_level=1)
+            film = drawn(values)
         except ValueError as error:
             problems.append(f"{argument}: {image}: {error}")
+            continue
+        if not before:  # else a name may be wrong, and no file is needed
+            film.save(folder / f"{image}.png", compress_level=1)
     return folder
 
 

@@ -22,7 +22,7 @@ def written_maps(maps: Any, names: Names, folder: Path, problems: list[str]) -> 
     """
     if is_path(maps):
         names.of_files("maps")
-        return {Path(maps): ""}
+        return {names.path("maps", maps): ""}
     if not isinstance(maps, Mapping) or is_by_image(maps):
         return _written({ONLY: maps}, names, folder, problems)
     return _written(maps, names, folder, problems)
@@ -46,7 +46,7 @@ def _written(by_name: Mapping[Any, Any], names: Names, folder: Path, problems: l
             problems.append(f"maps: {name!r} cannot be a model's name; it has to have a letter and no =")
         elif is_path(value):
             names.of_files(argument)
-            paths[Path(value)] = name
+            paths[names.path(argument, value)] = name
         else:
             path = folder / f"maps{number}.npz"
             write_arrays(path, _maps(argument, value, names, problems))

@@ -20,7 +20,7 @@ def written_regions(regions: Any, names: Names, folder: Path, problems: list[str
     paths = [regions] if is_path(regions) else regions
     if isinstance(paths, Sequence) and paths and all(map(is_path, paths)):
         names.of_files("regions")
-        return [Path(path) for path in paths]
+        return [names.path("regions", path) for path in paths]
     of_size: dict[tuple[int, ...], list[tuple[str, str, np.ndarray]]] = {}
     for image, of_image in marks_of(regions, names, problems).items():
         for reader, mask in of_image.items():
