@@ -76,22 +76,6 @@ def test_a_command_without_its_packages_is_one_line(tmp_path: Path, words: list[
     assert done.stderr == f"error: the package {package} is missing; pip install 'sightline[train]'\n"
 
 
-@pytest.mark.parametrize("stage", sorted(path.stem for path in (ROOT / "src/sightline/stages").glob("[a-z]*.py")))
-def test_a_stage_by_hand_without_its_packages_is_one_line(tmp_path: Path, stage: str) -> None:
-    """Those that need no torch say in one line that they are in no study."""
-    done = without_train(f"import runpy; runpy.run_module('sightline.stages.{stage}', run_name='__main__')", tmp_path)
-    assert done.returncode == 1
-    assert re.fullmatch(r"error: .*\n", done.stderr), done.stderr
-    if stage in ("augment_preview", "faithfulness", "predict", "regions", "saliency", "train"):
-        assert done.stderr == "error: the package torch is missing; pip install 'sightline[train]'\n"
-
-
-def test_any_other_error_of_a_stage_keeps_its_traceback(tmp_path: Path) -> None:
-    done = without_train("import sightline.stages; import sightline.nothing", tmp_path)
-    assert done.stderr.startswith("Traceback")
-    assert "ModuleNotFoundError: No module named 'sightline.nothing'" in done.stderr
-
-
 def test_the_api_without_torch_scores_and_says_what_explaining_needs(tmp_path: Path) -> None:
     code = "study = sightline.phantom(2, seed=0); print(sightline.score(study.truth, study.regions).verdict); "
     done = without_train(code + "sightline.explain", tmp_path)
