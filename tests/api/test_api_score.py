@@ -86,9 +86,7 @@ def assert_equal(found: Any, expected: Any, where: str = "") -> None:
 
 def assert_same(found: sightline.Scores, expected: Any) -> None:
     assert_equal(found.results, expected.summary)
-    pd.testing.assert_frame_equal(
-        found.to_frame(), expected.table().rename(columns={"candidate": "model"}), rtol=CLOSE, atol=CLOSE
-    )
+    pd.testing.assert_frame_equal(found.to_frame(), expected.table(), rtol=CLOSE, atol=CLOSE)
 
 
 # ------------------------------------------------------------------------------------------------------------ numbers
@@ -121,11 +119,7 @@ def test_the_command_itself_says_the_same_in_its_files(tmp_path):
     run = [sys.executable, "-m", "sightline.cli", "score", "cam", "masks", "--primary", "mass"]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ)
     scores = sightline.score({"cam": MAPS}, MASKS, primary="mass")
-    text = (
-        scores.to_frame()
-        .rename(columns={"model": "candidate"})
-        .to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    )
+    text = scores.to_frame().to_csv(index=False, float_format="%.6g", lineterminator="\n")
     assert text == (tmp_path / "scores" / "scores.csv").read_text()
     assert repr(scores).split("\nnote: ")[0] == done.stdout.rpartition("\nreport: ")[0]
 
@@ -176,7 +170,7 @@ def test_several_models_keep_their_names_and_may_have_their_own_grids(tmp_path):
         {"fine": STACK, "coarse": coarse, "file": map_folder(tmp_path / "cam")}, TRUTH, names=IMAGES
     )
     assert list(scores.verdict) == ["fine", "coarse", "file"]
-    table = scores.to_frame().set_index(["model", "image"])
+    table = scores.to_frame().set_index(["candidate", "image"])
     pd.testing.assert_frame_equal(table.loc["fine"], table.loc["file"])
     assert scores.results["candidates"]["coarse"]["grid"] == "4x6"
 
@@ -285,8 +279,9 @@ def test_the_verdict_has_the_commands_words_and_numbers():
 
 def test_the_summary_has_means_and_ends_by_model_and_metric():
     scores = sightline.score(MAPS, MASKS, primary="mass")
-    summary, rows = scores.summary(), scores.to_frame().query("model == 'model'")
+    summary, rows = scores.summary(), scores.to_frame().query("candidate == 'model'")
     assert list(summary.columns) == ["value", "low", "high"]
+    assert list(summary.index.names) == ["candidate", "metric"]  # as the column of `to_frame`
     for metric in ("mass", "rank", "auroc", "fixed_iou", "otsu_dice"):
         assert summary.loc[("model", metric), "value"] == pytest.approx(rows[metric].mean(), abs=CLOSE)
     entry = scores.results["candidates"]["model"]["mass"]

@@ -56,15 +56,13 @@ class Scores:
         return {self._call.in_words(reason): list(names) for reason, names in self._found.origin.left_out.items()}
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows of scores.csv (docs/scores.md): one for each model or baseline and image, its metrics in columns.
-
-        Column `model` has the name, as in `summary`; the file calls it candidate.
-        """
-        return self._found.table().rename(columns={"candidate": "model"})
+        """The rows of scores.csv (docs/scores.md): one for each model or baseline and image, its metrics in columns."""
+        return self._found.table()
 
     def summary(self) -> pd.DataFrame:
-        """Means over images by model and metric (the index), with the ends of 95% intervals by patient.
+        """Means over images by candidate and metric (the index), with the ends of 95% intervals by patient.
 
+        A candidate is a model, or MODEL.METHOD where it has maps by several methods; `to_frame` calls it so too.
         Columns value, low and high, as fractions where the metric is one; hd95 and assd count pixels of the common
         grid. Overlap metrics stand as fixed_iou, otsu_iou, area_matched_iou and so on, after the rule of the cut.
         """
@@ -74,7 +72,7 @@ class Scores:
             for rule, by_metric in entry["binary"].items():
                 means |= {f"{rule}_{metric}": mean for metric, mean in by_metric.items()}
             rows |= {(name, metric): [number_at(mean, end) for end in ENDS] for metric, mean in means.items()}
-        index = pd.MultiIndex.from_tuples(list(rows), names=["model", "metric"])
+        index = pd.MultiIndex.from_tuples(list(rows), names=["candidate", "metric"])
         return pd.DataFrame(np.array(list(rows.values())), index=index, columns=pd.Index(ENDS))
 
     def plot(self, kind: Literal["verdict", "ladder"] = "verdict") -> Figure:
