@@ -144,6 +144,16 @@ def test_degenerate_cases():
     assert np.isnan(covariance).all()
 
 
+@pytest.mark.parametrize("pairs", [1_000, 2_000, 50_000, 500_000])
+def test_models_that_differ_by_one_pair_of_many_images_do_not_differ(pairs):
+    labels = np.tile([0, 1], pairs)
+    probabilities = np.arange(2 * pairs) / (2 * pairs)
+    swapped = probabilities.copy()
+    swapped[[10, 11]] = swapped[[11, 10]]  # the difference, 1 / pairs**2, is as large as its standard error / 1.4
+    p = delong_test(*delong(labels, np.array([probabilities, swapped])))[0, 1]
+    assert p == pytest.approx(0.4795, abs=1e-3) if pairs < 10_000 else p > 0.4
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="a probability is NaN"):
         delong(np.array([0, 1]), np.array([[0.5, np.nan]]))

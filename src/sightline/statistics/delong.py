@@ -10,7 +10,7 @@ import scipy  # its packages load where they are used: a stage that needs none s
 
 from sightline.statistics.ranks import average_ranks
 
-ROUNDING = 1e-12  # a variance of AUROCs below this is 0
+ROUNDING = 1e-14  # of the two variances: a difference's variance below it is 0, and a difference within its root none
 
 
 def delong(labels_N: np.ndarray, probabilities_AN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,10 +70,11 @@ def delong_test(auroc_A: np.ndarray, covariance_AA: np.ndarray) -> np.ndarray:
     variance_A = np.diagonal(covariance_AA)
     difference_AA = np.abs(auroc_A[:, None] - auroc_A[None, :])
     variance_AA = variance_A[:, None] + variance_A[None, :] - covariance_AA - covariance_AA.T
-    variance_AA = np.where(np.abs(variance_AA) < ROUNDING, 0, variance_AA)
+    least_AA = ROUNDING * np.abs(variance_A[:, None] + variance_A[None, :])
+    variance_AA = np.where(np.abs(variance_AA) <= least_AA, 0, variance_AA)
     with np.errstate(invalid="ignore", divide="ignore"):
         p_AA = 2 * scipy.special.ndtr(-difference_AA / np.sqrt(variance_AA))
-    return np.where((variance_AA == 0) & (difference_AA < ROUNDING), 1.0, p_AA)
+    return np.where((variance_AA == 0) & (difference_AA <= np.sqrt(least_AA) + ROUNDING), 1.0, p_AA)
 
 
 def _placements(
