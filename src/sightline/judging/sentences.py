@@ -28,7 +28,7 @@ def sentence(
         "as_expert": f"{what} looks where the experts look, as well as an expert: {evidence}.",
         "looks": f"{what} looks where the experts look{_place(entry, scale)}: {evidence}.{_unknown_anatomy(entry)}",
         "prior": f"{what} looks where disease usually is, not where it is in this patient: {evidence}.",
-        "elsewhere": f"{what} looks elsewhere: {evidence}; its own region gets no more than chance.",
+        "elsewhere": f"{what} looks elsewhere: {evidence}; its own region is not found to get more than chance.",
         "undecided": f"Undecided about {what}: {_undecided(entry, margin, scale, anatomy)}{evidence}.{needed}",
         "cannot_tell": f"This study cannot tell about {what}: {_unable(entry, has_experts, anatomy)}.{needed}",
     }[entry["verdict"]]
