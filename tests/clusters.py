@@ -159,6 +159,8 @@ class Job:
     own: str
     stage: str
     state: str
+    node: str
+    """Empty until it has one."""
 
     @property
     def number(self) -> int:
@@ -168,7 +170,7 @@ class Job:
 
 def jobs() -> list[Job]:
     """Slurm's tasks, in the order in which they were submitted, those that ended in the last minutes included."""
-    command = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%A|%j|%T", "--sort=i"]
+    command = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%A|%j|%T|%N", "--sort=i"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [Job(*line.split("|")) for line in lines]
 

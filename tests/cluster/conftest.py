@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
-SLOTS = 8  # tasks at once, more than there are cores, so that tasks get in each other's way
+SLOTS = 4  # tasks at once on each of two nodes, more than there are cores: tasks get in each other's way
 MISSING = "Slurm is not installed (apt-get install --no-install-recommends munge slurmctld slurmd slurm-client)"
 
 

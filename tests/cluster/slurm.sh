@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A Slurm cluster of one machine for the tests: its own key, socket, ports and folder. Not for real work. Needs no root.
+# A Slurm cluster of two nodes on one machine for the tests: its own key, socket, ports and folder. Not for real work. Needs no root.
 #   find           prints Slurm's version; fails where its programs are missing. On Debian and Ubuntu they come with
 #                  apt-get install -y --no-install-recommends munge slurmctld slurmd slurm-client
 #   start FOLDER [CPUS]  starts one whose files lie in FOLDER, an empty folder with a short path (a socket lies in it),
-#                  with CPUS slots for tasks, by default those of the machine, and two pretended GPUs; prints the
-#                  path of slurm.conf, which the commands of Slurm find by the variable SLURM_CONF
+#                  with CPUS slots for tasks on each node, by default half of the machine's, and a pretended GPU each;
+#                  prints the path of slurm.conf, which the commands of Slurm find by the variable SLURM_CONF
 #   stop FOLDER    stops it and all that its jobs started; does nothing where none runs
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -18,41 +18,42 @@ find_programs() {
 }
 
 write_configuration() {
-  local folder=$1 cpus=$2 ports host user
+  local folder=$1 cpus=$2 ports port host user first second
   host=$(hostname -s)
   user=$(id -un)
-  # two at once, so that they differ
+  # three at once, so that they differ
   ports=$(python3 -c '
 import socket
-free = [socket.socket() for _ in range(2)]
+free = [socket.socket() for _ in range(3)]
 for one in free:
     one.bind(("127.0.0.1", 0))
 print(*(one.getsockname()[1] for one in free))')
-  mkdir -m 755 "$folder/state" "$folder/spool" "$folder/log"
+  read -r port first second <<<"$ports"
+  mkdir -m 755 "$folder/state" "$folder/spool" "$folder/spool/first" "$folder/spool/second" "$folder/log"
   # a GPU must be a device
   ln -s /dev/null "$folder/gpu0"
   ln -s /dev/zero "$folder/gpu1"
   cat >"$folder/slurm.conf" <<CONF
 ClusterName=tests
 SlurmctldHost=$host(127.0.0.1)
-SlurmctldPort=${ports% *}
-SlurmdPort=${ports#* }
+SlurmctldPort=$port
 SlurmUser=$user
 SlurmdUser=$user
 # a requeued job waits until the credential of its first start has expired
 AuthInfo=socket=$folder/munge.socket,cred_expire=5
 StateSaveLocation=$folder/state
-SlurmdSpoolDir=$folder/spool
+SlurmdSpoolDir=$folder/spool/%n
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
+SlurmdPidFile=$folder/slurmd-%n.pid
 SlurmctldLogFile=$folder/log/slurmctld
-SlurmdLogFile=$folder/log/slurmd
+SlurmdLogFile=$folder/log/slurmd-%n
 # no cgroups, which a container may not have
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
+# tasks go to the node that has least to do
+SelectTypeParameters=CR_CPU,CR_LLN
 # more slots than the machine has cores, where CPUS says so
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,bf_interval=1
@@ -62,10 +63,11 @@ KillWait=2
 # ended jobs can be asked for this long, however busy the machine is
 MinJobAge=3600
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus Gres=gpu:2 State=UNKNOWN
-PartitionName=tests Nodes=$host Default=YES MaxTime=INFINITE State=UP
+NodeName=first NodeHostname=$host NodeAddr=127.0.0.1 Port=$first CPUs=$cpus Gres=gpu:1 State=UNKNOWN
+NodeName=second NodeHostname=$host NodeAddr=127.0.0.1 Port=$second CPUs=$cpus Gres=gpu:1 State=UNKNOWN
+PartitionName=tests Nodes=first,second Default=YES MaxTime=INFINITE State=UP
 CONF
-  echo "Name=gpu File=$folder/gpu[0-1]" >"$folder/gres.conf"
+  printf 'NodeName=%s Name=gpu File=%s\n' first "$folder/gpu0" second "$folder/gpu1" >"$folder/gres.conf"
   # later releases want cgroups of version 2 even so, unless they are switched off
   case $(find_programs) in
     22.* | 23.02*) ;;
@@ -76,7 +78,7 @@ CONF
 start() {
   local folder cpus log
   folder=$(realpath "$1")
-  cpus=${2:-$(nproc)}
+  cpus=${2:-$((($(nproc) + 1) / 2))}
   find_programs >/dev/null
   chmod 755 "$folder" # munged refuses a folder that others can write to
   write_configuration "$folder" "$cpus"
@@ -90,9 +92,10 @@ start() {
     --seed-file="$folder/munge.seed" --log-file="$folder/log/munged" --num-threads=2
   # -c: no state of an earlier run
   slurmctld -c
-  slurmd
+  slurmd -N first
+  slurmd -N second
   for _ in $(seq 100); do
-    if [ "$(sinfo --noheader --format %T 2>/dev/null)" = idle ]; then
+    if [ "$(sinfo --noheader --Node --format %T 2>/dev/null)" = $'idle\nidle' ]; then
       echo "$SLURM_CONF"
       return
     fi

@@ -23,7 +23,7 @@ def test_stop_leaves_no_process() -> None:
             command = ["sbatch", f"--output={folder}/output", "--wrap", DETACHED]
             subprocess.run(command, env=environment, check=True, capture_output=True)
             end = time.monotonic() + 20
-            while len(_processes(folder)) < 6:  # munged, slurmctld, slurmd, the shell and two sleeps at the least
+            while len(_processes(folder)) < 7:  # munged, slurmctld, two slurmd, the shell and two sleeps at the least
                 assert time.monotonic() < end, _processes(folder)
                 time.sleep(0.1)
         finally:

@@ -25,6 +25,7 @@ def test_a_study_goes_through_slurm(tmp_path: Path) -> None:
     submit(study.folder)
     wait_until(idle, "the tasks end")
     assert len(study.logs()) == 2
+    assert {found.node for found in jobs()[-2:]} == {"first", "second"}
     assert sorted(study.begun()) == ["prepare", "train@k000", "train@k001"]
     collect(study.folder)
     assert study.begun()[3:] == ["report"]  # the networks come from the cache
@@ -166,7 +167,7 @@ def test_uncommitted_changes_are_named_before_anything_is_submitted(tmp_path: Pa
 
 @minutes
 def test_tasks_share_the_gpus_that_there_are(tmp_path: Path) -> None:
-    """Slurm's two pretended GPUs, and three tasks that ask for one each."""
+    """The pretended GPUs of Slurm's two nodes, and three tasks that ask for one each."""
     study = tiny_study(tmp_path, keys=3, layers=("train",))
     for number in range(3):
         study.hold(f"train@k{number:03}")
