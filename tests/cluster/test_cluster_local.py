@@ -50,6 +50,8 @@ def test_what_fails_is_named_and_submit_again_does_only_what_is_left(tmp_path: P
     assert submit(study).returncode == 0
     assert sightline(study.folder, "cluster", "status").stdout.endswith("all done; next: sightline cluster collect\n")
     assert submit(study).stdout.endswith("all done; next: sightline cluster collect\n")
+    script = submit(study, "--dry-run").stdout  # a script even so, which does nothing
+    assert script.endswith("# all done; next: sightline cluster collect\n")
     collect(study.folder)
     counts = Counter(study.begun())
     assert counts.pop("train@k001") == 2

@@ -22,6 +22,7 @@ from sightline.cluster.plan import Plan, fingerprints, plan, shared_first
 from sightline.cluster.run_cache import Knowledge, State
 from sightline.cluster.slurm import Queued
 from sightline.cluster.status import (
+    DONE,
     WORDS,
     Standing,
     failures,
@@ -42,7 +43,6 @@ from sightline.subcommands import add_subcommand
 
 FOLDER = Path(".dvc/tmp/cluster")  # which Git and DVC ignore
 CHECKPOINTS = Path("data/checkpoints")  # of the stage train
-DONE = "all done; next: sightline cluster collect"
 LIMITS = {"partition": "partition", "gres": "gres", "time": "time", "mem": "mem", "cpus": "cpus-per-task"}
 
 
@@ -94,7 +94,7 @@ def submit(root: Path, arguments: argparse.Namespace) -> None:
     folder = root / FOLDER
     if arguments.dry_run:
         knowledge, todo, _ = _planned(root, folder, runs_shared=False)
-        script = _script(root, new_submission(folder), knowledge, todo, arguments) if todo.left else DONE
+        script = _script(root, new_submission(folder), knowledge, todo, arguments) if todo.left else f"# {DONE}"
         print(script.rstrip())
         return
     refuse_full_disk(folder)

@@ -80,6 +80,9 @@ def failures(standing: Mapping[str, Standing], logs: Mapping[str, Path]) -> list
     ]
 
 
+DONE = "all done; next: sightline cluster collect"
+
+
 def next_step(standing: Mapping[str, Standing]) -> str:
     """What to do next, in one line."""
     counts = Counter(standing.values())
@@ -87,7 +90,7 @@ def next_step(standing: Mapping[str, Standing]) -> str:
         return "the queue is at work; sightline cluster status shows how far it is"
     if counts["failed"] or counts["left"]:
         return "next: sightline cluster submit runs what is not done"
-    return "all done; next: sightline cluster collect"
+    return DONE
 
 
 def reasons(queued: Mapping[str, Queued]) -> list[str]:
