@@ -10,6 +10,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # before anything loads torch or a BLAS, and for the children too: two processes of two threads each would wait for
     # each other
     os.environ["OMP_NUM_THREADS"] = "1"
+    # these processes grow to 1.6 GB, and a fork copies their page tables: the tests of the API's score took 50 s of CPU
+    # with two forks at each call, and 18 s without. Tests of work by several processes set their number themselves
+    os.environ["SIGHTLINE_WORKERS"] = "1"
 
 # as in study.mk: else every stage and command that a test starts compiles PyTorch, pandas and DVC again
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

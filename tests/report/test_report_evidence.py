@@ -190,11 +190,12 @@ def test_the_page_is_whole_and_in_the_order_a_reader_needs(finished: Path) -> No
 
 
 def test_a_run_of_its_own_gives_the_same_bytes(finished: Path) -> None:
-    """A user's run, with other hashes, another clock and another language than this process has."""
+    """A user's run, with two processes, other hashes, another clock and another language than this process has."""
     outputs = sorted(path for path in (finished / "plots").rglob("*") if path.suffix in (".html", ".tex", ".csv"))
     before = {path: path.read_bytes() for path in outputs}
     assert len(before) == 1 + 8 + 5 + 1  # the page, tables, plots, films.csv
-    assert run(finished, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C").returncode == 0
+    other = {"SIGHTLINE_WORKERS": "2", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    assert run(finished, **other).returncode == 0
     assert {path: path.read_bytes() for path in outputs} == before
 
 
