@@ -1,9 +1,11 @@
 # Everything a user types; study.mk has what any study's folder needs: repro, experiments, fresh, setup, clean.
 include $(dir $(lastword $(MAKEFILE_LIST)))study.mk
 
-.PHONY: test test-slow wheel bench docs notebooks lint lint-javascript lock
+.PHONY: test fast-tests test-slow wheel bench docs notebooks lint lint-javascript lock
 
-test: setup lint ## lint, types and the fast tests, a process for each core up to four
+test: setup lint fast-tests ## lint, types and the fast tests, a process for each core up to four
+
+fast-tests: setup
 	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-slow: setup ## simulations and whole data sets

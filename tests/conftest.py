@@ -17,9 +17,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # as in study.mk: else every stage and command that a test starts compiles PyTorch, pandas and DVC again
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-LONGEST = (  # from 80 down to 10 s alone on a core
-    *("test_annotate_page.py", "test_pipeline.py", "test_annotate_fuzz.py", "test_report_evidence.py"),
-    *("test_train_stage.py", "test_dvc_yaml.py", "test_architectures.py", "test_viewer_browser.py"),
+LONGEST = (  # from 60 down to 10 s of CPU
+    *("test_pipeline.py", "test_annotate_fuzz.py", "test_annotate_page.py", "test_notebooks.py", "test_dvc_yaml.py"),
+    *("test_train_stage.py", "test_api_score.py", "test_report_evidence.py", "test_study_folder.py"),
+    *("test_architectures.py", "test_viewer_browser.py"),
 )
 
 

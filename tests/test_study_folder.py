@@ -18,19 +18,33 @@ GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 
 
-@pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new study of the profile phantom, and something of its results."""
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "t")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "t@example.org")
-    folder = tmp_path / "mine"
-    done = sightline(tmp_path, "new", "mine", "--profile", "phantom")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new study of the profile phantom, and something of its results; not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        sign(patch)
+        parent = tmp_path_factory.mktemp("made")
+        done = sightline(parent, "new", "mine", "--profile", "phantom")
+    folder = parent / "mine"
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{folder} is a study of its own, from profile `phantom`; next: cd {folder} && dvc repro\n"
     (folder / "metrics").mkdir()
     (folder / "metrics/summary.json").write_text("{}")
     return folder
+
+
+@pytest.fixture
+def mine(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it for one test."""
+    sign(monkeypatch)
+    return Path(shutil.copytree(made, tmp_path / "mine", symlinks=True))
+
+
+def sign(patch: pytest.MonkeyPatch) -> None:
+    """Gives Git a user."""
+    for name in ("AUTHOR", "COMMITTER"):
+        patch.setenv(f"GIT_{name}_NAME", "t")
+        patch.setenv(f"GIT_{name}_EMAIL", "t@example.org")
 
 
 def git(folder: Path, *words: str) -> str:
