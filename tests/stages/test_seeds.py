@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,18 @@ def test_the_first_seed_is_what_a_study_of_one_seed_gives(two_seeds: Path, tmp_p
     run(tmp_path, f"train {KEY}", f"saliency {KEY}", f"faithfulness {KEY}", f"regions {KEY}")
     for name in KEPT:
         assert (tmp_path / name.format(KEY)).read_bytes() == (two_seeds / name.format(KEY)).read_bytes(), name
+
+
+def test_two_processes_write_the_bytes_of_one(two_seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage that shares its work out, again: tests beside each other have one process each."""
+    folder = Path(
+        shutil.copytree(two_seeds, tmp_path / "again", ignore=shutil.ignore_patterns("checkpoints", "models"))
+    )
+    os.symlink(two_seeds / "data/models", folder / "data/models")
+    made = {path: path.read_bytes() for place in ("metrics", "plots") for path in two_seeds.glob(f"{place}/**/*.*")}
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
+    run(folder, "consensus", "reliability", "align", "ladder", "shortcut", "multiverse", "verdict")
+    assert {path: (folder / path.relative_to(two_seeds)).read_bytes() for path in made} == made
 
 
 def test_the_second_seed_is_another_network(two_seeds: Path) -> None:
