@@ -43,9 +43,12 @@ class Agreement:
 
 def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
     """IoU of each of R bool masks with each of T others, float64 R x T in [0, 1]; NaN where both are empty."""
-    masks_RP, others_TP = (masks.reshape(len(masks), -1).astype(np.float32) for masks in (masks_RHW, others_THW))
-    shared = (masks_RP @ others_TP.T).astype(np.float64)  # float32 counts exactly up to 2**24 pixels
-    return _iou(shared, masks_RP.sum(axis=1, dtype=np.float64), others_TP.sum(axis=1, dtype=np.float64))
+    return _iou(shared_pixels(masks_RHW, others_THW), _areas(masks_RHW), _areas(others_THW))
+
+
+def _areas(masks_NHW: np.ndarray) -> np.ndarray:
+    """Pixels of each mask, float64 N."""
+    return np.bitwise_count(_words(masks_NHW)).sum(axis=1, dtype=np.int64).astype(np.float64)
 
 
 def _iou(shared_RT: np.ndarray, area_R: np.ndarray, area_T: np.ndarray) -> np.ndarray:

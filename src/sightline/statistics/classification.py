@@ -57,11 +57,12 @@ def _auroc(weights_BN: np.ndarray, positive_N: np.ndarray, probability_N: np.nda
     below_P, upto_P = (
         np.searchsorted(probability_N[negative_Q], probability_N[positive_N], side) for side in ("left", "right")
     )
-    weight_BQ = np.zeros((len(weights_BN), len(negative_Q) + 1))  # of the lowest negatives: none, one, two, ...
-    np.cumsum(weights_BN[:, negative_Q], axis=1, out=weight_BQ[:, 1:])
-    positive_BP = weights_BN[:, positive_N]
-    right_B = np.einsum("bp,bp->b", positive_BP, weight_BQ[:, below_P] + weight_BQ[:, upto_P]) / 2
-    return right_B / (positive_BP.sum(axis=1) * weight_BQ[:, -1])
+    weights_NB = np.ascontiguousarray(weights_BN.T)  # rows are gathered and added up in a third of the columns' time
+    weight_QB = np.zeros((len(negative_Q) + 1, len(weights_BN)))  # of the lowest negatives: none, one, two, ...
+    np.cumsum(weights_NB[negative_Q], axis=0, out=weight_QB[1:])
+    positive_PB = weights_NB[positive_N]
+    right_B = np.einsum("pb,pb->b", positive_PB, weight_QB[below_P] + weight_QB[upto_P]) / 2
+    return right_B / (positive_PB.sum(axis=0) * weight_QB[-1])
 
 
 def metric_intervals(

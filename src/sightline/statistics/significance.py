@@ -51,27 +51,7 @@ def sign_flip_p(differences_N: np.ndarray, groups_N: np.ndarray, flips: int, rng
 
     A NaN difference is dropped; no difference left gives NaN; all 0 gives 1.
     """
-    if flips < 1:
-        raise ValueError(f"flips: expected at least 1, got {flips}")
-    differences_N = np.asarray(differences_N, dtype=float)
-    known = ~np.isnan(differences_N)
-    if not known.any():
-        return float("nan")
-    _, group_N = np.unique(np.asarray(groups_N)[known], return_inverse=True)
-    sums_G = np.bincount(group_N, weights=differences_N[known])
-    # Sums of the same numbers in another order differ in the last bits and count as equal.
-    least = sums_G.sum() - 1e-12 * np.abs(sums_G).sum()
-    num_groups = len(sums_G)
-    if num_groups < 63 and 2**num_groups <= flips:
-        patterns = np.arange(2**num_groups)
-        signs_FG = 1 - 2 * (patterns[:, None] >> np.arange(num_groups) & 1)
-        return float((signs_FG @ sums_G >= least).mean())
-    reached = 0
-    block = max(1, BLOCK // num_groups)
-    for start in range(0, flips, block):
-        bits_FG = rng.integers(0, 2, size=(min(block, flips - start), num_groups), dtype=np.int8)
-        reached += int(np.count_nonzero((1 - 2 * bits_FG) @ sums_G >= least))
-    return (1 + reached) / (1 + flips)
+    return _flipped(differences_N, groups_N, flips, rng)[0]
 
 
 def two_sided_sign_flip_p(
@@ -81,5 +61,34 @@ def two_sided_sign_flip_p(
 
     `new_rng` makes a generator at the start of the same stream, so that both sides have the same flips; NaN as there.
     """
-    greater, less = (sign_flip_p(sign * np.asarray(differences_N), groups_N, flips, new_rng()) for sign in (1, -1))
-    return float(np.minimum(1.0, 2 * np.minimum(greater, less)))
+    return float(np.minimum(1.0, 2 * np.minimum(*_flipped(differences_N, groups_N, flips, new_rng()))))
+
+
+def _flipped(
+    differences_N: np.ndarray, groups_N: np.ndarray, flips: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """`sign_flip_p` of the differences, and of their negatives under the same flips."""
+    if flips < 1:
+        raise ValueError(f"flips: expected at least 1, got {flips}")
+    differences_N = np.asarray(differences_N, dtype=float)
+    known = ~np.isnan(differences_N)
+    if not known.any():
+        return float("nan"), float("nan")
+    _, group_N = np.unique(np.asarray(groups_N)[known], return_inverse=True)
+    sums_G = np.bincount(group_N, weights=differences_N[known])
+    # Sums of the same numbers in another order differ in the last bits and count as equal.
+    observed, rounding = sums_G.sum(), 1e-12 * np.abs(sums_G).sum()
+    num_groups = len(sums_G)
+    if num_groups < 63 and 2**num_groups <= flips:
+        patterns = np.arange(2**num_groups)
+        signs_FG = 1 - 2 * (patterns[:, None] >> np.arange(num_groups) & 1)
+        sums_F = signs_FG @ sums_G
+        return float((sums_F >= observed - rounding).mean()), float((sums_F <= observed + rounding).mean())
+    above = below = 0
+    block = max(1, BLOCK // num_groups)
+    for start in range(0, flips, block):
+        bits_FG = rng.integers(0, 2, size=(min(block, flips - start), num_groups), dtype=np.int8)
+        sums_F = (1 - 2 * bits_FG) @ sums_G
+        above += int(np.count_nonzero(sums_F >= observed - rounding))
+        below += int(np.count_nonzero(sums_F <= observed + rounding))
+    return (1 + above) / (1 + flips), (1 + below) / (1 + flips)
