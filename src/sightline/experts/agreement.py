@@ -48,7 +48,7 @@ def iou_matrix(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
 
 def _areas(masks_NHW: np.ndarray) -> np.ndarray:
     """Pixels of each mask, float64 N."""
-    return np.bitwise_count(_words(masks_NHW)).sum(axis=1, dtype=np.int64).astype(np.float64)
+    return _counted(_words(masks_NHW)).astype(np.float64)
 
 
 def _iou(shared_RT: np.ndarray, area_R: np.ndarray, area_T: np.ndarray) -> np.ndarray:
@@ -91,9 +91,20 @@ def highest(noise_P: np.ndarray, area: int) -> np.ndarray:
 
 def shared_pixels(masks_RHW: np.ndarray, others_THW: np.ndarray) -> np.ndarray:
     """How many pixels each of R bool masks shares with each of T others, float64 R x T: 64 of them at a time."""
-    words_RW, words_TW = _words(masks_RHW), _words(others_THW)
-    shared = [np.bitwise_count(words_W & words_TW).sum(axis=1, dtype=np.int64) for words_W in words_RW]
+    words_RW = _words(masks_RHW)
+    if others_THW is masks_RHW:  # each pair once
+        upper_RR = np.zeros((len(words_RW), len(words_RW)))
+        for row, words_W in enumerate(words_RW):
+            upper_RR[row, row:] = _counted(words_W & words_RW[row:])
+        return upper_RR + np.triu(upper_RR, 1).T
+    words_TW = _words(others_THW)
+    shared = [_counted(words_W & words_TW) for words_W in words_RW]
     return np.reshape(shared, (len(words_RW), len(words_TW))).astype(np.float64)
+
+
+def _counted(words_NW: np.ndarray) -> np.ndarray:
+    """The bits of each row that are 1, uint32 N."""
+    return np.asarray(np.bitwise_count(words_NW).sum(axis=1, dtype=np.uint32))
 
 
 def _words(masks_NHW: np.ndarray) -> np.ndarray:

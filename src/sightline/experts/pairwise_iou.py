@@ -52,7 +52,7 @@ class PartIou:
     def __init__(self, masks_AHW: np.ndarray, part_A: np.ndarray) -> None:
         self._part_A = np.asarray(part_A)
         self._rows = [np.flatnonzero(self._part_A == part) for part in np.unique(self._part_A)]
-        matrices = [iou_matrix(masks_AHW[rows], masks_AHW[rows]) for rows in self._rows]
+        matrices = [iou_matrix(own_aHW, own_aHW) for own_aHW in (masks_AHW[rows] for rows in self._rows)]
         self._values = np.concatenate([matrix.ravel() for matrix in matrices] or [np.zeros(0)])
         self._line_A, self._place_A = np.zeros((2, len(self._part_A)), int)  # where a row begins; its place in the part
         begin = 0

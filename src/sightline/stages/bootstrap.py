@@ -16,6 +16,7 @@ import numpy as np
 from sightline.alignment.at_threshold import intervals
 from sightline.columns import from_rows, read_columns, write_columns
 from sightline.inputs import INDEX, PREDICTIONS, SplitFilms, read_patients, read_probabilities, read_split
+from sightline.processes import keep_freed_memory
 from sightline.statistics.calibration import CURVE_COLUMNS, calibration
 from sightline.statistics.classification import metric_intervals
 from sightline.statistics.decision import Validation, decisions
@@ -43,6 +44,7 @@ class Params:
 
 
 def main() -> None:
+    keep_freed_memory()
     params = read_params(Params)
     test, validation = read_split(INDEX, "test"), read_split(INDEX, "val")
     networks = classifying(runs_of(params.models))

@@ -21,7 +21,7 @@ from sightline import inputs
 from sightline.alignment.on_feature_grid import Outside, looks
 from sightline.alignment.outside_lungs import by_outcome, near_lungs, uniform_shares
 from sightline.alignment.shortcut import suspicion_of_peaks
-from sightline.processes import in_processes
+from sightline.processes import in_processes, keep_freed_memory
 from sightline.statistics.means import mean_known
 from sightline.statistics.streams import stream
 from sightline.study.errors import run_stage
@@ -63,6 +63,7 @@ class Places:
 
 
 def main() -> None:
+    keep_freed_memory()
     params = read_params(Params)
     test = inputs.read_test_images(inputs.INDEX)
     lungs_NHW, kind = inputs.stored_lungs(test.images, inputs.LUNGS, inputs.INDEX)
