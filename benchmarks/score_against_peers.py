@@ -19,7 +19,7 @@ import numpy as np
 from measure import Row
 from score_inputs import SIDE, map_near
 from sightline.alignment.binarised import Rule, binarised
-from sightline.alignment.iou_and_pointing import iou
+from sightline.alignment.iou_and_pointing import iou, pointing
 from sightline.alignment.region_scores import region_scores, regions_of, sorted_map
 from sightline.maps import scaled_maps
 
@@ -124,13 +124,16 @@ def _ours(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> tuple[dict[str, float]
     def overlap(rule: Rule) -> Callable[[], np.ndarray]:
         def run() -> np.ndarray:
             cut_MHW = binarised(maps_MHW, rule, threshold=0.5)
-            flat_MP, masks_MP = (part.reshape(len(part), -1) for part in (cut_MHW, masks_MHW))
-            shared_M = (flat_MP & masks_MP).sum(axis=1)
-            return iou(shared_M, flat_MP.sum(axis=1), masks_MP.sum(axis=1))
+            counts_M3 = [
+                (np.count_nonzero(cut_HW & mask_HW), np.count_nonzero(cut_HW), np.count_nonzero(mask_HW))
+                for cut_HW, mask_HW in zip(cut_MHW, masks_MHW, strict=True)
+            ]
+            return iou(*np.array(counts_M3).T)
 
         return run
 
     functions = {name: free(name) for name in ALL_AT_ONCE} | {"iou": overlap("fixed"), "iou_otsu": overlap("otsu")}
+    functions["pointing"] = lambda: pointing(maps_MHW, masks_MHW)
     functions["together"] = free(*ALL_AT_ONCE)
     seconds, values = {}, {}
     for name, function in functions.items():

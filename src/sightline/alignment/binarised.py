@@ -16,7 +16,8 @@ from sightline.statistics.otsu import otsu_thresholds
 
 Rule = Literal["fixed", "otsu", "top_share", "area_matched"]
 PERCENTILE = 95  # of HD95
-MANY = 0.08  # share of the image: from so many pixels on, the distances of all together take less time
+PAIRS = 32  # of boundary pixels, for each pixel of the image: of more, two distance transforms take less time
+EXACT_FLOAT32 = 2**24  # whole numbers up to it are exact
 SAME = 1e-12  # mean IoUs closer than this are a tie: sums of the same numbers in another order
 
 
@@ -51,7 +52,10 @@ def binarised(
         cut = np.asarray(_in_unit("threshold", threshold)).astype(maps_MHW.dtype)
         return maps_MHW >= cut
     if rule == "otsu":
-        return (maps_MP > otsu_thresholds(maps_MHW)[:, None]).reshape(maps_MHW.shape)
+        cut_M = otsu_thresholds(maps_MHW)
+        as_map_M = cut_M.astype(maps_MHW.dtype)  # rounded down: the maps' values above it are those above the cut
+        as_map_M = np.where(as_map_M > cut_M, np.nextafter(as_map_M, maps_MHW.dtype.type(-np.inf)), as_map_M)
+        return maps_MHW > as_map_M[:, None, None]
     if rule == "top_share":
         count_M = np.full(num_maps, int(np.floor(_in_unit("share", share) * maps_MP.shape[1] + 0.5)))
     elif rule == "area_matched":
@@ -117,17 +121,11 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     scores |= {metric: np.full((num_maps, num_masks), np.nan) for metric in ("hd95", "assd", "nsd")}
     scores["nsd"][:, pixels_R > 0] = 0
     of_maps, of_masks = ([np.flatnonzero(edge) for edge in inner_boundary(masks)] for masks in (binary_AHW, masks_RHW))
-    grid, num_points = binary_AHW.shape[1:], sum(len(places_B) for places_B in of_maps)
-    trees = [_tree(places_B, grid) if len(places_B) else None for places_B in of_maps]
-    for col, of_mask in enumerate(of_masks):
-        if not len(of_mask):
-            continue
-        away = _distances(of_mask, grid, np.concatenate(of_maps)) if num_points else np.zeros(0)
-        there_A = np.split(away, np.cumsum([len(places_B) for places_B in of_maps])[:-1])
-        for row, map_tree in enumerate(trees):
-            if map_tree is None:
+    for row, of_map in enumerate(of_maps):
+        for col, of_mask in enumerate(of_masks):
+            if not len(of_map) or not len(of_mask):
                 continue
-            there, back = there_A[row], map_tree.query(_points(of_mask, grid))[0]
+            there, back = _distances(of_map, of_mask, binary_AHW.shape[1:])
             both = np.concatenate([there, back])
             scores["hd95"][row, col] = max(_percentile(there), _percentile(back))
             scores["assd"][row, col] = both.mean()
@@ -135,23 +133,30 @@ def binary_scores(binary_AHW: np.ndarray, masks_RHW: np.ndarray, tolerance: floa
     return scores
 
 
-def _points(places_B: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
-    """int B x 2: row and column."""
-    return np.stack(np.divmod(places_B, grid[1]), axis=1)
+def _distances(places_B: np.ndarray, places_C: np.ndarray, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """float64 B and C: from each pixel of one boundary to the nearest of the other, exact either way.
+
+    Of few pixels all squares come from one matrix product, which whole numbers make exact; of many, a distance
+    transform of the image takes less time.
+    """
+    if len(places_B) * len(places_C) > PAIRS * grid[0] * grid[1]:
+        return _transform(places_C, grid)[places_B], _transform(places_B, grid)[places_C]
+    (rows_B, cols_B), (rows_C, cols_C) = (np.divmod(places, grid[1]) for places in (places_B, places_C))
+    ones_B, ones_C = np.ones(len(places_B), int), np.ones(len(places_C), int)
+    # (b - c)^2 = b^2 - 2 b c + c^2, of rows and columns together
+    left_B4 = np.stack([rows_B, cols_B, rows_B**2 + cols_B**2, ones_B], axis=1)
+    right_4C = np.stack([-2 * rows_C, -2 * cols_C, ones_C, rows_C**2 + cols_C**2])
+    is_small = 4 * (grid[0] ** 2 + grid[1] ** 2) < EXACT_FLOAT32  # as every sum on the way then is
+    kind = np.float32 if is_small else np.float64
+    squares_BC = left_B4.astype(kind) @ right_4C.astype(kind)
+    return np.sqrt(squares_BC.min(axis=1).astype(np.float64)), np.sqrt(squares_BC.min(axis=0).astype(np.float64))
 
 
-def _tree(places_B: np.ndarray, grid: tuple[int, ...]) -> scipy.spatial.KDTree:
-    """A tree of a few hundred pixels takes a twentieth of the time of a distance transform of the image."""
-    return scipy.spatial.KDTree(_points(places_B, grid), balanced_tree=False, compact_nodes=False)
-
-
-def _distances(places_B: np.ndarray, grid: tuple[int, ...], asked_Q: np.ndarray) -> np.ndarray:
-    """float64 Q: from the pixels asked for to the nearest of `places_B`, exact either way."""
-    if len(asked_Q) < MANY * grid[0] * grid[1]:
-        return np.asarray(_tree(places_B, grid).query(_points(asked_Q, grid))[0])
+def _transform(places_B: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    """float64 P: of every pixel the distance to the nearest of `places_B`."""
     others_HW = np.ones(grid, bool)
     others_HW.ravel()[places_B] = False
-    return np.asarray(scipy.ndimage.distance_transform_edt(others_HW).ravel()[asked_Q])
+    return np.asarray(scipy.ndimage.distance_transform_edt(others_HW)).ravel()
 
 
 def _percentile(values: np.ndarray) -> float:

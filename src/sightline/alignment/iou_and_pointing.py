@@ -99,10 +99,13 @@ def pointing(maps_MHW: np.ndarray, masks_MHW: np.ndarray) -> np.ndarray:
     a flat map scores the mask's share of the image, which is chance. An empty mask gives NaN. Paper: the first maximum
     in raster order counts, which for a binary map is a pixel near the top edge.
     """
-    masks_MHW = masks_MHW.astype(bool)
-    peak_MHW = maps_MHW == maps_MHW.max(axis=(1, 2), keepdims=True)
-    score_M = (peak_MHW & masks_MHW).sum(axis=(1, 2)) / peak_MHW.sum(axis=(1, 2))
-    return np.where(masks_MHW.any(axis=(1, 2)), score_M, np.nan)
+    score_M = np.full(len(maps_MHW), np.nan)
+    for row, (map_HW, mask_HW) in enumerate(zip(maps_MHW, masks_MHW, strict=True)):
+        inside_HW = mask_HW.astype(bool, copy=False)
+        if inside_HW.any():
+            is_peak_HW = map_HW == map_HW.max()
+            score_M[row] = np.count_nonzero(is_peak_HW & inside_HW) / np.count_nonzero(is_peak_HW)
+    return score_M
 
 
 def chance_pointing(mask_share: np.ndarray) -> np.ndarray:

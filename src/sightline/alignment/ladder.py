@@ -33,6 +33,7 @@ from sightline.chunks import Kept, in_chunks
 from sightline.experts.consensus import left_out_share
 from sightline.maps import is_flat, scaled_of_image
 from sightline.rows import Rows
+from sightline.statistics.otsu import otsu_threshold
 from sightline.statistics.streams import stream
 
 CHUNK = 16  # images whose results come together, at most, and a small study's least number of chunks
@@ -137,16 +138,19 @@ def _binary_scores(
     mask_HW: np.ndarray,
     tolerance: float,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """By rule and metric float64 A, of the maps cut by the rule; they need no second sort for their highest pixels."""
+    """By rule and metric float64 A, of the maps cut by the rule; what has been sorted is not sorted or binned again."""
     if not rules:
         return {}
     size = int(np.count_nonzero(mask_HW))
-    cut_LAHW = [
-        np.reshape([of_map.highest(size) for of_map in sorted_A], maps_AHW.shape)
-        if rule == "area_matched"
-        else binarised(maps_AHW, rule, threshold=threshold)
-        for rule in rules
-    ]
+    cut_LAHW = []
+    for rule in rules:
+        if rule == "area_matched":
+            cut_LAHW.append(np.reshape([of_map.highest(size) for of_map in sorted_A], maps_AHW.shape))
+        elif rule == "otsu":
+            threshold_A = np.array([otsu_threshold(of_map.descending_P[::-1]) for of_map in sorted_A])
+            cut_LAHW.append(maps_AHW > threshold_A[:, None, None])
+        else:
+            cut_LAHW.append(binarised(maps_AHW, rule, threshold=threshold))
     scores = binary_scores(np.concatenate(cut_LAHW), mask_HW[None], tolerance)
     by_rule = {metric: values_X1.reshape(len(rules), len(maps_AHW)) for metric, values_X1 in scores.items()}
     return {

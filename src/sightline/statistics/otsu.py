@@ -39,15 +39,26 @@ def otsu_thresholds(maps_MHW: np.ndarray) -> np.ndarray:
     The 256 bins run from the map's lowest to its highest value; of equally good bins it is the lowest. A flat map gets
     infinity, which nothing exceeds.
     """
-    num_maps = len(maps_MHW)
-    maps_MP = maps_MHW.reshape(num_maps, -1).astype(np.float64)
-    low_M, span_M = maps_MP.min(axis=1), np.ptp(maps_MP, axis=1)
-    width_M = np.where(span_M > 0, span_M, 1) / BINS
-    bin_MP = np.minimum((maps_MP - low_M[:, None]) / width_M[:, None], BINS - 1).astype(np.int64)
-    bin_MP += BINS * np.arange(num_maps)[:, None]
-    counts_MS = np.bincount(bin_MP.ravel(), minlength=num_maps * BINS).reshape(num_maps, BINS)
-    threshold_M = low_M + (_best_bin(counts_MS) + 0.5) * width_M
+    maps_MP = maps_MHW.reshape(len(maps_MHW), int(np.prod(maps_MHW.shape[1:])))
+    counts_MS, ends_2M = np.empty((len(maps_MP), BINS), np.int64), np.empty((2, len(maps_MP)))
+    place_P, bin_P = np.empty(maps_MP.shape[1]), np.empty(maps_MP.shape[1], np.intp)
+    for row, values_P in enumerate(maps_MP):  # one map's arrays stay in a core's cache
+        np.copyto(place_P, values_P)
+        low, high = ends_2M[:, row] = place_P.min(), place_P.max()
+        place_P -= low
+        place_P /= _width(high - low)
+        np.copyto(bin_P, place_P, casting="unsafe")
+        counts_S = np.bincount(bin_P, minlength=BINS + 1)
+        counts_MS[row] = counts_S[:BINS]
+        counts_MS[row, -1] += counts_S[BINS]  # the highest value ends the last bin
+    low_M, span_M = ends_2M[0], ends_2M[1] - ends_2M[0]
+    threshold_M = low_M + (_best_bin(counts_MS) + 0.5) * _width(span_M)
     return np.where(span_M > 0, threshold_M, np.inf)
+
+
+def _width(span: np.ndarray) -> np.ndarray:
+    """Of a bin, from the lowest to the highest value; of a flat map it does not matter."""
+    return np.where(span > 0, span, 1) / BINS
 
 
 def otsu_threshold(ascending_P: np.ndarray) -> float:
