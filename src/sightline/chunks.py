@@ -102,7 +102,7 @@ def in_chunks(
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
     patience: float = 0,
-    meanwhile: Callable[[], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Sequence[Arrays]:
     """The arrays of each item, in order: in memory, or, with `kept`, in its files, of which missing ones are computed.
 

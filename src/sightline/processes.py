@@ -43,7 +43,7 @@ def in_processes(
     function: Callable[[State, Item], Result],
     state: State,
     items: Sequence[Item],
-    meanwhile: Callable[[], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
     patience: float = 0,
 ) -> Iterator[Result]:
     """`function(state, item)` of each item, in order; in this process where there is one core or one item.
@@ -51,8 +51,8 @@ def in_processes(
     On Linux the processes are forks, which share the memory of `state`; elsewhere it is sent to each of them once.
     An exception of the function is raised here; ProcessKilled where a process was ended from outside.
     `patience`: seconds in which this process works by itself, before others start for what is left then. `meanwhile`:
-    what this process may do while others begin to work, such as to load modules that are needed later; not called where
-    there are no others.
+    what this process may do while others work, such as to load modules that are needed later; not called where there
+    are no others.
     """
     done, begun = 0, time.monotonic()
     while done < len(items) and time.monotonic() - begun < patience:

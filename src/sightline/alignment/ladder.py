@@ -78,7 +78,7 @@ def score_images(
     threshold: float | None = None,
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
-    meanwhile: Callable[[], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Scores:
     """Scores all maps and baselines of each image; `rules` cut the maps to regions, `fixed` at `threshold`.
 

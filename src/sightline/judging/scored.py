@@ -74,12 +74,13 @@ def score_films(
     cells: Mapping[str, Cells] | None = None,
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Scored:
     """`films`: all with a region, if any; `cells`: of candidates whose raw maps do not show their grid.
 
     An image whose map is flat scores chance. A process holds the regions of one block, and one image's maps. `kept`:
     where the matrices of blocks lie, to be read block by block and to go on with after a run that was killed; `told`:
-    called with the number of images whose matrices have come.
+    called with the number of images whose matrices have come; `meanwhile`: of `in_processes`.
     """
     of_study = survey(films)
     blocks = Blocks(films=films, settings=settings, survey=of_study, cells_of={**of_study.cells_of, **(cells or {})})
@@ -90,7 +91,7 @@ def score_films(
         if told is not None and part == blocks.parts[-1]:  # the block's last, as results come in order
             told(len(blocks.rows[number]))
 
-    return blocks.scored(in_chunks(Blocks.score, blocks, parts, "verdict", kept, report))
+    return blocks.scored(in_chunks(Blocks.score, blocks, parts, "verdict", kept, report, meanwhile=meanwhile))
 
 
 @dataclass(frozen=True, kw_only=True)

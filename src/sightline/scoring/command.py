@@ -17,6 +17,7 @@ import argparse
 import shlex
 import sys
 from dataclasses import fields
+from functools import cache, partial
 from pathlib import Path
 
 from sightline.alignment.region_scores import SCORES
@@ -115,11 +116,12 @@ def run(arguments: argparse.Namespace) -> None:
     refuse_unwritable(arguments.out)
     with resumed(arguments) as kept:
         found = score_study(request, shlex.join(["sightline", *sys.argv[1:]]), kept, progress, _load_page)
-        write_tables(arguments.out, found)
         from sightline.scoring.printed import printed_table
         from sightline.scoring.scored_page import write_page
 
-        write_page(arguments.out / "report.html", found)
+        tables = cache(partial(write_tables, arguments.out, found))
+        write_page(arguments.out / "report.html", found, meanwhile=tables)
+        tables()
     for note in found.origin.notes:
         print(f"note: {note}", file=sys.stderr)
     print(printed_table(found.summary, arguments.out))

@@ -5,7 +5,7 @@ A candidates, M images, R readers, H W common grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +28,17 @@ Rows = list[tuple[str, list[tuple[str, str, str]]]]
 
 
 def score_viewer(
-    study: MapsAndRegions, scores: Scores, contrasts: pd.DataFrame, origin: Origin, threshold: float
+    study: MapsAndRegions,
+    scores: Scores,
+    contrasts: pd.DataFrame,
+    origin: Origin,
+    threshold: float,
+    meanwhile: Callable[[], object] | None = None,
 ) -> tuple[Viewer | None, Rows]:
     """The images in the viewer (`shown_rows`), and a few, from the best to the worst mean IoU, as tiles.
 
     `contrasts`: image, candidate, score, own, d, as `verdict.csv`. Without X-rays the films are black.
+    `meanwhile`: of `in_processes`.
     """
     primary = study.settings.primary
     words = {"contrast": "contrast", "own": METRICS[primary].words, "iou": f"IoU at {threshold:g}"}
@@ -42,8 +48,8 @@ def score_viewer(
     marks = _marks(study, scores, contrasts[contrasts["score"] == primary])
     encoding = _Encoding(study, marks, origin, list(words))
     shown = viewer_of(
-        in_processes(_encoded, encoding, rows), models=dict.fromkeys(study.maps, ""), scores=words, threshold=threshold,
-        lungs="body" if origin.anatomy == "body" else "lungs",
+        in_processes(_encoded, encoding, rows, meanwhile), models=dict.fromkeys(study.maps, ""), scores=words,
+        threshold=threshold, lungs="body" if origin.anatomy == "body" else "lungs",
         note=_chosen_words(len(rows), len(study.images)) if is_chosen else "",
         most_bytes=MOST_BYTES if is_chosen else None,
     )  # fmt: skip

@@ -61,11 +61,8 @@ def image_table(study: MapsAndRegions, scores: Scores) -> pd.DataFrame:
     return table
 
 
-def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origin) -> dict[str, Any]:
-    """The verdicts, means over images with intervals by patient, lifts over each baseline, what was left out.
-
-    `candidates.<name>` has the keys of the verdict and, by metric, those of `ladder_summary`.
-    """
+def ladder_numbers(study: MapsAndRegions, scores: Scores) -> dict[str, Any]:
+    """What the results take from the scores alone: `ladder_summary`, `differences` and the regions' mean share."""
     names, draws = list(study.maps), resampled_images(study)
     summary = ladder_summary(study, scores, draws, family=names)
     for name in names:
@@ -74,23 +71,37 @@ def results(study: MapsAndRegions, scores: Scores, judged: Judged, origin: Origi
         del summary["candidates"][name][SAME]
     for by_metric in summary["baselines"].values():
         del by_metric[SAME]
-    chosen = study.settings
+    primary = study.settings.primary
     return {
-        "candidates": {name: {**judged.candidates[name], **summary["candidates"][name]} for name in names},
-        "controls": judged.controls,
-        "verdict_settings": judged.settings,
-        "baselines": summary["baselines"],
+        **summary,
         "differences": [
-            {"candidate": name, "minus": names[0], "metric": chosen.primary, **gap}
+            {"candidate": name, "minus": names[0], "metric": primary, **gap}
             for name, gap in minus_first(study, scores, draws).items()
         ],
-        "human_scale": _human_scale(summary["human_scale"]),
+        "region_share": float(np.mean([study.masks_MHW[row].mean() for row in range(len(study.images))])),
+    }
+
+
+def results(study: MapsAndRegions, numbers: dict[str, Any], judged: Judged, origin: Origin) -> dict[str, Any]:
+    """The verdicts, means over images with intervals by patient, lifts over each baseline, what was left out.
+
+    `candidates.<name>` has the keys of the verdict and, by metric, those of `ladder_summary`; `numbers`: of
+    `ladder_numbers`.
+    """
+    chosen = study.settings
+    return {
+        "candidates": {name: {**judged.candidates[name], **numbers["candidates"][name]} for name in study.maps},
+        "controls": judged.controls,
+        "verdict_settings": judged.settings,
+        "baselines": numbers["baselines"],
+        "differences": numbers["differences"],
+        "human_scale": _human_scale(numbers["human_scale"]),
         "primary": chosen.primary,
         "images": len(study.images),
         "patients": len(np.unique(study.patients_M)),
         "grid": list(study.grid),
         "tolerance_pixels": study.tolerance,
-        "region_share": float(np.mean([study.masks_MHW[row].mean() for row in range(len(study.images))])),
+        "region_share": numbers["region_share"],
         "anatomy": origin.anatomy,
         "regions": "consensus of annotations" if origin.is_single else "finished",
         "notes": origin.notes,

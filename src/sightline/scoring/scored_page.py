@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sightline.report.contents import Strip
@@ -17,9 +18,12 @@ def strip_of_study(found: ScoredStudy) -> Strip | None:
     return first_strip(found.study, found.scores)
 
 
-def write_page(path: Path, found: ScoredStudy) -> None:
-    """The page, and in the folder report/ beside it the films that it has no room for."""
-    shown, few = score_viewer(found.study, found.scores, found.verdict.table, found.origin, found.threshold)
+def write_page(path: Path, found: ScoredStudy, meanwhile: Callable[[], object] | None = None) -> None:
+    """The page, and in the folder report/ beside it the films that it has no room for.
+
+    `meanwhile`: of `in_processes`, as others encode the films.
+    """
+    shown, few = score_viewer(found.study, found.scores, found.verdict.table, found.origin, found.threshold, meanwhile)
     page = score_report(found.summary, shown, few, strip_of_study(found))
     write_beside(path.parent / FOLDER, shown)
     write_text(path, page)

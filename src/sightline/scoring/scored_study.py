@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sightline.alignment.ladder import MapsAndRegions, Scores, score_images
 from sightline.chunks import Kept
 from sightline.scoring.gather import gather
 from sightline.scoring.request import Request
-from sightline.scoring.results import RULES, Origin, image_table, results
+from sightline.scoring.results import RULES, Origin, image_table, ladder_numbers, results
 from sightline.scoring.verdict import Judged, judged
 from sightline.scoring.verdict import settings as verdict_settings
 from sightline.study.files import write_csv, write_json
@@ -53,7 +54,7 @@ def score_study(
     command: str,
     kept: Kept | None = None,
     bar: Bar = no_bar,
-    meanwhile: Callable[[], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> ScoredStudy:
     """Reads, scores and judges what the request names; StudyError with all problems of its inputs.
 
@@ -63,8 +64,9 @@ def score_study(
     study, origin = gather(request, kept)
     with bar("scores", len(study.images)) as told:
         scores = score_images(study, RULES, request.threshold, kept, told, meanwhile)
-    verdict = judge_study(study, request, kept, bar)
-    summary = results(study, scores, verdict, origin)
+    numbers = cache(partial(ladder_numbers, study, scores))
+    verdict = judge_study(study, request, kept, bar, meanwhile=numbers)
+    summary = results(study, numbers(), verdict, origin)
     summary["command"] = command
     summary["threshold"] = request.threshold
     return ScoredStudy(
@@ -72,12 +74,18 @@ def score_study(
     )
 
 
-def judge_study(study: MapsAndRegions, request: Request, kept: Kept | None = None, bar: Bar = no_bar) -> Judged:
-    """The verdicts alone, which need no score of the ladder."""
+def judge_study(
+    study: MapsAndRegions,
+    request: Request,
+    kept: Kept | None = None,
+    bar: Bar = no_bar,
+    meanwhile: Callable[[], object] | None = None,
+) -> Judged:
+    """The verdicts alone, which need no score of the ladder. `meanwhile`: of `in_processes`."""
     chosen = verdict_settings(request.primary, request.margin, request.frame)
     cells = (request.grid[0], request.grid[1]) if request.grid else None
     with bar("other patients", len(study.images)) as told:
-        return judged(study, chosen, cells, kept, told)
+        return judged(study, chosen, cells, kept, told, meanwhile)
 
 
 def write_tables(out: Path, found: ScoredStudy) -> None:

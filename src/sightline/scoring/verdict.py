@@ -73,15 +73,17 @@ def judged(
     cells: Cells | None,
     kept: Kept | None = None,
     told: Callable[[int], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Judged:
     """All candidates are one family of tests. `cells`: of all maps, where these were brought to a larger size.
 
-    `kept`, `told`: as of `score_films`.
+    `kept`, `told`, `meanwhile`: as of `score_films`.
     """
     import pandas as pd
 
     films, names = films_of(study), list(study.maps)
-    scored = score_films(films, chosen, None if cells is None else dict.fromkeys(names, cells), kept, told)
+    cells_of = None if cells is None else dict.fromkeys(names, cells)
+    scored = score_films(films, chosen, cells_of, kept, told, meanwhile)
     results = verdicts(films, scored, chosen, names)
     candidates, controls = results.pop("candidates"), results.pop("controls")
     del results["families"], results["primary"]  # maps come without seeds; the primary score stands beside
