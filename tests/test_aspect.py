@@ -28,6 +28,18 @@ def test_a_film_has_its_size_as_displayed(tmp_path: Path, orientation: int) -> N
     assert film_size(photo(tmp_path / "x.png", 60, 100, orientation)) == expected
 
 
+def test_exif_behind_the_pixels_of_a_png_counts(tmp_path: Path) -> None:
+    path = photo(tmp_path / "x.png", 60, 100, 6)
+    content = path.read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+    last = content.index(b"IEND") - 4
+    path.write_bytes(content[:start] + content[end:last] + content[start:end] + content[last:])
+    assert film_size(path) == (100, 60)
+    path.write_bytes(content[:start] + content[end:])
+    assert film_size(path) == (60, 100)
+
+
 def test_what_is_no_image_has_no_size(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text("no picture")
     assert film_size(tmp_path / "x.png") is None

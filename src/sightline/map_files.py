@@ -45,7 +45,7 @@ def checked_map(values: np.ndarray) -> np.ndarray:
     """`values` as float64 h x w; ValueError unless they are finite real numbers in two dimensions."""
     if values.ndim != 2 or not values.size or values.dtype.kind not in "buif":
         raise ValueError(f"expected h x w real numbers, got {values.dtype} of shape {values.shape}")
-    values = values.astype(np.float64)
+    values = values.astype(np.float64, copy=False)
     if not np.isfinite(values).all():
         raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} values that are NaN or infinite")
     return values

@@ -290,6 +290,8 @@ def mass(seen: OnRegions) -> np.ndarray:
 def pointing(seen: OnRegions) -> np.ndarray:
     """Share of the peak's pixels inside, float64 R."""
     values_P, regions = seen.of_map.values_P, seen.regions
+    if seen.of_map.is_sorted:
+        return regions.counts(seen.above_K == 0) / seen.of_map.length_S[0]
     is_peak_P = values_P == values_P.max()
     return regions.counts(is_peak_P.take(regions.pixels_K)) / np.count_nonzero(is_peak_P)
 
