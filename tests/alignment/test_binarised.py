@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from sightline.alignment.binarised import binarised, binary_scores, crossfit_threshold, inner_boundary
+from sightline.alignment.binarised import PAIRS, binarised, binary_scores, crossfit_threshold, inner_boundary
 from sightline.alignment.iou_and_pointing import threshold_counts
 from sightline.maps import scaled_maps
 from sightline.statistics.otsu import otsu_thresholds
@@ -194,6 +194,19 @@ def test_scores_equal_all_pairs_of_boundary_pixels():
         np.testing.assert_allclose(swapped[metric].T, value, rtol=0, atol=1e-12, err_msg=metric)
         one_by_one = binary_scores(binary[1:2], masks[1:2], tolerance=1.5)[metric]
         assert one_by_one[0, 0] == value[1, 1]
+
+
+def test_long_boundaries_have_the_distances_of_all_pairs():
+    """Noise: more pairs than are measured one by one."""
+    rng = np.random.default_rng(5)
+    binary, mask = rng.random((1, 40, 40)) < 0.4, rng.random((1, 40, 40)) < 0.3
+    points = [np.argwhere(inner_boundary(part)[0]) for part in (binary, mask)]
+    assert len(points[0]) * len(points[1]) > PAIRS * 40 * 40
+    distance = np.sqrt(((points[0][:, None] - points[1][None]) ** 2).sum(axis=2))
+    there, back = distance.min(axis=1), distance.min(axis=0)
+    found = binary_scores(binary, mask, tolerance=1.5)
+    assert found["hd95"][0, 0] == pytest.approx(max(np.percentile(there, 95), np.percentile(back, 95)))
+    assert found["assd"][0, 0] == pytest.approx(np.concatenate([there, back]).mean())
 
 
 def test_empty_map_and_empty_mask():
