@@ -98,6 +98,10 @@ def test_an_argument_of_another_type_is_an_error_that_names_it(name: str, argume
         (lambda: sightline.read_film("\0"), r"path: '\x00' cannot be a path; it holds a null character"),
         (lambda: sightline.read_annotations(b"a"), "path: expected a path, got bytes"),  # type: ignore[arg-type]
         (lambda: sightline.read_annotations("a", finding=3), "finding: expected a name or several, got 3"),  # type: ignore[arg-type]
+        (
+            lambda: sightline.read_annotations("a", finding=(name for name in "ab")),  # type: ignore[arg-type]
+            "finding: expected a name or several, got <generator object",
+        ),
         (lambda: sightline.consensus([MASK], min_share="a"), "min_share: expected a number, got 'a'"),  # type: ignore[arg-type]
         (lambda: sightline.explain("a", FILMS, seed=-1), "seed: expected a whole number, 0 or more, got -1"),
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from operator import index
 from os import PathLike, fspath
 from typing import Any
@@ -45,7 +45,7 @@ def a_name(argument: str, value: object) -> str:
 
 def names(argument: str, value: object) -> str:
     """A name, several, or None."""
-    is_several = isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
+    is_several = isinstance(value, Collection) and not isinstance(value, bytes | Mapping)
     if value is None or (is_several and all(isinstance(one, str) for one in value)):  # type: ignore[attr-defined]
         return ""
     return f"{argument}: expected a name or several, got {shown(value)}"

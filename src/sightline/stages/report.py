@@ -24,7 +24,6 @@ from ruamel.yaml import YAML
 from sightline import inputs
 from sightline.experts.agreement import random_masks
 from sightline.maps import scaled_maps
-from sightline.processes import keep_freed_memory
 from sightline.report import cards, films, made, page, summary, tables
 from sightline.report.contents import EVIDENCE, Study, printed_tables, require_models, study_tables
 from sightline.report.viewer import films_frame, write_beside
@@ -52,7 +51,8 @@ HISTORY: dict[str, type] = {"epoch": int, "train_loss": float, "val_loss": float
 class Report:
     title: str
     paper_numbers: bool  # print the paper's numbers beside ours
-    films: int  # in the viewer; those with a consensus region are all in it
+    films: int
+    """Films in the viewer; those with a consensus region are all in it."""
 
     def __post_init__(self) -> None:
         if self.films < 0:
@@ -60,7 +60,9 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:  # they shape the page, which also prints all others: dvc.yaml declares every section
+class Params:
+    """The parameters that shape the page, which also prints all others: dvc.yaml declares every section."""
+
     seed: int
     threshold: float
     report: Report
@@ -68,7 +70,6 @@ class Params:  # they shape the page, which also prints all others: dvc.yaml dec
 
 
 def main() -> None:
-    keep_freed_memory()
     params = replace(given := read_params(Params), models=runs_of(given.models))
     require_files(params.models, networks := classifying(params.models))
     metrics = {name: read_json(f"metrics/{name}.json") for name in METRICS}
