@@ -221,10 +221,10 @@ def files_beside(shown: Viewer | None) -> dict[str, str]:
     """The films that the page does not hold, by the name of their file in the folder beside it."""
     if shown is None:
         return {}
+    inside = shown.inside
     return {
         f"film-{number}.js": f"sightlineFilm({number},{text})\n"
-        for number, text in enumerate(shown.data)
-        if number >= shown.inside
+        for number, text in enumerate(shown.data[inside:], inside)
     }
 
 
