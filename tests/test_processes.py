@@ -51,25 +51,26 @@ def test_this_process_may_do_something_while_others_work(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is asked to keep memory")
 def test_kept_memory_is_not_mapped_again():
-    """An array of a megabyte, made and freed a hundred times in a process of its own."""
+    """Forty arrays of a megabyte, made and freed a hundred times: after the first time no page is new.
+
+    How many are new where memory is given back depends on what else lies on the heap: from 80,000 to a million.
+    """
     code = """
-import resource, sys
+import resource
 import numpy as np
 from sightline.processes import keep_freed_memory
-if sys.argv[1] == "keep":
-    keep_freed_memory()
-np.ones(2**17)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(100):
-    arrays = [np.ones(2**17) for _ in range(40)]
-    del arrays
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+keep_freed_memory()
+def new_pages(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        arrays = [np.ones(2**17) for _ in range(40)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+new_pages(1)
+print(new_pages(100))
 """
-    faults = {
-        word: int(subprocess.run([sys.executable, "-c", code, word], capture_output=True, check=True).stdout)
-        for word in ("keep", "give back")
-    }
-    assert faults["keep"] < 0.1 * faults["give back"]
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert int(found.stdout) < 1000
 
 
 def test_a_process_that_ctrl_c_reaches_prints_no_traceback(monkeypatch, capfd):
