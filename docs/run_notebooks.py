@@ -35,7 +35,11 @@ def executed(path: Path) -> NotebookNode:
     with tempfile.TemporaryDirectory() as folder:
         own = {"PYTHONPATH": str(ROOT / "src"), "IPYTHONDIR": str(Path(folder, ".ipython"))}
         client = NotebookClient(
-            notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}
+            notebook,
+            timeout=SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+            coalesce_streams=True,  # else a slow machine may cut what a cell prints into two outputs
         )
         client.execute(env={**os.environ, **own})
     return cleaned(notebook)

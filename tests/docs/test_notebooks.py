@@ -41,6 +41,15 @@ def forms(output: dict[str, Any]) -> list[str]:
     return sorted(output["data"]) if "data" in output else [output["name"]]
 
 
+def test_what_a_cell_prints_is_one_output_however_slowly(tmp_path: Path) -> None:
+    run_notebooks = pytest.importorskip("run_notebooks", reason="needs nbclient")
+    source = "import time\nprint(1, flush=True)\ntime.sleep(0.5)\nprint(2)"
+    cell = run_notebooks.nbformat.v4.new_code_cell(source)
+    run_notebooks.nbformat.write(run_notebooks.nbformat.v4.new_notebook(cells=[cell]), tmp_path / "slow.ipynb")
+    (run,) = run_notebooks.executed(tmp_path / "slow.ipynb").cells
+    assert [output["text"] for output in run.outputs] == ["1\n2\n"]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_what_is_committed(path: Path) -> None:
     run_notebooks = pytest.importorskip("run_notebooks", reason="needs nbclient")
