@@ -12,6 +12,7 @@ texts that are more than operators, names and arithmetic on sizes. That closes t
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,12 +116,14 @@ def _is_training(node: Any) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the tracebacks that torch.export.load logs before it raises."""
+    """Without the tracebacks that torch.export.load logs before it raises, and PyTorch 2.11's words on its own buffer."""
     logger = logging.getLogger("torch.export")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given buffer is not writable")
+            yield
     finally:
         logger.setLevel(before)
 
