@@ -99,6 +99,8 @@ def test_a_column_without_a_name_stays_unless_it_is_the_last_and_empty(tmp_path:
         (b"\n\n", "not a readable CSV"),
         (b"image|label|reader\na|1|A\n", r"lacks columns image, label, reader; it has image\|label\|reader"),
         (b"\xff\xfei\x00m\x00a", "not a readable CSV"),
+        ("image,label,reader\na,1,A\n".encode("utf-16-le"), "line 1 has a zero byte, .*; save the table as CSV UTF-8"),
+        (b"image,label,reader\na,1,A\nb,2,\0\n", "line 3 has a zero byte"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_refused(tmp_path: Path, written: bytes, told: str) -> None:

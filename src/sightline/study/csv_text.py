@@ -2,8 +2,8 @@
 
 Read: UTF-8 with or without a byte-order mark, UTF-16 with one; commas, semicolons or tabs; any line ends; blank lines,
 also those of separators alone; commas at the ends of lines; rows that end early, as spreadsheets write where the last
-cells are empty; blanks around names and cells. Refused with a reason: other encodings, cells beyond the named columns,
-repeated names. A file that is plain already is not taken apart: it stays as it is.
+cells are empty; blanks around names and cells. Refused with a reason: other encodings, zero bytes, cells beyond the
+named columns, repeated names. A file that is plain already is not taken apart: it stays as it is.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def decoded(path: str | Path) -> str:
         raise ValueError(
             f"line {line} is not UTF-8 (byte {data[error.start]:#04x}); save the table as CSV UTF-8"
         ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"line {line} has a zero byte, which no text has; save the table as CSV UTF-8")
     text = text.replace("\ufeff", "")  # also behind a blank or in a name: it is never seen
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
