@@ -154,9 +154,12 @@ def test_decisions_and_calibration_in_words(finished: Path, tmp_path: Path, monk
             nothing = {"value": None, "low": None, "high": None}
             found["decision"][rule] |= dict.fromkeys(("threshold", "specificity", "accuracy", "ppv"), nothing)
         found["recall"] |= {"low": 1, "high": 1}
+        found["calibration"]["intercept"] |= {**nothing, "reason": "all probabilities are 0 or 1"}
     (root / "metrics/classification.json").write_text(json.dumps(metrics))
     words = words_of(written(root, monkeypatch))
     assert "No threshold could be chosen" in words
+    assert re.search("The intercept of .* and .* is not estimable: all probabilities are 0 or 1.", words)
+    assert "not estimable" not in words_of(page_of(finished))
     assert "An interval without width, such as [100.0, 100.0] for the recall of" in words
     for found in metrics.values():  # as stages before this one wrote it
         del found["decision"], found["calibration"]

@@ -12,7 +12,12 @@ from sklearn.calibration import calibration_curve as sklearns_curve
 from sklearn.metrics import brier_score_loss
 
 from sightline.statistics.calibration import (
+    ALL_EQUAL,
     CURVE_COLUMNS,
+    FLAT,
+    NO_SHIFT,
+    ONE_CLASS,
+    SEPARATED,
     brier,
     calibrated_errors,
     calibration,
@@ -209,11 +214,53 @@ def test_what_has_no_slope():
     for label in (np.ones(3), np.zeros(3), np.zeros(0)):
         one_class = recalibration(label, np.full(len(label), 0.3), np.arange(len(label)), 0.95)
         assert np.isnan(one_class["intercept"]["value"])
-    extreme = recalibration(np.array([0, 1, 0, 1, 1]), np.array([0.0, 0.0, 1.0, 1.0, 1.0]), np.arange(5), 0.95)
+    extreme = recalibration(np.array([0, 1, 0, 1, 1]), np.array([0.0, 0.0, 1.0, 1.0, 0.7]), np.arange(5), 0.95)
     assert np.isfinite(list(extreme["slope"].values())).all()
     one_patient = recalibration(np.array([0, 1, 0, 1]), np.array([0.2, 0.3, 0.4, 0.5]), np.zeros(4), 0.95)
     assert np.isfinite(one_patient["slope"]["value"])
     assert np.isnan(one_patient["slope"]["low"])
+
+
+@pytest.mark.parametrize("wrong", [(0, 0), (0, 5), (5, 5), (30, 1)])
+def test_probabilities_of_0_and_1_alone_give_neither_intercept_nor_slope(wrong):
+    """Their logits are infinite. With 1e-6 in place of 0 the interval was +-62,292."""
+    probability, label = np.repeat([0.0, 1.0], 50), np.repeat([0, 1], 50)
+    label[: wrong[0]], label[50 : 50 + wrong[1]] = 1, 0
+    ours = recalibration(label, probability, np.arange(100), 0.95)
+    for name in ("intercept", "slope"):
+        assert np.isnan([ours[name][end] for end in ("value", "low", "high")]).all()
+        assert "0 or 1" in ours[name]["reason"]
+
+
+def test_the_intercept_needs_images_that_a_shift_can_move():
+    """Of 12 images two have a logit: with three false alarms of probability 1 they would have to sum to -2."""
+    probability = np.array([0.0] * 5 + [1.0] * 5 + [0.4, 0.6])
+    label = np.array([0] * 5 + [0, 0, 0, 1, 1] + [0, 1])
+    assert recalibration(label, probability, np.arange(12), 0.95)["intercept"]["reason"] == NO_SHIFT
+    label[:3] = 1  # three misses make up for them: the two sum to one positive
+    found = recalibration(label, probability, np.arange(12), 0.95)["intercept"]
+    assert found["value"] == pytest.approx(0, abs=1e-4)
+    assert found["low"] < -5 < 5 < found["high"]
+
+
+@pytest.mark.parametrize("least", [1e-4, 1e-5, 2e-6])
+def test_a_likelihood_that_is_flat_bounds_no_intercept(least):
+    """A normal interval would be +-623 and more, but a shift of 14 makes almost every image of one class."""
+    probability, label = np.repeat([least, 1 - least], 50), np.repeat([0, 1], 50)
+    label[:5], label[50:55] = 1, 0
+    ours = recalibration(label, probability, np.arange(100), 0.95)
+    assert ours["intercept"]["reason"] == FLAT
+    assert np.isnan(ours["intercept"]["value"])
+    assert 0 < ours["slope"]["low"] < ours["slope"]["high"] < 1
+
+
+def test_reasons_are_given_where_nothing_is_estimated():
+    patients = np.arange(4)
+    assert recalibration(np.ones(4), np.full(4, 0.3), patients, 0.95)["slope"]["reason"] == ONE_CLASS
+    label = np.array([0, 0, 1, 1])
+    assert recalibration(label, np.full(4, 0.5), patients, 0.95)["slope"]["reason"] == ALL_EQUAL
+    assert recalibration(label, np.array([0.1, 0.2, 0.3, 0.4]), patients, 0.95)["slope"]["reason"] == SEPARATED
+    assert "reason" not in recalibration(label, np.array([0.1, 0.3, 0.2, 0.4]), patients, 0.95)["slope"]
 
 
 def test_the_whole_summary():

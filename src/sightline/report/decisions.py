@@ -134,6 +134,7 @@ def calibration(study: Study) -> list[str]:
             "That alone moves the intercept."
         )
     header = ["Model", "Brier", "ECE", "ECE\nif calibrated", "p", "Intercept", "Slope"]
+    sentence += "".join(f" {words}" for words in not_estimable(study, models))
     parts = [paragraph(sentence), details_html("Calibration in numbers", table(header, rows, caption))]
     if len(study.calibration):
         words = (
@@ -142,6 +143,19 @@ def calibration(study: Study) -> list[str]:
         )
         parts.insert(0, chart(figures.calibration_figure(study.calibration, study.models), words))
     return parts
+
+
+def not_estimable(study: Study, models: Sequence[str]) -> list[str]:
+    """A sentence for each reason why intercepts or slopes are missing, with the models that it holds for."""
+    models_by_reason: dict[tuple[str, str], list[str]] = {}
+    for model in models:
+        for name in ("intercept", "slope"):
+            reason = study.classification[model]["calibration"].get(name, {}).get("reason")
+            if reason:
+                models_by_reason.setdefault((name, reason), []).append(model)
+    return [
+        f"The {name} of {listed(own)} is not estimable: {reason}." for (name, reason), own in models_by_reason.items()
+    ]
 
 
 def prevalence(study: Study) -> str:

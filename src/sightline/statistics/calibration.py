@@ -15,7 +15,14 @@ from sightline.statistics.proportions import proportion
 from sightline.statistics.resampling import percentile_interval
 
 LEAST = 1e-6  # probabilities are stored with six digits; one of 0 or 1 has no logit
+WIDEST = float(np.log((1 - LEAST) / LEAST))  # of the logits
 STEPS, TOLERANCE = 100, 1e-10  # of Newton's method
+ONE_CLASS = "all images are of one class"
+NO_SHIFT = "no shift reaches the share of positive images: too many probabilities are 0 or 1"
+FLAT = "the probabilities are so near 0 and 1 that the images bound no shift"
+NO_LOGITS = "all probabilities are 0 or 1"
+ALL_EQUAL = "all probabilities are equal"
+SEPARATED = "a threshold separates the classes"
 EQUAL = 1e-12  # two ECEs that differ by less are equal: sums of the same numbers in another order
 CURVE_COLUMNS = ("bin", "images", "positives", "probability", "share", "low", "high")
 
@@ -88,33 +95,71 @@ def error_interval(
 
 def recalibration(
     label_N: np.ndarray, probability_N: np.ndarray, patients_N: np.ndarray, level: float
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """`intercept` and `slope` of the labels' logistic regression on the logit, each `value`, `low` and `high`.
 
     `intercept` (calibration in the large): with slope 1; above 0 the probabilities are too low on average. `slope`:
     with its own intercept; below 1 they are too extreme, above 1 too timid. 0 and 1 where calibrated. Probabilities are
-    first brought into [1e-6, 1 - 1e-6]. Intervals: normal, from the variance clustered by patient, with factor
-    G / (G - 1). NaN: one class only; slope also where all logits are equal or a threshold separates the classes, as
-    then no finite slope is best; ends also with one patient. Van Calster et al. 2019, BMC Medicine 17.
+    first brought into [1e-6, 1 - 1e-6], so where some are 0 or 1 the slope depends on that choice too. Intervals:
+    normal, from the variance clustered by patient, with factor G / (G - 1). Ends are NaN with one patient. Van Calster
+    et al. 2019, BMC Medicine 17.
+
+    What cannot be estimated is NaN, with `reason`, a clause. Both: images of one class only, or none. `intercept`: if
+    probabilities of 0 and 1 (to six digits) stay what they are and no finite shift of the others makes the mean
+    probability the share of positives; or if the interval is longer to one side than the widest logit, 13.8. `slope`:
+    if all logits are equal, a threshold separates the classes (no finite slope is best) or all probabilities are 0 or
+    1 (the slope would be that of the choice of 1e-6).
     """
-    label_N = np.asarray(label_N, dtype=float)
+    label_N, probability_N = np.asarray(label_N, dtype=float), np.asarray(probability_N, dtype=float)
     logit_N = scipy.special.logit(np.clip(probability_N, LEAST, 1 - LEAST))
-    ones_N1 = np.ones((len(label_N), 1))
-    both = {name: dict.fromkeys(("value", "low", "high"), float("nan")) for name in ("intercept", "slope")}
     positive_N = label_N == 1
     if positive_N.all() or not positive_N.any():
-        return both
-    both["intercept"] = _last_coefficient(ones_N1, label_N, logit_N, patients_N, level)
-    negatives, positives = logit_N[~positive_N], logit_N[positive_N]
-    if not (negatives.max() <= positives.min() or positives.max() <= negatives.min()):
-        design_N2 = np.column_stack([ones_N1, logit_N])
-        both["slope"] = _last_coefficient(design_N2, label_N, np.zeros(len(label_N)), patients_N, level)
-    return both
+        return {name: _not_estimable(ONE_CLASS) for name in ("intercept", "slope")}
+    is_free_N = (probability_N >= LEAST / 2) & (probability_N <= 1 - LEAST / 2)
+    return {
+        "intercept": _intercept(label_N, probability_N, logit_N, is_free_N, patients_N, level),
+        "slope": _slope(label_N, logit_N, is_free_N, patients_N, level),
+    }
+
+
+def _not_estimable(reason: str) -> dict[str, Any]:
+    return {**dict.fromkeys(("value", "low", "high"), float("nan")), "reason": reason}
+
+
+def _intercept(
+    label_N: np.ndarray,
+    probability_N: np.ndarray,
+    logit_N: np.ndarray,
+    is_free_N: np.ndarray,
+    patients_N: np.ndarray,
+    level: float,
+) -> dict[str, Any]:
+    left = label_N.sum() - (probability_N[~is_free_N] > 0.5).sum()  # positives that the others must add up to
+    if not is_free_N.any() and not left:
+        return _not_estimable(NO_LOGITS)
+    if not 0 < left < is_free_N.sum():
+        return _not_estimable(NO_SHIFT)
+    found = _last_coefficient(np.ones((len(label_N), 1)), label_N, logit_N, patients_N, level)
+    return _not_estimable(FLAT) if found["high"] - found["value"] > WIDEST else found
+
+
+def _slope(
+    label_N: np.ndarray, logit_N: np.ndarray, is_free_N: np.ndarray, patients_N: np.ndarray, level: float
+) -> dict[str, Any]:
+    negatives, positives = logit_N[label_N != 1], logit_N[label_N == 1]
+    if logit_N.min() == logit_N.max():
+        return _not_estimable(ALL_EQUAL)
+    if not is_free_N.any():
+        return _not_estimable(NO_LOGITS)
+    if negatives.max() <= positives.min() or positives.max() <= negatives.min():
+        return _not_estimable(SEPARATED)
+    design_N2 = np.column_stack([np.ones(len(label_N)), logit_N])
+    return _last_coefficient(design_N2, label_N, np.zeros(len(label_N)), patients_N, level)
 
 
 def _last_coefficient(
     design_NC: np.ndarray, label_N: np.ndarray, offset_N: np.ndarray, patients_N: np.ndarray, level: float
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """The last coefficient of a logistic regression by Newton's method, with halved steps, and its interval."""
     beta_C = np.zeros(design_NC.shape[1])
 
