@@ -368,6 +368,21 @@ def test_crosswise_holds_where_readers_differ_and_within_images_does_not():
     assert within < 0.8 * 120
 
 
+@pytest.mark.parametrize(("num_readers", "least", "most"), [(2, 0.55, 0.77), (3, 0.67, 0.88), (10, 0.85, 1.0)])
+def test_few_readers_do_not_speak_for_others(num_readers: int, least: float, most: float):
+    """120 studies of readers who vary as much as images do; the docstring of `crossed_means` has it of 1,000."""
+    generator, held = rng(25), 0
+    for _ in range(120):
+        readers = generator.normal(0, 0.1, num_readers)
+        values = [
+            (generator.normal(0, 0.1) + readers + generator.normal(0, 0.05, num_readers))[None] for _ in range(50)
+        ]
+        names = [[str(reader) for reader in range(num_readers)]] * 50
+        low, high = interval(crossed_means(values, np.arange(50), names, 300, generator), 0.95, 50)
+        held += bool(low[0] <= 0 <= high[0])
+    assert least * 120 < held < most * 120 + 1
+
+
 @pytest.mark.slow  # 3,000 studies: about a minute and a half
 @pytest.mark.parametrize("reader_spread", [0.0, 0.05, 0.115])
 def test_coverage_crosswise_in_the_papers_design(reader_spread: float):

@@ -178,7 +178,9 @@ def crossed_interval(value: float, values_B: np.ndarray, level: float, num_patie
     Simulated coverage of 95% intervals (5.6 of 14 readers per image, reader SD 0 to 0.115, symmetric and skewed effects
     of images; docs/error-rates.md): with 50 images 93 to 97% for all three, with 16 and 21 images 94 to 96% for the
     ratio and 96 to 98% for the two others: somewhat too long, since crossed draws count the noise of single readings
-    more than once. The plain percentiles cover 92% of ratios at 16 images, basic and t intervals 98 to 99% at 21.
+    more than once. That is of 14 readers: `num_patients` lengthens nothing for few readers. With 2 to 5 who differ as
+    much as images do, the interval is far too short (`reader_draws.crossed_means` has numbers), and holds for these
+    readers only. The plain percentiles cover 92% of ratios at 16 images, basic and t intervals 98 to 99% at 21.
     """
     values_B = np.asarray(values_B, dtype=float)
     known_B = values_B[~np.isnan(values_B)]

@@ -178,8 +178,13 @@ def crossed_means(
     `values_by_image`: per image an A x R_m array; `readers_by_image`: the R_m names beside it; ValueError where the
     two differ. NaN as in `hierarchical_means`. A reader who marked one image only is drawn like any other.
 
-    Source: the pigeonhole bootstrap, Owen 2007, Annals of Applied Statistics 1; never too short for the two main
-    effects, and somewhat too long where readings vary more than patients and readers do.
+    Few readers cannot speak for others: R drawn readers vary by a factor 1 - 1 / R too little, and no resample leaves
+    their range. Coverage of expanded 95% intervals if readers vary as much as images do (50 images that all readers
+    mark; 1,000 studies each): 66% with 2 readers, 78% with 3, 85% with 4, 88% with 5, 90% with 8, 93% with 10 or 14. If
+    readers do not differ, 94 to 97% with 2, 3 and 5.
+
+    Source: the pigeonhole bootstrap, Owen 2007, Annals of Applied Statistics 1; right for the two main effects with
+    many patients and readers, and somewhat too long where readings vary more than patients and readers do.
     """
     for image, (values_AR, names) in enumerate(zip(values_by_image, readers_by_image, strict=True)):
         if len(names) != np.shape(values_AR)[1]:
