@@ -192,3 +192,30 @@ def test_no_file_stays_open() -> None:
     for _ in range(3):
         sightline.verdict(STACK, TRUTH)
     gc.collect()
+
+
+@pytest.mark.parametrize(
+    "value", [True, 3.0, np.float64(3), np.array(3.0), np.array([3]), [[1], [1, 2]], "3", None, -1]
+)
+def test_what_is_no_whole_number_is_none_of_a_setting_nor_of_an_argument(value: Any) -> None:
+    assert "seed: expected a whole number, 0 or more, got " in refused(STACK, TRUTH, seed=value)
+    with pytest.raises(sightline.StudyError, match=r"^seed: expected a whole number, 0 or more, got "):
+        sightline.phantom(2, seed=value)
+
+
+@pytest.mark.parametrize("value", [(8, True), (8, 12.0), (8,), "88", np.array(8), np.ones((2, 2), int), {8: 1, 12: 2}])
+def test_what_is_no_size_is_none_of_a_setting_nor_of_an_argument(value: Any) -> None:
+    words = "size: expected rows and columns, whole numbers of 1 or more, got "
+    assert words in refused(STACK, TRUTH, size=value)
+    with pytest.raises(sightline.StudyError, match=f"^{words}"):
+        sightline.phantom(2, size=value)
+
+
+def test_numbers_of_numpy_are_settings_and_truth_values_are_none() -> None:
+    sizes: list[Any] = [(8, 12), [np.int64(8), np.uint8(12)], np.array([8, 12])]
+    first, *others = (
+        sightline.score(STACK, TRUTH, size=size, seed=np.int64(0), threshold=np.float32(0.5), margin=np.float64(0.25))
+        for size in sizes
+    )
+    assert all(other.to_frame().equals(first.to_frame()) for other in others)
+    assert "threshold: expected a number above 0 and at most 1, got True" in refused(STACK, TRUTH, threshold=True)

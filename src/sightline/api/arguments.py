@@ -93,9 +93,9 @@ class Call:
 
 def _own(value: Any) -> Any:
     """A number of NumPy's as Python's own, which JSON can hold; also in a list, as a tuple."""
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(map(_own, value)) if np.ndim(value) else value.item()  # type: ignore[union-attr]
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_own, value)) if isinstance(value, list | tuple) else value
 
 
 def as_text(given: Given, settings: Settings) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from operator import index
 from os import PathLike, fspath
-from typing import Any
 
 import numpy as np
 
-from sightline.scoring.request import one_error
+from sightline.scoring.request import SIZE, is_number, is_size, is_whole_number, one_error
 
 LONGEST = 255  # bytes of one name in a path: more than that no common file system takes
 SHOWN = 40  # letters of a wrong value
@@ -59,15 +57,17 @@ def one_of(argument: str, value: object, choices: Iterable[str]) -> str:
 
 
 def a_whole_number(argument: str, value: object, least: int = 0) -> str:
-    """A whole number, of NumPy's too."""
-    is_right = hasattr(value, "__index__") and np.ndim(value) == 0 and index(value) >= least  # type: ignore[arg-type]
-    return "" if is_right else f"{argument}: expected a whole number, {least} or more, got {shown(value)}"
+    """A whole number of `least` or more, as `is_whole_number`."""
+    return (
+        ""
+        if is_whole_number(value, least)
+        else f"{argument}: expected a whole number, {least} or more, got {shown(value)}"
+    )
 
 
 def a_number(argument: str, value: object) -> str:
-    """A number, of NumPy's too; not NaN."""
-    is_right = isinstance(value, int | float | np.integer | np.floating) and value == value
-    return "" if is_right else f"{argument}: expected a number, got {shown(value)}"
+    """A number, as `is_number`."""
+    return "" if is_number(value) else f"{argument}: expected a number, got {shown(value)}"
 
 
 def numbers(argument: str, value: object) -> str:
@@ -79,12 +79,9 @@ def numbers(argument: str, value: object) -> str:
     return "" if is_right else f"{argument}: expected a list of numbers, got {shown(value)}"
 
 
-def a_size(argument: str, value: Any) -> str:
-    """Rows and columns."""
-    is_pair = isinstance(value, list | tuple | np.ndarray) and len(np.atleast_1d(np.asarray(value, object))) == 2
-    if is_pair and not any(a_whole_number(argument, length, 1) for length in value):
-        return ""
-    return f"{argument}: expected rows and columns, whole numbers of 1 or more, got {shown(value)}"
+def a_size(argument: str, value: object) -> str:
+    """Rows and columns, as `is_size`."""
+    return "" if is_size(value) else f"{argument}: expected {SIZE}, got {shown(value)}"
 
 
 def shown(value: object) -> str:

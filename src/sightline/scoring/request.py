@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
+
+import numpy as np
 
 from sightline.alignment.region_scores import SCORES
 from sightline.counts import counted
@@ -16,6 +19,7 @@ from sightline.study.errors import StudyError
 
 Frame = Literal["image", "lungs"]
 Primary = Literal["rank", "ap", "auroc", "mass", "pointing"]
+SIZE = "rows and columns, whole numbers of 1 or more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,24 +65,37 @@ def wrong_settings(request: Request) -> list[str]:
     ):
         if value not in choices and not (name == "format" and value is None):
             problems.append(f"--{name} {value!r} is unknown{nearest_name(str(value), choices)}")
-    if not (isinstance(request.threshold, float | int) and 0 < request.threshold <= 1):
+    if not (is_number(request.threshold) and 0 < request.threshold <= 1):
         problems.append(f"--threshold: expected a number above 0 and at most 1, got {request.threshold!r}")
-    if not (isinstance(request.margin, float | int) and 0 < request.margin < 1):
+    if not (is_number(request.margin) and 0 < request.margin < 1):
         problems.append(f"--margin: expected a number between 0 and 1, got {request.margin!r}")
-    if not (isinstance(request.seed, int) and request.seed >= 0):
+    if not is_whole_number(request.seed):
         problems.append(f"--seed: expected a whole number, 0 or more, got {request.seed!r}")
     for name, size in (("size", request.size), ("grid", request.grid)):
-        if size is not None and not _is_size(size):
-            problems.append(f"--{name}: expected rows and columns, whole numbers of 1 or more, got {size!r}")
+        if size is not None and not is_size(size):
+            problems.append(f"--{name}: expected {SIZE}, got {size!r}")
     if request.frame == "lungs" and not (request.lungs or request.images):
         problems.append("--frame lungs: needs --lungs or, for the body in their place, --images")
     return problems
 
 
-def _is_size(value: object) -> bool:
-    if not isinstance(value, list | tuple):
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number, of NumPy's too; NaN and a truth value are none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool) and value == value
+
+
+def is_whole_number(value: Any, least: int = 0) -> bool:
+    """Whether it is a whole number of `least` or more, of NumPy's too; a truth value is none, nor is 3.0."""
+    try:
+        return not isinstance(value, bool) and np.ndim(value) == 0 and index(value) >= least
+    except (TypeError, ValueError):  # no whole number, lists of several lengths
         return False
-    return len(value) == 2 and all(isinstance(length, int) and length >= 1 for length in value)
+
+
+def is_size(value: object) -> bool:
+    """Whether it is rows and columns: a list, tuple or column of two whole numbers of 1 or more."""
+    lengths = list(np.atleast_1d(value)) if isinstance(value, np.ndarray) else value
+    return isinstance(lengths, list | tuple) and len(lengths) == 2 and all(is_whole_number(one, 1) for one in lengths)
 
 
 def one_error(problems: Sequence[str], what: str) -> StudyError:
