@@ -137,7 +137,7 @@ def test_all_wrong_rows_are_told_at_once_and_nothing_changes(tmp_path: Path) -> 
     with pytest.raises(StudyError, match=r"9 problems") as caught:
         write_folder(folder, wrong, replace=True)
     assert [case.split(": ", 1)[1] for case in caught.value.cases] == [
-        "a second annotation of that name (upper and lower case count as the same)",
+        "a second annotation of that name (upper and lower case, and both spellings of an accent, are one)",
         *["annotation must be a plain file name of 1 to 200 bytes"] * 4,
         "annotator is empty",
         "image is empty",

@@ -33,6 +33,7 @@ from sightline.formats.coco import coco_document
 from sightline.scoring.command import add_arguments
 from sightline.scoring.gather import gather
 from sightline.scoring.patients import named_patients, warning_of
+from sightline.scoring.request import Request
 from sightline.scoring.results import Origin
 from sightline.study.errors import StudyError
 from studies import sightline
@@ -467,3 +468,15 @@ def test_the_reported_shared_box_is_scored(tmp_path: Path) -> None:
 def test_the_reported_modes_of_gray_maps_are_scored(tmp_path: Path, mode: str) -> None:
     folder = bug_input("map-png-modes", tmp_path)
     assert means(gathered(folder / mode, folder / "masks")[0])["ap"] > 0.5
+
+
+def test_masks_set_the_grid_however_their_files_are_spelled(tmp_path):
+    place = tmp_path / "annotations" / "masks"
+    place.mkdir(parents=True)
+    rows = ["annotation,image,annotator,profession,mask,created_at,drawn"]
+    for name, mask in MASKS.items():
+        Image.fromarray(mask.astype(np.uint8) * 255).save(place / f"{name}e\u0301.png")
+        rows.append(f"{name},{name},r,,{name}\u00e9.png,,region")
+    (tmp_path / "annotations" / "annotations.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    request = Request(maps=str(map_folder(tmp_path / "maps")), masks=[str(tmp_path / "annotations")])
+    assert gather(request)[0].grid == (8, 12)

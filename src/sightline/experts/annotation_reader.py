@@ -5,7 +5,7 @@ All problems are reported at once, with file and row. H W image grid, A annotati
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -97,19 +97,18 @@ def readings_in(
         raise StudyError(
             f"{path}: holds no annotation; annotate images (sightline annotate) or set consensus.source: none"
         )
-    table["image"] = table["image"].map(image_name)
-    index = index.assign(image=index["image"].map(image_name))
+    index = _spelled(index)
     test, splits = _test_sources(index), _splits_of(index)
     wrong_texts = _wrong_texts(table, table["drawn"].str.lower().tolist())
-    spelled = {image_name(file.name): file for file in place.iterdir()} if place.is_dir() else {}
     sheets = []
-    rows = zip(table["image"], table["mask"], table["drawn"].str.lower(), wrong_texts, strict=True)
-    for row, (image, mask, drawn_as, wrong) in enumerate(rows):
+    files = mask_files(folder, table["mask"])
+    rows = zip(table["image"], table["mask"], files, table["drawn"].str.lower(), wrong_texts, strict=True)
+    for row, (image, mask, named, drawn_as, wrong) in enumerate(rows):
         wrong = [*wrong, *filter(None, [_why_not_test(image, splits)])]
         is_plain = mask not in ("", ".", "..") and Path(mask).name == mask and "\\" not in mask
         if not is_plain:
             wrong.append(f"mask {mask!r} must be the plain name of a file in {place}")
-        file = spelled.get(image_name(mask), place / mask) if is_plain else None
+        file = named if is_plain else None
         is_region = cleanup == "none" or (cleanup == "auto" and drawn_as == "region")
         sheets.append(Sheet(f"{path}, row {row + 2}:", wrong, mask, file, test.get(image), is_region))
     firsts = table.iloc[[group[0] for group in groups]].reset_index(drop=True)
@@ -117,15 +116,28 @@ def readings_in(
 
 
 def annotation_table(folder: Path) -> pd.DataFrame:
-    """The rows of annotations.csv as text: COLUMNS, and `drawn`, `finding` and `repeat`, "" where it has none."""
+    """The rows of annotations.csv as text: COLUMNS, and `drawn`, `finding` and `repeat`, "" where it has none.
+
+    Images and annotators in one spelling each (`names.image_name`): rows are grouped by them.
+    """
     path = folder / "annotations.csv"
     optional = {"drawn", "finding"} & set(csv_columns(path))
     table = read_csv(path, dict.fromkeys([*COLUMNS, *sorted(optional)], str))
     for name in {"drawn", "finding"} - optional:
         table[name] = ""
+    for name in ("image", "annotator"):
+        table[name] = table[name].map(image_name)
     table["finding"] = table["finding"].str.strip()
     table["repeat"] = repeats_in(folder, table["annotation"])
     return table
+
+
+def mask_files(folder: Path, names: Iterable[str]) -> list[Path]:
+    """By name its file in masks/: the one spelled so, else one that `image_name` spells alike; a missing one too."""
+    place = folder / "masks"
+    files = {file.name: file for file in place.iterdir()} if place.is_dir() else {}
+    alike = {image_name(name): file for name, file in files.items()}
+    return [files.get(name) or alike.get(image_name(name)) or place / Path(name).name for name in names]
 
 
 def _wrong_texts(table: pd.DataFrame, drawn_as: list[str]) -> list[list[str]]:
@@ -174,6 +186,7 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> F
         raise StudyError(f"{folder}: not a readable folder ({error.strerror}); see consensus.folder") from None
     if not paths:
         raise StudyError(f"{folder}: holds no mask; put PNGs there or set consensus.source: none")
+    index = _spelled(index)
     test, splits = _test_sources(index), _splits_of(index)
     problems, num_saved = [], 0
     masks: dict[str, np.ndarray] = {}
@@ -202,6 +215,11 @@ def read_finished(folder: Path, index: pd.DataFrame, grid: tuple[int, int]) -> F
         raise StudyError(f"{folder}: {counted(len(problems), 'wrong mask')}; correct or remove them", problems)
     images = [image for image in test if image in masks]
     return Finished(images, np.stack([masks[image] for image in images]), num_saved)
+
+
+def _spelled(index: pd.DataFrame) -> pd.DataFrame:
+    """The index with its images in the one spelling of `image_name`."""
+    return index.assign(image=index["image"].map(image_name))
 
 
 def _test_sources(index: pd.DataFrame) -> dict[str, str]:

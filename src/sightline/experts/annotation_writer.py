@@ -22,6 +22,7 @@ from PIL import Image
 from sightline.counts import counted
 from sightline.experts.annotation_reader import COLUMNS
 from sightline.formats.annotations import Annotation
+from sightline.names import image_name
 from sightline.study.errors import StudyError
 from sightline.study.files import csv_columns, not_written, read_csv, write_csv
 
@@ -39,9 +40,9 @@ def write_folder(
     masks/ and readings.csv (also where `readings` is None, since it describes annotations that are gone). Other files
     stay. Columns WHERE_STATED are written where a row states which reading it is, what its mask holds, what it marks.
 
-    StudyError with all problems: names that are empty, repeated or not file names, masks that are not bool H x W, no
-    row at all, annotations in the folder without `replace`, a disk that is full or may not be written. The folder is
-    then unchanged.
+    StudyError with all problems: names that are empty, repeated, not file names or not text, masks that are not bool
+    H x W, no row at all, annotations in the folder without `replace`, a disk that is full or may not be written. The
+    folder is then unchanged.
     """
     folder = Path(folder).resolve()
     _refuse_occupied(folder, replace)
@@ -123,13 +124,13 @@ def _write_masks(
     """
     lines: list[tuple[str, ...]] = []
     problems: list[str] = []
-    seen = set() if earlier is None else {name.casefold() for name in earlier["annotation"]}
-    seen |= set() if earlier is None else {name.removesuffix(".png").casefold() for name in earlier["mask"]}
+    seen = set() if earlier is None else {_one_file(name) for name in earlier["annotation"]}
+    seen |= set() if earlier is None else {_one_file(name.removesuffix(".png")) for name in earlier["mask"]}
     for number, row in enumerate(rows, start=1):
         where = f"annotation {number} ({row.annotation!r}, image {row.image!r}):"
         wrong = _problems_of(row, seen)
         problems += [f"{where} {problem}" for problem in wrong]
-        seen.add(row.annotation.casefold())
+        seen.add(_one_file(row.annotation))
         if problems:
             continue  # nothing will be kept: look for further problems, write no more masks
         name = f"{row.annotation}.png"
@@ -150,20 +151,34 @@ def _write_masks(
 
 
 def _problems_of(row: Annotation, seen: set[str]) -> list[str]:
-    """What keeps a row out of the folder; `seen` are the earlier rows' names in lower case."""
-    problems = []
+    """What keeps a row out of the folder; `seen` are the earlier rows' names by `_one_file`."""
     name = row.annotation
+    texts = {field: getattr(row, field) for field in ("annotation", "image", "annotator", "profession", "finding")}
+    problems = [f"{field} holds half a character" for field, text in texts.items() if not _is_whole(text)]
+    if problems:
+        return problems
     is_plain = name == name.strip() and not name.startswith(".") and not any(c in "/\\:" or ord(c) < 32 for c in name)
     if not name or not is_plain or len(name.encode()) > MAX_NAME:
         problems.append(f"annotation must be a plain file name of 1 to {MAX_NAME} bytes")
-    elif name.casefold() in seen:
-        # macOS and Windows take `A.png` and `a.png` for one file
-        problems.append("a second annotation of that name (upper and lower case count as the same)")
+    elif _one_file(name) in seen:
+        problems.append(
+            "a second annotation of that name (upper and lower case, and both spellings of an accent, are one)"
+        )
     named = {"image": row.image, "annotator": row.annotator}
     problems += [f"{field} is empty" for field, value in named.items() if not value.strip()]
     if row.mask.ndim != 2 or row.mask.dtype != np.bool_ or not row.mask.size:
         problems.append(f"its mask is {row.mask.dtype} {row.mask.shape}, expected bool rows x columns")
     return problems
+
+
+def _one_file(name: str) -> str:
+    """Equal for names that macOS or Windows take for one file: `A` and `a`, an accent composed or not."""
+    return image_name(image_name(name).casefold())
+
+
+def _is_whole(text: str) -> bool:
+    """Whether UTF-8 can hold it: JSON may name one half of a pair that makes a character."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _move_in(partial: Path, folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.aspect import Size
 from sightline.columns import from_rows
-from sightline.experts.annotation_reader import Cleanup, readings_in
+from sightline.experts.annotation_reader import Cleanup, mask_files, readings_in
 from sightline.experts.findings import finding_groups, united_drawings
 from sightline.experts.masks import shrunk
 from sightline.experts.sheets import Sheet, reading_on_grid, refuse_wrong
@@ -22,7 +22,6 @@ from sightline.formats.mask_png import png_mask
 from sightline.formats.mask_values import mixed_whites, white_of
 from sightline.formats.png_folder import png_files, png_size
 from sightline.images.film_size import film_size
-from sightline.names import image_name
 from sightline.packed_masks import packed, row_bytes
 from sightline.scoring.work import Work
 
@@ -120,8 +119,7 @@ def folder_part(folder: Path, table: pd.DataFrame, cleanup: Cleanup, findings: S
     """The rows of a folder's annotations.csv that are of `findings`, of all where none is named."""
     groups = finding_groups(table, findings, str(folder / "annotations.csv"))
     table = table.iloc[[group[0] for group in groups]].reset_index(drop=True)
-    table["image"] = table["image"].map(image_name)
-    paths = [folder / "masks" / Path(name).name for name in table["mask"]]
+    paths = mask_files(folder, table["mask"])
     sizes = [(size, str(path)) for path, size in zip(paths, _sizes(film_size, paths, work), strict=True)]
 
     def readings() -> list[list[Sheet]]:
