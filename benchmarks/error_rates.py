@@ -82,6 +82,12 @@ PARTS = {
         "resampled crosswise.",
         readers.coverages,
     ),
+    "few_readers": Part(
+        "Few readers: coverage of D_h, and how often a map is called as good as an expert at the bar",
+        "All readers read all images; D_h is 0.3, and readers' skill has the stated SD. The map's contrast is\n"
+        'exactly (1 - margin) D_h, where "as well as an expert" should be said in 2.5% of studies or less.',
+        readers.few_readers,
+    ),
     "pointing": Part(
         "Pointing Game",
         "Hits against the chance of each image, the area of its region; and the interval of the hit rate.",

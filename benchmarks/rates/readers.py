@@ -1,4 +1,4 @@
-"""What intervals over readers cover in the paper's design: images read by 5.6 of 14 readers."""
+"""What intervals over readers cover in the paper's design, images read by 5.6 of 14 readers, and with few readers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ REMARKS = {
     "D - (1 - margin) D_h": LONG,
     "mean of the experts, readers drawn crosswise": "default of the human scale; percentiles",
     "mean of the experts, readers drawn within images": "not used any more: too short where readers differ",
+    "D_h of few readers": "holds for these readers: up to 4 are too few to speak for others",
+    "as well as an expert, of a map at the bar": "one-sided, 2.5 expected; with up to 4 readers the sentence says so",
 }
+AT_BAR = OFF + (1 - MARGIN) * (EXPERT - OFF)  # the own score of a map that just fails to look as well as an expert
 
 
 def readings(num_images: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -39,9 +42,18 @@ def readings(num_images: int, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 def scores(
-    image_N: np.ndarray, reader_N: np.ndarray, num_images: int, reader_sd: float, skewed: bool, rng: np.random.Generator
+    image_N: np.ndarray,
+    reader_N: np.ndarray,
+    num_images: int,
+    reader_sd: float,
+    skewed: bool,
+    rng: np.random.Generator,
+    own_score: float = MODEL,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Experts' maps on regions, N x N, and a model's, M x N, with effects of images, readers and single readings."""
+    """Experts' maps on regions, N x N, and a model's, M x N, with effects of images, readers and single readings.
+
+    `own_score`: of the model's maps on their own patients' regions.
+    """
     num = len(image_N)
     image, own = (rng.exponential(1, (2, num_images)) - 1) if skewed else rng.standard_normal((2, num_images))
     lenient_R = rng.normal(0, reader_sd, NUM_READERS)
@@ -52,7 +64,7 @@ def scores(
     experts[range(num), range(num)] = EXPERT + level_M[image_N] + lenient_R[reader_N] + rng.normal(0, 0.15, num)
     model = OFF + seen_M[:, None] + region_N + rng.normal(0, NOISE_SD, (num_images, num))
     model_M = IMAGE_SD * (image / 2 + own * np.sqrt(3) / 2)
-    model[image_N, range(num)] = MODEL + model_M[image_N] + rng.normal(0, 0.06, num)
+    model[image_N, range(num)] = own_score + model_M[image_N] + rng.normal(0, 0.06, num)
     return experts, model
 
 
@@ -96,3 +108,31 @@ def coverages(studies: int) -> list[Line]:
         rows += lines(condition, "coverage", study, max(1, studies // 2), patients)
     order = {name: place for place, name in enumerate(REMARKS)}
     return sorted(rows, key=lambda row: order[row.what])
+
+
+def few_readers(studies: int) -> list[Line]:
+    """2 to 8 readers who all read all images, and whose skill differs little or much."""
+    rows = []
+    for reader_sd in (0.05, 0.1):
+        for num_readers in (2, 3, 4, 5, 8):
+
+            def study(
+                num_images: int, rng: np.random.Generator, reader_sd=reader_sd, num_readers=num_readers
+            ) -> Mapping[str, bool]:
+                images = np.arange(num_images)
+                image_N, reader_N = np.repeat(images, num_readers), np.tile(np.arange(num_readers), num_images)
+                experts, model = scores(image_N, reader_N, num_images, reader_sd, False, rng, AT_BAR)
+                draws = crossed_draws(images, image_N, reader_N, RESAMPLES, rng)
+                of = image_N, reader_N, images, draws
+                human, human_B = crossed_contrast([images], [experts], image_N, reader_N, *of)
+                value, value_B = crossed_contrast([images], [model], images, None, *of)
+                low, high = crossed_interval(human, human_B, LEVEL, num_images)
+                gap, gap_B = value - (1 - MARGIN) * human, value_B - (1 - MARGIN) * human_B
+                return {
+                    "D_h of few readers": low <= EXPERT - OFF <= high,
+                    "as well as an expert, of a map at the bar": crossed_interval(gap, gap_B, LEVEL, num_images)[0] > 0,
+                }
+
+            condition = f"{num_readers} readers, reader SD {reader_sd}"
+            rows += lines(condition, "coverage", study, max(1, studies // 2), (24, 50))
+    return sorted(rows, key=lambda row: row.what)

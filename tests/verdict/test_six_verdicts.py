@@ -71,8 +71,28 @@ def test_sentences_name_the_anatomy_that_the_study_has(anatomy: str, verb: str) 
         "contrast": {"rank": {"own": 0.3, "row": 0.1, "col": 0.1} | mean},
         "expert": mean, "ceiling": mean, "anatomy": mean, "over_anatomy": mean,
     }  # fmt: skip
-    text = sentence("a", entry, "rank", True, 0.25, False, anatomy)
+    text = sentence("a", entry, "rank", True, 0.25, False, anatomy, 14)
     assert f"no better than the patient's own {anatomy} {verb} (difference 20 [10, 30] points)" in text
     unable = entry | {"verdict": "cannot_tell", "reason": "control_is_anatomy"}
-    text = sentence("a", unable, "rank", True, 0.25, False, anatomy)
+    text = sentence("a", unable, "rank", True, 0.25, False, anatomy, 14)
     assert f"cannot be told from the patient's own {anatomy} (contrast" in text
+
+
+@pytest.mark.parametrize(("readers", "is_said"), [(2, True), (4, True), (5, False), (14, False)])
+def test_few_readers_speak_for_themselves_alone(readers: int, is_said: bool) -> None:
+    mean = {"value": 0.2, "low": 0.1, "high": 0.3}
+    entry = {
+        "verdict": "as_expert", "reason": "", "grid": "image", "place": 1.0, "power": 0.9, "images_needed": None,
+        "contrast": {"rank": {"own": 0.3, "row": 0.1, "col": 0.1} | mean}, "expert": mean, "ceiling": mean,
+        "over_anatomy": mean,
+    }  # fmt: skip
+    text = sentence("a", entry, "rank", True, 0.25, False, "lungs", readers)
+    assert text.startswith("a looks where the experts look, as well as an expert: ")
+    assert (
+        text.endswith(
+            f" That is beside these {readers} readers: so few cannot show how far other experts would differ."
+        )
+        == is_said
+    )
+    looks = sentence("a", entry | {"verdict": "looks"}, "rank", True, 0.25, False, "lungs", readers)
+    assert "other experts" not in looks

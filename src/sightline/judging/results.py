@@ -80,12 +80,13 @@ def verdicts(
     families = [_family(found, name, own, contrasts) for name, own in grouped.items()]
     of_families = _contrasts(found, families)
     primary_of = {c.key(settings.primary): found.matrices[c.key(settings.primary)] for c in [*single, *families]}
+    num_readers = len(np.unique(scored.readings.reader_N))
     chances = over_chance(films, primary_of, scored.blocks, settings)
 
     def judged(candidate: _Candidate, own: dict[str, Any]) -> dict[str, Any]:
         control = controls[candidate.grid]
         entry = _judged(found, candidate, own, control, chances[candidate.key(settings.primary)])
-        words = (settings.primary, control.has_experts, settings.margin, candidate.is_family, films.anatomy)
+        words = (settings.primary, control.has_experts, settings.margin, candidate.is_family, films.anatomy, num_readers)
         return {"sentence": sentence(names[candidate.name], entry, *words), **entry}
 
     candidates = {c.name: judged(c, contrasts[c.name]) for c in single}
@@ -114,7 +115,7 @@ def verdicts(
         "weigh": settings.weigh,
         "images": len(films.images),
         "patients": films.num_patients,
-        "readers": len(np.unique(scored.readings.reader_N)),
+        "readers": num_readers,
         "readings": len(scored.readings.image_N),
         "family": list(family),
     }

@@ -9,12 +9,23 @@ from typing import Any
 from sightline.alignment.metrics import METRICS
 
 MINUS = "\N{MINUS SIGN}"
+FEW_READERS = 4  # or less: too few to show how readers differ (docs/error-rates.md#few-readers)
 
 
 def sentence(
-    name: str, entry: Mapping[str, Any], primary: str, has_experts: bool, margin: float, is_family: bool, anatomy: str
+    name: str,
+    entry: Mapping[str, Any],
+    primary: str,
+    has_experts: bool,
+    margin: float,
+    is_family: bool,
+    anatomy: str,
+    readers: int,
 ) -> str:
-    """`entry`: a candidate of `results.verdicts`, without its sentence; `anatomy`: lungs, or estimated body."""
+    """`entry`: a candidate of `results.verdicts`, without its sentence; `anatomy`: lungs, or estimated body.
+
+    `readers`: of the leave-one-out consensuses.
+    """
     what = f"{name}, over its seeds," if is_family else name
     scale = "a left-out expert" if has_experts else "the region itself"
     own = entry["contrast"][primary]
@@ -25,7 +36,7 @@ def sentence(
     )
     needed = images_words(entry["images_needed"])
     return {
-        "as_expert": f"{what} looks where the experts look, as well as an expert: {evidence}.",
+        "as_expert": f"{what} looks where the experts look, as well as an expert: {evidence}.{_few(readers)}",
         "looks": f"{what} looks where the experts look{_place(entry, scale)}: {evidence}.{_unknown_anatomy(entry)}",
         "prior": f"{what} looks where disease usually is, not where it is in this patient: {evidence}.",
         "elsewhere": f"{what} looks elsewhere: {evidence}; its own region is not found to get more than chance.",
@@ -37,6 +48,13 @@ def sentence(
 def images_words(images_needed: int | None) -> str:
     """ " About 140 images would decide." or nothing."""
     return "" if images_needed is None else f" About {images_needed:,} images would decide."
+
+
+def _few(readers: int) -> str:
+    """What few readers cannot show, or nothing."""
+    if readers > FEW_READERS:
+        return ""
+    return f" That is beside these {readers} readers: so few cannot show how far other experts would differ."
 
 
 def share(value: float) -> str:
