@@ -86,8 +86,8 @@ def verdicts(
     def judged(candidate: _Candidate, own: dict[str, Any]) -> dict[str, Any]:
         control = controls[candidate.grid]
         entry = _judged(found, candidate, own, control, chances[candidate.key(settings.primary)])
-        words = (settings.primary, control.has_experts, settings.margin, candidate.is_family, films.anatomy, num_readers)
-        return {"sentence": sentence(names[candidate.name], entry, *words), **entry}
+        words = (settings.primary, control.has_experts, settings.margin, candidate.is_family)
+        return {"sentence": sentence(names[candidate.name], entry, *words, films.anatomy, num_readers), **entry}
 
     candidates = {c.name: judged(c, contrasts[c.name]) for c in single}
     for name, entry in candidates.items():

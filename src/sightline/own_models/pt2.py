@@ -116,7 +116,7 @@ def _is_training(node: Any) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the tracebacks that torch.export.load logs before it raises, and PyTorch 2.11's words on its own buffer."""
+    """Without what torch.export.load logs before it raises, and without PyTorch 2.11's warning of its own buffer."""
     logger = logging.getLogger("torch.export")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
