@@ -3,7 +3,7 @@
 import { ApiError } from "./api.js";
 import { button, element } from "./elements.js";
 import { sortableTable } from "./tables.js";
-import { locale, t } from "./words.js";
+import { moment, t } from "./words.js";
 
 /**
  * The bar with which the coordinator invites, exports and backs up.
@@ -130,17 +130,16 @@ export function accessTable(access, progress, sorting, act) {
     caption: t("admin.access"),
     columns: [
       { name: t("admin.reader"), value: (row) => row.reader, isHead: true },
-      { name: t("admin.last_seen"), value: (row) => row.last_seen ?? null, cell: (row) => time(row.last_seen) },
+      { name: t("admin.last_seen"), value: (row) => row.last_seen ?? null, cell: (row) => moment(row.last_seen) },
       { name: t("admin.left"), value: (row) => left(row), isNumber: true },
       {
         name: t("admin.access.link"),
         value: (row) => (row.link_open ? row.link_ends_at : null),
-        cell: (row) => (row.link_open ? time(row.link_ends_at) : t("admin.access.ended")),
+        cell: (row) => (row.link_open ? moment(row.link_ends_at) : t("admin.access.ended")),
       },
       { name: t("admin.access.sessions"), value: (row) => row.sessions.length, isNumber: true },
       {
         name: t("admin.access.do"),
-        value: (row) => row.reader,
         cell: (row) =>
           element(
             "div",
@@ -169,14 +168,10 @@ export function logTable(lines, sorting) {
     caption: t("admin.log"),
     columns: [
       { name: t("admin.log.number"), value: (line) => line.number, isNumber: true },
-      { name: t("admin.log.at"), value: (line) => line.at, cell: (line) => time(line.at) },
+      { name: t("admin.log.at"), value: (line) => line.at, cell: (line) => moment(line.at, "medium") },
       { name: t("admin.log.who"), value: (line) => line.who },
       { name: t("admin.log.what"), value: (line) => t(`admin.log.${line.what}`) },
       { name: t("admin.log.detail"), value: (line) => line.detail },
     ],
   });
-}
-
-function time(at) {
-  return at ? new Date(at).toLocaleString(locale(), { dateStyle: "short", timeStyle: "medium" }) : "–";
 }

@@ -2,7 +2,7 @@
 
 import { ask } from "./dialogs.js";
 import { button, element } from "./elements.js";
-import { language, t } from "./words.js";
+import { moment, t } from "./words.js";
 
 export class BranchNotice {
   #hooks;
@@ -28,8 +28,7 @@ export class BranchNotice {
   }
 
   #item({ id, received_at: receivedAt, strokes }) {
-    const at = new Intl.DateTimeFormat(language(), { dateStyle: "short", timeStyle: "short" });
-    const text = t("branch.text", { count: strokes.length, at: at.format(new Date(receivedAt)) });
+    const text = t("branch.text", { count: strokes.length, at: moment(receivedAt) });
     const show = button(t("branch.show"), () => this.#toggle({ id, strokes }), {
       class: "branch-show",
       "aria-pressed": String(id === this.#shown),

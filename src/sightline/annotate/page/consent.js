@@ -52,10 +52,12 @@ export function consentBox(agree, missing) {
 export function reconsentScreen(app) {
   const { node, problem, isTicked } = consentBox("reconsent.agree", "reconsent.missing");
   const accept = async () => {
-    if (!isTicked()) return;
+    if (accepting.getAttribute("aria-disabled") === "true" || !isTicked()) return;
+    accepting.setAttribute("aria-disabled", "true"); // not disabled: the button keeps the focus
     try {
       await acceptConsent(app);
     } catch (error) {
+      accepting.setAttribute("aria-disabled", "false");
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) return app.signedOut();
       problem.hidden = false;
@@ -64,6 +66,7 @@ export function reconsentScreen(app) {
     }
     return app.resume();
   };
+  const accepting = button(t("reconsent.accept"), accept, { id: "accept", class: "primary" });
   return {
     name: "reconsent",
     title: t("reconsent.title"),
@@ -79,8 +82,8 @@ export function reconsentScreen(app) {
         element(
           "div",
           { class: "actions" },
+          accepting,
           button(t("menu.withdraw"), () => confirmWithdrawal(app), { id: "decline" }),
-          button(t("reconsent.accept"), accept, { id: "accept", class: "primary" }),
         ),
       ),
     ],

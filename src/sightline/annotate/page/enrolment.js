@@ -40,8 +40,8 @@ export function enrolmentScreen(app) {
     element(
       "div",
       { class: "actions" },
-      button(t("button.back"), () => app.go.consent(), { id: "back" }),
       submit,
+      button(t("button.back"), () => app.go.consent(), { id: "back" }),
     ),
   );
   form.addEventListener("submit", (event) => {

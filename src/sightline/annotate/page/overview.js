@@ -2,7 +2,7 @@
 
 import { button, element } from "./elements.js";
 import { sortableTable } from "./tables.js";
-import { locale, number, t } from "./words.js";
+import { locale, moment, number, t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const AGREEMENT = 7; // the column of agreement in the table of images
@@ -52,10 +52,10 @@ export function healthNotes({ disk_full_at: fullAt, free_bytes: free, backup }) 
   const problem = (key, values) => element("p", { class: "problem", role: "alert", text: t(key, values) });
   const megabytes = free === null ? "–" : number(Math.floor(free / 1e6));
   return [
-    fullAt ? problem("admin.disk_full", { time: timeText(fullAt), free: megabytes }) : null,
-    backup?.problem ? problem("admin.backup_failed", { time: timeText(backup.problem_at), problem: backup.problem }) : null,
+    fullAt ? problem("admin.disk_full", { time: moment(fullAt), free: megabytes }) : null,
+    backup?.problem ? problem("admin.backup_failed", { time: moment(backup.problem_at), problem: backup.problem }) : null,
     backup?.at
-      ? element("p", { class: "note", text: t("admin.backed_up", { time: timeText(backup.at), file: backup.file }) })
+      ? element("p", { class: "note", text: t("admin.backed_up", { time: moment(backup.at), file: backup.file }) })
       : null,
   ].filter(Boolean);
 }
@@ -173,7 +173,7 @@ export function readerTable(readers, sorting) {
             ...row.outlier.map((code) => element("span", { class: "flag", text: t(`admin.outlier.${code}`) })),
           ),
       },
-      { name: t("admin.last_seen"), value: (row) => row.last_seen, cell: (row) => timeText(row.last_seen) },
+      { name: t("admin.last_seen"), value: (row) => row.last_seen, cell: (row) => moment(row.last_seen) },
       measure("median_seconds", "admin.median_seconds", 0),
       measure("none_share", "admin.none_share", 0, 100),
       measure("mean_area_percent", "admin.mean_area", 1),
@@ -239,12 +239,6 @@ function fillOf(share) {
 
 function known(value, digits) {
   return value === null || value === undefined ? "–" : number(value, digits);
-}
-
-function timeText(at) {
-  return at === null
-    ? "–"
-    : new Date(at).toLocaleString(locale(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
 function dayText(day) {

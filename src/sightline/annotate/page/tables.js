@@ -9,8 +9,9 @@ import { language } from "./words.js";
  * @param {Object<string, {column: number, isDescending: boolean}>} options.sorting the orders remembered; updated.
  * @param {object[]} options.rows
  * @param {string} options.caption for screen readers.
- * @param {{name: string, value: Function, cell?: Function, isNumber?: boolean, isHead?: boolean}[]} options.columns
- *   value(row) sorts, null if unknown; cell(row) is the text or node to show, the value if left out.
+ * @param {{name: string, value?: Function, cell?: Function, isNumber?: boolean, isHead?: boolean}[]} options.columns
+ *   value(row) sorts, null if unknown; cell(row) is the text or node to show, the value if left out. A column without
+ *   a value, such as one of buttons, cannot be sorted by.
  * @returns {HTMLElement} the table in a box that scrolls sideways.
  */
 export function sortableTable({ id, sorting, rows, caption, columns }) {
@@ -19,7 +20,9 @@ export function sortableTable({ id, sorting, rows, caption, columns }) {
     element(
       "th",
       { scope: "col", class: column.isNumber ? "number" : null },
-      element("button", { type: "button", text: column.name, on: { click: () => choose(index) } }),
+      column.value
+        ? element("button", { type: "button", text: column.name, on: { click: () => choose(index) } })
+        : element("span", { class: "unsorted", text: column.name }),
     ),
   );
   const table = element(

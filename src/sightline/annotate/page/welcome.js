@@ -57,9 +57,9 @@ export function consentScreen(app) {
         element(
           "div",
           { class: "actions" },
-          button(t("consent.decline"), () => confirmWithdrawal(app), { id: "decline" }),
-          button(t("button.back"), () => app.go.welcome(), { id: "back" }),
           button(t("button.continue"), () => isTicked() && app.go.enrolment(), { id: "continue", class: "primary" }),
+          button(t("button.back"), () => app.go.welcome(), { id: "back" }),
+          button(t("consent.decline"), () => confirmWithdrawal(app), { id: "decline" }),
         ),
       ),
     ],

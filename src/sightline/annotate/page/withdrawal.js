@@ -44,9 +44,12 @@ export function confirmWithdrawal(app) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (typed.value.trim().toLowerCase() !== word.toLowerCase()) return refuse(t("withdraw.mismatch", { word }));
+    if (confirm.getAttribute("aria-disabled") === "true") return;
+    confirm.setAttribute("aria-disabled", "true"); // while the server is slow, a second press would meet a session that has ended
     try {
       await withdraw(app);
     } catch (error) {
+      confirm.setAttribute("aria-disabled", "false");
       if (!(error instanceof ApiError)) throw error;
       return refuse(t(error.problem, { message: error.message }));
     }

@@ -60,6 +60,16 @@ export function number(value, digits = 0) {
 }
 
 /**
+ * A moment for people, the month in letters, so that nobody takes a day for a month.
+ * @param {string|null|undefined} at as the server gives it.
+ * @param {"short"|"medium"} timeStyle "medium" has seconds.
+ * @returns {string} a dash if the moment is unknown.
+ */
+export function moment(at, timeStyle = "short") {
+  return at ? new Date(at).toLocaleString(locale(), { dateStyle: "medium", timeStyle }) : "–";
+}
+
+/**
  * Loads the strings of all languages and chooses the first one available: the choice made on this device, the
  * browser's languages, Italian.
  * @returns {Promise<void>}
