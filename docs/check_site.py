@@ -28,10 +28,14 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.unresolved: list[str] = []
         """Texts of links for which Sphinx found nothing, so that they are no links."""
+        self.nested: list[str] = []
+        """Links and anchors inside a link: a browser ends the link there, so that the words behind lead nowhere."""
         self._is_link = self._is_unresolved = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a" and self._is_link:
+            self.nested.append(self.get_starttag_text() or "")
         self._is_link = self._is_link or tag == "a"
         self._is_unresolved = not self._is_link and tag == "span" and "xref" in (dict(attrs).get("class") or "").split()
         for name, value in attrs:
@@ -67,6 +71,8 @@ def page_faults(pages: Mapping[Path, Page], root: Path) -> Iterator[str]:
         where = path.relative_to(root.resolve())
         for text in page.unresolved:
             yield f"{where}: {text!r} links to nothing that the site has"
+        for tag in page.nested:
+            yield f"{where}: {tag} stands inside a link"
         for link in page.loads:
             if link.startswith(NETWORK):
                 yield f"{where}: loads {link}"

@@ -97,6 +97,19 @@ def read_source(app: Any, name: str, source: list[str]) -> None:
     source[0] = with_readmes(source[0], Path(app.env.doc2path(name)).parent)
 
 
+def within_reach(_app: Any, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """What is too wide for a screen scrolls by keyboard too; the headings of the theme's navigation get a level.
+
+    A heading with an anchor of its own, as in docs/metrics.md, would put that anchor into its link in the table of
+    contents. A browser ends the link there, and its words lead nowhere.
+    """
+    body = context.get("body", "").replace("<pre>", '<pre tabindex="0">')
+    context["body"] = re.sub(r'<div (?=class="(?:table-wrapper|output)\b)', '<div tabindex="0" ', body)
+    context["toc"] = re.sub(r'<a id="[^"]*"></a>', "", context.get("toc", ""))
+    navigation = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = navigation.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def write_first_page(app: Any, error: Exception | None) -> None:
     """index.html, which opens the first page of docs/."""
     if error is None:
@@ -108,4 +121,5 @@ def write_first_page(app: Any, error: Exception | None) -> None:
 def setup(app: Any) -> None:
     app.add_lexer("csv", TextLexer)  # Pygments has none
     app.connect("source-read", read_source)
+    app.connect("html-page-context", within_reach, priority=900)  # after the theme's
     app.connect("build-finished", write_first_page)
