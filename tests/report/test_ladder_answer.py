@@ -44,6 +44,8 @@ def test_values_and_lifts_in_their_units() -> None:
     assert words.in_units(0.1234, "ap") == "0.12"
     assert words.in_units(12.34, "distance") == "12.3"
     assert words.in_units(math.nan, "mass") == "–"
+    assert words.in_units(-0.001, "nss") == "0.00"  # no sign before a zero, a true minus before the rest
+    assert words.in_units(-1.25, "nss") == "\N{MINUS SIGN}1.25"
     assert words.lift_words(0.062, 0.031, 0.09, "mass") == "+6 [3, 9]"
     assert words.lift_words(-0.062, -0.09, math.nan, "mass") == "\N{MINUS SIGN}6.2"
     assert words.lift_words(-0.5, -1, 0.25, "ap") == "\N{MINUS SIGN}0.5 [\N{MINUS SIGN}1.0, 0.2]"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sightline.alignment.metrics import METRICS, Metric
 from sightline.counts import counted
-from sightline.report.digits import with_ends
+from sightline.report.digits import plain, with_ends
 from sightline.study.models import Classifying, Entry
 
 Metrics = Mapping[str, Any]  # nested JSON: names down to numbers or null
@@ -76,7 +76,7 @@ def in_units(value: float, metric: str) -> str:
     """`value` as the metric is printed: percent with its sign, or a number; NaN as an en dash."""
     if measure(metric).is_percent:
         return percent(value)
-    return "–" if math.isnan(value) else f"{value:.{measure(metric).decimals}f}"
+    return plain(value, measure(metric).decimals)
 
 
 def value_words(value: float, low: float, high: float, metric: str) -> str:
