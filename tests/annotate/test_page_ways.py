@@ -67,6 +67,7 @@ def test_a_withdrawal_is_sent_once_however_slow_the_server(browser: Any, site: S
         playwright.expect(page.locator("h1")).to_have_text(desk.words("withdrawn.title"))
 
 
+@pytest.mark.slow  # 32 s, of which the server takes 30 to begin or to end: to be found out
 def test_the_admin_page_names_months_and_sorts_by_no_buttons(browser: Any, site: Site) -> None:  # noqa: F811
     site.stop()
     site.start("--new-admin-secret")
